@@ -1,0 +1,95 @@
+# The words of this repository. Everything runs in .venv, made from requirements.lock.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# No usage statistics leave this machine.
+export DO_NOT_TRACK := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_NO_ANALYTICS := 1
+export GX_ANALYTICS_ENABLED := false
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo retrain repro monitor serve mlflow prefect test test-all check format bench lock screenshots clean
+
+help: ## list these words
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## make the environment
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files instead of made-up ones
+ifdef DATA
+	mlflow-fraud data add "$(DATA)" --dataset sparkov
+	mlflow-fraud data use sparkov
+else
+	mlflow-fraud data simulate
+	mlflow-fraud data use simulated
+endif
+	python -m flows.retraining
+	mlflow-fraud show
+
+retrain: $(READY) ## validate, train, compare and promote what has changed
+	python -m flows.retraining
+
+repro: $(READY) ## bring every file of the DVC graph up to date
+	dvc repro
+
+monitor: $(READY) ## watch the live release on months without and with a new kind of fraud
+	mlflow-fraud data stream --scenario stable
+	python -m flows.monitoring .local/stream/stable/*.csv
+	mlflow-fraud data stream --scenario new-pattern
+	python -m flows.monitoring .local/stream/new-pattern/*.csv
+
+serve: $(READY) ## the scoring service on port 8000
+	mlflow-fraud serve
+
+mlflow: $(READY) ## MLflow's pages on port 5000
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
+	  --backend-store-uri sqlite:///.local/mlflow.db --artifacts-destination .local/mlflow-artifacts
+
+prefect: $(READY) ## Prefect's pages on port 4200
+	prefect server start --host 127.0.0.1 --port 4200
+
+test: $(READY) ## the fast tests
+	python -m pytest
+
+test-all: $(READY) ## the slow tests too: real servers, whole runs
+	python -m pytest -m ''
+
+check: $(READY) ## all that CI runs but the fast tests' own run
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	actionlint .github/workflows/*.yml
+	zizmor --offline --quiet --min-severity medium .github
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	hadolint Dockerfile
+	python -m pytest -m ''
+
+format: $(READY) ## put the code into shape
+	ruff format .
+	ruff check --fix .
+
+bench: $(READY) ## measure against a named baseline
+	python -m benchmarks
+
+lock: ## write requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --output-file requirements.lock
+
+screenshots: $(READY) ## take the pictures in docs/ again (needs Chromium)
+	python docs/screenshots.py
+
+clean: ## forget local runs, models and data; what git and DVC pin stays
+	rm -rf .local data/models/*/model data/features data/decision data/validation data/monitoring data/transactions.parquet

@@ -1,0 +1,1 @@
+"""When, how often, again after failure: the flows give order, names and retries, and compute nothing."""

@@ -1,0 +1,46 @@
+"""Flow `comparison`: the best candidate against the live release."""
+
+from __future__ import annotations
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.endings import fails_clearly, run_from_shell
+from mlflow_fraud.stages.compare import compare
+from mlflow_fraud.stages.store import open_configured_store
+from mlflow_fraud.stages.summary import verdict_summary
+from mlflow_fraud.stages.track import mark_challenger
+
+
+@flow(name="comparison", log_prints=True)
+@fails_clearly
+def comparison() -> bool:
+    """Return whether the challenger should go live; the reasons are in `data/decision/`."""
+    promote = judge()
+    name_challenger()
+    publish_verdict()
+    return promote
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+@fails_clearly
+def judge() -> bool:
+    """Score both on the same rows and write the verdict and its report."""
+    return compare(open_configured_store()).verdict.promote
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[2, 10, 30])
+def name_challenger() -> None:
+    """Let MLflow's alias `challenger` name the candidate that was judged; safe to repeat."""
+    mark_challenger()
+
+
+@task
+def publish_verdict() -> None:
+    """Show the verdict with its reasons."""
+    create_markdown_artifact(key="verdict", markdown=verdict_summary(), description="champion and challenger")
+
+
+if __name__ == "__main__":
+    run_from_shell(comparison)

@@ -1,0 +1,38 @@
+"""Flow `promotion`: what the verdict says becomes live; nothing else does."""
+
+from __future__ import annotations
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.endings import fails_clearly, run_from_shell
+from mlflow_fraud.stages.promote import Promotion, mirror_champion, promote
+from mlflow_fraud.stages.store import open_configured_store
+
+
+@flow(name="promotion", log_prints=True)
+@fails_clearly
+def promotion() -> Promotion:
+    """Write the release, move the pointer, then let MLflow's alias follow."""
+    outcome = release()
+    follow()
+    said = "is live now" if outcome.moved else "stays live"
+    get_run_logger().info("%s %s: %s", outcome.version or "nothing", said, "; ".join(outcome.reasons))
+    return outcome
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+@fails_clearly
+def release() -> Promotion:
+    """Put the release into the store and move the pointer; the same release again changes nothing."""
+    return promote(open_configured_store())
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[2, 10, 30])
+def follow() -> str | None:
+    """Set MLflow's alias `champion` to what is live; safe to repeat."""
+    return mirror_champion(open_configured_store())
+
+
+if __name__ == "__main__":
+    run_from_shell(promotion)

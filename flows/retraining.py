@@ -1,0 +1,31 @@
+"""Flow `retraining`: the whole loop from raw batches to the live release."""
+
+from __future__ import annotations
+
+from prefect import flow, get_run_logger
+
+from flows.comparison import comparison
+from flows.endings import fails_clearly, run_from_shell
+from flows.promotion import promotion
+from flows.training import training
+from flows.validation import validation
+from mlflow_fraud.adapters.dvc_repo import require_up_to_date
+from mlflow_fraud.stages.promote import Promotion
+
+DAY = 24 * 3600
+
+
+@flow(name="retraining", log_prints=True, timeout_seconds=DAY)
+@fails_clearly
+def retraining(reason: str = "asked for by hand") -> Promotion:
+    """Validate, train, compare, promote. What has not changed is not done again."""
+    get_run_logger().info("retraining: %s", reason)
+    validation()
+    training()
+    require_up_to_date()
+    comparison()
+    return promotion()
+
+
+if __name__ == "__main__":
+    run_from_shell(retraining)

@@ -1,0 +1,50 @@
+"""Flow `training`: features, the three candidates one after the other, their runs in MLflow."""
+
+from __future__ import annotations
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.endings import fails_clearly, run_from_shell
+from flows.steps import reproduce
+from mlflow_fraud.adapters.dvc_repo import Outcome
+from mlflow_fraud.adapters.mlflow_tracking import Logged
+from mlflow_fraud.core.candidates import CANDIDATES
+from mlflow_fraud.stages.summary import candidates_summary
+from mlflow_fraud.stages.track import track
+
+
+@flow(name="training", log_prints=True)
+@fails_clearly
+def training() -> dict[str, Outcome]:
+    """Train what has changed; return each candidate's outcome: ran, restored or unchanged."""
+    reproduce("preprocess")
+    outcomes: dict[str, Outcome] = {}
+    for candidate in CANDIDATES:
+        outcomes[candidate] = reproduce(f"train@{candidate}")
+        ensure_logged(candidate)
+    publish_candidates()
+    return outcomes
+
+
+@task(
+    task_run_name="mlflow-{candidate}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=3,
+    retry_delay_seconds=[2, 10, 30],
+)
+def ensure_logged(candidate: str) -> Logged:
+    """Make sure that MLflow knows the candidate; safe to repeat, since a known one is only looked up."""
+    return track(candidate)
+
+
+@task
+def publish_candidates() -> None:
+    """Show how good the candidates are."""
+    create_markdown_artifact(key="candidates", markdown=candidates_summary(), description="on the test period")
+
+
+if __name__ == "__main__":
+    run_from_shell(training)

@@ -1,0 +1,82 @@
+"""DVC: one stage run, a raw batch pinned, and what `dvc.lock` says was made from what."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from mlflow_fraud.adapters.process import Ended, python_environ, run
+from mlflow_fraud.core.errors import StageFailed
+
+Outcome = Literal["ran", "restored", "unchanged"]
+Log = Callable[[str], None]
+
+LOCK = Path("dvc.lock")
+_SAID: dict[Outcome, str] = {
+    "ran": "Running stage '",
+    "restored": "is cached - skipping run",
+    "unchanged": "didn't change, skipping",
+}
+
+
+def reproduce(stage: str, *, log: Log) -> Outcome:
+    """Bring one stage up to date and return what that took; raise `StageFailed` with its last words.
+
+    The stages before it are not looked at: call them first, in order.
+    """
+    ended = _dvc("repro", "--single-item", stage, log=lambda line: _is_advice(line) or log(line))
+    if ended.code:
+        raise StageFailed(f"{stage}: {last_words(ended.lines)}")
+    return next((o for o, words in _SAID.items() if any(words in line for line in ended.lines)), "ran")
+
+
+def pin(path: Path) -> None:
+    """Put a raw file under DVC; its pointer `<path>.dvc` is what git keeps."""
+    ended = _dvc("add", str(path), log=lambda line: None)
+    if ended.code:
+        raise StageFailed(f"dvc add {path}: {last_words(ended.lines)}")
+
+
+def require_up_to_date() -> None:
+    """Raise `StageFailed` when something that DVC tracks changed while the stages ran."""
+    ended = _dvc("status", "--json", log=lambda line: None)
+    text = "".join(line for line in ended.lines if line.startswith("{"))
+    changed = sorted(json.loads(text)) if text else [last_words(ended.lines)]
+    if changed:
+        raise StageFailed(f"not up to date after all stages ran: {', '.join(changed)}; run again")
+
+
+def locked_data(lock: Path = LOCK) -> dict[str, str]:
+    """Return the MD5 of every data file that `dvc.lock` names, inputs and outputs alike."""
+    if not lock.is_file():
+        return {}
+    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {})
+    items = [item for stage in stages.values() for key in ("deps", "outs") for item in stage.get(key, [])]
+    return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
+
+
+def _is_advice(line: str) -> bool:
+    """Return whether a line is one of DVC's hints on git, which a flow's log has no use for."""
+    hints = ("To track the changes", "git add", "To enable auto", "dvc config core", "Use `dvc push`", "Updating lock")
+    return not line.strip() or line.strip().startswith(hints)
+
+
+def last_words(lines: list[str]) -> str:
+    """Return the line that says best why a command failed: the stage's own error, or DVC's.
+
+    >>> last_words(["Running stage 'ingest':", "error: a.csv is empty", "ERROR: failed to reproduce 'ingest'"])
+    'a.csv is empty'
+    """
+    own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    dvc = [line for line in lines if line.startswith("ERROR")]
+    return (own or dvc or lines or ["it printed nothing"])[-1]
+
+
+def _dvc(*arguments: str, log: Log) -> Ended:
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+    return run(command, log=log, environ=python_environ())

@@ -1,0 +1,110 @@
+"""Great Expectations at the door: a contract's rules run as one suite; its result becomes our report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.validation import Finding, Report, Rule, rules_of, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLES = 3
+
+
+def check(table: Path, contract: Contract, *, docs: Path | None = None) -> Report:
+    """Return the report on a Parquet table; with `docs`, also write the data docs as HTML there.
+
+    One suite in one run: every further run would hash the whole frame again.
+    """
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    frame = _read(table, contract)
+    rules = {rule.name: rule for rule in rules_of(contract)}
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    suite = context.suites.add(gx.ExpectationSuite(name=contract.name, expectations=_suite(rules)))
+    asset = context.data_sources.add_pandas("transactions").add_dataframe_asset(contract.name)
+    batch = asset.add_batch_definition_whole_dataframe("all")
+    definition = gx.ValidationDefinition(name=contract.name, data=batch, suite=suite)
+    checkpoint = gx.Checkpoint(
+        name=contract.name,
+        validation_definitions=[context.validation_definitions.add(definition)],
+        result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES},
+    )
+    outcome = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
+    results: dict[str, Any] = {_rule_of(r): r for v in outcome.run_results.values() for r in v.results}
+    if docs is not None:
+        _write_docs(context, docs)
+    findings = tuple(_finding(rule, results[name], contract) for name, rule in rules.items())
+    return Report(contract.name, len(frame), findings)
+
+
+def _read(table: Path, contract: Contract) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.read_parquet(table).drop(columns=BATCH, errors="ignore")
+    for column in contract.kept:
+        if column.type == "date" and column.name in frame:
+            frame[column.name] = pd.to_datetime(frame[column.name])
+    return frame
+
+
+def _suite(rules: Mapping[str, Rule]) -> list[Any]:
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.metadata_types import FailureSeverity
+
+    return [
+        ExpectationConfiguration(
+            type=rule.expectation,
+            kwargs=dict(rule.arguments),
+            severity=FailureSeverity(rule.severity),
+            meta={"rule": rule.name},
+        ).to_domain_obj()
+        for rule in rules.values()
+    ]
+
+
+def _rule_of(outcome: Any) -> str:
+    return str(outcome.expectation_config.meta["rule"])
+
+
+def _finding(rule: Rule, outcome: Any, contract: Contract) -> Finding:
+    """Translate one result; an expectation that could not run has no counts, only an exception."""
+    result = outcome.result or {}
+    column = contract.column(rule.column) if rule.column else None
+    examples = dict.fromkeys(shown(v, column, contract) for v in result.get("partial_unexpected_list", []))
+    return Finding(
+        rule=rule.name,
+        holds=bool(outcome.success),
+        severity=rule.severity,
+        column=rule.column,
+        unexpected=int(result.get("unexpected_count") or 0),
+        observed=_observed(outcome, result),
+        examples=tuple(example for example in examples if example != "(not shown)")[:EXAMPLES],
+    )
+
+
+def _observed(outcome: Any, result: Mapping[str, Any]) -> str:
+    value = result.get("observed_value")
+    if value is not None:
+        return f"{value:.6g}" if isinstance(value, int | float) else str(value)
+    for details in (outcome.exception_info or {}).values():
+        if isinstance(details, Mapping) and details.get("raised_exception"):
+            return str(details["exception_message"]).splitlines()[0]
+    return ""
+
+
+def _write_docs(context: Any, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.absolute())}
+    index = {"class_name": "DefaultSiteIndexBuilder"}
+    config = {"class_name": "SiteBuilder", "site_index_builder": index, "store_backend": backend}
+    context.add_data_docs_site(site_name="validation", site_config=config)
+    context.build_data_docs(site_names=["validation"])

@@ -1,0 +1,146 @@
+"""Raw batches as they arrive, CSV files or a zip of them, read into typed, time-ordered rows."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from mlflow_fraud.core.contract import BATCH, Column, Contract
+from mlflow_fraud.core.errors import DataError, nearest
+from mlflow_fraud.core.features.batch import TIME_ORDER
+
+EXAMPLES = 3
+
+
+def find_batches(path: Path, unpack_to: Path) -> list[Path]:
+    """Return the CSV files that `path` holds: itself, those in a folder, or those in a zip.
+
+    Files in a zip are unpacked into `unpack_to`. Raises `DataError` where there are none.
+    """
+    if path.is_dir():
+        found = sorted(path.glob("*.csv"))
+    elif path.suffix == ".zip":
+        found = _unpack(path, unpack_to)
+    elif path.is_file():
+        found = [path]
+    else:
+        raise DataError(f"{path} is not there; expected a CSV file, a folder of CSV files or a zip")
+    if not found:
+        raise DataError(f"{path} holds no CSV file")
+    return found
+
+
+def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
+    """Return all rows of `files` by pipeline names and types, in time order.
+
+    Personal and unused columns are never read. Raises `DataError` for the first file that is not what
+    the contract says, with counts and a few examples.
+    """
+    frames = [_read(file, contract) for file in files]
+    return pl.concat(frames).sort(TIME_ORDER)
+
+
+def _read(file: Path, contract: Contract) -> pl.DataFrame:
+    raw = _scan(file)
+    _require_columns(file, raw.collect_schema().names(), contract)
+    _require_values(file, raw, contract)
+    columns = [_parsed(column, contract).alias(column.name) for column in contract.kept]
+    frame = raw.select(*columns, pl.lit(file.stem).alias(BATCH)).collect(engine="streaming")
+    if frame.is_empty():
+        raise DataError(f"{file.name} has a header and no rows")
+    return frame
+
+
+def _scan(file: Path) -> pl.LazyFrame:
+    try:
+        raw = pl.scan_csv(file, infer_schema=False)
+        raw.collect_schema()
+    except pl.exceptions.NoDataError:
+        raise DataError(f"{file.name} is empty; expected a header line and rows") from None
+    except (pl.exceptions.ComputeError, UnicodeDecodeError, OSError) as error:
+        raise DataError(f"{file.name} cannot be read as CSV: {_first_line(error)}") from None
+    return raw
+
+
+def _require_columns(file: Path, found: list[str], contract: Contract) -> None:
+    missing = [column.source for column in contract.columns if column.kept and column.source not in found]
+    if missing:
+        hints = "; ".join(f"{name}: {nearest(name, found)}" for name in missing)
+        raise DataError(f"{file.name}: {len(missing)} columns of the contract {contract.name} are missing: {hints}")
+
+
+def _require_values(file: Path, raw: pl.LazyFrame, contract: Contract) -> None:
+    """Raise `DataError` where a value is not of its column's type, or missing where one is needed."""
+    checks = [check for column in contract.kept for check in _checks(column, contract)]
+    try:
+        faults = raw.select(checks).collect(engine="streaming").row(0, named=True)
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise DataError(f"{file.name} cannot be read to its end: {_first_line(error)}") from None
+    sentences = [s for column in contract.kept for s in _sentences(column, faults)]
+    if sentences:
+        raise DataError(f"{file.name}: " + "; ".join(sentences))
+
+
+def _checks(column: Column, contract: Contract) -> list[pl.Expr]:
+    text, parsed = pl.col(column.source), _parsed(column, contract)
+    wrong = text.is_not_null() & parsed.is_null()
+    return [
+        wrong.sum().alias(f"{column.name}:wrong"),
+        text.filter(wrong).head(EXAMPLES).implode().alias(f"{column.name}:examples"),
+        text.is_null().sum().alias(f"{column.name}:missing"),
+    ]
+
+
+def _sentences(column: Column, faults: dict[str, object]) -> list[str]:
+    said = []
+    wrong, missing = faults[f"{column.name}:wrong"], faults[f"{column.name}:missing"]
+    if wrong:
+        shown = "" if column.role == "entity" else f", for example {_quoted(faults[f'{column.name}:examples'])}"
+        said.append(f"{column.source}: {wrong} values are not {_expected(column)}{shown}")
+    if missing and not column.nullable:
+        said.append(f"{column.source}: {missing} values are missing")
+    return said
+
+
+def _expected(column: Column) -> str:
+    return f"a {column.type}" + (f" like {column.format}" if column.format else "")
+
+
+def _quoted(examples: object) -> str:
+    return ", ".join(repr(example) for example in examples) if isinstance(examples, list) else ""
+
+
+def _parsed(column: Column, contract: Contract) -> pl.Expr:
+    text = pl.col(column.source).str.strip_chars()
+    if column.type == "timestamp":
+        return text.str.to_datetime(column.format, time_unit="us", strict=False)
+    if column.type == "date":
+        return text.str.to_date(column.format, strict=False)
+    if column.role == "amount":
+        minor = text.cast(pl.Float64, strict=False) * 10**contract.currency_decimals
+        return pl.when(minor.is_finite()).then(minor.round()).cast(pl.Int64, strict=False)
+    return text.cast(column.dtype, strict=False)
+
+
+def _unpack(archive: Path, folder: Path) -> list[Path]:
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            names = sorted(name for name in packed.namelist() if name.endswith(".csv"))
+            return [_unpack_one(packed, name, folder) for name in names]
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise DataError(f"{archive.name} is not a whole zip file: {_first_line(error)}; fetch it again") from None
+
+
+def _unpack_one(packed: zipfile.ZipFile, name: str, folder: Path) -> Path:
+    target = folder / Path(name).name
+    with packed.open(name) as source, target.open("wb") as sink:
+        shutil.copyfileobj(source, sink, 1 << 20)
+    return target
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,126 @@
+"""`mlflow-fraud`: the words for what a person does; each calls one function."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlflow_fraud.core.errors import FraudError
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on standard error and exit code 1."""
+    try:
+        app()
+    except FraudError as error:
+        sys.exit(f"error: {error}")
+
+
+@data.command("simulate")
+def data_simulate() -> None:
+    """Make the built-in data set's batch and pin it."""
+    from mlflow_fraud.stages.raw_data import simulate_batch
+
+    simulate_batch()
+
+
+@data.command("stream")
+def data_stream(
+    scenario: Annotated[str, typer.Option(help="stable, new-pattern, seasonal or broken-feed")] = "stable",
+    months: Annotated[int, typer.Option(min=1, help="how many windows of 30 days")] = 3,
+    to: Annotated[Path, typer.Option(help="the folder to write to")] = Path(".local/stream"),
+) -> None:
+    """Make the labelled months that follow the built-in data, to watch the live release on."""
+    from mlflow_fraud.stages.raw_data import simulate_stream
+
+    simulate_stream(scenario, months, to / scenario)
+
+
+@data.command("add")
+def data_add(
+    source: Annotated[Path, typer.Argument(help="a CSV file, a folder of them, or a zip")],
+    dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
+) -> None:
+    """Check raw batches against the contract and pin them with DVC; nothing changes when one fails."""
+    from mlflow_fraud.stages.raw_data import add
+
+    add(source, dataset)
+
+
+@data.command("use")
+def data_use(dataset: Annotated[str, typer.Argument(help="the data set's name in params.yaml")]) -> None:
+    """Make a data set the one that the pipeline reads."""
+    from mlflow_fraud.stages.raw_data import use
+
+    use(dataset)
+
+
+@app.command()
+def track() -> None:
+    """Make sure that MLflow has a run of every trained candidate."""
+    from mlflow_fraud.core.candidates import CANDIDATES
+    from mlflow_fraud.stages import track as tracking
+
+    for candidate in CANDIDATES:
+        logged = tracking.track(candidate)
+        typer.echo(f"{candidate}: run {logged.run_id}, version {logged.model_version}, new: {logged.new}")
+
+
+@app.command()
+def compare() -> None:
+    """Judge the best candidate against the live release and write the verdict."""
+    from mlflow_fraud.stages import compare as comparing
+    from mlflow_fraud.stages.store import open_configured_store
+    from mlflow_fraud.stages.summary import verdict_summary
+
+    comparing.compare(open_configured_store())
+    typer.echo(verdict_summary())
+
+
+@app.command()
+def promote() -> None:
+    """Carry out the verdict: write the release, move the pointer, set MLflow's alias."""
+    from mlflow_fraud.stages import promote as promoting
+    from mlflow_fraud.stages.store import open_configured_store
+
+    store = open_configured_store()
+    outcome = promoting.promote(store)
+    promoting.mirror_champion(store)
+    typer.echo(f"live: {outcome.version}; {'; '.join(outcome.reasons)}")
+
+
+@app.command()
+def show() -> None:
+    """Print the candidates, the verdict, what is live, and what to open next."""
+    from mlflow_fraud.stages.show import show as showing
+
+    typer.echo(showing())
+
+
+@app.command()
+def ledger() -> None:
+    """Print who put which version live, when and why."""
+    from mlflow_fraud.stages.store import open_configured_store
+
+    for record in open_configured_store().ledger():
+        typer.echo(f"{record.number:>4}  {record.at}  {record.who}  {record.action}  {record.to_version}")
+        typer.echo(f"      {'; '.join(record.reasons)}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="the address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="the port to listen on")] = 8000,
+) -> None:
+    """Answer `POST /v1/score` with the newest release, and follow it."""
+    from mlflow_fraud.serving.main import serve as serving
+    from mlflow_fraud.settings import load_environment
+
+    serving(load_environment(), host=host, port=port)

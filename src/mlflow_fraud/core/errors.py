@@ -1,0 +1,53 @@
+"""The errors a person can do something about.
+
+    FraudError
+    ├── SettingsError      a parameter, an environment variable or a contract is wrong
+    ├── DataError          the data is not what the contract says
+    ├── ReleaseRejected    a release is not whole, altered, or of an unknown format
+    ├── PromotionConflict  somebody else promoted at the same time
+    └── StageFailed        a pipeline stage ended with an error
+
+Every message says what was expected, what was found and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FraudError(Exception):
+    """The root: a command prints it as one line and exits with 1."""
+
+
+class SettingsError(FraudError):
+    """A parameter, an environment variable or a contract is wrong."""
+
+
+class DataError(FraudError):
+    """The data is not what the contract says; nothing was written."""
+
+
+class ReleaseRejected(FraudError):
+    """A release is not whole, was altered, or has an unknown format; it must not be loaded."""
+
+
+class PromotionConflict(FraudError):
+    """The pointer moved while this promotion was under way; nothing was changed."""
+
+
+class StageFailed(FraudError):
+    """A pipeline stage ended with an error; its own last words are in the message."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names the closest known word, or all of them.
+
+    >>> nearest("max_dept", ["max_depth", "eta"])
+    'did you mean max_depth?'
+    >>> nearest("x", ["max_depth", "eta"])
+    'known: eta, max_depth'
+    """
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else "known: " + ", ".join(names)

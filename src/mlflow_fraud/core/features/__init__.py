@@ -1,0 +1,1 @@
+"""A feature is an entity, a statistic and a window: defined once, computed by several engines."""

@@ -1,0 +1,83 @@
+"""Features of the transaction alone: the clock, the person's age, the way from home."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+
+import polars as pl
+
+from mlflow_fraud.core.contract import Contract
+
+NIGHT_FROM, NIGHT_TO = 22, 4
+"""The night begins at 22:00 and ends before 04:00."""
+
+DAYS_A_YEAR = 365.25
+EARTH_RADIUS_KM = 6371.0088
+
+
+def row_expression(name: str, contract: Contract) -> pl.Expr:
+    """Return the batch form of the row feature `name`, as Float64."""
+    at = pl.col("event_time")
+    if name == "hour":
+        expression = at.dt.hour() + (at.dt.minute().cast(pl.Int32) * 60 + at.dt.second()) / 3600
+    elif name == "weekday":
+        expression = at.dt.weekday()
+    elif name == "night":
+        expression = (at.dt.hour() >= NIGHT_FROM) | (at.dt.hour() < NIGHT_TO)
+    elif name == "age":
+        expression = (at.dt.date() - pl.col("birth_date")).dt.total_days() / DAYS_A_YEAR
+    elif name == "distance":
+        expression = _haversine(*_way(contract))
+    else:
+        expression = pl.col(name)
+    return expression.cast(pl.Float64)
+
+
+def hour_of(at: datetime) -> float:
+    """Return the time of day in hours.
+
+    >>> hour_of(datetime(2020, 1, 1, 22, 30))
+    22.5
+    """
+    return at.hour + (at.minute * 60 + at.second) / 3600
+
+
+def is_night(at: datetime) -> float:
+    """Return 1.0 between 22:00 and 04:00, else 0.0."""
+    return float(at.hour >= NIGHT_FROM or at.hour < NIGHT_TO)
+
+
+def age_at(at: datetime, birth_date: date) -> float:
+    """Return the age in years on that day."""
+    return (at.date() - birth_date).days / DAYS_A_YEAR
+
+
+def distance_km(lat1: float, long1: float, lat2: float, long2: float) -> float:
+    """Return the great-circle distance in kilometres (haversine formula).
+
+    >>> round(distance_km(52.52, 13.405, 48.137, 11.575))  # Berlin to Munich
+    504
+    """
+    one, two = math.radians(lat1), math.radians(lat2)
+    a = math.sin((two - one) / 2) ** 2
+    b = math.sin(math.radians(long2 - long1) / 2) ** 2
+    return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, a + math.cos(one) * math.cos(two) * b)))
+
+
+def way(contract: Contract) -> tuple[str, str, str, str]:
+    """Return the four columns between which the distance is measured: the first two places."""
+    here, there = contract.places[:2]
+    return f"{here}_latitude", f"{here}_longitude", f"{there}_latitude", f"{there}_longitude"
+
+
+def _way(contract: Contract) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    lat1, long1, lat2, long2 = way(contract)
+    return pl.col(lat1), pl.col(long1), pl.col(lat2), pl.col(long2)
+
+
+def _haversine(lat1: pl.Expr, long1: pl.Expr, lat2: pl.Expr, long2: pl.Expr) -> pl.Expr:
+    one, two = lat1.radians(), lat2.radians()
+    a = ((two - one) / 2).sin() ** 2
+    b = ((long2 - long1).radians() / 2).sin() ** 2
+    return 2 * EARTH_RADIUS_KM * (a + one.cos() * two.cos() * b).clip(0.0, 1.0).sqrt().arcsin()

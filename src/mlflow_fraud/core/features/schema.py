@@ -1,0 +1,64 @@
+"""The features of one model: definitions, order and category codes, with a hash that names them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from pydantic import ConfigDict
+
+from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.features.definitions import Feature, FeatureParams, define
+from mlflow_fraud.core.strict import Strict, parse
+
+
+class FeatureSchema(Strict):
+    """Everything needed to compute a model's inputs again, wherever the model goes.
+
+    `categories` lists each text column's known values; a value's code is its place in the list,
+    and an unknown or missing value is missing to the model.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    params: FeatureParams
+    contract: Contract
+    categories: dict[str, tuple[str, ...]]
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The definitions in the order of the model's columns."""
+        return define(self.params, self.contract)
+
+    @property
+    def large_amount(self) -> int:
+        """From which amount on a transaction is a large one, in minor units."""
+        return round(self.params.large_amount * float(10**self.contract.currency_decimals))
+
+    @property
+    def names(self) -> list[str]:
+        """The model's column names, in order."""
+        return [feature.name for feature in self.features]
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the definitions, their order and their codes.
+
+        Two schemas with the same hash give the same numbers for the same history.
+        """
+        content = {"params": self.params.model_dump(), "names": self.names, "categories": self.categories}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Return the schema as the text of `schema.json`: the same schema, the same bytes."""
+        document = {"sha256": self.sha256, "names": self.names, **self.model_dump(mode="json")}
+        return json.dumps(document, indent=1) + "\n"
+
+
+def read_schema(document: Mapping[str, Any], *, where: str) -> FeatureSchema:
+    """Return the schema that `to_json` wrote."""
+    rest = {key: value for key, value in document.items() if key not in ("sha256", "names")}
+    return parse(FeatureSchema, rest, where=where)

@@ -1,0 +1,49 @@
+"""What the core asks of the outside, and what an adapter promises."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Blob(NamedTuple):
+    """Bytes with the tag that changes when they do."""
+
+    content: bytes
+    etag: str
+
+
+class BlobStore(Protocol):
+    """Named bytes in a folder or a bucket.
+
+    Every implementation promises: a reader sees the old bytes or the new, never a mixture; a read after
+    a write gives what was written; the two conditional writes have one winner when several race.
+    Safe to use from several threads and processes.
+    """
+
+    def read(self, key: str) -> Blob | None:
+        """Return the bytes, or None when there is no such key."""
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write, replacing what is there."""
+
+    def create(self, key: str, content: bytes) -> None:
+        """Write a key that must not exist; raise `PromotionConflict` when it does."""
+
+    def replace(self, key: str, content: bytes, *, etag: str) -> None:
+        """Write a key that must still have `etag`; raise `PromotionConflict` when it changed."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin with `prefix`, sorted."""
+
+
+class Scorer(Protocol):
+    """A loaded model."""
+
+    def score(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Return each row's fraud probability; `rows` is (n, features) with NaN for missing.
+
+        A row scores alone as it does among many. Safe to call from several threads.
+        """

@@ -1,0 +1,135 @@
+"""What a release is: a manifest that names every file by its hash, and the checks before it is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.strict import Strict
+
+FORMAT = 1
+"""Raised when a reader of the old number could misread the new one."""
+
+GOLDEN_TOLERANCE = 1e-6
+"""Scores of one file differ by rounding between processors; more than this is another model."""
+
+GOLDEN_FILE = "golden.json"
+
+
+class FileEntry(Strict):
+    """One file of a release."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(Strict):
+    """Everything that leads from a live model back to where it came from.
+
+    `threshold` is on the model's probability. `data` maps each DVC-tracked input to its MD5.
+    """
+
+    format: int
+    version: str
+    created: str
+    candidate: str
+    model_file: str
+    threshold: float
+    feature_schema_sha256: str
+    git_sha: str
+    data: dict[str, str]
+    mlflow_run_id: str
+    mlflow_model_version: str
+    metrics: dict[str, dict[str, float | None]]
+    verdict: tuple[str, ...]
+    libraries: dict[str, str]
+    files: dict[str, FileEntry]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A manifest and the files it names."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+
+class Golden(Strict):
+    """A few rows with the scores that the model gave them when it was released; None is missing."""
+
+    rows: tuple[tuple[float | None, ...], ...]
+    scores: tuple[float, ...]
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float32]:
+        """The rows as the model takes them, shape (rows, features)."""
+        return np.array(self.rows, dtype=np.float32)
+
+
+def entry(content: bytes) -> FileEntry:
+    """Return the manifest's line for a file's bytes."""
+    return FileEntry(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def version_of(candidate: str, files: Mapping[str, bytes], threshold: float) -> str:
+    """Return the version: the same model, features and threshold are the same release, whenever made.
+
+    >>> version_of("xgboost", {"model.ubj": b"trees"}, 0.5)
+    'xgboost-0b6b53a7b6be'
+    """
+    digest = hashlib.sha256(repr(threshold).encode())
+    for name in sorted(files):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
+    return f"{candidate}-{digest.hexdigest()[:12]}"
+
+
+def to_json(manifest: Manifest) -> bytes:
+    """Return the manifest's bytes."""
+    return (json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+
+
+def read_manifest(content: bytes, *, version: str) -> Manifest:
+    """Return the manifest of `version`; raise `ReleaseRejected` where it is not one we can trust."""
+    try:
+        document = json.loads(content)
+        found = document.get("format")
+        if found != FORMAT:
+            raise ReleaseRejected(
+                f"release {version} has format {found}, this program reads {FORMAT}; upgrade it or promote again"
+            )
+        manifest = Manifest.model_validate(document)
+    except (ValueError, AttributeError, ValidationError) as error:
+        raise ReleaseRejected(f"release {version}: its manifest cannot be read ({error}); promote again") from None
+    if manifest.version != version:
+        raise ReleaseRejected(f"release {version}: its manifest says {manifest.version}; promote again")
+    return manifest
+
+
+def check_file(manifest: Manifest, name: str, content: bytes) -> None:
+    """Raise `ReleaseRejected` unless `content` is the file that the manifest names.
+
+    To be called before a byte of the file is parsed.
+    """
+    stated, found = manifest.files[name], entry(content)
+    if stated != found:
+        raise ReleaseRejected(
+            f"release {manifest.version} says {name} has {stated.size} bytes and SHA-256 {stated.sha256}, found "
+            f"{found.size} bytes and {found.sha256}. The upload is incomplete or was altered; promote again"
+        )
+
+
+def check_golden(manifest: Manifest, golden: Golden, scores: Sequence[float]) -> None:
+    """Raise `ReleaseRejected` unless the loaded model scores the golden rows as it did at release."""
+    worst = max((abs(a - b) for a, b in zip(golden.scores, scores, strict=True)), default=0.0)
+    if not worst <= GOLDEN_TOLERANCE:
+        raise ReleaseRejected(
+            f"release {manifest.version} scores its golden rows {worst:.2e} off, {GOLDEN_TOLERANCE} is allowed; "
+            "the libraries differ too much from those it was made with"
+        )

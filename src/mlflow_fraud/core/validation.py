@@ -1,0 +1,128 @@
+"""What a contract lets us say about the data: rules, and the report of which of them hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from mlflow_fraud.core.contract import Column, Contract
+
+Severity = Literal["critical", "warning"]
+
+SECRET_ROLES = frozenset({"event_id", "entity", "birth_date", "location"})
+"""Columns whose values point at a person: never shown in a report."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation: its name, the Great Expectations type, its arguments and how much it matters."""
+
+    name: str
+    expectation: str
+    arguments: Mapping[str, Any]
+    severity: Severity = "critical"
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found: how many rows break it, what was observed, up to three examples."""
+
+    rule: str
+    holds: bool
+    severity: Severity
+    column: str | None
+    unexpected: int
+    observed: str
+    examples: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The finding for a person.
+
+        >>> Finding("amount is in range", False, "critical", "amount", 2, "", ("-4.20",)).sentence
+        'amount is in range: 2 rows do not comply, for example -4.20'
+        """
+        what = f"{self.unexpected} rows do not comply" if self.unexpected else f"found {self.observed}"
+        return f"{self.rule}: {what}" + (f", for example {', '.join(self.examples)}" if self.examples else "")
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings on one table."""
+
+    contract: str
+    rows: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The critical rules that do not hold."""
+        return tuple(f for f in self.findings if not f.holds and f.severity == "critical")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The other rules that do not hold."""
+        return tuple(f for f in self.findings if not f.holds and f.severity == "warning")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the pipeline may go on."""
+        return not self.failures
+
+    def to_json(self) -> str:
+        """Return the report as the text of `report.json`: the same data, the same bytes."""
+        document = {"passed": self.passed, **asdict(self)}
+        return json.dumps(document, indent=1) + "\n"
+
+
+def rules_of(contract: Contract) -> list[Rule]:
+    """Return every rule that follows from the contract, in a fixed order."""
+    low, high = contract.table.fraud_rate
+    return [
+        Rule("all columns are there", "expect_table_columns_to_match_set", _column_set(contract)),
+        Rule(
+            f"there are at least {contract.table.minimum_rows} rows",
+            "expect_table_row_count_to_be_between",
+            {"min_value": contract.table.minimum_rows},
+        ),
+        Rule(
+            f"the fraud rate is between {low:g} and {high:g}",
+            "expect_column_mean_to_be_between",
+            {"column": "label", "min_value": low, "max_value": high},
+            column="label",
+        ),
+        *(rule for column in contract.kept for rule in _column_rules(column, contract)),
+    ]
+
+
+def shown(value: object, column: Column | None, contract: Contract) -> str:
+    """Return an example as a report may show it: amounts in currency, what points at a person masked."""
+    if column is None or column.role in SECRET_ROLES:
+        return f"…{str(value)[-4:]}" if column is not None and column.role == "event_id" else "(not shown)"
+    if column.role == "amount" and isinstance(value, int | float):
+        return f"{value / 10**contract.currency_decimals:.{contract.currency_decimals}f}"
+    return str(value)
+
+
+def _column_set(contract: Contract) -> dict[str, Any]:
+    return {"column_set": [column.name for column in contract.kept], "exact_match": False}
+
+
+def _column_rules(column: Column, contract: Contract) -> list[Rule]:
+    name = column.name
+    rules = []
+    if not column.nullable:
+        rules.append(Rule(f"{name} is never missing", "expect_column_values_to_not_be_null", {"column": name}))
+    if column.role == "event_id":
+        rules.append(Rule(f"{name} is unique", "expect_column_values_to_be_unique", {"column": name}))
+    if column.values:
+        arguments = {"column": name, "value_set": list(column.values)}
+        rules.append(Rule(f"{name} is a known value", "expect_column_values_to_be_in_set", arguments))
+    limits = [column.limit(bound, decimals=contract.currency_decimals) for bound in (column.minimum, column.maximum)]
+    if limits != [None, None]:
+        arguments = {"column": name, "min_value": limits[0], "max_value": limits[1]}
+        rules.append(Rule(f"{name} is in range", "expect_column_values_to_be_between", arguments))
+    return [Rule(rule.name, rule.expectation, rule.arguments, rule.severity, name) for rule in rules]

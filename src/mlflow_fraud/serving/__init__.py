@@ -1,0 +1,1 @@
+"""The scoring service: the newest release behind HTTP, with no training tool imported."""

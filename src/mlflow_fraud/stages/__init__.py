@@ -1,0 +1,1 @@
+"""What `dvc.yaml` calls: read files, call the core, write files."""

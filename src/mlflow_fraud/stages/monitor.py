@@ -1,0 +1,103 @@
+"""One window of labelled transactions, scored by the live release: how good it still is, and how far off."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mlflow_fraud.adapters.files import read_json, write_json
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.raw_files import read_batches
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.drift import population_stability_index
+from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
+from mlflow_fraud.core.features.definitions import Row
+from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.labels import known_at
+from mlflow_fraud.core.metrics import evaluate
+from mlflow_fraud.core.release import Release
+from mlflow_fraud.core.retrain import Answer, should_retrain
+from mlflow_fraud.settings import load_environment, load_params
+from mlflow_fraud.stages.paths import TRANSACTIONS, WINDOWS, part_file
+from mlflow_fraud.stages.track import open_tracking
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one window showed of the release that scored it; `drifts` is the PSI of each row feature."""
+
+    name: str
+    version: str
+    metrics: dict[str, float]
+    drifts: dict[str, float]
+
+
+def watch(file: Path, store: ReleaseStore) -> Window:
+    """Score the window, write it into the list of windows and return it; again gives the same entry."""
+    pointer = store.latest()
+    if pointer is None:
+        raise ReleaseRejected("nothing is live yet, so there is nothing to watch; run `make retrain` first")
+    window = _measure(file, store.fetch(pointer.version))
+    others = [entry for entry in _windows() if entry["name"] != window.name]
+    entry = {"name": window.name, "version": window.version, **window.metrics, "drifts": window.drifts}
+    write_json(WINDOWS, sorted([*others, entry], key=lambda entry: str(entry["name"])))
+    return window
+
+
+def log_window(window: Window) -> str:
+    """Log the window's metrics to MLflow; return the run's id."""
+    drifts = {f"drift_{name}": value for name, value in window.drifts.items()}
+    tags = {"model_version": window.version, "window": window.name}
+    return open_tracking(load_environment()).ensure_window(f"window {window.name}", window.metrics | drifts, tags)
+
+
+def answer(upto: str, version: str) -> Answer:
+    """Return whether to retrain, from the windows that `version` has scored up to and with `upto`."""
+    seen = [entry for entry in _windows() if entry["name"] <= upto and entry["version"] == version]
+    return should_retrain(seen, load_params().monitor)
+
+
+def _windows() -> list[dict[str, Any]]:
+    return list(read_json(WINDOWS)) if WINDOWS.is_file() else []
+
+
+def _measure(file: Path, live: Release) -> Window:
+    manifest = live.manifest
+    schema = read_schema(json.loads(live.files["schema.json"]), where=f"release {manifest.version}")
+    window = read_batches([file], schema.contract)
+    rows, features = _features(window, schema)
+    scores = load_scorer(manifest.model_file, live.files[manifest.model_file]).score(
+        np.ascontiguousarray(features.fill_null(np.nan).to_numpy())
+    )
+    measured = evaluate(rows["label"].to_numpy(), scores, manifest.threshold)
+    drifts = _drifts(features, schema)
+    metrics = {name: value for name, value in measured.items() if value is not None}
+    return Window(file.stem, manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)
+
+
+def _features(window: pl.DataFrame, schema: FeatureSchema) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the window's rows whose labels have arrived, and their features with all of the past in sight."""
+    rule = load_params().active.split
+    end = window["event_time"].max()
+    past = pl.read_parquet(TRANSACTIONS).filter(pl.col("event_time") < window["event_time"].min())
+    everything = pl.concat([past, window.select(past.columns)]).sort(TIME_ORDER)
+    features = build_features(everything, schema)
+    at = pl.col("event_time")
+    mature = everything.select(
+        (at >= window["event_time"].min()) & known_at(at, as_of=end, delay=rule.label_delay)  # type: ignore[arg-type]
+    )["event_time"]
+    return everything.filter(mature), features.filter(mature)
+
+
+def _drifts(features: pl.DataFrame, schema: FeatureSchema) -> dict[str, float]:
+    """Return how far each property of the transactions themselves has moved since training."""
+    names = [feature.name for feature in schema.features if isinstance(feature, Row)]
+    trained = pl.read_parquet(part_file("train"), columns=names).fill_null(np.nan)
+    now = features.select(names).fill_null(np.nan)
+    return {n: round(population_stability_index(trained[n].to_numpy(), now[n].to_numpy()), 6) for n in names}

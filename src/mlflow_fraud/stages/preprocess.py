@@ -1,0 +1,54 @@
+"""Transactions become features that saw only the past, cut by time into train, validation and test."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mlflow_fraud.adapters.files import read_json, write_parquet, write_text
+from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.batch import build_features
+from mlflow_fraud.core.features.definitions import FeatureParams, categorical_columns, define
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.split import PARTS, borders, part
+from mlflow_fraud.settings import load_contract, load_params
+from mlflow_fraud.stages.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, part_file
+from mlflow_fraud.stages.run import run_stage, say
+
+KEYS = ("event_id", "event_time", "label")
+"""Columns that go with the features, beside the first entity as the block of the bootstrap."""
+
+
+def preprocess() -> None:
+    """Write the three parts and the feature schema; the history is carried over every border."""
+    params = load_params()
+    if not read_json(VALIDATION_REPORT)["passed"]:
+        raise DataError("the data has not passed validation")
+    contract, rule = load_contract(params.active.contract), params.active.split
+    transactions = pl.read_parquet(TRANSACTIONS)
+    cut = borders(transactions, rule)
+    parts = transactions.select(part(cut, rule))["part"]
+    schema = fit_schema(params.features, contract, transactions.filter(parts == "train"))
+    features = build_features(transactions, schema)
+    keys = transactions.select(*KEYS, pl.col(contract.entities[0]).rank("dense").alias("block"))
+    table = pl.concat([keys, features], how="horizontal")
+    for name in PARTS:
+        rows = table.filter(parts == name)
+        write_parquet(part_file(name), rows)
+        say(f"{name}: {len(rows):,} rows, {rows['label'].sum():,} frauds")
+    write_text(SCHEMA, schema.to_json())
+    say(f"{len(schema.names)} features, schema {schema.sha256[:12]}")
+
+
+def fit_schema(params: FeatureParams, contract: Contract, train: pl.DataFrame) -> FeatureSchema:
+    """Return the schema; categories that the contract does not list are those seen in training."""
+    categories = {}
+    for name in categorical_columns(define(params, contract), contract):
+        column = contract.column(name)
+        listed = column.values if column else ()
+        categories[name] = listed or tuple(train[name].drop_nulls().unique().sort().to_list())
+    return FeatureSchema(params=params, contract=contract, categories=categories)
+
+
+if __name__ == "__main__":
+    run_stage(preprocess)

@@ -1,0 +1,65 @@
+"""The promoted challenger becomes a release, then the live one; MLflow's alias follows as a mirror."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.errors import PromotionConflict
+from mlflow_fraud.settings import load_environment, load_params
+from mlflow_fraud.stages.challenger import build_release, choose_challenger, release_version
+from mlflow_fraud.stages.compare import read_comparison
+from mlflow_fraud.stages.track import open_tracking, track
+
+
+class Promotion(NamedTuple):
+    """What came of it: whether the pointer moved, the live version if there is one, and why."""
+
+    moved: bool
+    version: str | None
+    reasons: tuple[str, ...]
+
+
+def promote(store: ReleaseStore) -> Promotion:
+    """Carry out the verdict in `data/decision/verdict.json`; doing it again changes nothing.
+
+    Raises `PromotionConflict` when the verdict is not about the models and the champion of now.
+    """
+    comparison = read_comparison()
+    challenger = choose_challenger(load_params())
+    version, pointer = release_version(challenger), store.latest()
+    live = pointer.version if pointer else None
+    if live == version or not comparison.verdict.promote:
+        return Promotion(False, live, comparison.verdict.reasons)
+    judged = comparison.champion.version if comparison.champion else None
+    if (comparison.challenger.version, judged) != (version, live):
+        raise PromotionConflict(
+            f"the verdict is on {comparison.challenger.version} against {judged}, but now it would be {version} "
+            f"against {live}; compare again"
+        )
+    logged = track(challenger.name)
+    store.put(build_release(challenger, logged, comparison.verdict))
+    store.promote(
+        version,
+        action="promote",
+        who=getpass.getuser(),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        reasons=comparison.verdict.reasons,
+        expected=pointer,
+    )
+    return Promotion(True, version, comparison.verdict.reasons)
+
+
+def mirror_champion(store: ReleaseStore) -> str | None:
+    """Let MLflow's alias `champion` name the live release's model version; return that version.
+
+    The pointer in the store is the truth: this may be repeated at any time, and is when it failed.
+    """
+    pointer = store.latest()
+    if pointer is None:
+        return None
+    version = store.fetch(pointer.version).manifest.mlflow_model_version
+    open_tracking(load_environment()).set_alias("champion", version)
+    return version

@@ -1,0 +1,29 @@
+"""The end of a run, for the terminal: the candidates, the verdict, what is live, what to open next."""
+
+from __future__ import annotations
+
+from mlflow_fraud.settings import load_environment
+from mlflow_fraud.stages.paths import DATA_DOCS, REPORT
+from mlflow_fraud.stages.store import open_configured_store
+from mlflow_fraud.stages.summary import candidates_summary, verdict_summary
+
+NEXT = """
+What to open next
+  make mlflow      the runs and the registered models, at http://127.0.0.1:5000
+  make prefect     the flow runs with their tables, at http://127.0.0.1:4200
+  make serve       the scoring service, at http://127.0.0.1:8000/docs
+  {report}
+  {docs}
+"""
+
+
+def show() -> str:
+    """Return the page of text that `make demo` ends with."""
+    pointer = open_configured_store().latest()
+    live = f"live: {pointer.version} in {load_environment().release_store}" if pointer else "nothing is live"
+    pages = NEXT.format(
+        report=f"{REPORT}   the decision with its pictures",
+        docs=f"{DATA_DOCS / 'index.html'}   Great Expectations' data docs",
+    )
+    table = "On the test period, at the threshold chosen on validation:\n\n" + candidates_summary()
+    return "\n".join([table, verdict_summary(), live, pages])

@@ -1,0 +1,75 @@
+"""One candidate, fitted and judged by the very file that would be shipped."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall
+from mlflow_fraud.adapters.files import read_json, write_bytes, write_json
+from mlflow_fraud.adapters.model_file import load_scorer, model_bytes
+from mlflow_fraud.core.candidates import CANDIDATES, Examples, Fitted
+from mlflow_fraud.core.errors import SettingsError, nearest
+from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.metrics import confusion, precision_recall_points
+from mlflow_fraud.core.training import Assessment, Scored, assess
+from mlflow_fraud.settings import load_params
+from mlflow_fraud.stages.paths import SCHEMA, model_folder, part_file
+from mlflow_fraud.stages.run import run_stage, say
+from mlflow_fraud.stages.track import track_if_possible
+
+
+def train(candidate: str) -> None:
+    """Write `data/models/<candidate>/` and log the run."""
+    if candidate not in CANDIDATES:
+        raise SettingsError(f"no candidate is called {candidate}, {nearest(candidate, CANDIDATES)}")
+    params, schema = load_params(), read_schema(read_json(SCHEMA), where=str(SCHEMA))
+    parts = {part: read_examples(part, schema) for part in ("train", "validation")}
+    fitted = CANDIDATES[candidate](parts["train"], parts["validation"], params.train, say)
+    name, content = model_bytes(fitted.estimator)
+    scorer = load_scorer(name, content)
+    validation, test = (
+        Scored(examples.y, scorer.score(examples.x))
+        for examples in (parts["validation"], read_examples("test", schema))
+    )
+    assessment = assess(validation, test, params.threshold)
+    _write(model_folder(candidate), candidate, name, content, fitted, assessment, test)
+    shown = " ".join(f"{k} {assessment.test[k]:.4f}" for k in ("f1", "precision", "recall", "average_precision"))
+    say(f"{candidate}: test {shown} at threshold {assessment.threshold:.4f} from validation")
+    track_if_possible(candidate)
+
+
+def read_examples(part: str, schema: FeatureSchema) -> Examples:
+    """Return a part's rows as the models take them: Float32 in the schema's order, NaN for missing."""
+    table = pl.read_parquet(part_file(part), columns=[*schema.names, "label"])
+    x = np.ascontiguousarray(table.select(schema.names).fill_null(np.nan).to_numpy())
+    return Examples(x=x, y=table["label"].to_numpy(), names=tuple(schema.names))
+
+
+def _write(
+    folder: Path, candidate: str, name: str, content: bytes, fitted: Fitted, assessment: Assessment, test: Scored
+) -> None:
+    points = precision_recall_points(*test)
+    counts = confusion(*test, assessment.threshold)
+    write_bytes(folder / "model" / name, content)
+    write_json(folder / "rounds.json", _rounds(fitted, assessment))
+    write_json(folder / "precision_recall.json", points)
+    write_bytes(folder / "precision_recall.png", draw_precision_recall({candidate: points}, f"{candidate}, test"))
+    write_bytes(folder / "confusion.png", draw_confusion(counts, f"{candidate}, test"))
+    write_json(folder / "metrics.json", assessment.model_dump(mode="json"))
+
+
+def _rounds(fitted: Fitted, assessment: Assessment) -> list[dict[str, float]]:
+    """Return the average precision after each round; one row for a candidate that learns at once."""
+    if not fitted.rounds:
+        return [{"round": 0, "validation": assessment.validation["average_precision"] or 0.0}]
+    columns = [(name, values) for name, values in fitted.rounds.items()]
+    length = len(columns[0][1])
+    return [{"round": i, **{name: round(values[i], 6) for name, values in columns}} for i in range(length)]
+
+
+if __name__ == "__main__":
+    run_stage(lambda: train(sys.argv[1]))

@@ -1,0 +1,85 @@
+"""What all tests share: a contract, small real histories, an environment without leftovers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.settings import load_contract, load_params
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test an environment without settings of the person who runs it."""
+    for name in os.environ:
+        if name.startswith(("FRAUD_", "MLFLOW_TRACKING", "AWS_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "false")
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    yield
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """The default contract."""
+    return load_contract(ROOT / "data/contracts/sparkov.yaml")
+
+
+@pytest.fixture(scope="session")
+def feature_params() -> FeatureParams:
+    """The features that we ship."""
+    return load_params(ROOT / "params.yaml").features
+
+
+@pytest.fixture(scope="session")
+def schema(contract: Contract, feature_params: FeatureParams) -> FeatureSchema:
+    """The shipped features on the default contract."""
+    category = contract.column("category")
+    assert category is not None
+    return FeatureSchema(params=feature_params, contract=contract, categories={"category": category.values})
+
+
+def make_transactions(rows: int, *, seed: int = 1, cards: int = 20, days: int = 120) -> pl.DataFrame:
+    """Return made-up pipeline rows in time order, with fraud that large amounts at night give away."""
+    draw = np.random.default_rng(seed)
+    categories = ["grocery_pos", "misc_net", "shopping_net", "travel"]
+    begin = datetime(2020, 1, 1)
+    times = np.sort(draw.integers(0, days * 86_400, rows))
+    label = draw.random(rows) < 0.05
+    return pl.DataFrame(
+        {
+            "event_time": [begin + timedelta(seconds=int(second)) for second in times],
+            "card": draw.integers(1, cards + 1, rows) + 4_000_000_000_000_000,
+            "merchant": [f"fraud_M{number}" for number in draw.integers(0, 15, rows)],
+            "category": [categories[number] for number in draw.integers(0, len(categories), rows)],
+            "amount": np.where(label, draw.integers(60_000, 90_000, rows), draw.integers(100, 30_000, rows)),
+            "home_latitude": draw.uniform(30, 45, rows),
+            "home_longitude": draw.uniform(-110, -80, rows),
+            "city_pop": draw.integers(100, 100_000, rows),
+            "birth_date": [datetime(1950 + int(year), 5, 17).date() for year in draw.integers(0, 50, rows)],
+            "event_id": [f"{number:032x}" for number in range(rows)],
+            "merchant_latitude": draw.uniform(30, 45, rows),
+            "merchant_longitude": draw.uniform(-110, -80, rows),
+            "label": label.astype(np.int8),
+            "batch": ["made-up"] * rows,
+        },
+        schema_overrides={"event_time": pl.Datetime("us"), "amount": pl.Int64},
+    )
+
+
+@pytest.fixture
+def transactions() -> pl.DataFrame:
+    """Two thousand made-up transactions."""
+    return make_transactions(2000)
