@@ -21,7 +21,9 @@ def retraining(reason: str = "asked for by hand") -> Promotion:
     """Validate, train, compare, promote. What has not changed is not done again."""
     get_run_logger().info("retraining: %s", reason)
     validation()
-    training()
+    outcomes = training()
+    again = [candidate for candidate, outcome in outcomes.items() if outcome == "ran"]
+    get_run_logger().info("trained: %s", ", ".join(again) or "nothing, no input of any model has changed")
     require_up_to_date()
     comparison()
     return promotion()

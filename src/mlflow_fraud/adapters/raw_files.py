@@ -86,7 +86,7 @@ def _require_values(file: Path, raw: pl.LazyFrame, contract: Contract) -> None:
 
 
 def _checks(column: Column, contract: Contract) -> list[pl.Expr]:
-    text, parsed = pl.col(column.source), _parsed(column, contract)
+    text, parsed = _text(column), _parsed(column, contract)
     wrong = text.is_not_null() & parsed.is_null()
     return [
         wrong.sum().alias(f"{column.name}:wrong"),
@@ -99,23 +99,40 @@ def _sentences(column: Column, faults: dict[str, object]) -> list[str]:
     said = []
     wrong, missing = faults[f"{column.name}:wrong"], faults[f"{column.name}:missing"]
     if wrong:
-        shown = "" if column.role == "entity" else f", for example {_quoted(faults[f'{column.name}:examples'])}"
-        said.append(f"{column.source}: {wrong} values are not {_expected(column)}{shown}")
+        shapes = _shapes(faults[f"{column.name}:examples"])
+        said.append(f"{column.source}: {wrong} values are not {_expected(column)}, they look like {shapes}")
     if missing and not column.nullable:
         said.append(f"{column.source}: {missing} values are missing")
     return said
 
 
 def _expected(column: Column) -> str:
-    return f"a {column.type}" + (f" like {column.format}" if column.format else "")
+    return f"{'an' if column.type == 'integer' else 'a'} {column.type}" + (f" like {column.format}" if column.format else "")
 
 
-def _quoted(examples: object) -> str:
-    return ", ".join(repr(example) for example in examples) if isinstance(examples, list) else ""
+def _shapes(examples: object) -> str:
+    """Return what values look like, never the values: in a shifted file a name can stand anywhere."""
+    shapes = [_shape(str(example)) for example in examples] if isinstance(examples, list) else []
+    return ", ".join(repr(shape) for shape in dict.fromkeys(shapes))
+
+
+def _shape(value: str) -> str:
+    """Return a value with every digit as 9 and every letter as a.
+
+    >>> _shape("1.2.1980"), _shape("ten")
+    ('9.9.9999', 'aaa')
+    """
+    return "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in value[:24])
+
+
+def _text(column: Column) -> pl.Expr:
+    """Return the raw text without spaces around it; nothing but spaces is a missing value."""
+    text = pl.col(column.source).str.strip_chars()
+    return pl.when(text != "").then(text)
 
 
 def _parsed(column: Column, contract: Contract) -> pl.Expr:
-    text = pl.col(column.source).str.strip_chars()
+    text = _text(column)
     if column.type == "timestamp":
         return text.str.to_datetime(column.format, time_unit="us", strict=False)
     if column.type == "date":

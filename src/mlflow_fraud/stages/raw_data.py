@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -45,17 +46,13 @@ def simulate_stream(scenario: str, months: int, folder: Path) -> list[Path]:
 
     The cards and merchants are those of the built-in data; the labels have all arrived.
     """
-    told = load_params().simulation
-    begin = told.start + timedelta(days=told.days)
-    volume = round(told.transactions / told.days * STREAM_DAYS)
+    plan = SimulationPlan(**load_params().simulation.model_dump())
     files = []
     for month in range(months):
-        start = begin + timedelta(days=STREAM_DAYS * month)
-        size = {"start": start, "days": STREAM_DAYS, "transactions": volume}
-        plan = SimulationPlan(**told.model_dump() | size, scenario=scenario)
-        files.append(_stream_file(folder, start))
-        _write_csv(files[-1], simulate(plan))
-        say(f"{files[-1]}: {scenario}")
+        plan = plan.following(STREAM_DAYS)
+        files.append(folder / f"{plan.start}.csv")
+        _write_csv(files[-1], simulate(replace(plan, scenario=scenario)))
+        say(f"{files[-1]}: month {month + 1} of {scenario}")
     return files
 
 
@@ -115,10 +112,6 @@ def _contract_of(dataset: str, params: Params) -> Contract:
     if dataset not in params.datasets:
         raise SettingsError(f"no data set is called {dataset}, {nearest(dataset, params.datasets)}")
     return load_contract(params.datasets[dataset].contract)
-
-
-def _stream_file(folder: Path, start: date) -> Path:
-    return folder / f"{start}.csv"
 
 
 def _write_csv(target: Path, frame: pl.DataFrame) -> None:

@@ -1,0 +1,115 @@
+"""Immutable releases as named bytes: written with the manifest last, read with every file checked.
+
+A release is `releases/<version>/<file>` for each file that `releases/<version>/manifest.json` names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+
+from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected
+from mlflow_fraud.core.ports import BlobStore
+from mlflow_fraud.core.release import GOLDEN_FILE, Manifest, Release, check_file, read_manifest, to_json
+
+SCHEMA_FILE = "schema.json"
+MANIFEST_FILE = "manifest.json"
+
+PROVENANCE = frozenset({"dvc.lock", "params.yaml"})
+"""Files that say where a release came from, not what it answers: the first ones stay."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class ReleaseFiles:
+    """The releases of a store."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+    def put(self, release: Release) -> None:
+        """Write a release, manifest last; the same one again changes nothing, whenever it was made.
+
+        Raises `ReleaseRejected` when it is not whole, or when its version is taken by other files.
+        """
+        manifest = release.manifest
+        _require_whole(manifest, release.files)
+        if self._blobs.read(_key(manifest.version, MANIFEST_FILE)) is None:
+            self._upload(release)
+        stored = self._manifest(manifest.version)
+        _require_same(stored, manifest)
+        self._mend(stored, release.files)
+
+    def fetch(self, version: str) -> Release:
+        """Return the release, every file checked against its hash.
+
+        Raises `ReleaseRejected` when it is not there, not whole, altered, or of an unknown format.
+        """
+        manifest = self._manifest(version)
+        files = {name: self._file(manifest, name) for name in sorted(manifest.files)}
+        _require_whole(manifest, files)
+        return Release(manifest, files)
+
+    def _upload(self, release: Release) -> None:
+        for name, content in sorted(release.files.items()):
+            self._blobs.write(_key(release.manifest.version, name), content)
+        with suppress(PromotionConflict):  # somebody put the same version at the same time: judged by `put`
+            self._blobs.create(_key(release.manifest.version, MANIFEST_FILE), to_json(release.manifest))
+
+    def _mend(self, stored: Manifest, files: Mapping[str, bytes]) -> None:
+        """Write again what the store lost, where we have the very bytes that its manifest names."""
+        for name in sorted(stored.files):
+            try:
+                self._file(stored, name)
+            except ReleaseRejected:
+                if name not in files:
+                    raise
+                check_file(stored, name, files[name])
+                self._blobs.write(_key(stored.version, name), files[name])
+
+    def _manifest(self, version: str) -> Manifest:
+        blob = self._blobs.read(_key(version, MANIFEST_FILE))
+        if blob is None:
+            raise ReleaseRejected(f"release {version} is not in {self._blobs}, or was never finished; promote it again")
+        return read_manifest(blob.content, version=version)
+
+    def _file(self, manifest: Manifest, name: str) -> bytes:
+        blob = self._blobs.read(_key(manifest.version, name))
+        if blob is None:
+            raise ReleaseRejected(f"release {manifest.version} has lost its file {name}; promote it again")
+        check_file(manifest, name, blob.content)
+        return blob.content
+
+
+def _require_whole(manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    needed = {manifest.model_file, SCHEMA_FILE, GOLDEN_FILE}
+    if set(files) != set(manifest.files) or not needed <= set(files):
+        raise ReleaseRejected(
+            f"release {manifest.version} names the files {sorted(manifest.files)} and needs {sorted(needed)}, "
+            f"found {sorted(files)}; build it again"
+        )
+    for name, content in files.items():
+        check_file(manifest, name, content)
+
+
+def _require_same(stored: Manifest, new: Manifest) -> None:
+    if _what_answers(stored) != _what_answers(new):
+        raise ReleaseRejected(
+            f"release {new.version} is in the store already with other content, and a release never changes; "
+            "give the new one a version of its own"
+        )
+
+
+def _what_answers(manifest: Manifest) -> tuple[object, ...]:
+    files = {name: entry for name, entry in manifest.files.items() if name not in PROVENANCE}
+    return manifest.candidate, manifest.model_file, manifest.threshold, files
+
+
+def _key(version: str, name: str) -> str:
+    for part in (version, name):
+        if not _PLAIN_NAME.fullmatch(part):
+            raise ReleaseRejected(
+                f"{part!r} is not a name of a release or of its file; expected letters, digits, . _ -"
+            )
+    return f"releases/{version}/{name}"
