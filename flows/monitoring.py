@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -14,6 +13,7 @@ from prefect.events import emit_event
 
 from flows.endings import fails_clearly, run_from_shell
 from flows.retraining import retraining
+from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.retrain import Answer
 from mlflow_fraud.stages.monitor import Window, answer, log_window, watch
 from mlflow_fraud.stages.store import open_configured_store
@@ -24,13 +24,14 @@ ASKED = "fraud.retraining.asked"
 
 @flow(name="monitoring", log_prints=True)
 @fails_clearly
-def monitoring(windows: list[str], then: Literal["ask", "retrain"] = "ask") -> Answer:
+def monitoring(windows: list[str], retrain_here: bool = False) -> Answer:
     """Score each window in turn and decide after the last one.
 
-    `ask` emits an event, on which the retraining deployment starts; `retrain` starts it here and now.
+    A yes emits an event, on which the retraining deployment starts; with `retrain_here` it starts at once.
     """
-    for window in windows:
-        seen = score_window(window)
+    require_windows(windows)
+    for place, window in enumerate(windows):
+        seen = score_window(window, earlier=windows[:place])
         log_to_mlflow(seen)
     decision = answer(seen.name, seen.version)
     publish_windows()
@@ -39,16 +40,24 @@ def monitoring(windows: list[str], then: Literal["ask", "retrain"] = "ask") -> A
         emit_event(
             event=ASKED, resource={"prefect.resource.id": "fraud.model.live"}, payload={"reason": decision.reason}
         )
-    if decision.retrain and then == "retrain":
+    if decision.retrain and retrain_here:
         retraining(reason=decision.reason)
     return decision
 
 
+def require_windows(windows: list[str]) -> None:
+    """Raise `SettingsError` when there is nothing to watch."""
+    if not windows:
+        raise SettingsError(
+            "give the labelled windows as CSV files, oldest first; `mlflow-fraud data stream` makes some"
+        )
+
+
 @task(task_run_name="window-{window}", cache_policy=NO_CACHE, persist_result=False)
 @fails_clearly
-def score_window(window: str) -> Window:
-    """Measure the live release on one window."""
-    return watch(Path(window), open_configured_store())
+def score_window(window: str, earlier: list[str]) -> Window:
+    """Measure the live release on one window, with the earlier ones in its past."""
+    return watch(Path(window), [Path(each) for each in earlier], open_configured_store())
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[2, 10, 30])

@@ -62,20 +62,19 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
     command = [WEED, f"-logdir={folder}", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     command += [f"-bucket={BUCKET}", "-webdav=false", "-admin.ui=false"]
     command += [f"-{name}={port}" for name, port in ports.items()]
-    keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    given = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, env=os.environ | keys, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=os.environ | given, stdout=output, stderr=subprocess.STDOUT)
     server = S3Server(f"http://127.0.0.1:{ports['s3.port']}")
     try:
         _wait_for_a_write(server, process)
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # its files are thrown away
+        process.wait()
+        for port in ports.values():
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink()
 
 
 def free_ports(number: int) -> list[int]:

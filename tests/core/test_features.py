@@ -40,9 +40,11 @@ events = st.fixed_dictionaries(
     }
 )
 histories = st.lists(events, min_size=1, max_size=60).map(
-    lambda rows: pl.DataFrame([{**row, "event_id": f"{place:04d}"} for place, row in enumerate(rows)])
-    .cast({"amount": pl.Int64, "event_time": pl.Datetime("us")})
-    .sort(TIME_ORDER)
+    lambda rows: (
+        pl.DataFrame([{**row, "event_id": f"{place:04d}"} for place, row in enumerate(rows)])
+        .cast({"amount": pl.Int64, "event_time": pl.Datetime("us")})
+        .sort(TIME_ORDER)
+    )
 )
 
 

@@ -61,7 +61,7 @@ class FileStore:
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys that begin with `prefix`, sorted."""
-        with self._translated("list", prefix):
+        with self._translated("list", prefix or "all keys"):
             folder = self._root / prefix.rpartition("/")[0]
             files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
         return sorted(key for path in files if (key := path.relative_to(self._root).as_posix()).startswith(prefix))

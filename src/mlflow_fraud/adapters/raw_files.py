@@ -107,7 +107,9 @@ def _sentences(column: Column, faults: dict[str, object]) -> list[str]:
 
 
 def _expected(column: Column) -> str:
-    return f"{'an' if column.type == 'integer' else 'a'} {column.type}" + (f" like {column.format}" if column.format else "")
+    return f"{'an' if column.type == 'integer' else 'a'} {column.type}" + (
+        f" like {column.format}" if column.format else ""
+    )
 
 
 def _shapes(examples: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
+import boto3.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -41,8 +41,9 @@ class S3Store:
     def __init__(self, bucket: str, prefix: str, *, endpoint_url: str = "") -> None:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._patient = _client(endpoint_url, attempts=ATTEMPTS)
-        self._once = _client(endpoint_url, attempts=1)
+        session = boto3.session.Session()  # the shared default one is not for several threads
+        self._patient = _client(session, endpoint_url, attempts=ATTEMPTS)
+        self._once = _client(session, endpoint_url, attempts=1)
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}"
@@ -72,7 +73,7 @@ class S3Store:
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys that begin with `prefix`, sorted."""
-        with self._translated("list", prefix):
+        with self._translated("list", prefix or "all keys"):
             pages = self._patient.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             )
@@ -116,7 +117,7 @@ class S3Store:
             raise FraudError(f"{what}: {error}; check the network and FRAUD_S3_ENDPOINT_URL, then try again") from error
 
 
-def _client(endpoint_url: str, *, attempts: int) -> Any:
+def _client(session: boto3.session.Session, endpoint_url: str, *, attempts: int) -> Any:
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path" if endpoint_url else "auto"},
@@ -124,7 +125,7 @@ def _client(endpoint_url: str, *, attempts: int) -> Any:
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    return boto3.client("s3", endpoint_url=endpoint_url or None, config=config)
+    return session.client("s3", endpoint_url=endpoint_url or None, config=config)
 
 
 def _code(error: ClientError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,15 @@ class Window:
     drifts: dict[str, float]
 
 
-def watch(file: Path, store: ReleaseStore) -> Window:
-    """Score the window, write it into the list of windows and return it; again gives the same entry."""
+def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore) -> Window:
+    """Score the window, write it into the list of windows and return it; again gives the same entry.
+
+    `earlier` are the windows between the pinned history and this one: they are part of its past.
+    """
     pointer = store.latest()
     if pointer is None:
         raise ReleaseRejected("nothing is live yet, so there is nothing to watch; run `make retrain` first")
-    window = _measure(file, store.fetch(pointer.version))
+    window = _measure(file, earlier, store.fetch(pointer.version))
     others = [entry for entry in _windows() if entry["name"] != window.name]
     entry = {"name": window.name, "version": window.version, **window.metrics, "drifts": window.drifts}
     write_json(WINDOWS, sorted([*others, entry], key=lambda entry: str(entry["name"])))
@@ -67,11 +71,12 @@ def _windows() -> list[dict[str, Any]]:
     return list(read_json(WINDOWS)) if WINDOWS.is_file() else []
 
 
-def _measure(file: Path, live: Release) -> Window:
+def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     manifest = live.manifest
     schema = read_schema(json.loads(live.files["schema.json"]), where=f"release {manifest.version}")
     window = read_batches([file], schema.contract)
-    rows, features = _features(window, schema)
+    between = [read_batches(list(earlier), schema.contract)] if earlier else []
+    rows, features = _features(window, between, schema)
     scores = load_scorer(manifest.model_file, live.files[manifest.model_file]).score(
         np.ascontiguousarray(features.fill_null(np.nan).to_numpy())
     )
@@ -81,12 +86,16 @@ def _measure(file: Path, live: Release) -> Window:
     return Window(file.stem, manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)
 
 
-def _features(window: pl.DataFrame, schema: FeatureSchema) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _features(
+    window: pl.DataFrame, between: list[pl.DataFrame], schema: FeatureSchema
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the window's rows whose labels have arrived, and their features with all of the past in sight."""
     rule = load_params().active.split
     end = window["event_time"].max()
-    past = pl.read_parquet(TRANSACTIONS).filter(pl.col("event_time") < window["event_time"].min())
-    everything = pl.concat([past, window.select(past.columns)]).sort(TIME_ORDER)
+    past = pl.concat([pl.read_parquet(TRANSACTIONS), *between]).filter(
+        pl.col("event_time") < window["event_time"].min()
+    )
+    everything = pl.concat([past, window]).sort(TIME_ORDER)
     features = build_features(everything, schema)
     at = pl.col("event_time")
     mature = everything.select(

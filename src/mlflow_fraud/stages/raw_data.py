@@ -46,12 +46,13 @@ def simulate_stream(scenario: str, months: int, folder: Path) -> list[Path]:
 
     The cards and merchants are those of the built-in data; the labels have all arrived.
     """
-    plan = SimulationPlan(**load_params().simulation.model_dump())
+    built_in = SimulationPlan(**load_params().simulation.model_dump())
+    plan = replace(built_in.following(STREAM_DAYS), scenario=scenario, scenario_from=None)
     files = []
     for month in range(months):
-        plan = plan.following(STREAM_DAYS)
         files.append(folder / f"{plan.start}.csv")
-        _write_csv(files[-1], simulate(replace(plan, scenario=scenario)))
+        _write_csv(files[-1], simulate(plan))
+        plan = plan.following(STREAM_DAYS)
         say(f"{files[-1]}: month {month + 1} of {scenario}")
     return files
 
