@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 KEY = "fraud.key"
-PARENT = "mlflow.parentRunId"
+SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Tracking:
     """An experiment and a registered model on one MLflow server or file."""
 
     def __init__(self, uri: str, experiment: str, artifact_location: str, model_name: str) -> None:
-        self._uri = uri
+        self.uri = _absolute(uri)
         self._experiment = experiment
         self._artifact_location = artifact_location
         self._model_name = model_name
@@ -109,9 +109,9 @@ class Tracking:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow
 
-        if self._uri.startswith("sqlite:///"):
-            Path(self._uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(self._uri)
+        if self.uri.startswith(SQLITE):
+            Path(self.uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(self.uri)
         return mlflow.MlflowClient()
 
     @cached_property
@@ -119,7 +119,7 @@ class Tracking:
         found = self._client.get_experiment_by_name(self._experiment)
         if found is not None:
             return str(found.experiment_id)
-        local = self._uri.startswith("sqlite:///")
+        local = self.uri.startswith(SQLITE)
         location = Path(self._artifact_location).absolute().as_uri() if local else None
         return str(self._client.create_experiment(self._experiment, artifact_location=location))
 
@@ -178,6 +178,11 @@ class Tracking:
         ).version
         self._client.set_tag(run_id, "fraud.model_version", str(version))
         return str(version)
+
+
+def _absolute(uri: str) -> str:
+    """Return a SQLite address that means the same file from everywhere; others as they are."""
+    return SQLITE + str(Path(uri.removeprefix(SQLITE)).absolute()) if uri.startswith(SQLITE) else uri
 
 
 def _dataset(path: str, digest: str) -> Any:

@@ -1,0 +1,141 @@
+"""The scoring service's HTTP face."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ValidationError
+
+from mlflow_fraud import __version__
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.serving.live_model import LiveModel, polling
+from mlflow_fraud.serving.loading import LiveRelease
+from mlflow_fraud.serving.schema import problems
+
+SCORE_PATH = "/v1/score"
+
+router = APIRouter()
+
+
+class Answer(BaseModel):
+    """What the service says of a transaction: `flag` when the probability is at or over the threshold."""
+
+    probability: float
+    decision: Literal["flag", "pass"]
+    threshold: float
+    model_version: str
+    prediction_id: str
+
+
+class ModelCard(BaseModel):
+    """Which model answers; `trouble` says why it is not the newest release, if it is not."""
+
+    version: str
+    candidate: str
+    features_sha256: str
+    created: str
+    trouble: str | None
+
+
+class State(BaseModel):
+    """Whether the service lives and can answer."""
+
+    status: str
+
+
+def create_app(store: ReleaseStore, *, history_path: Path, poll_seconds: float) -> FastAPI:
+    """Return the service, which follows `store` from its start to its end.
+
+    `history_path` is `data/transactions.parquet`, the past that the features begin with.
+    """
+    model = LiveModel(store, history_path)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with polling(model, every=poll_seconds):
+            yield
+
+    app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan)
+    app.state.model = model
+    app.include_router(router)
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
+    return app
+
+
+@router.post(
+    SCORE_PATH,
+    responses={422: {"description": "the transaction is not what the contract says"}, 503: {"description": "no model"}},
+)
+async def score(request: Request) -> Answer:
+    """Score one transaction, given by the contract's own column names."""
+    live = _live(request)
+    try:
+        transaction = live.request.read(await request.body())
+    except ValidationError as error:
+        raise HTTPException(422, problems(error)) from None
+    probability, prediction_id = live.score(transaction)
+    threshold = live.manifest.threshold
+    return Answer(
+        probability=probability,
+        decision="flag" if probability >= threshold else "pass",
+        threshold=threshold,
+        model_version=live.manifest.version,
+        prediction_id=prediction_id,
+    )
+
+
+@router.get("/health")
+async def health() -> State:
+    """Answer as long as the process lives."""
+    return State(status="alive")
+
+
+@router.get("/ready", responses={503: {"description": "no model"}})
+async def ready(request: Request) -> State:
+    """Answer 200 once a model is loaded."""
+    _live(request)
+    return State(status="ready")
+
+
+@router.get("/v1/model", responses={503: {"description": "no model"}})
+async def model(request: Request) -> ModelCard:
+    """Say which model answers."""
+    manifest = _live(request).manifest
+    return ModelCard(
+        version=manifest.version,
+        candidate=manifest.candidate,
+        features_sha256=manifest.feature_schema_sha256,
+        created=manifest.created,
+        trouble=_model(request).trouble,
+    )
+
+
+def _model(request: Request) -> LiveModel:
+    model: LiveModel = request.app.state.model
+    return model
+
+
+def _live(request: Request) -> LiveRelease:
+    """Return the release that answers this request, from its begin to its end."""
+    model = _model(request)
+    if model.current is None:
+        reason = model.trouble or "nothing was promoted yet, or the first release is still being loaded"
+        raise HTTPException(503, f"no model is live: {reason}", headers={"Retry-After": "2"})
+    return model.current
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, with the request's shape as the live release has it."""
+    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    live: LiveRelease | None = app.state.model.current
+    shape = live.request.json_schema() if live else {"type": "object"}
+    document["paths"][SCORE_PATH]["post"]["requestBody"] = {
+        "required": True,
+        "content": {"application/json": {"schema": shape}},
+    }
+    return document

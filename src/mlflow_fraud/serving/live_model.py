@@ -1,0 +1,102 @@
+"""The model that answers now: the newest release that could be trusted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
+from mlflow_fraud.core.errors import DataError, FraudError, ReleaseRejected
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving.history import History, Journal
+from mlflow_fraud.serving.loading import LiveRelease, load_release
+from mlflow_fraud.serving.warm_start import read_past
+
+log = logging.getLogger(__name__)
+
+REST_POLLS = 30
+"""A refused release is looked at again after so many polls: it may have been mended in its place."""
+
+STOP_SECONDS = 10.0
+
+
+class LiveModel:
+    """Follows the store's pointer. A request takes `current` once and uses nothing else.
+
+    `trouble` says why the newest release is not the one that answers; it is None when it is.
+    """
+
+    def __init__(self, store: ReleaseStore, history_path: Path) -> None:
+        self.current: LiveRelease | None = None
+        self.trouble: str | None = None
+        self._store = store
+        self._history_path = history_path
+        self._journal = Journal()
+        self._refused: Pointer | None = None
+        self._rest = 0
+
+    def poll(self) -> None:
+        """Look once at the pointer; load what it names when that is new. Never raises for a bad release."""
+        try:
+            pointer = self._store.latest()
+            if pointer is None or self._may_rest(pointer):
+                return
+            if self.current is None or self.current.manifest.version != pointer.version:
+                self._go_live(pointer)
+            self._refused = self.trouble = None
+        except FraudError as error:
+            self._stay(str(error))
+        except Exception as error:  # whatever it is, the service goes on with what it has
+            log.exception("looking for a new release failed")
+            self._stay(repr(error))
+
+    def _may_rest(self, pointer: Pointer) -> bool:
+        """Return whether `pointer` was refused a short while ago."""
+        self._rest = max(self._rest - 1, 0)
+        return pointer == self._refused and self._rest > 0
+
+    def _go_live(self, pointer: Pointer) -> None:
+        try:
+            loaded = load_release(self._store.fetch(pointer.version), self._history_for)
+        except (ReleaseRejected, DataError):
+            self._refused, self._rest = pointer, REST_POLLS
+            raise
+        self.current = loaded  # one assignment: no request sees half
+        log.info("live: %s", pointer.version)
+
+    def _history_for(self, schema: FeatureSchema) -> History:
+        """Return the history that is there, or a new one when the features are defined otherwise."""
+        if self.current and self.current.schema == schema:
+            return self.current.history
+        history = History(schema, read_past(self._history_path, schema), self._journal)
+        history.catch_up()
+        return history
+
+    def _stay(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            live = self.current.manifest.version if self.current else "no model"
+            log.error("kept %s: %s", live, trouble)
+        self.trouble = trouble
+
+
+@contextmanager
+def polling(model: LiveModel, *, every: float) -> Iterator[None]:
+    """Poll in a thread, at once and then `every` so many seconds, until the block ends."""
+    stop = Event()
+
+    def run() -> None:
+        while True:
+            model.poll()
+            if stop.wait(every):
+                return
+
+    thread = Thread(target=run, name="release-poll", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(STOP_SECONDS)

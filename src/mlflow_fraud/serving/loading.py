@@ -1,0 +1,88 @@
+"""A release becomes a model that answers: examined first, then parsed, then tried on its golden rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.release_files import SCHEMA_FILE
+from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.features.online import Transaction
+from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.ports import Scorer
+from mlflow_fraud.core.release import GOLDEN_FILE, Golden, Manifest, Release, check_file, check_golden
+from mlflow_fraud.serving.history import History
+from mlflow_fraud.serving.schema import TransactionSchema
+
+
+class Score(NamedTuple):
+    """A fraud probability, and the id under which this answer can be found again."""
+
+    probability: float
+    prediction_id: str
+
+
+@dataclass(frozen=True)
+class LiveRelease:
+    """A loaded release: all that one answer needs, so that a swap is one assignment."""
+
+    manifest: Manifest
+    schema: FeatureSchema
+    request: TransactionSchema
+    scorer: Scorer
+    history: History
+
+    def score(self, transaction: Transaction) -> Score:
+        """Return the score of `transaction`, which then belongs to the past.
+
+        The id begins with the version, which leads to the release and from there to run, data and code.
+        The same features in the same release have the same id.
+        """
+        row = np.array([self.history.observe(transaction)], dtype=np.float32)
+        digest = hashlib.sha256(f"{transaction['event_id']}".encode() + row.tobytes())
+        return Score(float(self.scorer.score(row)[0]), f"{self.manifest.version}.{digest.hexdigest()[:16]}")
+
+
+def load_release(release: Release, history_for: Callable[[FeatureSchema], History]) -> LiveRelease:
+    """Return the release ready to answer, on one thread a request.
+
+    Raises `ReleaseRejected` before a byte of a file that is not what the manifest names is parsed, and
+    when the model does not score the golden rows as it did at release.
+    """
+    manifest, files = release.manifest, release.files
+    for name, content in files.items():
+        check_file(manifest, name, content)
+    try:
+        schema = read_schema(json.loads(files[SCHEMA_FILE]), where=f"release {manifest.version}, {SCHEMA_FILE}")
+        golden = Golden.model_validate_json(files[GOLDEN_FILE])
+        request = TransactionSchema(schema.contract)
+        _require_agreement(manifest, schema, golden)
+        scorer = load_scorer(manifest.model_file, files[manifest.model_file], threads=1)
+        check_golden(manifest, golden, scorer.score(golden.matrix).tolist())
+    except ReleaseRejected:
+        raise
+    except Exception as error:  # parsers and models raise kinds of their own; whatever it is, it cannot answer
+        raise ReleaseRejected(
+            f"release {manifest.version} cannot be loaded: {' '.join(str(error).split())[:300]}; promote another"
+        ) from error
+    return LiveRelease(manifest, schema, request, scorer, history_for(schema))
+
+
+def _require_agreement(manifest: Manifest, schema: FeatureSchema, golden: Golden) -> None:
+    if schema.sha256 != manifest.feature_schema_sha256:
+        raise ReleaseRejected(
+            f"release {manifest.version} was made with the features {manifest.feature_schema_sha256[:12]}, this "
+            f"program makes {schema.sha256[:12]} of its {SCHEMA_FILE}; run the program's version that it was made with"
+        )
+    widths = {len(row) for row in golden.rows}
+    if widths != {len(schema.names)} or len(golden.rows) != len(golden.scores):
+        raise ReleaseRejected(
+            f"release {manifest.version} has {len(golden.rows)} golden rows of {sorted(widths)} values with "
+            f"{len(golden.scores)} scores; expected at least one, each of {len(schema.names)} features, with a score"
+        )

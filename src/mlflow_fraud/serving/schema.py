@@ -1,0 +1,132 @@
+"""What a request must hold, made from the contract, and the transaction that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, create_model
+
+from mlflow_fraud.core.contract import Column, Contract
+from mlflow_fraud.core.features.online import Transaction
+
+INT64 = 2**63
+"""Whole numbers are held in 64 bits everywhere in the pipeline."""
+
+
+class TransactionSchema:
+    """The JSON form of a transaction: the contract's own column names, all kept columns but the label.
+
+    Columns that the contract does not keep are ignored, so a client may send the row as it has it.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        asked = [column for column in contract.kept if column.role != "label"]
+        self._names = {f"column_{place}": column.name for place, column in enumerate(asked)}
+        fields = {field: _field(column, contract) for field, column in zip(self._names, asked, strict=True)}
+        self._model: type[BaseModel] = create_model("Transaction", **fields)
+
+    def read(self, body: bytes) -> Transaction:
+        """Return the transaction by pipeline names, in the pipeline's units and types.
+
+        Raises pydantic's `ValidationError` where the body is not what the contract says; see `problems`.
+        """
+        request = self._model.model_validate_json(body)
+        return {name: getattr(request, field) for field, name in self._names.items()}
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the request's JSON schema, for the API's own description."""
+        return self._model.model_json_schema()
+
+
+def problems(error: ValidationError) -> list[dict[str, Any]]:
+    """Return what is wrong with a request: the column and a sentence, without the values that were sent."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        {"loc": ["body", *each["loc"]], "msg": each["msg"].removeprefix("Value error, "), "type": each["type"]}
+        for each in found
+    ]
+
+
+def _field(column: Column, contract: Contract) -> Any:
+    kind = Annotated[_type(column), *_checks(column, contract)]  # type: ignore[valid-type]
+    if column.nullable:
+        return (kind | None, Field(default=None, alias=column.source))
+    return (kind, Field(alias=column.source))
+
+
+def _type(column: Column) -> type:
+    return {"text": str, "integer": int, "decimal": float, "timestamp": datetime, "date": date}[column.type]
+
+
+def _checks(column: Column, contract: Contract) -> list[Any]:
+    checks: list[Any] = []
+    if column.type in ("timestamp", "date"):
+        bounds = [column.limit(bound, decimals=0) for bound in (column.minimum, column.maximum)]
+        checks += [BeforeValidator(_moment_reader(column)), AfterValidator(_between(*bounds))]
+    elif column.type == "text":
+        checks.append(StringConstraints(strict=True, strip_whitespace=True, min_length=1))
+    else:
+        checks.append(_number(column))
+    if column.values:
+        checks += [AfterValidator(_one_of(column.values)), Field(json_schema_extra={"enum": list(column.values)})]
+    if column.role == "amount":
+        checks.append(AfterValidator(lambda amount: round(float(amount) * 10**contract.currency_decimals)))
+    return checks
+
+
+def _number(column: Column) -> Any:
+    """Return the range check; a number is a JSON number, a text that looks like one is refused."""
+    low, high = (None if bound is None else float(bound) for bound in (column.minimum, column.maximum))
+    if column.type == "decimal":
+        return Field(strict=True, allow_inf_nan=False, ge=low, le=high)
+    return Field(
+        strict=True,
+        ge=-INT64 if low is None else int(low),
+        le=INT64 - 1 if high is None else int(high),
+    )
+
+
+def _moment_reader(column: Column) -> Callable[[object], date]:
+    """Return the reader of a time or a day: in the contract's format, else ISO 8601 without an offset."""
+
+    def read(text: object) -> date:
+        if not isinstance(text, str):
+            raise ValueError(f"expected a {column.type} as text, like {column.format} or ISO 8601")
+        moment = _parse(text.strip(), column.format)
+        if moment is None:
+            raise ValueError(f"expected a {column.type} like {column.format} or ISO 8601")
+        if moment.tzinfo is not None:
+            raise ValueError("expected the local time that the data is in, without an offset from UTC")
+        return moment.date() if column.type == "date" else moment
+
+    return read
+
+
+def _parse(text: str, format: str) -> datetime | None:
+    with suppress(ValueError):
+        return datetime.strptime(text, format)  # noqa: DTZ007 the data's own local time
+    with suppress(ValueError):
+        return datetime.fromisoformat(text)
+    return None
+
+
+def _between(low: datetime | None, high: datetime | None) -> Callable[[date], date]:
+    def check(moment: date) -> date:
+        found = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001
+        if (low and found < low) or (high and found > high):
+            raise ValueError(f"expected a time from {low} to {high}")
+        return moment
+
+    return check
+
+
+def _one_of(values: Sequence[str]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if str(value) not in values:
+            raise ValueError(f"expected one of {', '.join(values)}")
+        return value
+
+    return check

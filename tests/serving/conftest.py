@@ -1,0 +1,168 @@
+"""Tiny real releases, and rows as a client sends them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import xgboost
+from fastapi.testclient import TestClient
+
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
+from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.features.batch import build_features
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.release import FORMAT, GOLDEN_FILE, Golden, Manifest, Release, entry, version_of
+from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.live_model import LiveModel
+from tests.conftest import make_transactions
+
+MakeRelease = Callable[..., Release]
+Raw = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+PAST_ROWS = 2000
+THRESHOLD = 0.5
+
+
+@pytest.fixture(scope="session")
+def recorded() -> pl.DataFrame:
+    """What `data/transactions.parquet` holds in these tests."""
+    return make_transactions(PAST_ROWS + 50, cards=12).head(PAST_ROWS)
+
+
+@pytest.fixture(scope="session")
+def stream() -> pl.DataFrame:
+    """The transactions that come after `recorded`."""
+    return make_transactions(PAST_ROWS + 50, cards=12).tail(50)
+
+
+@pytest.fixture
+def history_path(recorded: pl.DataFrame, tmp_path: Path) -> Path:
+    path = tmp_path / "transactions.parquet"
+    recorded.write_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def few_features(schema: FeatureSchema) -> FeatureSchema:
+    """Other feature definitions: a new release with them needs another history."""
+    params = schema.params.model_copy(update={"ratios": (), "scores": ()})
+    return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories)
+
+
+def matrix(features: pl.DataFrame) -> np.ndarray:
+    return np.ascontiguousarray(features.fill_null(np.nan).to_numpy(), dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def make_release(recorded: pl.DataFrame, schema: FeatureSchema) -> MakeRelease:
+    """Train a small XGBoost and wrap it up as promotion does; another number of `rounds` is another version."""
+    made: dict[tuple[str, int, float], Release] = {}
+
+    def make(schema: FeatureSchema = schema, *, rounds: int = 5, threshold: float = THRESHOLD) -> Release:
+        key = (schema.sha256, rounds, threshold)
+        if key not in made:
+            made[key] = train(schema, rounds, threshold)
+        return made[key]
+
+    def train(schema: FeatureSchema, rounds: int, threshold: float) -> Release:
+        x = matrix(build_features(recorded, schema))
+        data = xgboost.QuantileDMatrix(x, recorded["label"].to_numpy(), feature_names=schema.names)
+        booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "eta": 0.5, "seed": 1}, data, rounds)
+        model = bytes(booster.save_raw("ubj"))
+        return release_of(model, schema, x[:: len(x) // 4], threshold)
+
+    return make
+
+
+def release_of(model: bytes, schema: FeatureSchema, rows: np.ndarray, threshold: float) -> Release:
+    scores = load_scorer("model.ubj", model, threads=1).score(rows)
+    listed = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in rows)
+    golden = Golden(rows=listed, scores=tuple(scores.tolist()))
+    files = {
+        "model.ubj": model,
+        "schema.json": schema.to_json().encode(),
+        GOLDEN_FILE: golden.model_dump_json().encode(),
+    }
+    manifest = Manifest(
+        format=FORMAT,
+        version=version_of("xgboost", files, threshold),
+        created="2026-01-01T00:00:00+00:00",
+        candidate="xgboost",
+        model_file="model.ubj",
+        threshold=threshold,
+        feature_schema_sha256=schema.sha256,
+        git_sha="0" * 40,
+        data={},
+        mlflow_run_id="",
+        mlflow_model_version="1",
+        metrics={},
+        verdict=(),
+        libraries={},
+        files={name: entry(content) for name, content in files.items()},
+    )
+    return Release(manifest, files)
+
+
+def with_file(release: Release, name: str, content: bytes) -> Release:
+    """Return a release that is whole, with other content in one file."""
+    files = {**release.files, name: content}
+    entries = {each: entry(files[each]) for each in files}
+    version = version_of("xgboost", files, release.manifest.threshold)
+    return Release(release.manifest.model_copy(update={"files": entries, "version": version}), files)
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Path:
+    return tmp_path / "releases"
+
+
+@pytest.fixture
+def store(location: Path) -> ReleaseStore:
+    return open_store(str(location))
+
+
+def go_live(store: ReleaseStore, release: Release) -> Pointer:
+    """Put and promote, as another process would."""
+    expected = store.latest()
+    store.put(release)
+    at = "2026-01-01T00:00:00+00:00"
+    version = release.manifest.version
+    return store.promote(version, action="promote", who="ann", at=at, reasons=["better"], expected=expected)
+
+
+@pytest.fixture
+def live(store: ReleaseStore, history_path: Path) -> LiveModel:
+    return LiveModel(store, history_path)
+
+
+@pytest.fixture
+def client(store: ReleaseStore, history_path: Path) -> TestClient:
+    """The service, whose model polls when the test says so: `client.app.state.model.poll()`."""
+    app = create_app(store, history_path=history_path, poll_seconds=3600)
+    return TestClient(app)  # not entered: no polling thread
+
+
+@pytest.fixture(scope="session")
+def raw(contract: Contract) -> Raw:
+    """Turn a pipeline row into what a client sends."""
+    return lambda row: {column.source: _sent(row[column.name], column.role) for column in contract.kept}
+
+
+def _sent(value: Any, role: str) -> Any:
+    if role == "amount":
+        return value / 100
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def as_json(row: Mapping[str, Any]) -> bytes:
+    return json.dumps(row).encode()

@@ -1,0 +1,162 @@
+"""What a client of the service sees."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.features.batch import build_features
+from mlflow_fraud.core.features.schema import FeatureSchema
+from tests.serving.conftest import THRESHOLD, MakeRelease, Raw, go_live, matrix, with_file
+
+FORBIDDEN = {"mlflow", "prefect", "dvc", "great_expectations", "sklearn", "pandas", "skl2onnx", "matplotlib"}
+
+
+def poll(client: TestClient) -> None:
+    client.app.state.model.poll()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def answering(client: TestClient, store: ReleaseStore, make_release: MakeRelease) -> TestClient:
+    """The service with a model."""
+    go_live(store, make_release())
+    poll(client)
+    return client
+
+
+@pytest.fixture
+def row(raw: Raw, stream: pl.DataFrame) -> dict[str, Any]:
+    """A transaction as a client sends it."""
+    return raw(stream.row(0, named=True))
+
+
+def test_without_a_model_the_service_lives_and_says_that_it_cannot_answer(
+    client: TestClient, row: dict[str, Any]
+) -> None:
+    assert client.get("/health").status_code == 200
+    for answer in (client.get("/ready"), client.get("/v1/model"), client.post("/v1/score", json=row)):
+        assert answer.status_code == 503
+        assert "nothing was promoted yet" in answer.json()["detail"]
+        assert answer.headers["retry-after"]
+
+
+def test_a_first_release_that_is_refused_is_the_reason_given(
+    client: TestClient, store: ReleaseStore, make_release: MakeRelease
+) -> None:
+    go_live(store, with_file(make_release(), "model.ubj", b"not trees"))
+    poll(client)
+    answer = client.get("/ready")
+    assert answer.status_code == 503
+    assert "not a model that can be loaded" in answer.json()["detail"]
+
+
+def test_an_answer_has_all_that_leads_back_to_it(
+    answering: TestClient, make_release: MakeRelease, row: dict[str, Any]
+) -> None:
+    assert answering.get("/ready").status_code == 200
+    answer = answering.post("/v1/score", json=row).json()
+    manifest = make_release().manifest
+    assert answer["model_version"] == manifest.version
+    assert answer["threshold"] == THRESHOLD
+    assert answer["decision"] == ("flag" if answer["probability"] >= THRESHOLD else "pass")
+    assert answer["prediction_id"].startswith(f"{manifest.version}.")
+
+
+def test_a_stream_served_one_by_one_has_the_scores_of_the_batch(
+    answering: TestClient,
+    make_release: MakeRelease,
+    schema: FeatureSchema,
+    recorded: pl.DataFrame,
+    stream: pl.DataFrame,
+    raw: Raw,
+) -> None:
+    answers = [answering.post("/v1/score", json=raw(row)).json() for row in stream.iter_rows(named=True)]
+    features = build_features(pl.concat([recorded, stream]), schema).tail(len(stream))
+    expected = load_scorer("model.ubj", make_release().files["model.ubj"]).score(matrix(features))
+    np.testing.assert_array_equal([answer["probability"] for answer in answers], expected)
+    assert {answer["decision"] for answer in answers} == {"flag", "pass"}
+
+
+def test_a_transaction_at_the_threshold_is_flagged(
+    client: TestClient, store: ReleaseStore, make_release: MakeRelease, row: dict[str, Any]
+) -> None:
+    go_live(store, make_release())
+    poll(client)
+    probability = client.post("/v1/score", json=row).json()["probability"]
+    for threshold, decision in ((probability, "flag"), (np.nextafter(probability, 1), "pass")):
+        go_live(store, make_release(threshold=float(threshold)))
+        poll(client)
+        assert client.post("/v1/score", json=row).json()["decision"] == decision
+
+
+def test_the_same_transaction_again_has_the_same_answer_and_id(answering: TestClient, row: dict[str, Any]) -> None:
+    answers = [answering.post("/v1/score", json=row).json() for _ in range(3)]
+    assert answers[0] == answers[1] == answers[2]
+    other = answering.post("/v1/score", json={**row, "trans_num": "another"}).json()
+    assert other["prediction_id"] != answers[0]["prediction_id"]
+
+
+def test_a_request_against_the_contract_is_refused_with_the_columns_name(
+    answering: TestClient, row: dict[str, Any]
+) -> None:
+    answer = answering.post("/v1/score", json={**row, "amt": "much", "category": "groceries"})
+    assert answer.status_code == 422
+    assert [problem["loc"] for problem in answer.json()["detail"]] == [["body", "category"], ["body", "amt"]]
+    assert answering.post("/v1/score", content=b"{").status_code == 422
+
+
+def test_the_model_says_where_it_came_from_and_what_keeps_a_newer_one_out(
+    answering: TestClient, store: ReleaseStore, make_release: MakeRelease, schema: FeatureSchema
+) -> None:
+    manifest = make_release().manifest
+    card = answering.get("/v1/model").json()
+    assert card == {
+        "version": manifest.version,
+        "candidate": "xgboost",
+        "features_sha256": schema.sha256,
+        "created": manifest.created,
+        "trouble": None,
+    }
+    go_live(store, with_file(make_release(), "golden.json", b"{}"))
+    poll(answering)
+    later = answering.get("/v1/model").json()
+    assert later["version"] == manifest.version
+    assert "cannot be loaded" in later["trouble"]
+
+
+def test_the_api_describes_the_request_of_the_live_contract(answering: TestClient) -> None:
+    document = answering.get("/openapi.json").json()
+    body = document["paths"]["/v1/score"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["amt"]["minimum"] == 0.01
+    assert "is_fraud" not in body["properties"]
+
+
+def test_the_polling_begins_and_ends_with_the_service(
+    client: TestClient, store: ReleaseStore, make_release: MakeRelease
+) -> None:
+    go_live(store, make_release())
+    with client:
+        pass
+    assert client.get("/ready").status_code == 200
+
+
+@pytest.mark.parametrize("module", ["mlflow_fraud.serving.app", "mlflow_fraud.serving.main"])
+def test_the_service_imports_no_training_tool(module: str) -> None:
+    code = f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {name.partition(".")[0] for name in json.loads(done.stdout)} & FORBIDDEN
+
+
+def test_importing_the_service_makes_no_file(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", "import mlflow_fraud.serving.main"], cwd=tmp_path, check=True)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,162 @@
+"""The service's past is the recorded one and what it scored, each transaction once."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.batch import build_features
+from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.features.online import CardHistory
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving.history import AT_ONCE, History, Journal
+from mlflow_fraud.serving.warm_start import read_past
+from tests.conftest import make_transactions
+
+Row = dict[str, Any]
+
+
+def rows_of(frame: pl.DataFrame) -> list[Row]:
+    return frame.drop("label", "batch").to_dicts()
+
+
+def in_batch(whole: pl.DataFrame, schema: FeatureSchema, last: int) -> np.ndarray:
+    features = build_features(whole, schema).tail(last).fill_null(np.nan)
+    return features.to_numpy()
+
+
+def one_by_one(history: History, rows: list[Row]) -> np.ndarray:
+    return np.array([history.observe(row) for row in rows], dtype=np.float32)
+
+
+def assert_same(online: np.ndarray, batch: np.ndarray, schema: FeatureSchema) -> None:
+    distance = schema.names.index("distance")  # two libraries' sines may differ in the last bit
+    np.testing.assert_allclose(online[:, distance], batch[:, distance], rtol=1e-6)
+    np.testing.assert_array_equal(np.delete(online, distance, axis=1), np.delete(batch, distance, axis=1))
+
+
+def test_a_stream_after_a_warm_start_has_the_features_of_the_batch(
+    recorded: pl.DataFrame, stream: pl.DataFrame, history_path: Path, schema: FeatureSchema
+) -> None:
+    history = History(schema, read_past(history_path, schema), Journal())
+    online = one_by_one(history, rows_of(stream))
+    assert_same(online, in_batch(pl.concat([recorded, stream]), schema, len(stream)), schema)
+
+
+def test_only_what_can_still_be_seen_is_read(tmp_path: Path, schema: FeatureSchema) -> None:
+    year = make_transactions(3000, cards=3, days=365)
+    year.write_parquet(tmp_path / "year.parquet")
+    read = list(read_past(tmp_path / "year.parquet", schema))
+    assert len(read) < 1000
+    past, seen = CardHistory(schema), CardHistory(schema)
+    for row in rows_of(year):
+        past.update(row)
+    for row in read:
+        seen.update(row)
+    newest = year.tail(1).to_dicts()[0]
+    for row in rows_of(year.tail(200)):
+        later = {**row, "event_time": newest["event_time"]}
+        assert seen.read(later) == past.read(later)
+
+
+def test_an_old_last_transaction_is_remembered_beyond_the_longest_window(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame
+) -> None:
+    old = recorded.head(1).with_columns(card=pl.lit(7, pl.Int64))
+    pl.concat([old, recorded.tail(100)]).write_parquet(tmp_path / "past.parquet")
+    params = FeatureParams.model_validate({"last": [{"by": ["card"], "take": ["amount"]}]})
+    few = FeatureSchema(params=params, contract=schema.contract, categories={})
+    history = History(few, read_past(tmp_path / "past.parquet", few), Journal())
+    assert history.observe({**rows_of(recorded.tail(1))[0], "card": 7}) == [float(old["amount"][0])]
+
+
+def test_a_missing_file_is_an_empty_past_and_a_warning(
+    tmp_path: Path, schema: FeatureSchema, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert list(read_past(tmp_path / "none.parquet", schema)) == []
+    assert "every card starts without a past" in caplog.text
+
+
+def test_an_empty_file_is_an_empty_past(tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame) -> None:
+    recorded.clear().write_parquet(tmp_path / "none.parquet")
+    assert list(read_past(tmp_path / "none.parquet", schema)) == []
+
+
+def test_a_file_of_another_contract_is_refused(tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame) -> None:
+    recorded.drop("merchant").write_parquet(tmp_path / "other.parquet")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    for name in ("other", "broken"):
+        with pytest.raises(DataError, match="not the history that these features need"):
+            read_past(tmp_path / f"{name}.parquet", schema)
+
+
+def test_a_transaction_that_is_sent_again_is_counted_once(
+    schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
+) -> None:
+    rows, again = rows_of(stream), {**rows_of(recorded.tail(1))[0]}
+    once, often = (History(schema, rows_of(recorded), Journal()) for _ in range(2))
+    for row in rows[:20]:
+        first = once.observe(row)
+        assert often.observe(row) == first
+        assert often.observe(row) == first
+        often.observe(again)
+    assert [once.observe(row) for row in rows[20:]] == [often.observe(row) for row in rows[20:]]
+
+
+def test_new_feature_definitions_see_what_was_scored_under_the_old(
+    schema: FeatureSchema, few_features: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
+) -> None:
+    journal, rows = Journal(), rows_of(stream)
+    old = History(schema, rows_of(recorded), journal)
+    one_by_one(old, rows[:20])
+    new = History(few_features, rows_of(recorded), journal)
+    new.catch_up()
+    one_by_one(old, rows[20:25])  # while the new one is being made ready
+    online = one_by_one(new, rows[25:])
+    assert_same(online, in_batch(pl.concat([recorded, stream]), few_features, 25), few_features)
+
+
+def test_what_the_file_holds_by_now_is_not_replayed(
+    schema: FeatureSchema, few_features: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
+) -> None:
+    journal, rows = Journal(), rows_of(stream)
+    one_by_one(History(schema, rows_of(recorded), journal), rows[:20])
+    grown = rows_of(pl.concat([recorded, stream.head(10)]))
+    online = one_by_one(History(few_features, grown, journal), rows[20:])
+    assert_same(online, in_batch(pl.concat([recorded, stream]), few_features, 30), few_features)
+
+
+def test_two_of_one_card_at_once_see_one_another_once(schema: FeatureSchema, recorded: pl.DataFrame) -> None:
+    template = rows_of(recorded.tail(1))[0]
+    history = History(schema, rows_of(recorded.head(-1)), Journal())
+    before = history.observe(template)
+    place = schema.names.index("count_by_card_24h")
+
+    def send(number: int) -> float:
+        later = template["event_time"].replace(microsecond=number + 1)
+        found = history.observe({**template, "event_id": f"new {number}", "event_time": later})
+        return float(found[place] or 0)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(send, range(200)))
+    assert send(500) == float(before[place] or 0) + 1 + 200
+
+
+def test_a_journal_forgets_the_oldest_and_keeps_its_count() -> None:
+    journal = Journal(kept=10)
+    for number in range(25):
+        journal.add({"event_id": number})
+    kept, place = journal.after(0, AT_ONCE)
+    assert [entry["event_id"] for entry in kept] == list(range(25 - len(kept), 25))
+    assert 10 <= len(kept) <= 20
+    assert place == 25
+    journal.add({"event_id": 24})
+    assert journal.after(place, AT_ONCE) == ([], 25)

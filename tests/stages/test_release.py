@@ -1,0 +1,144 @@
+"""Comparing and promoting: once, for a reason, and never behind somebody's back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.core.errors import DataError, PromotionConflict
+from mlflow_fraud.core.release import GOLDEN_FILE, Golden, check_golden
+from mlflow_fraud.settings import load_environment
+from mlflow_fraud.stages.compare import compare
+from mlflow_fraud.stages.promote import mirror_champion, promote
+from mlflow_fraud.stages.track import mark_challenger, open_tracking, track
+from mlflow_fraud.stages.train import train
+
+
+@pytest.fixture
+def store(workspace: Path) -> ReleaseStore:
+    """An empty release store beside the workspace."""
+    return open_store(str(workspace / "live"))
+
+
+def change_params(**xgboost: object) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["xgboost"] |= xgboost
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def test_the_first_challenger_goes_live_and_explains_itself(store: ReleaseStore) -> None:
+    assert compare(store).verdict.promote
+    outcome = promote(store)
+    assert outcome.moved
+    assert outcome.version is not None
+    release = store.fetch(outcome.version)
+    manifest = release.manifest
+    assert manifest.verdict == ("there is no champion yet and every floor holds",)
+    assert {"data/transactions.parquet", "data/features/train.parquet"} <= set(manifest.data)
+    assert {"schema.json", GOLDEN_FILE, "params.yaml", manifest.model_file} <= set(manifest.files)
+    golden = Golden.model_validate_json(release.files[GOLDEN_FILE])
+    from mlflow_fraud.adapters.model_file import load_scorer
+
+    scores = load_scorer(manifest.model_file, release.files[manifest.model_file]).score(golden.matrix)
+    check_golden(manifest, golden, list(scores))
+
+
+def test_the_same_model_again_is_no_second_release(store: ReleaseStore) -> None:
+    compare(store)
+    promote(store)
+    assert compare(store).verdict.reasons == ("the challenger is the live release: nothing has changed",)
+    assert not promote(store).moved
+    assert len(store.ledger()) == 1
+
+
+def test_a_challenger_that_is_not_surely_better_stays_out(store: ReleaseStore) -> None:
+    compare(store)
+    live = promote(store).version
+    change_params(max_depth=1, rounds=3)
+    train("xgboost")
+    verdict = compare(store).verdict
+    assert not verdict.promote
+    assert promote(store).version == live
+
+
+def test_a_verdict_on_another_champion_is_not_carried_out(store: ReleaseStore) -> None:
+    compare(store)
+    document = json.loads(Path("data/decision/verdict.json").read_text())
+    document["challenger"]["version"] = "xgboost-000000000000"
+    Path("data/decision/verdict.json").write_text(json.dumps(document))
+    with pytest.raises(PromotionConflict, match="compare again"):
+        promote(store)
+    assert store.latest() is None
+
+
+def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore) -> None:
+    from mlflow_fraud.stages.preprocess import preprocess
+
+    compare(store)
+    promote(store)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["features"]["row"] = ["amount", "hour", "night"]
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    preprocess()
+    for candidate in ("logistic", "forest", "xgboost"):
+        train(candidate)
+    comparison = compare(store)
+    assert comparison.champion is not None
+    live = store.fetch(comparison.champion.version).manifest
+    assert comparison.champion.metrics == live.metrics["test"]
+
+
+def test_the_report_is_one_page_with_its_pictures_inside(store: ReleaseStore) -> None:
+    compare(store)
+    page = Path("data/decision/report.html").read_text()
+    assert page.count("data:image/png;base64,") == 6
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_mlflow_has_each_candidate_once_under_one_parent_and_the_aliases(store: ReleaseStore) -> None:
+    import mlflow
+
+    compare(store)
+    mark_challenger()
+    promote(store)
+    mirror_champion(store)
+    first = [track(candidate) for candidate in ("logistic", "forest", "xgboost")]
+    assert not any(logged.new for logged in first)
+    mlflow.set_tracking_uri(open_tracking(load_environment()).uri)
+    runs = mlflow.search_runs(experiment_names=["fraud"], output_format="list")
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert len(children) == 3
+    assert len({run.data.tags["mlflow.parentRunId"] for run in children}) == 1
+    for run in children:
+        assert {"f1", "precision", "recall", "average_precision", "roc_auc", "threshold"} <= set(run.data.metrics)
+        assert run.data.tags["dvc.data/transactions.parquet"]
+        assert {each.dataset.name for each in run.inputs.dataset_inputs} == {
+            "transactions",
+            "train",
+            "validation",
+            "test",
+        }
+    tracking = open_tracking(load_environment())
+    assert tracking.alias("champion") == tracking.alias("challenger") is not None
+
+
+def test_a_model_in_mlflow_is_the_shipped_file_and_no_pickle(store: ReleaseStore) -> None:
+    import mlflow
+
+    comparison = compare(store)
+    mark_challenger()
+    mlflow.set_tracking_uri(open_tracking(load_environment()).uri)
+    logged = Path(mlflow.artifacts.download_artifacts("models:/fraud@challenger"))
+    shipped = next(Path("data/models", comparison.challenger.candidate, "model").iterdir())
+    assert (logged / shipped.name).read_bytes() == shipped.read_bytes()
+    assert not [path for path in logged.rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
+
+
+def test_comparing_before_training_says_what_to_run(store: ReleaseStore) -> None:
+    Path("data/models/forest/metrics.json").unlink()
+    with pytest.raises(DataError, match="run `dvc repro` or `make retrain` first"):
+        compare(store)

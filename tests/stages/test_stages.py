@@ -1,0 +1,127 @@
+"""Each stage leaves the files it promises, the same ones for the same input, and no half of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.core.candidates import CANDIDATES
+from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.stages.ingest import ingest
+from mlflow_fraud.stages.preprocess import preprocess
+from mlflow_fraud.stages.train import read_examples, train
+from mlflow_fraud.stages.trained import read_trained
+from mlflow_fraud.stages.validate import validate
+
+PROMISED = {"f1", "precision", "recall", "average_precision", "roc_auc"}
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and "docs" not in path.parts]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_a_candidate_leaves_the_promised_metrics_and_a_model_that_scores_like_them(
+    candidate: str, workspace: Path
+) -> None:
+    from mlflow_fraud.core.metrics import evaluate
+    from mlflow_fraud.settings import load_params
+
+    metrics = json.loads((workspace / "data/models" / candidate / "metrics.json").read_text())
+    assert set(metrics) == {"validation", "test", "threshold"}
+    assert PROMISED <= set(metrics["test"])
+    trained = read_trained(candidate, load_params())
+    test = read_examples("test", trained.schema)
+    scores = load_scorer(trained.model_file.name, trained.model).score(test.x)
+    assert evaluate(test.y, scores, metrics["threshold"]) == metrics["test"]
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_one_row_scores_as_it_does_among_many(candidate: str, workspace: Path) -> None:
+    from mlflow_fraud.settings import load_params
+
+    trained = read_trained(candidate, load_params())
+    rows = read_examples("test", trained.schema).x[:50]
+    scorer = load_scorer(trained.model_file.name, trained.model)
+    alone = np.concatenate([scorer.score(rows[[place]]) for place in range(len(rows))])
+    np.testing.assert_allclose(alone, scorer.score(rows), rtol=1e-5, atol=1e-7)
+
+
+def test_the_candidates_are_three() -> None:
+    assert list(CANDIDATES) == ["logistic", "forest", "xgboost"]
+
+
+def test_the_probabilities_are_not_distorted_by_the_rarity_of_fraud(workspace: Path) -> None:
+    for candidate in CANDIDATES:
+        metrics = json.loads((workspace / "data/models" / candidate / "metrics.json").read_text())["validation"]
+        assert metrics["calibration_error"] < 0.01
+
+
+def test_the_same_inputs_give_the_same_bytes(workspace: Path) -> None:
+    before = hashes(workspace / "data")
+    ingest()
+    validate()
+    preprocess()
+    for candidate in CANDIDATES:
+        train(candidate)
+    assert hashes(workspace / "data") == before
+
+
+def test_the_features_hold_no_personal_data_and_no_card_number(workspace: Path) -> None:
+    table = pl.read_parquet("data/features/train.parquet")
+    assert not {"card", "merchant", "birth_date", "first", "street"} & set(table.columns)
+    cards = pl.read_parquet("data/transactions.parquet")["card"].unique()
+    assert not set(table["block"]) & set(cards)
+
+
+def test_validation_stops_a_duplicate_and_a_negative_amount_with_counts_and_examples(workspace: Path) -> None:
+    table = pl.read_parquet("data/transactions.parquet")
+    first, second = table["event_id"][0], table["event_id"][1]
+    row = pl.int_range(pl.len())
+    table.with_columns(
+        event_id=pl.when(row == 1).then(pl.lit(first)).otherwise("event_id"),
+        amount=pl.when(row < 3).then(-420).otherwise("amount"),
+    ).write_parquet("data/transactions.parquet")
+    with pytest.raises(DataError, match="breaks the contract sparkov") as caught:
+        validate()
+    message = str(caught.value)
+    assert "amount is in range: 3 rows do not comply, for example -4.20" in message
+    assert "event_id is unique: 2 rows do not comply" in message
+    assert first not in message
+    assert second not in message
+    assert not json.loads(Path("data/validation/report.json").read_text())["passed"]
+
+
+def test_no_features_are_made_of_data_that_did_not_pass(workspace: Path) -> None:
+    report = json.loads(Path("data/validation/report.json").read_text())
+    Path("data/validation/report.json").write_text(json.dumps(report | {"passed": False}))
+    with pytest.raises(DataError, match="has not passed validation"):
+        preprocess()
+
+
+def test_a_bad_batch_leaves_the_previous_table_untouched(workspace: Path) -> None:
+    before = hashes(workspace / "data")
+    bad = workspace / "data/raw/simulated/later.csv"
+    bad.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"later\.csv: 13 columns of the contract sparkov are missing"):
+        ingest()
+    bad.unlink()
+    assert hashes(workspace / "data") == before
+
+
+def test_no_batch_at_all_says_what_to_do(workspace: Path) -> None:
+    (workspace / "data/raw/simulated/2020.csv").unlink()
+    with pytest.raises(DataError, match="`make demo` makes or adds one, `dvc pull` fetches"):
+        ingest()
+
+
+def test_an_unknown_candidate_is_named_with_the_nearest(workspace: Path) -> None:
+    with pytest.raises(SettingsError, match="did you mean xgboost"):
+        train("xgbost")
