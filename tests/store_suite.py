@@ -57,11 +57,15 @@ class Crash(BaseException):
     """The process dies here."""
 
 
-class CrashingBlobs:
-    """A real store whose user dies just before its n-th write."""
+def crash() -> None:
+    raise Crash
 
-    def __init__(self, blobs: BlobStore, *, before: int) -> None:
-        self._blobs, self._left = blobs, before
+
+class InterruptedBlobs:
+    """A real store to whose user something happens just before the n-th write: it dies, if not told otherwise."""
+
+    def __init__(self, blobs: BlobStore, *, before: int, happens: Callable[[], object] = crash) -> None:
+        self._blobs, self._left, self._happens = blobs, before, happens
 
     def read(self, key: str) -> Blob | None:
         return self._blobs.read(key)
@@ -84,7 +88,7 @@ class CrashingBlobs:
     def _step(self) -> None:
         self._left -= 1
         if not self._left:
-            raise Crash
+            self._happens()
 
 
 class BlobSuite:
@@ -223,6 +227,17 @@ class ReleaseSuite:
         with pytest.raises(ReleaseRejected, match=f"has format {FORMAT + 1}, this program reads {FORMAT}"):
             store.fetch("xgboost-1")
 
+    @pytest.mark.parametrize("name", ["model.ubj", "schema.json", "golden.json"])
+    def test_a_manifest_that_leaves_out_what_a_loader_needs_is_refused(
+        self, store: ReleaseStore, blobs: BlobStore, name: str
+    ) -> None:
+        store.put(make_release())
+        manifest = make_release().manifest
+        fewer = {each: entry for each, entry in manifest.files.items() if each != name}
+        blobs.write("releases/xgboost-1/manifest.json", to_json(manifest.model_copy(update={"files": fewer})))
+        with pytest.raises(ReleaseRejected, match="names the files"):
+            store.fetch("xgboost-1")
+
     def test_what_was_damaged_is_mended_by_putting_the_same_release_again(
         self, store: ReleaseStore, blobs: BlobStore
     ) -> None:
@@ -287,6 +302,24 @@ class ReleaseSuite:
         assert pointer is not None
         assert pointer.version == versions[won[0]] == ledger[pointer.record - 1].to_version
 
+    @pytest.mark.parametrize("someone_is_live", [False, True], ids=["no champion", "a champion"])
+    @pytest.mark.parametrize("write", [1, 2], ids=["before the record", "before the pointer"])
+    def test_a_promoter_who_is_overtaken_loses(
+        self, store: ReleaseStore, blobs: BlobStore, someone_is_live: bool, write: int
+    ) -> None:
+        for version in ("xgboost-slow", "xgboost-fast"):
+            store.put(make_release(version))
+        expected = put_and_promote(store, make_release("forest-0")) if someone_is_live else None
+        slow = ReleaseStore(
+            InterruptedBlobs(blobs, before=write, happens=lambda: promote(store, "xgboost-fast", expected))
+        )
+        with pytest.raises(PromotionConflict, match="xgboost-slow did not become live"):
+            promote(slow, "xgboost-slow", expected)
+        pointer = store.latest()
+        assert pointer is not None
+        assert pointer.version == "xgboost-fast"
+        assert store.ledger()[pointer.record - 1].to_version == "xgboost-fast"
+
     def test_of_several_promoters_of_one_version_one_wins(self, store: ReleaseStore, open_blobs: OpenBlobs) -> None:
         store.put(make_release())
         assert len(race(lambda place: promote(ReleaseStore(open_blobs()), "xgboost-1", None))) == 1
@@ -303,9 +336,11 @@ class ReleaseSuite:
         old = put_and_promote(store, make_release("xgboost-1"))
         new = make_release("xgboost-2", model=b"new trees")
         with pytest.raises(Crash):
-            put_and_promote(ReleaseStore(CrashingBlobs(blobs, before=step)), new)
+            put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=step)), new)
         assert store.latest() == old
         assert store.fetch("xgboost-1") == make_release("xgboost-1")
+        if blobs.read("releases/xgboost-2/manifest.json"):
+            assert store.fetch("xgboost-2") == new, "with its manifest a release is whole"
 
         pointer = put_and_promote(store, new)
         assert store.latest() == pointer
@@ -316,9 +351,9 @@ class ReleaseSuite:
     def test_a_promotion_is_eight_writes(self, store: ReleaseStore, blobs: BlobStore) -> None:
         """So that the crash test cannot miss one."""
         put_and_promote(store, make_release("xgboost-1"))
-        put_and_promote(ReleaseStore(CrashingBlobs(blobs, before=9)), make_release("xgboost-2"))
+        put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=9)), make_release("xgboost-2"))
         with pytest.raises(Crash):
-            put_and_promote(ReleaseStore(CrashingBlobs(blobs, before=8)), make_release("xgboost-3"))
+            put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=8)), make_release("xgboost-3"))
 
     @pytest.mark.parametrize("number", [1, 2, 3])
     def test_a_changed_ledger_record_is_noticed(self, store: ReleaseStore, blobs: BlobStore, number: int) -> None:

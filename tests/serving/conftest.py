@@ -23,6 +23,9 @@ from mlflow_fraud.core.release import FORMAT, GOLDEN_FILE, Golden, Manifest, Rel
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.live_model import LiveModel
 from tests.conftest import make_transactions
+from tests.s3_server import s3_server
+
+__all__ = ["s3_server"]
 
 MakeRelease = Callable[..., Release]
 Raw = Callable[[Mapping[str, Any]], dict[str, Any]]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,17 @@ def assert_same(online: np.ndarray, batch: np.ndarray, schema: FeatureSchema) ->
     distance = schema.names.index("distance")  # two libraries' sines may differ in the last bit
     np.testing.assert_allclose(online[:, distance], batch[:, distance], rtol=1e-6)
     np.testing.assert_array_equal(np.delete(online, distance, axis=1), np.delete(batch, distance, axis=1))
+
+
+@contextmanager
+def hasty_threads() -> Iterator[None]:
+    """Let threads take turns so often that a missing lock shows."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def test_a_stream_after_a_warm_start_has_the_features_of_the_batch(
@@ -145,7 +159,7 @@ def test_two_of_one_card_at_once_see_one_another_once(schema: FeatureSchema, rec
         found = history.observe({**template, "event_id": f"new {number}", "event_time": later})
         return float(found[place] or 0)
 
-    with ThreadPoolExecutor(8) as pool:
+    with hasty_threads(), ThreadPoolExecutor(8) as pool:
         list(pool.map(send, range(200)))
     assert send(500) == float(before[place] or 0) + 1 + 200
 

@@ -125,3 +125,22 @@ def test_no_batch_at_all_says_what_to_do(workspace: Path) -> None:
 def test_an_unknown_candidate_is_named_with_the_nearest(workspace: Path) -> None:
     with pytest.raises(SettingsError, match="did you mean xgboost"):
         train("xgbost")
+
+
+def test_no_page_of_the_data_docs_shows_a_person_or_asks_another_host(workspace: Path) -> None:
+    table = pl.read_parquet("data/transactions.parquet")
+    one, born, card = table["event_id"][0], table["birth_date"][0], table["card"][0]
+    row = pl.int_range(pl.len())
+    table.with_columns(
+        event_id=pl.when(row == 1).then(pl.lit(one)).otherwise("event_id"),
+        card=pl.when(row == 0).then(-card).otherwise("card"),
+        birth_date=pl.when(row == 0).then(pl.lit(born.replace(year=1801))).otherwise("birth_date"),
+        amount=pl.when(row == 0).then(-4242).otherwise("amount"),
+    ).write_parquet("data/transactions.parquet")
+    with pytest.raises(DataError, match="birth_date is in range"):
+        validate()
+    pages = "".join(page.read_text() for page in Path("data/validation/docs").rglob("*.html"))
+    assert "-4242" in pages
+    assert not [secret for secret in (one, "1801", str(card)) if secret in pages]
+    assert 'src="http' not in pages
+    assert 'rel="stylesheet" href="http' not in pages

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlflow_fraud.adapters.data_docs import make_self_contained
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.validation import Finding, Report, Rule, rules_of, shown
+from mlflow_fraud.core.validation import SECRET_ROLES, Finding, Report, Rule, rules_of, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,9 +42,10 @@ def check(table: Path, contract: Contract, *, docs: Path | None = None) -> Repor
     )
     outcome = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
     results: dict[str, Any] = {_rule_of(r): r for v in outcome.run_results.values() for r in v.results}
-    if docs is not None:
-        _write_docs(context, docs)
     findings = tuple(_finding(rule, results[name], contract) for name, rule in rules.items())
+    if docs is not None:
+        _mask(context, outcome, rules, contract)
+        _write_docs(context, docs)
     return Report(contract.name, len(frame), findings)
 
 
@@ -101,10 +104,29 @@ def _observed(outcome: Any, result: Mapping[str, Any]) -> str:
     return ""
 
 
+def _mask(context: Any, outcome: Any, rules: Mapping[str, Rule], contract: Contract) -> None:
+    """Take values that point at a person out of the stored results, so that no page shows them."""
+    for key, validation in outcome.run_results.items():
+        for result in validation.results:
+            column = contract.column(rules[_rule_of(result)].column or "")
+            if column is not None and column.role in SECRET_ROLES:
+                shown_lists = [name for name in result.result if name.startswith("partial_unexpected")]
+                for name in shown_lists:
+                    result.result[name] = []
+        context.validation_results_store.set(key, validation)
+
+
 def _write_docs(context: Any, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.absolute())}
     index = {"class_name": "DefaultSiteIndexBuilder"}
-    config = {"class_name": "SiteBuilder", "site_index_builder": index, "store_backend": backend}
+    config = {
+        "class_name": "SiteBuilder",
+        "show_how_to_buttons": False,
+        "site_index_builder": index,
+        "store_backend": backend,
+    }
     context.add_data_docs_site(site_name="validation", site_config=config)
     context.build_data_docs(site_names=["validation"])
+    make_self_contained(folder)

@@ -6,7 +6,7 @@ A release is `releases/<version>/<file>` for each file that `releases/<version>/
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected
@@ -35,6 +35,8 @@ class ReleaseFiles:
         """
         manifest = release.manifest
         _require_whole(manifest, release.files)
+        for name, content in release.files.items():
+            check_file(manifest, name, content)
         if self._blobs.read(_key(manifest.version, MANIFEST_FILE)) is None:
             self._upload(release)
         stored = self._manifest(manifest.version)
@@ -47,9 +49,8 @@ class ReleaseFiles:
         Raises `ReleaseRejected` when it is not there, not whole, altered, or of an unknown format.
         """
         manifest = self._manifest(version)
-        files = {name: self._file(manifest, name) for name in sorted(manifest.files)}
-        _require_whole(manifest, files)
-        return Release(manifest, files)
+        _require_whole(manifest, manifest.files)
+        return Release(manifest, {name: self._file(manifest, name) for name in sorted(manifest.files)})
 
     def _upload(self, release: Release) -> None:
         for name, content in sorted(release.files.items()):
@@ -82,15 +83,13 @@ class ReleaseFiles:
         return blob.content
 
 
-def _require_whole(manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    needed = {manifest.model_file, SCHEMA_FILE, GOLDEN_FILE}
-    if set(files) != set(manifest.files) or not needed <= set(files):
+def _require_whole(manifest: Manifest, files: Iterable[str]) -> None:
+    needed, found = {manifest.model_file, SCHEMA_FILE, GOLDEN_FILE}, set(files)
+    if found != set(manifest.files) or not needed <= found:
         raise ReleaseRejected(
             f"release {manifest.version} names the files {sorted(manifest.files)} and needs {sorted(needed)}, "
-            f"found {sorted(files)}; build it again"
+            f"found {sorted(found)}; build it again"
         )
-    for name, content in files.items():
-        check_file(manifest, name, content)
 
 
 def _require_same(stored: Manifest, new: Manifest) -> None:

@@ -1,0 +1,213 @@
+"""A real service under load follows promotions by another process without a failed request."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import polars as pl
+import pytest
+
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.core.features.schema import FeatureSchema
+from tests.s3_server import S3Server, free_ports
+from tests.serving.conftest import MakeRelease, Raw, as_json
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 60.0
+CLIENTS = 4
+SERVE = "from mlflow_fraud.cli import main; main()"
+PROMOTE = """
+import sys
+from mlflow_fraud.adapters.release_store import open_store
+
+store = open_store(sys.argv[1], endpoint_url=sys.argv[2])
+at = "2026-01-01T00:00:00+00:00"
+store.promote(sys.argv[3], action="promote", who="ann", at=at, reasons=["better"], expected=store.latest())
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    location: str
+    endpoint_url: str
+    environment: dict[str, str]
+
+    @property
+    def store(self) -> ReleaseStore:
+        return open_store(self.location, endpoint_url=self.endpoint_url)
+
+    def promote(self, version: str) -> None:
+        command = [sys.executable, "-c", PROMOTE, self.location, self.endpoint_url, version]
+        subprocess.run(command, env=self.environment, check=True)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, location: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    if request.param == "folder":
+        return Place(str(location), "", dict(os.environ))
+    server: S3Server = request.getfixturevalue("s3_server")
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    return Place(f"s3://{server.bucket}/live", server.endpoint_url, dict(os.environ))
+
+
+@dataclass
+class Load:
+    """What the clients have seen so far: each answer's status and the version it named."""
+
+    statuses: list[int] = field(default_factory=list)
+    versions: list[list[str]] = field(default_factory=lambda: [[] for _ in range(CLIENTS)])
+    errors: list[Exception] = field(default_factory=list)
+
+    def all_see(self, version: str) -> bool:
+        return all(seen and seen[-1] == version for seen in self.versions)
+
+
+def test_the_version_changes_under_load_with_no_failed_request(
+    place: Place,
+    make_release: MakeRelease,
+    few_features: FeatureSchema,
+    history_path: Path,
+    stream: pl.DataFrame,
+    raw: Raw,
+    tmp_path: Path,
+) -> None:
+    first, second, bad, third = releases = [make_release(rounds=n) for n in (2, 3, 4)] + [make_release(few_features)]
+    for release in releases:
+        place.store.put(release)
+    rows = [raw(row) for row in stream.iter_rows(named=True)]
+    place.promote(first.manifest.version)
+    with running_service(place, history_path, tmp_path) as service, load(service.port, rows) as seen:
+        wait_until(lambda: seen.all_see(first.manifest.version), seen)
+
+        place.promote(second.manifest.version)
+        wait_until(lambda: seen.all_see(second.manifest.version), seen)
+
+        with service.asleep():
+            place.promote(bad.manifest.version)
+            place.store._blobs.write(f"releases/{bad.manifest.version}/model.ubj", b"trees of another wood")
+        wait_until(lambda: "was altered" in str(service.card()["trouble"]), seen)
+
+        place.promote(third.manifest.version)
+        wait_until(lambda: seen.all_see(third.manifest.version), seen)
+        assert service.card()["trouble"] is None
+    assert seen.errors == []
+    assert set(seen.statuses) == {200}
+    for versions in seen.versions:
+        assert [version for version, _ in itertools.groupby(versions)] == [
+            release.manifest.version for release in (first, second, third)
+        ]
+
+
+@dataclass(frozen=True)
+class Service:
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def card(self) -> dict[str, Any]:
+        found = answers(self.port, "/v1/model")
+        assert found is not None
+        return found
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Stop the process for a while; its clients wait."""
+        self.process.send_signal(signal.SIGSTOP)
+        yield
+        self.process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def running_service(place: Place, history_path: Path, folder: Path) -> Iterator[Service]:
+    """Start `mlflow-fraud serve`, wait until it is ready; at its end it must stop well when told to."""
+    (port,) = free_ports(1)
+    environment = place.environment | {
+        "FRAUD_RELEASE_STORE": place.location,
+        "FRAUD_S3_ENDPOINT_URL": place.endpoint_url,
+        "FRAUD_HISTORY": str(history_path),
+        "FRAUD_POLL_SECONDS": "0.1",
+    }
+    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port)]
+    with (folder / "service.log").open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        until = time.monotonic() + PATIENCE
+        while not answers(port, "/ready"):
+            assert process.poll() is None, (folder / "service.log").read_text()
+            assert time.monotonic() < until, (folder / "service.log").read_text()
+            time.sleep(0.1)
+        yield Service(port, process)
+        process.terminate()
+        process.wait(PATIENCE)
+        assert "Application shutdown complete" in (folder / "service.log").read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def load(port: int, rows: list[dict[str, Any]]) -> Iterator[Load]:
+    """Send transactions from several clients, one after the other in each, until the block ends."""
+    seen, stop = Load(), Event()
+
+    def send(client: int) -> None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        try:
+            for number in itertools.count():
+                if stop.is_set():
+                    return
+                row = {**rows[number % len(rows)], "trans_num": f"{client}-{number}"}
+                connection.request("POST", "/v1/score", as_json(row))
+                answer = connection.getresponse()
+                body = json.loads(answer.read())
+                seen.statuses.append(answer.status)
+                seen.versions[client].append(body["model_version"])
+        except Exception as error:
+            seen.errors.append(error)
+        finally:
+            connection.close()
+
+    clients = [Thread(target=send, args=[client]) for client in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+
+
+def answers(port: int, path: str) -> dict[str, Any] | None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    except ConnectionError:
+        return None
+    finally:
+        connection.close()
+    return body if answer.status == 200 else None
+
+
+def wait_until(condition: Callable[[], object], seen: Load) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert not seen.errors, seen.errors
+        assert time.monotonic() < until, "the service did not follow"
+        time.sleep(0.05)
