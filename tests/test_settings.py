@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.settings import load_environment, load_params
+from mlflow_fraud.environment import load_environment
+from mlflow_fraud.settings import load_params
 from tests.conftest import ROOT
 
 
@@ -48,7 +49,7 @@ def test_yaml_that_is_none_is_one_line(tmp_path: Path) -> None:
 
 def test_the_environment_is_read_and_a_misspelt_variable_refused() -> None:
     assert load_environment({"FRAUD_RELEASE_STORE": "s3://live/fraud"}).release_store == "s3://live/fraud"
-    with pytest.raises(SettingsError, match="FRAUD_TRACKING_URL.*did you mean FRAUD_TRACKING_URI"):
+    with pytest.raises(SettingsError, match=r"FRAUD_TRACKING_URL.*did you mean FRAUD_TRACKING_URI"):
         load_environment({"FRAUD_TRACKING_URL": "x"})
 
 

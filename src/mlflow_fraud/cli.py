@@ -120,7 +120,7 @@ def serve(
     port: Annotated[int, typer.Option(help="the port to listen on")] = 8000,
 ) -> None:
     """Answer `POST /v1/score` with the newest release, and follow it."""
+    from mlflow_fraud.environment import load_environment
     from mlflow_fraud.serving.main import serve as serving
-    from mlflow_fraud.settings import load_environment
 
     serving(load_environment(), host=host, port=port)

@@ -1,15 +1,14 @@
-"""Settings enter here, once: `params.yaml` and the environment (`FRAUD_*`) become frozen typed values."""
+"""What an experiment may change enters here, once: `params.yaml` and contracts become frozen typed values."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Self
 
 import yaml
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from mlflow_fraud.core.candidates import TrainParams
 from mlflow_fraud.core.contract import Contract, read_contract
@@ -22,7 +21,6 @@ from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.threshold import ThresholdRule
 
 PARAMS_FILE = Path("params.yaml")
-PREFIX = "FRAUD_"
 
 
 class Dataset(Strict):
@@ -72,42 +70,9 @@ class Params(Strict):
         return self
 
 
-class Environment(Strict):
-    """Where we run. Each field is read from `FRAUD_<FIELD>`; all have defaults that need no account."""
-
-    tracking_uri: str = "sqlite:///.local/mlflow.db"
-    artifact_location: str = ".local/mlflow-artifacts"
-    experiment: str = "fraud"
-    model_name: str = "fraud"
-    release_store: str = ".local/releases"
-    s3_endpoint_url: str = ""
-    poll_seconds: float = Field(default=2.0, gt=0)
-    history: Path = Path("data/transactions.parquet")
-    github_token: SecretStr = SecretStr("")
-
-
 def load_params(path: Path = PARAMS_FILE) -> Params:
     """Return the parameters; raise `SettingsError` with the nearest right name for a misspelt key."""
     return parse(Params, _read_yaml(path), where=str(path))
-
-
-def load_environment(environ: Mapping[str, str] | None = None) -> Environment:
-    """Return the settings that `FRAUD_*` variables give; an unknown one is refused.
-
-    >>> load_environment({"FRAUD_EXPERIMENT": "cards"}).experiment
-    'cards'
-    >>> load_environment({"FRAUD_RELEASE_STOR": "s3://bucket/live"})
-    Traceback (most recent call last):
-    mlflow_fraud.core.errors.SettingsError: environment: FRAUD_RELEASE_STOR is not known, \
-did you mean FRAUD_RELEASE_STORE?
-    """
-    given = os.environ if environ is None else environ
-    values = {name: value for name, value in given.items() if name.startswith(PREFIX)}
-    known = {PREFIX + field.upper(): field for field in Environment.model_fields}
-    for name in values:
-        if name not in known:
-            raise SettingsError(f"environment: {name} is not known, {nearest(name, known)}")
-    return parse(Environment, {known[name]: value for name, value in values.items()}, where="environment")
 
 
 def load_contract(path: Path) -> Contract:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -55,8 +54,8 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workspace(trained_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workspace(trained_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the trained workspace, entered."""
     shutil.copytree(trained_workspace, tmp_path / "workspace")
     monkeypatch.chdir(tmp_path / "workspace")
-    yield tmp_path / "workspace"
+    return tmp_path / "workspace"

@@ -11,7 +11,7 @@ import yaml
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict
 from mlflow_fraud.core.release import GOLDEN_FILE, Golden, check_golden
-from mlflow_fraud.settings import load_environment
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages.compare import compare
 from mlflow_fraud.stages.promote import mirror_champion, promote
 from mlflow_fraud.stages.track import mark_challenger, open_tracking, track

@@ -29,7 +29,7 @@ def reproduce(stage: str, *, log: Log) -> Outcome:
 
     The stages before it are not looked at: call them first, in order.
     """
-    ended = _dvc("repro", "--single-item", stage, log=lambda line: _is_advice(line) or log(line))
+    ended = _dvc("repro", "--single-item", stage, log=_without_advice(log))
     if ended.code:
         raise StageFailed(f"{stage}: {last_words(ended.lines)}")
     return next((o for o, words in _SAID.items() if any(words in line for line in ended.lines)), "ran")
@@ -60,10 +60,15 @@ def locked_data(lock: Path = LOCK) -> dict[str, str]:
     return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
 
 
-def _is_advice(line: str) -> bool:
-    """Return whether a line is one of DVC's hints on git, which a flow's log has no use for."""
+def _without_advice(log: Log) -> Log:
+    """Return `log` without DVC's hints on git, which a flow has no use for."""
     hints = ("To track the changes", "git add", "To enable auto", "dvc config core", "Use `dvc push`", "Updating lock")
-    return not line.strip() or line.strip().startswith(hints)
+
+    def tell(line: str) -> None:
+        if line.strip() and not line.strip().startswith(hints):
+            log(line)
+
+    return tell
 
 
 def last_words(lines: list[str]) -> str:

@@ -1,10 +1,11 @@
-"""Model files that cannot run code: XGBoost as UBJ, scikit-learn as ONNX; the same file scores everywhere."""
+"""Models loaded from files that cannot run code: XGBoost as UBJ, scikit-learn as ONNX.
+
+The same file scores in evaluation, comparison and serving; `model_export` writes it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,41 +33,6 @@ def load_scorer(name: str, content: bytes, *, threads: int = 0) -> Scorer:
         return loader(content, threads)
     except Exception as error:  # both libraries raise kinds of their own for bad bytes
         raise ReleaseRejected(f"{name} is not a model that can be loaded: {_first_line(error)}") from error
-
-
-def model_bytes(estimator: Any) -> tuple[str, bytes]:
-    """Return the file name and reproducible bytes of a fitted XGBoost booster or scikit-learn pipeline."""
-    import xgboost
-
-    if isinstance(estimator, xgboost.Booster):
-        return "model.ubj", bytes(estimator.save_raw("ubj"))
-    return "model.onnx", _to_onnx(estimator)
-
-
-def _to_onnx(pipeline: Any) -> bytes:
-    """Return the graph of a fitted pipeline, cut so that the probabilities are its one output."""
-    from skl2onnx import to_onnx
-    from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
-
-    row = np.zeros((1, pipeline.n_features_in_), np.float32)
-    final = pipeline.steps[-1][1]
-    with _dense_bins(pipeline):
-        graph = to_onnx(pipeline, row, options={id(final): {"zipmap": False}})
-    content: bytes = select_model_inputs_outputs(graph, outputs=["probabilities"]).SerializeToString(deterministic=True)
-    return content
-
-
-@contextmanager
-def _dense_bins(pipeline: Any) -> Iterator[None]:
-    """Call bins dense while they are converted: ONNX has no sparse matrices, and fitting wants them."""
-    sparse = [step for _, step in pipeline.steps if getattr(step, "encode", "") == "onehot"]
-    for step in sparse:
-        step.encode = "onehot-dense"
-    try:
-        yield
-    finally:
-        for step in sparse:
-            step.encode = "onehot"
 
 
 class _BoosterScorer:

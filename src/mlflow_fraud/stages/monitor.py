@@ -24,7 +24,8 @@ from mlflow_fraud.core.labels import known_at
 from mlflow_fraud.core.metrics import evaluate
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.core.retrain import Answer, should_retrain
-from mlflow_fraud.settings import load_environment, load_params
+from mlflow_fraud.environment import load_environment
+from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.paths import TRANSACTIONS, WINDOWS, part_file
 from mlflow_fraud.stages.track import open_tracking
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import PromotionConflict
-from mlflow_fraud.settings import load_environment, load_params
+from mlflow_fraud.environment import load_environment
+from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.challenger import build_release, choose_challenger, release_version
 from mlflow_fraud.stages.compare import read_comparison
 from mlflow_fraud.stages.track import open_tracking, track

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlflow_fraud.settings import load_environment
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages.paths import DATA_DOCS, REPORT
 from mlflow_fraud.stages.store import open_configured_store
 from mlflow_fraud.stages.summary import candidates_summary, verdict_summary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
-from mlflow_fraud.settings import load_environment
+from mlflow_fraud.environment import load_environment
 
 
 def open_configured_store() -> ReleaseStore:

@@ -11,7 +11,8 @@ import polars as pl
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.mlflow_tracking import Logged, Tracking, TrainingRun
-from mlflow_fraud.settings import Environment, load_environment, load_params
+from mlflow_fraud.environment import Environment, load_environment
+from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.paths import VERDICT, part_file
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.trained import TrainedCandidate, read_trained

@@ -10,7 +10,8 @@ import polars as pl
 
 from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall
 from mlflow_fraud.adapters.files import read_json, write_bytes, write_json
-from mlflow_fraud.adapters.model_file import load_scorer, model_bytes
+from mlflow_fraud.adapters.model_export import model_bytes
+from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.candidates import CANDIDATES, Examples, Fitted
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema

@@ -45,11 +45,11 @@ class FeatureSchema(Strict):
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the definitions, their order and their codes.
+        """The hash of the definitions, their order, their codes and the contract they stand on.
 
         Two schemas with the same hash give the same numbers for the same history.
         """
-        content = {"params": self.params.model_dump(), "names": self.names, "categories": self.categories}
+        content = {"names": self.names, **self.model_dump(mode="json")}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> str:
