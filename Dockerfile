@@ -5,7 +5,8 @@
 #
 # Runs and artifacts are in the volume /mlflow. Settings are MLflow's own variables, given by `docker run -e`:
 #   MLFLOW_BACKEND_STORE_URI     another database. A PostgreSQL driver is not in the lock: lock one, add it to PACKAGES
-#   MLFLOW_ARTIFACTS_DESTINATION another place, s3://bucket/path too (AWS_… and MLFLOW_S3_ENDPOINT_URL say how)
+#   MLFLOW_ARTIFACTS_DESTINATION another place, s3://bucket/path too (AWS_… and MLFLOW_S3_ENDPOINT_URL say how; a
+#                                client that cannot reach S3 itself: MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false)
 #   MLFLOW_SERVER_ALLOWED_HOSTS  more host names (name:port, …) to answer to, beside localhost and mlflow
 # MLflow asks nobody for a password: publish the port to people who may see and change everything.
 

@@ -1,0 +1,45 @@
+"""The shipped settings on a real-layout archive, official split: the accuracy that README states, and how fast."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mlflow_fraud.stages.ingest import ingest
+from mlflow_fraud.stages.preprocess import preprocess
+from mlflow_fraud.stages.raw_data import use
+from mlflow_fraud.stages.train import train
+from mlflow_fraud.stages.validate import validate
+from tests.conftest import ROOT
+
+ARCHIVE = ROOT.parent / "shared/data/sparkov/archive.zip"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(not ARCHIVE.is_file(), reason=f"the real-layout archive is not at {ARCHIVE}"),
+]
+
+
+def test_xgboost_clears_the_bar_at_the_threshold_that_validation_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "data/contracts", tmp_path / "data/contracts")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile(ARCHIVE) as packed:
+        packed.extractall("data/raw/sparkov")
+    use("sparkov")
+    ingest()
+    validate()
+    preprocess()
+    train("xgboost")
+    metrics = json.loads(Path("data/models/xgboost/metrics.json").read_text())
+    assert metrics["test"]["rows"] == 182_648
+    assert metrics["test"]["f1"] >= 0.93
+    assert metrics["test"]["average_precision"] >= 0.96
+    assert abs(metrics["test"]["calibration_error"]) < 0.002

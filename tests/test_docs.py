@@ -1,0 +1,67 @@
+"""The documents say what is so: files exist, words and variables are the real ones, examples are accepted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.environment import PREFIX, Environment
+from mlflow_fraud.serving.schema import TransactionSchema
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+WORDS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_linked_file_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_word_exists(page: Path) -> None:
+    said = set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE))
+    assert said - WORDS == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_ours_exists(page: Path) -> None:
+    from mlflow_fraud.cli import app, data
+
+    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    under_data = {f"data {command.name}" for command in data.registered_commands}
+    said = set(re.findall(r"`?mlflow-fraud ((?:data )?[a-z]+)", page.read_text()))
+    said = {word for word in said if f"`mlflow-fraud {word}" in page.read_text() or word.startswith("data ")}
+    assert said - own - under_data == set()
+
+
+def test_readme_names_every_variable_and_no_other() -> None:
+    said = set(re.findall(r"`(FRAUD_[A-Z0-9_]+)`", (ROOT / "README.md").read_text()))
+    known = {PREFIX + field.upper() for field in Environment.model_fields} - {"FRAUD_GITHUB_TOKEN"}
+    assert said == known
+
+
+def test_every_adr_has_its_parts() -> None:
+    pages = sorted((ROOT / "docs/adr").glob("*.md"))
+    assert [page.name[:4] for page in pages] == [f"{number:04d}" for number in range(1, len(pages) + 1)]
+    for page in pages:
+        for part in ("Status:", "## Context", "## Decision", "## Consequences", "## What would change it"):
+            assert part in page.read_text(), f"{page.name} has no {part}"
+
+
+def test_the_example_transaction_is_one(contract: Contract) -> None:
+    transaction = TransactionSchema(contract).read((ROOT / "docs/transaction.json").read_bytes())
+    assert transaction["amount"] == 98_120
+
+
+def test_no_file_names_a_registry_or_a_machine() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "http" not in "".join(
+        line for line in lock.splitlines() if not re.match(r"^(aio)?http|^ {4}--hash|^[a-z]", line)
+    )
+    assert "index-url" not in lock
+    assert "--hash=sha256:" in lock
