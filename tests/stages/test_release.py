@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
@@ -90,6 +91,13 @@ def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore
     assert comparison.champion is not None
     live = store.fetch(comparison.champion.version).manifest
     assert comparison.champion.metrics == live.metrics["test"]
+
+    pl.read_parquet("data/transactions.parquet").drop("merchant_latitude").write_parquet("data/transactions.parquet")
+    blind = compare(store)
+    assert blind.against == live.version
+    assert blind.champion is None
+    assert "cannot be made from this data" in blind.verdict.reasons[0]
+    assert not promote(store).moved
 
 
 def test_the_report_is_one_page_with_its_pictures_inside(store: ReleaseStore) -> None:

@@ -16,6 +16,7 @@ from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.decision import Verdict, select
+from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.release import (
     FORMAT,
     GOLDEN_FILE,
@@ -84,8 +85,8 @@ def _golden(challenger: TrainedCandidate) -> Golden:
     levels = np.linspace(0.02, 0.98, GOLDEN_ROWS)
     table = pl.scan_parquet(part_file("validation"))
     rows = pl.concat([table.select(pl.col(names).quantile(level)) for level in levels]).collect()
-    matrix = rows.cast(pl.Float32).fill_null(np.nan).to_numpy()
-    scores = load_scorer(challenger.model_file.name, challenger.model).score(np.ascontiguousarray(matrix))
+    matrix = model_matrix(rows.cast(pl.Float32), challenger.schema)
+    scores = load_scorer(challenger.model_file.name, challenger.model).score(matrix)
     listed = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in matrix)
     return Golden(rows=listed, scores=tuple(float(score) for score in scores))
 

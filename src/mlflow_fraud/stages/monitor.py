@@ -17,7 +17,7 @@ from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.drift import population_stability_index
 from mlflow_fraud.core.errors import ReleaseRejected
-from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
+from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import known_at
@@ -78,9 +78,7 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     window = read_batches([file], schema.contract)
     between = [read_batches(list(earlier), schema.contract)] if earlier else []
     rows, features = _features(window, between, schema)
-    scores = load_scorer(manifest.model_file, live.files[manifest.model_file]).score(
-        np.ascontiguousarray(features.fill_null(np.nan).to_numpy())
-    )
+    scores = load_scorer(manifest.model_file, live.files[manifest.model_file]).score(model_matrix(features, schema))
     measured = evaluate(rows["label"].to_numpy(), scores, manifest.threshold)
     drifts = _drifts(features, schema)
     metrics = {name: value for name, value in measured.items() if value is not None}

@@ -34,11 +34,10 @@ def promote(store: ReleaseStore) -> Promotion:
     live = pointer.version if pointer else None
     if live == version or not comparison.verdict.promote:
         return Promotion(False, live, comparison.verdict.reasons)
-    judged = comparison.champion.version if comparison.champion else None
-    if (comparison.challenger.version, judged) != (version, live):
+    if (comparison.challenger.version, comparison.against) != (version, live):
         raise PromotionConflict(
-            f"the verdict is on {comparison.challenger.version} against {judged}, but now it would be {version} "
-            f"against {live}; compare again"
+            f"the verdict is on {comparison.challenger.version} against {comparison.against}, but now it would be "
+            f"{version} against {live}; compare again"
         )
     logged = track(challenger.name)
     store.put(build_release(challenger, logged, comparison.verdict))

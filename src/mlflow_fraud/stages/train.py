@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall
@@ -14,6 +13,7 @@ from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.candidates import CANDIDATES, Examples, Fitted
 from mlflow_fraud.core.errors import SettingsError, nearest
+from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.metrics import confusion, precision_recall_points
 from mlflow_fraud.core.training import Assessment, Scored, assess
@@ -46,8 +46,7 @@ def train(candidate: str) -> None:
 def read_examples(part: str, schema: FeatureSchema) -> Examples:
     """Return a part's rows as the models take them: Float32 in the schema's order, NaN for missing."""
     table = pl.read_parquet(part_file(part), columns=[*schema.names, "label"])
-    x = np.ascontiguousarray(table.select(schema.names).fill_null(np.nan).to_numpy())
-    return Examples(x=x, y=table["label"].to_numpy(), names=tuple(schema.names))
+    return Examples(x=model_matrix(table, schema), y=table["label"].to_numpy(), names=tuple(schema.names))
 
 
 def _write(

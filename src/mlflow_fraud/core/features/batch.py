@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from mlflow_fraud.core.features.definitions import (
@@ -42,6 +44,11 @@ def build_features(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.Data
         .select(_column(feature, schema).cast(pl.Float32).alias(feature.name) for feature in schema.features)
         .collect()
     )
+
+
+def model_matrix(features: pl.DataFrame, schema: FeatureSchema) -> npt.NDArray[np.float32]:
+    """Return the features as a model takes them: (rows, features) in the schema's order, NaN for missing."""
+    return np.ascontiguousarray(features.select(schema.names).fill_null(np.nan).to_numpy())
 
 
 def _column(feature: Feature, schema: FeatureSchema) -> pl.Expr:

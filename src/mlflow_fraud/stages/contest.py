@@ -1,0 +1,72 @@
+"""A contestant on the test rows: scored with its own file, its own features and its own threshold."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import polars as pl
+
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.batch import build_features, model_matrix
+from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.interval import Flags
+from mlflow_fraud.core.metrics import Metrics, evaluate
+from mlflow_fraud.core.release import Release
+from mlflow_fraud.stages.challenger import release_version
+from mlflow_fraud.stages.paths import TRANSACTIONS
+from mlflow_fraud.stages.trained import TrainedCandidate
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A release, or what would become one, with its metrics on the shared test rows."""
+
+    version: str
+    candidate: str
+    threshold: float
+    metrics: Metrics
+
+
+class Entry(NamedTuple):
+    """A contestant and which of the test rows it flags."""
+
+    contestant: Contestant
+    flags: Flags
+
+
+def enter_challenger(challenger: TrainedCandidate, test: pl.DataFrame) -> Entry:
+    """Score the trained candidate on `test`, which holds its features."""
+    scorer = load_scorer(challenger.model_file.name, challenger.model)
+    scores = scorer.score(model_matrix(test, challenger.schema))
+    threshold = challenger.assessment.threshold
+    metrics = evaluate(test["label"].to_numpy(), scores, threshold)
+    return Entry(Contestant(release_version(challenger), challenger.name, threshold, metrics), scores >= threshold)
+
+
+def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema) -> Entry:
+    """Score the live release as it would score itself; `schema` is that of the features in `test`.
+
+    Raises `DataError` when the data no longer has what the release's features are made from.
+    """
+    manifest = champion.manifest
+    own = read_schema(json.loads(champion.files["schema.json"]), where=f"release {manifest.version}")
+    rows = test if own.sha256 == schema.sha256 else _features_of(own, test, manifest.version)
+    scores = load_scorer(manifest.model_file, champion.files[manifest.model_file]).score(model_matrix(rows, own))
+    metrics = evaluate(test["label"].to_numpy(), scores, manifest.threshold)
+    contestant = Contestant(manifest.version, manifest.candidate, manifest.threshold, metrics)
+    return Entry(contestant, scores >= manifest.threshold)
+
+
+def _features_of(schema: FeatureSchema, test: pl.DataFrame, version: str) -> pl.DataFrame:
+    """Return the test rows with the features of another schema, made from the whole history."""
+    transactions = pl.read_parquet(TRANSACTIONS)
+    try:
+        features = build_features(transactions, schema).with_columns(transactions["event_id"].alias("event_id"))
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"the features of the live release {version} cannot be made from this data: {str(error).splitlines()[0]}"
+        ) from error
+    return test.select("event_id").join(features, on="event_id", how="left", maintain_order="left")
