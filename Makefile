@@ -13,7 +13,7 @@ export GX_ANALYTICS_ENABLED := false
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo retrain repro monitor serve mlflow prefect test test-all check format bench lock screenshots clean
+.PHONY: help setup demo retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,10 +63,12 @@ prefect: $(READY) ## Prefect's pages on port 4200
 test: $(READY) ## the fast tests
 	python -m pytest
 
-test-all: $(READY) ## the slow tests too: real servers, whole runs
-	python -m pytest -m ''
+test-slow: $(READY) ## the slow tests: real servers, whole runs
+	python -m pytest -m slow
 
-check: $(READY) ## all that CI runs but the fast tests' own run
+test-all: test test-slow ## all tests
+
+lint: $(READY) ## style, types, import directions, workflows, image file
 	ruff format --check .
 	ruff check .
 	mypy
@@ -74,8 +76,10 @@ check: $(READY) ## all that CI runs but the fast tests' own run
 	actionlint .github/workflows/*.yml
 	zizmor --offline --quiet --min-severity medium .github
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	hadolint Dockerfile
-	python -m pytest -m ''
+
+check: lint test-all ## all that CI runs
 
 format: $(READY) ## put the code into shape
 	ruff format .

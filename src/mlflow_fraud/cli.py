@@ -105,6 +105,29 @@ def show() -> None:
 
 
 @app.command()
+def summary(
+    since: Annotated[str, typer.Option(help="a git revision to tell the difference from")] = "",
+) -> None:
+    """Print how the last retraining went, as Markdown for a pull request."""
+    from mlflow_fraud.stages.summary import retraining_summary
+
+    typer.echo(retraining_summary(since))
+
+
+@app.command()
+def comment(
+    text: Annotated[Path, typer.Argument(help="the Markdown file that `summary` wrote")],
+    pull_request: Annotated[int, typer.Option(min=1, help="the pull request's number")],
+    repository: Annotated[str, typer.Option(envvar="GITHUB_REPOSITORY", help="owner/name")],
+    api: Annotated[str, typer.Option(envvar="GITHUB_API_URL", help="GitHub's API")] = "https://api.github.com",
+) -> None:
+    """Keep one comment on a pull request up to date; FRAUD_GITHUB_TOKEN lets it."""
+    from mlflow_fraud.stages.comment import comment as commenting
+
+    typer.echo(commenting(text, repository, pull_request, api))
+
+
+@app.command()
 def ledger() -> None:
     """Print who put which version live, when and why."""
     from mlflow_fraud.stages.store import open_configured_store

@@ -29,7 +29,7 @@ class Environment(Strict):
 
 
 def load_environment(environ: Mapping[str, str] | None = None) -> Environment:
-    """Return the settings that `FRAUD_*` variables give; an unknown one is refused.
+    """Return the settings that `FRAUD_*` variables give; an unknown one is refused, an empty one is not set.
 
     >>> load_environment({"FRAUD_EXPERIMENT": "cards"}).experiment
     'cards'
@@ -39,7 +39,7 @@ def load_environment(environ: Mapping[str, str] | None = None) -> Environment:
 did you mean FRAUD_RELEASE_STORE?
     """
     given = os.environ if environ is None else environ
-    values = {name: value for name, value in given.items() if name.startswith(PREFIX)}
+    values = {name: value for name, value in given.items() if name.startswith(PREFIX) and value}
     known = {PREFIX + field.upper(): field for field in Environment.model_fields}
     for name in values:
         if name not in known:

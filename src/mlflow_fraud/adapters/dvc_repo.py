@@ -51,6 +51,22 @@ def require_up_to_date() -> None:
         raise StageFailed(f"not up to date after all stages ran: {', '.join(changed)}; run again")
 
 
+def metrics_since(revision: str) -> dict[str, dict[str, float]]:
+    """Return what each metrics file held at a git revision where it differs now, as `{file: {metric: old value}}`.
+
+    A file that was not there is not in it. Raises `StageFailed` when git knows no such revision.
+    """
+    ended = _dvc("metrics", "diff", "--json", revision, log=lambda line: None)
+    if ended.code:
+        raise StageFailed(f"dvc metrics diff {revision}: {last_words(ended.lines)}")
+    changed = json.loads(next((line for line in ended.lines if line.startswith("{")), "{}"))
+    held = {
+        file: {name: float(value["old"]) for name, value in metrics.items() if isinstance(value.get("old"), float)}
+        for file, metrics in changed.items()
+    }
+    return {file: metrics for file, metrics in held.items() if metrics}
+
+
 def locked_data(lock: Path = LOCK) -> dict[str, str]:
     """Return the MD5 of every data file that `dvc.lock` names, inputs and outputs alike."""
     if not lock.is_file():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.report import headline, markdown_table
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.settings import load_params
-from mlflow_fraud.stages.paths import VALIDATION_REPORT, VERDICT, WINDOWS
+from mlflow_fraud.stages.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
 from mlflow_fraud.stages.trained import read_trained
+
+COMPARED = ("f1", "precision", "recall", "average_precision")
 
 
 def validation_summary() -> str:
@@ -19,6 +22,25 @@ def validation_summary() -> str:
     lines += [f"| {f['rule']} | {'yes' if f['holds'] else '**no**'} | {f['unexpected']} |" for f in report["findings"]]
     outcome = "passed" if report["passed"] else "failed"
     return f"**{report['rows']:,} rows: {outcome}**\n\n" + "\n".join(lines) + "\n"
+
+
+def retraining_summary(since: str = "") -> str:
+    """Return how the last retraining went: the data, the verdict, the candidates and what changed since a revision.
+
+    Without a verdict it says so: the metrics that git keeps are then those of an earlier run.
+    """
+    if not VERDICT.is_file():
+        return "\n".join(["## Retraining stopped before a verdict", _broken_rules(), "The run's log has the reason."])
+    parts = [
+        "## Retraining",
+        _broken_rules(),
+        verdict_summary(),
+        "### All candidates, test period",
+        candidates_summary(),
+    ]
+    if since:
+        parts.append(_changes(since))
+    return "\n".join(parts)
 
 
 def candidates_summary() -> str:
@@ -37,6 +59,35 @@ def verdict_summary() -> str:
     }
     reasons = "".join(f"- {reason}\n" for reason in decision["reasons"])
     return f"### {headline(decision)}\n\n{reasons}\n{markdown_table(contestants, first='')}"
+
+
+def _broken_rules() -> str:
+    """Return in few words what the validation found."""
+    if not VALIDATION_REPORT.is_file():
+        return "The data was not validated.\n"
+    report = read_json(VALIDATION_REPORT)
+    broken = [f for f in report["findings"] if not f["holds"]]
+    lines = [f"Data: {report['rows']:,} rows, {len(broken)} of {len(report['findings'])} rules do not hold."]
+    lines += [f"- **{f['rule']}** ({f['severity']}): {f['unexpected']} rows" for f in broken]
+    return "\n".join(lines) + "\n"
+
+
+def _changes(since: str) -> str:
+    """Return the candidates' test metrics now and at a git revision, where they differ."""
+    before = metrics_since(since)
+    lines = ["| candidate | metric | before | now |", "| --- | --- | ---: | ---: |"]
+    params = load_params()
+    for name in CANDIDATES:
+        now = read_trained(name, params).assessment.test
+        old = before.get(str(model_folder(name) / "metrics.json"), {})
+        lines += [
+            f"| {name} | {metric.replace('_', ' ')} | {old[f'test.{metric}']:.4f} | {now[metric]:.4f} |"
+            for metric in COMPARED
+            if f"test.{metric}" in old
+        ]
+    if len(lines) == 2:
+        return f"No metric that `{since[:12]}` has is another now.\n"
+    return f"<details><summary>Since <code>{since[:12]}</code></summary>\n\n" + "\n".join(lines) + "\n</details>\n"
 
 
 def windows_summary() -> str:

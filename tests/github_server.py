@@ -1,0 +1,80 @@
+"""A local HTTP server that keeps comments on pull requests as GitHub's REST API does."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+COMMENTS = re.compile(r"/repos/bank/fraud/issues/(\d+)/comments")
+COMMENT = re.compile(r"/repos/bank/fraud/issues/comments/(\d+)")
+
+
+class GitHubServer:
+    """Comments of the repository `bank/fraud`, in memory."""
+
+    token = "a-token-of-the-test"
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._comments: list[dict[str, Any]] = []
+
+    def write(self, pull_request: int, body: str) -> dict[str, Any]:
+        number = len(self._comments) + 1
+        address = f"https://github.example/bank/fraud/pull/{pull_request}#issuecomment-{number}"
+        self._comments.append({"id": number, "on": pull_request, "body": body, "html_url": address})
+        return self._comments[-1]
+
+    def bodies(self, pull_request: int) -> list[str]:
+        return [comment["body"] for comment in self._comments if comment["on"] == pull_request]
+
+    def answer(self, method: str, target: str, told: dict[str, Any]) -> tuple[int, Any]:
+        parts = urlsplit(target)
+        on, one = COMMENTS.fullmatch(parts.path), COMMENT.fullmatch(parts.path)
+        if method == "GET" and on:
+            query = parse_qs(parts.query)
+            size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
+            found = [comment for comment in self._comments if comment["on"] == int(on[1])]
+            return 200, found[(page - 1) * size : page * size]
+        if method == "POST" and on:
+            return 201, self.write(int(on[1]), told["body"])
+        if method == "PATCH" and one and int(one[1]) <= len(self._comments):
+            self._comments[int(one[1]) - 1]["body"] = told["body"]
+            return 200, self._comments[int(one[1]) - 1]
+        return 404, {"message": "Not Found"}
+
+
+@pytest.fixture
+def github_server() -> Iterator[GitHubServer]:
+    """The server, on a free loopback port."""
+    github = GitHubServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+            allowed = self.headers["Authorization"] == f"Bearer {github.token}"
+            status, content = github.answer(self.command, self.path, told) if allowed else (401, {})
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_PATCH = do_GET
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    github.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield github
+    server.shutdown()
+    server.server_close()
