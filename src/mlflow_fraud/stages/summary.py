@@ -30,7 +30,7 @@ def retraining_summary(since: str = "") -> str:
     Without a verdict it says so: the metrics that git keeps are then those of an earlier run.
     """
     if not VERDICT.is_file():
-        return "\n".join(["## Retraining stopped before a verdict", _broken_rules(), "The run's log has the reason."])
+        return "\n".join(["## Retraining stopped before a verdict", _broken_rules()])
     parts = [
         "## Retraining",
         _broken_rules(),

@@ -1,0 +1,206 @@
+"""The workflow files, run by `act` on this machine: a real DVC remote and release store, GitHub's API as a server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlflow_fraud.adapters.release_store import open_store
+from tests.conftest import ROOT
+from tests.e2e.desk import BIN, Desk, fresh_clone
+from tests.github_server import GitHubServer, github_server
+
+__all__ = ["github_server"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ACTIONS = ROOT / "tests/e2e/actions"
+REPOSITORY = "bank/fraud"
+
+
+class Hosted:
+    """A repository on a host that runs its workflows: `desk` is a person's clone."""
+
+    def __init__(self, folder: Path, desk: Desk, github: GitHubServer) -> None:
+        self.folder, self.desk, self.github = folder, desk, github
+        self.remote, self.store, self.artifacts = folder / "remote", folder / "releases", folder / "artifacts"
+
+    def pushes(self, branch: str) -> str:
+        """Push what is checked out; return its commit."""
+        self.desk.does("dvc", "push", "--quiet")
+        self.desk.does("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+        return self.desk.does("git", "rev-parse", "HEAD").strip()
+
+    def at(self, branch: str) -> str:
+        """Return the commit of a branch on the host."""
+        return self.desk.does("git", "ls-remote", "origin", f"refs/heads/{branch}").split()[0]
+
+    def retrains(self, branch: str, *, owner: str = REPOSITORY) -> subprocess.CompletedProcess[str]:
+        """Run `retrain.yml` for pull request 7 from `branch`."""
+        head = {"ref": branch, "sha": self.at(branch), "repo": {"full_name": owner}}
+        base = {"ref": "main", "sha": self.at("main")}
+        return self._runs("pull_request", "retrain", {"pull_request": {"number": 7, "head": head, "base": base}})
+
+    def promotes(self) -> subprocess.CompletedProcess[str]:
+        """Run `promote.yml` for a push to main."""
+        return self._runs("push", "promote", {"ref": "refs/heads/main"})
+
+    def _runs(self, name: str, workflow: str, event: dict[str, object]) -> subprocess.CompletedProcess[str]:
+        file = self.folder / "event.json"
+        file.write_text(json.dumps(event | {"repository": {"full_name": REPOSITORY}}))
+        variables = {
+            "DVC_REMOTE": str(self.remote),
+            "FRAUD_RELEASE_STORE": str(self.store),
+            "FRAUD_TRACKING_URI": f"sqlite:///{self.folder}/mlflow.db",
+        }
+        environ = {
+            "TEST_VENV": str(BIN.parent),
+            "TEST_ARTIFACTS": str(self.artifacts),
+            "PYTHONPATH": "src",
+            "GITHUB_API_URL": self.github.url,
+            "GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"),
+        }
+        command = ["act", name, "--workflows", f".github/workflows/{workflow}.yml", "--eventpath", str(file)]
+        command += [
+            "--platform",
+            "ubuntu-latest=-self-hosted",
+            "--no-cache-server",
+            "--no-skip-checkout",
+            "--actor",
+            "a-reviewer",
+        ]
+        command += ["--secret", f"GITHUB_TOKEN={self.github.token}"]
+        command += [part for name, value in variables.items() for part in ("--var", f"{name}={value}")]
+        command += [part for name, value in environ.items() for part in ("--env", f"{name}={value}")]
+        for used in uses():
+            stand_in = ACTIONS / used.split("@")[0].removeprefix("actions/")
+            if stand_in.is_dir():
+                command += ["--local-repository", f"{used}={stand_in}"]
+        return self.desk.tries(*command, XDG_CACHE_HOME=str(self.folder / "cache"))
+
+
+def uses() -> set[str]:
+    """Return every action that the workflow files use, with its version."""
+    files = [*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/actions/*/action.yml")]
+    return {found for file in files for found in re.findall(r"uses: (actions/\S+@\S+)", file.read_text())}
+
+
+@pytest.fixture
+def hosted(tmp_path: Path, github_server: GitHubServer) -> Iterator[Hosted]:
+    """A repository on a host, its data in a DVC remote, and a clone of it."""
+    desk = fresh_clone(tmp_path / "desk")
+    address, bare = f"https://github.com/{REPOSITORY}", tmp_path / "origin.git"
+    config = tmp_path / "gitconfig"
+    config.write_text(f'[url "{bare}"]\n\tinsteadOf = {address}\n[safe]\n\tdirectory = *\n')
+    desk.environ["GIT_CONFIG_GLOBAL"] = str(config)
+    desk.does("git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    desk.does("git", "checkout", "--quiet", "-B", "main")
+    desk.does("git", "remote", "set-url", "origin", address)
+    desk.does("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "remote"))
+    hosted = Hosted(tmp_path, desk, github_server)
+    hosted.pushes("main")
+    yield hosted
+
+
+def add_a_month(desk: Desk) -> None:
+    """Put the month after the made-up data on a branch, as docs/github-actions.md says."""
+    desk.does("mlflow-fraud", "data", "stream", "--months", "1")
+    (month,) = desk.path(".local/stream/stable").glob("*.csv")
+    desk.does("mlflow-fraud", "data", "add", str(month), "--dataset", "simulated")
+    desk.does("git", "checkout", "--quiet", "-b", "data-month")
+    desk.does("git", "add", "data/raw")
+    desk.does("git", "commit", "--quiet", "--message", "Data: one more month")
+
+
+def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed(hosted: Hosted) -> None:
+    add_a_month(hosted.desk)
+    pushed = hosted.pushes("data-month")
+
+    retrained = hosted.retrains("data-month")
+
+    assert retrained.returncode == 0, retrained.stdout + retrained.stderr
+    (comment,) = hosted.github.bodies(7)
+    version = re.search(r"### (\w+-[0-9a-f]{12}): promote", comment)
+    assert version is not None, comment
+    assert open_store(str(hosted.store)).latest() is None
+    assert (hosted.artifacts / "decision/data/decision/report.html").is_file()
+    assert hosted.at("data-month") != pushed
+    hosted.desk.does("git", "pull", "--quiet", "origin", "data-month")
+    changed = hosted.desk.does("git", "diff", "--name-only", pushed, "HEAD").split()
+    assert set(changed) <= {"dvc.lock", *(f"data/models/{c}/metrics.json" for c in ("logistic", "forest", "xgboost"))}
+
+    hosted.desk.does("git", "checkout", "--quiet", "main")
+    hosted.desk.does("git", "merge", "--quiet", "--no-edit", "data-month")
+    hosted.pushes("main")
+    promoted = hosted.promotes()
+
+    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
+    assert "Running stage" not in promoted.stdout
+    store = open_store(str(hosted.store))
+    pointer = store.latest()
+    assert pointer is not None
+    assert pointer.version == version[1]
+    assert [record.who for record in store.ledger()] == ["a-reviewer"]
+
+    again = hosted.retrains("data-month")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "Running stage" not in again.stdout
+    (comment,) = hosted.github.bodies(7)
+    assert "the challenger is the live release" in comment
+
+
+def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hosted) -> None:
+    desk = hosted.desk
+    (batch,) = desk.path("data/raw/simulated").glob("*.csv")
+    head, first, *_ = batch.read_text().splitlines()
+    bad = desk.path("data/raw/simulated/2020-01-01_2020-01-01.csv")
+    amount = head.split(",").index("amt")
+    columns = first.split(",")
+    bad.write_text("\n".join([head, ",".join([*columns[:amount], "-5.00", *columns[amount + 1 :]])]) + "\n")
+    desk.does("dvc", "add", "--quiet", str(bad))  # past the gate of `data add`
+    desk.does("git", "checkout", "--quiet", "-b", "bad")
+    desk.does("git", "add", "data/raw")
+    desk.does("git", "commit", "--quiet", "--message", "Data: a bad batch")
+    pushed = hosted.pushes("bad")
+
+    retrained = hosted.retrains("bad")
+
+    assert retrained.returncode != 0
+    (comment,) = hosted.github.bodies(7)
+    assert "stopped before a verdict" in comment
+    assert "error: " in comment
+    assert "amount is in range: 1 rows do not comply, for example -5.00" in comment
+    assert hosted.at("bad") == pushed
+
+
+def test_a_fork_is_judged_but_may_write_nothing(hosted: Hosted) -> None:
+    add_a_month(hosted.desk)
+    pushed = hosted.pushes("data-month")
+
+    retrained = hosted.retrains("data-month", owner="somebody/fraud")
+
+    assert retrained.returncode == 0, retrained.stdout + retrained.stderr
+    assert hosted.github.bodies(7) == []
+    assert hosted.at("data-month") == pushed
+    assert ": promote" in (hosted.artifacts / "decision/summary.md").read_text()
+
+
+def test_a_merge_whose_lock_does_not_fit_its_files_promotes_nothing(hosted: Hosted) -> None:
+    hosted.desk.does("dvc", "repro")
+    hosted.desk.does("git", "add", "dvc.lock", "data/models")
+    params = hosted.desk.path("params.yaml")
+    params.write_text(params.read_text().replace("eta: 0.2", "eta: 0.3"))
+    hosted.desk.does("git", "commit", "--quiet", "--all", "--message", "Parameters without their models")
+    hosted.pushes("main")
+
+    promoted = hosted.promotes()
+
+    assert promoted.returncode != 0
+    assert "dvc.lock does not name what the merged files make" in promoted.stdout
+    assert "train@xgboost" in promoted.stdout
+    assert open_store(str(hosted.store)).latest() is None
