@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -15,14 +17,34 @@ from mlflow_fraud.core.errors import FraudError
 P = ParamSpec("P")
 R = TypeVar("R")
 
+RUN_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
-def fails_clearly(step: Callable[P, R]) -> Callable[P, R]:
-    """Let a `FraudError` end a task or flow as Failed with its sentence, not with a traceback."""
 
-    @wraps(step)
+class OneSentence(logging.Filter):
+    """Takes the traceback off a `FraudError` in a run's log: its sentence says what to do."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through."""
+        if record.exc_info and isinstance(record.exc_info[1], FraudError):
+            record.exc_info = None
+        return True
+
+
+ONE_SENTENCE = OneSentence()
+
+
+def fails_clearly(steps: Callable[P, R]) -> Callable[P, R]:
+    """Let a `FraudError` of a flow's steps end it as Failed with its sentence, not with a traceback.
+
+    For flows only: a task that *returns* a Failed state does not stop the flow that called it, so tasks raise.
+    """
+
+    @wraps(steps)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in RUN_LOGGERS:
+            logging.getLogger(name).addFilter(ONE_SENTENCE)
         try:
-            return step(*args, **kwargs)
+            return steps(*args, **kwargs)
         except (FraudError, FailedRun) as error:
             return Failed(message=str(error))  # type: ignore[return-value]  # Prefect takes it as the run's state
 
@@ -31,6 +53,8 @@ def fails_clearly(step: Callable[P, R]) -> Callable[P, R]:
 
 def run_from_shell(flow: Callable[..., Any]) -> Any:
     """Run a flow as a command and return its result; exit with 1 and one line when it failed."""
+    # so that being stopped ends this process in order, and Prefect's temporary server with it
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     state = flow(return_state=True)
     if not state.is_completed():
         sys.exit(f"error: {state.message}")

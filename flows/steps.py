@@ -5,14 +5,12 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import fails_clearly
 from mlflow_fraud.adapters import dvc_repo
 
 STAGE_SECONDS = 4 * 3600
 
 
 @task(task_run_name="dvc-{stage}", cache_policy=NO_CACHE, persist_result=False, timeout_seconds=STAGE_SECONDS)
-@fails_clearly
 def reproduce(stage: str) -> dvc_repo.Outcome:
     """Bring one DVC stage up to date. Called directly and in order; DVC is the only cache."""
     outcome = dvc_repo.reproduce(stage, log=get_run_logger().info)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,7 +90,7 @@ def uses() -> set[str]:
 
 
 @pytest.fixture
-def hosted(tmp_path: Path, github_server: GitHubServer) -> Iterator[Hosted]:
+def hosted(tmp_path: Path, github_server: GitHubServer) -> Hosted:
     """A repository on a host, its data in a DVC remote, and a clone of it."""
     desk = fresh_clone(tmp_path / "desk")
     address, bare = f"https://github.com/{REPOSITORY}", tmp_path / "origin.git"
@@ -104,7 +103,7 @@ def hosted(tmp_path: Path, github_server: GitHubServer) -> Iterator[Hosted]:
     desk.does("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "remote"))
     hosted = Hosted(tmp_path, desk, github_server)
     hosted.pushes("main")
-    yield hosted
+    return hosted
 
 
 def add_a_month(desk: Desk) -> None:
