@@ -6,7 +6,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import REPEATED, fails_clearly, run_from_shell
 from mlflow_fraud.stages.compare import compare
 from mlflow_fraud.stages.store import open_configured_store
 from mlflow_fraud.stages.summary import verdict_summary
@@ -29,7 +29,7 @@ def judge() -> bool:
     return compare(open_configured_store()).verdict.promote
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[2, 10, 30])
+@task(**REPEATED)
 def name_challenger() -> None:
     """Let MLflow's alias `challenger` name the candidate that was judged; safe to repeat."""
     mark_challenger()

@@ -1,4 +1,4 @@
-"""How runs end: a user's mistake is a Failed state with one clear sentence, and exit code 1."""
+"""How runs end: a user's mistake is a Failed state with one clear sentence, exit code 1, and no second try."""
 
 from __future__ import annotations
 
@@ -9,15 +9,32 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.states import Failed
 
-from mlflow_fraud.core.errors import FraudError
+from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 RUN_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+
+
+def worth_repeating(task: object, run: object, state: State[Any]) -> bool:
+    """Return whether trying a failed task again can help: wrong settings and wrong data stay wrong."""
+    return not isinstance(state.result(raise_on_failure=False), (SettingsError, DataError))
+
+
+# A task that has an effect outside the repository, and may be repeated.
+REPEATED: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+    "retries": 3,
+    "retry_delay_seconds": [2, 10, 30],
+    "retry_condition_fn": worth_repeating,
+}
 
 
 class OneSentence(logging.Filter):

@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import REPEATED, fails_clearly, run_from_shell
 from flows.retraining import retraining
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.retrain import Answer
@@ -59,7 +59,7 @@ def score_window(window: str, earlier: list[str]) -> Window:
     return watch(Path(window), [Path(each) for each in earlier], open_configured_store())
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[2, 10, 30])
+@task(**REPEATED)
 def log_to_mlflow(window: Window) -> str:
     """Log the window; safe to repeat, a window that is there is not logged twice."""
     return log_window(window)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import REPEATED, fails_clearly, run_from_shell
 from mlflow_fraud.stages.promote import Promotion, mirror_champion, promote
 from mlflow_fraud.stages.store import open_configured_store
 
@@ -27,7 +27,7 @@ def release() -> Promotion:
     return promote(open_configured_store())
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[2, 10, 30])
+@task(**REPEATED)
 def follow() -> str | None:
     """Set MLflow's alias `champion` to what is live; safe to repeat."""
     return mirror_champion(open_configured_store())

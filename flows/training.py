@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import REPEATED, fails_clearly, run_from_shell
 from flows.steps import reproduce
 from mlflow_fraud.adapters.dvc_repo import Outcome
 from mlflow_fraud.adapters.mlflow_tracking import Logged
@@ -28,13 +27,7 @@ def training() -> dict[str, Outcome]:
     return outcomes
 
 
-@task(
-    task_run_name="mlflow-{candidate}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],
-)
+@task(task_run_name="mlflow-{candidate}", **REPEATED)
 def ensure_logged(candidate: str) -> Logged:
     """Make sure that MLflow knows the candidate; safe to repeat, since a known one is only looked up."""
     return track(candidate)
