@@ -8,7 +8,8 @@ import pytest
 
 from mlflow_fraud.adapters.s3_store import S3Store
 from mlflow_fraud.core.errors import FraudError, SettingsError
-from tests.s3_server import S3Server, free_ports
+from tests.loopback import free_ports
+from tests.s3_server import S3Server
 from tests.store_suite import BlobSuite, OpenBlobs
 
 _PREFIXES = itertools.count()

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 import urllib.error
 import urllib.request
@@ -21,7 +20,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tests.s3_server import free_ports
+from tests.loopback import free_ports, wait_for
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim"
@@ -266,18 +265,6 @@ def test_a_file_whose_hash_is_not_in_the_lock_is_not_installed(engine: str, tmp_
 
     assert built.returncode != 0
     assert re.search(r"wheels/click-\S+: its hash \w+ is not in requirements.lock", built.stdout + built.stderr)
-
-
-def wait_for(url: str, seconds: float = 120) -> None:
-    """Return when `url` answers 200; fail after `seconds`."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    pytest.fail(f"no answer from {url} in {seconds:.0f} s")
 
 
 def status_of(url: str, body: bytes | None = None, **headers: str) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from mlflow_fraud.adapters.release_store import open_store
 from tests.e2e.desk import Desk, fresh_clone
-from tests.s3_server import free_ports
+from tests.loopback import free_ports, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -52,18 +52,6 @@ def start(desk: Desk, name: str, *command: str) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def wait_for(url: str, seconds: float = 120) -> None:
-    """Return when `url` answers; fail after `seconds`."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"no answer from {url} in {seconds:.0f} s")
 
 
 def flow_runs(desk: Desk, deployment: str) -> list[dict[str, object]]:

@@ -22,7 +22,8 @@ import pytest
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.features.schema import FeatureSchema
-from tests.s3_server import S3Server, free_ports
+from tests.loopback import free_ports
+from tests.s3_server import S3Server
 from tests.serving.conftest import MakeRelease, Raw, as_json
 
 pytestmark = pytest.mark.slow
