@@ -22,9 +22,11 @@ def test_a_retraining_is_told_with_verdict_reasons_and_all_three_candidates(work
 
 
 def test_a_run_that_stopped_before_a_verdict_shows_no_metrics_of_an_earlier_one(workspace: Path) -> None:
+    assert retraining_summary("HEAD") == "## Retraining stopped before a verdict\n"
     report = Path("data/validation/report.json")
     document = json.loads(report.read_text())
     document["findings"][0] |= {"holds": False, "unexpected": 4}
+    document["passed"] = False
     report.write_text(json.dumps(document))
     told = retraining_summary("HEAD")
     assert told.startswith("## Retraining stopped before a verdict")

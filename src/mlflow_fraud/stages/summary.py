@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.report import headline, markdown_table
@@ -27,13 +29,15 @@ def validation_summary() -> str:
 def retraining_summary(since: str = "") -> str:
     """Return how the last retraining went: the data, the verdict, the candidates and what changed since a revision.
 
-    Without a verdict it says so: the metrics that git keeps are then those of an earlier run.
+    Without a verdict it says so, and shows only what the run that stopped has found: metrics, and a report that
+    passed, are then those of an earlier one.
     """
+    report = read_json(VALIDATION_REPORT) if VALIDATION_REPORT.is_file() else {"passed": True}
     if not VERDICT.is_file():
-        return "\n".join(["## Retraining stopped before a verdict", _broken_rules()])
+        return "## Retraining stopped before a verdict\n" + ("" if report["passed"] else _rules(report))
     parts = [
         "## Retraining",
-        _broken_rules(),
+        _rules(report),
         verdict_summary(),
         "### All candidates, test period",
         candidates_summary(),
@@ -61,11 +65,8 @@ def verdict_summary() -> str:
     return f"### {headline(decision)}\n\n{reasons}\n{markdown_table(contestants, first='')}"
 
 
-def _broken_rules() -> str:
+def _rules(report: dict[str, Any]) -> str:
     """Return in few words what the validation found."""
-    if not VALIDATION_REPORT.is_file():
-        return "The data was not validated.\n"
-    report = read_json(VALIDATION_REPORT)
     broken = [f for f in report["findings"] if not f["holds"]]
     lines = [f"Data: {report['rows']:,} rows, {len(broken)} of {len(report['findings'])} rules do not hold."]
     lines += [f"- **{f['rule']}** ({f['severity']}): {f['unexpected']} rows" for f in broken]
