@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.endings import REPEATED, fails_clearly, run_from_shell
 from flows.steps import reproduce
@@ -20,10 +20,12 @@ def training() -> dict[str, Outcome]:
     """Train what has changed; return each candidate's outcome: ran, restored or unchanged."""
     reproduce("preprocess")
     outcomes: dict[str, Outcome] = {}
+    runs: dict[str, Logged] = {}
     for candidate in CANDIDATES:
         outcomes[candidate] = reproduce(f"train@{candidate}")
-        ensure_logged(candidate)
+        runs[candidate] = ensure_logged(candidate)
     publish_candidates()
+    publish_runs(runs)
     return outcomes
 
 
@@ -37,6 +39,13 @@ def ensure_logged(candidate: str) -> Logged:
 def publish_candidates() -> None:
     """Show how good the candidates are."""
     create_markdown_artifact(key="candidates", markdown=candidates_summary(), description="on the test period")
+
+
+@task
+def publish_runs(runs: dict[str, Logged]) -> None:
+    """Show where MLflow has the candidates."""
+    table = [{"candidate": candidate, **logged._asdict()} for candidate, logged in runs.items()]
+    create_table_artifact(key="mlflow-runs", table=table, description="the candidates' runs and versions in MLflow")
 
 
 if __name__ == "__main__":

@@ -52,9 +52,11 @@ def test_the_first_run_leaves_a_live_release_four_mlflow_runs_and_the_tasks_in_p
     assert manifest.git_sha == desk.does("git", "rev-parse", "HEAD").strip()
     with sqlite3.connect(desk.path(".prefect/prefect.db")) as database:
         tasks = {name for (name,) in database.execute("select name from task_run where state_type = 'COMPLETED'")}
+        artifacts = {key for (key,) in database.execute("select key from artifact")}
         flows = database.execute("select count(*) from flow_run where state_type = 'COMPLETED'").fetchone()
     assert tasks >= {"dvc-ingest", "dvc-validate", "dvc-preprocess", *(f"dvc-train@{c}" for c in CANDIDATES)}
     assert tasks >= {f"mlflow-{c}" for c in CANDIDATES}
+    assert artifacts >= {"validation", "candidates", "mlflow-runs", "verdict"}
     assert flows == (5,)
 
 

@@ -45,10 +45,11 @@ class TrainingRun:
 
 
 class Logged(NamedTuple):
-    """Where a candidate is found again; `new` is False when it had been logged before."""
+    """Where a candidate is found again: `page` is empty where MLflow is a file, `new` is False when it was there."""
 
     run_id: str
     model_version: str
+    page: str
     new: bool
 
 
@@ -65,7 +66,7 @@ class Tracking:
         """Log the run and register the model, unless a finished run has the same key."""
         done = self._finished(training.key)
         if done is not None:
-            return Logged(done.info.run_id, done.data.tags["fraud.model_version"], new=False)
+            return self._logged(done.info.run_id, done.data.tags["fraud.model_version"], new=False)
         import mlflow
 
         with (
@@ -79,7 +80,7 @@ class Tracking:
         ):
             self._log(run.info.run_id, training)
             version = self._register(run.info.run_id, training)
-        return Logged(run.info.run_id, version, new=True)
+        return self._logged(run.info.run_id, version, new=True)
 
     def set_alias(self, alias: str, version: str) -> None:
         """Let `alias` name `version`; naming it again changes nothing."""
@@ -122,6 +123,11 @@ class Tracking:
         local = self.uri.startswith(SQLITE)
         location = Path(self._artifact_location).absolute().as_uri() if local else None
         return str(self._client.create_experiment(self._experiment, artifact_location=location))
+
+    def _logged(self, run_id: str, version: str, *, new: bool) -> Logged:
+        served = self.uri.startswith("http")
+        page = f"{self.uri.rstrip('/')}/#/experiments/{self._experiment_id}/runs/{run_id}" if served else ""
+        return Logged(run_id, version, page, new)
 
     def _finished(self, key: str) -> Any:
         condition = f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,10 +57,11 @@ def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore) -> Window:
 
 
 def log_window(window: Window) -> str:
-    """Log the window's metrics to MLflow; return the run's id."""
-    drifts = {f"drift_{name}": value for name, value in window.drifts.items()}
-    tags = {"model_version": window.version, "window": window.name}
-    return open_tracking(load_environment()).ensure_window(f"window {window.name}", window.metrics | drifts, tags)
+    """Log the window's metrics to MLflow, once for the same window, release and numbers; return the run's id."""
+    metrics = window.metrics | {f"drift_{name}": value for name, value in window.drifts.items()}
+    content = hashlib.sha256(json.dumps(metrics, sort_keys=True).encode()).hexdigest()
+    tags = {"model_version": window.version, "window": window.name, "window_content": content}
+    return open_tracking(load_environment()).ensure_window(f"window {window.name}", metrics, tags)
 
 
 def answer(upto: str, version: str) -> Answer:
