@@ -1,0 +1,175 @@
+"""What only shows when a batch is held against time, its label and the batches before it: one row a batch.
+
+The rules on these columns are the contract's `gate`; `validation` turns them into expectations.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from sklearn.metrics import roc_auc_score
+
+from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.drift import population_stability_index, stability_of_shares
+
+HOUR = "hour"
+RECENT = 12
+"""So many of the newest batches are held against the ones before; older ones were when they were new."""
+FEWEST_FRAUDS = 10
+"""Fewer frauds in a batch say nothing about how well one column alone finds them."""
+
+_DAY = "day"
+_REPEATED = "repeated"
+_DIGITS = 6
+
+Row = dict[str, object]
+
+
+class Before(NamedTuple):
+    """What is known of the batches before one: the newest moment, the last day, the rows a day of each."""
+
+    end: datetime | None = None
+    last_day: date | None = None
+    paces: tuple[float, ...] = ()
+
+
+def evidence_of(transactions: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Return one row for each batch, oldest first, with the columns that the rules of the gate look at.
+
+    `transactions` are pipeline rows with their batch. What has no meaning for a batch is null: the oldest has no
+    history, one with few frauds no separation.
+
+    | column | is |
+    | --- | --- |
+    | `missing_days` | days without a row since the last day of the batches before |
+    | `rows_against_history` | rows a day over the median of the batches before |
+    | `seconds_back` | how far it begins before the end of the batches before |
+    | `repeated_rows` | rows that are there already but for the id |
+    | `clock_spread` | seconds between the least and the largest offset of the second clock |
+    | `separation_by_<column>` | area under the ROC curve of the column alone, from .5 to 1 |
+    | `unseen_values_of_<column>` | share of rows with a value that no batch before has |
+    | `shift_of_<column>` | population stability index against all batches before |
+    """
+    marked = transactions.with_columns(
+        ~pl.struct(_told_apart_by(contract)).is_first_distinct().alias(_REPEATED),
+        pl.col("event_time").dt.date().alias(_DAY),
+        pl.col("event_time").dt.hour().alias(HOUR),
+    )
+    batches = marked.partition_by(BATCH, maintain_order=True)
+    batches.sort(key=lambda batch: (batch["event_time"].min(), batch[BATCH][0]))
+    rows, before = [], Before()
+    for place, batch in enumerate(batches):
+        row = _alone(batch, contract) | _in_time(batch, before)
+        if place >= len(batches) - RECENT:
+            row |= _against(batch, batches[:place], contract)
+        rows.append(row)
+        before = _with(before, batch)
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def watched_columns(contract: Contract) -> tuple[str, ...]:
+    """Return the columns whose distribution is watched: the amount, the hour, numbers and categories."""
+    return ("amount", HOUR, *(c.name for c in contract.kept if c.role == "numeric"), *categories(contract))
+
+
+def categories(contract: Contract) -> tuple[str, ...]:
+    """Return the categorical columns."""
+    return tuple(column.name for column in contract.kept if column.role == "categorical")
+
+
+def _told_apart_by(contract: Contract) -> list[str]:
+    """Return the columns in which two payments differ, if they are two."""
+    return [c.name for c in contract.kept if c.role in ("event_time", "entity", "amount", "categorical")]
+
+
+def _alone(batch: pl.DataFrame, contract: Contract) -> Row:
+    text = categories(contract)
+    separations = {f"separation_by_{n}": _separation(batch, n, text=n in text) for n in watched_columns(contract)}
+    return {
+        BATCH: batch[BATCH][0],
+        "rows": len(batch),
+        "repeated_rows": int(batch[_REPEATED].sum()),
+        "clock_spread": _clock_spread(batch, contract),
+        **separations,
+    }
+
+
+def _in_time(batch: pl.DataFrame, before: Before) -> Row:
+    days = batch[_DAY].unique().sort()
+    begin = days[0] if before.last_day is None else min(before.last_day, days[0])
+    expected = pl.date_range(begin, days[-1], eager=True)
+    missing = [day for day in expected.filter(~expected.is_in(days.implode())) if day != before.last_day]
+    back = (before.end - batch["event_time"][0]).total_seconds() if before.end else 0.0
+    pace = _pace(batch) / float(np.median(before.paces)) if before.paces else None
+    return {
+        "missing_days": len(missing) if back <= 0 else 0,
+        "seconds_back": max(back, 0.0),
+        "rows_against_history": None if pace is None else round(pace, _DIGITS),
+    }
+
+
+def _with(before: Before, batch: pl.DataFrame) -> Before:
+    end, last_day = batch["event_time"][-1], batch[_DAY][-1]
+    return Before(
+        end=max(end, before.end or end),
+        last_day=max(last_day, before.last_day or last_day),
+        paces=(*before.paces, _pace(batch)),
+    )
+
+
+def _pace(batch: pl.DataFrame) -> float:
+    return len(batch) / batch[_DAY].n_unique()
+
+
+def _against(batch: pl.DataFrame, earlier: list[pl.DataFrame], contract: Contract) -> Row:
+    found: Row = {}
+    for name in watched_columns(contract):
+        history = pl.concat([each[name] for each in earlier]) if earlier else None
+        if name in categories(contract):
+            found[f"unseen_values_of_{name}"] = _unseen(batch[name], history)
+            found[f"shift_of_{name}"] = _shift_of_values(batch[name], history)
+        else:
+            found[f"shift_of_{name}"] = _shift(batch[name], history)
+    return found
+
+
+def _clock_spread(batch: pl.DataFrame, contract: Contract) -> float | None:
+    clock = next((column.name for column in contract.kept if column.role == "clock"), None)
+    if clock is None:
+        return None
+    offset = (batch["event_time"].dt.epoch("s") - batch[clock]).drop_nulls()
+    return float(offset.max() - offset.min()) if len(offset) else None  # type: ignore[operator]
+
+
+def _separation(batch: pl.DataFrame, name: str, *, text: bool) -> float | None:
+    known = batch.select(name, "label").drop_nulls()
+    frauds = int(known["label"].sum())
+    if min(frauds, len(known) - frauds) < FEWEST_FRAUDS:
+        return None
+    score = known.select(pl.col("label").mean().over(name))["label"] if text else known[name]
+    area = float(roc_auc_score(known["label"].to_numpy(), score.to_numpy()))
+    return round(max(area, 1 - area), _DIGITS)
+
+
+def _unseen(values: pl.Series, history: pl.Series | None) -> float | None:
+    if history is None:
+        return None
+    return round(float((~values.is_in(history.unique().implode())).mean() or 0.0), _DIGITS)
+
+
+def _shift(values: pl.Series, history: pl.Series | None) -> float | None:
+    if history is None:
+        return None
+    numbers = [side.cast(pl.Float32).fill_null(np.nan).to_numpy() for side in (history, values)]
+    return round(population_stability_index(numbers[0], numbers[1]), _DIGITS)
+
+
+def _shift_of_values(values: pl.Series, history: pl.Series | None) -> float | None:
+    if history is None:
+        return None
+    names = sorted({*history.drop_nulls().unique(), *values.drop_nulls().unique()})
+    shares = [np.array([float((side == name).mean() or 0.0) for name in names]) for side in (history, values)]
+    return round(stability_of_shares(shares[0], shares[1]), _DIGITS)
