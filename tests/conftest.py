@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,7 @@ def make_transactions(rows: int, *, seed: int = 1, cards: int = 20, days: int = 
             "city_pop": draw.integers(100, 100_000, rows),
             "birth_date": [datetime(1950 + int(year), 5, 17).date() for year in draw.integers(0, 50, rows)],
             "event_id": [f"{number:032x}" for number in range(rows)],
+            "unix_time": times + int(begin.replace(tzinfo=UTC).timestamp()),
             "merchant_latitude": draw.uniform(30, 45, rows),
             "merchant_longitude": draw.uniform(-110, -80, rows),
             "label": label.astype(np.int8),

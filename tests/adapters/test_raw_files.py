@@ -52,6 +52,12 @@ def test_two_batches_become_one_history(raw: pl.DataFrame, tmp_path: Path, contr
     assert both.drop("batch").equals(read_batches([write(raw, tmp_path / "c.csv")], contract).drop("batch"))
 
 
+def test_an_optional_column_may_be_absent(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
+    table = read_batches([write(raw.drop("unix_time"), tmp_path / "month.csv")], contract)
+    assert table["unix_time"].null_count() == len(raw)
+    assert table.schema == read_batches([write(raw, tmp_path / "whole.csv")], contract).schema
+
+
 def test_a_zip_gives_what_its_files_give(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
     write(raw, tmp_path / "month.csv")
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as packed:

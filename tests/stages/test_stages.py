@@ -146,8 +146,8 @@ def test_no_page_of_the_data_docs_shows_a_person_or_asks_another_host(workspace:
     index = Path("data/validation/docs/index.html")
     links = set(re.findall(r'href="([^"]+)"', index.read_text()))
     assert links == {
-        "expectations/sparkov.html",
-        "validations/sparkov/sparkov/20000101T000000.000000Z/transactions-sparkov.html",
+        *(f"expectations/{of}.html" for of in ("rows", "batches")),
+        *(f"validations/{of}/{of}/20000101T000000.000000Z/sparkov-{of}.html" for of in ("rows", "batches")),
     }
     assert [link for link in links if not (index.parent / link).is_file()] == []
     assert 'src="http' not in pages

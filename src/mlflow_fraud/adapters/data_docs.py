@@ -54,8 +54,8 @@ def settle(folder: Path) -> None:
 
 
 def _title(page: Path, folder: Path) -> str:
-    kind = page.relative_to(folder).parts[0]
-    return {"validations": "What was found", "expectations": "What is expected"}.get(kind, kind)
+    kind, *rest = page.relative_to(folder).with_suffix("").parts
+    return f"{'What was found' if kind == 'validations' else 'What is expected'}: {rest[0]}"
 
 
 def _number_ids(text: str) -> str:

@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from mlflow_fraud.adapters.data_docs import settle
 from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.evidence import evidence_of
 from mlflow_fraud.core.validation import SECRET_ROLES, Finding, Report, Rule, rules_of, shown
 
 if TYPE_CHECKING:
@@ -22,37 +25,50 @@ NO_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def check(table: Path, contract: Contract, *, docs: Path | None = None) -> Report:
-    """Return the report on a Parquet table; with `docs`, also write the data docs as HTML there.
+    """Return the report on a Parquet table of pipeline rows; with `docs`, also write the data docs as HTML there.
 
-    One suite in one run: every further run would hash the whole frame again.
+    Two suites, each in one run (every further run would hash the whole frame again): one on the rows, one on the
+    evidence, which has a line for each batch.
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
-    from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    frame = _read(table, contract)
-    rules = {rule.name: rule for rule in rules_of(contract)}
+    rules = rules_of(contract)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    suite = context.suites.add(gx.ExpectationSuite(name=contract.name, expectations=_suite(rules)))
-    asset = context.data_sources.add_pandas("transactions").add_dataframe_asset(contract.name)
-    batch = asset.add_batch_definition_whole_dataframe("all")
-    definition = gx.ValidationDefinition(name=contract.name, data=batch, suite=suite)
+    source = context.data_sources.add_pandas(contract.name)
+    evidence = evidence_of(pl.read_parquet(table), contract)
+    rows = _read(table, contract)
+    found: dict[str, Finding] = {}
+    for of, frame in (("rows", rows), ("batches", evidence.to_pandas())):
+        ours = {rule.name: rule for rule in rules if rule.of == of}
+        outcome = _run(context, source, of, frame, ours)
+        results = {_rule_of(result): result for v in outcome.run_results.values() for result in v.results}
+        found |= {name: _finding(rule, results[name], contract, evidence) for name, rule in ours.items()}
+        if docs is not None:
+            _mask(context, outcome, ours, contract)
+    if docs is not None:
+        _write_docs(context, docs)
+    return Report(contract.name, len(rows), tuple(found[rule.name] for rule in rules))
+
+
+def _run(context: Any, source: Any, of: str, frame: pd.DataFrame, rules: Mapping[str, Rule]) -> Any:
+    """Run the rules on one frame as one suite."""
+    import great_expectations as gx
+    from great_expectations.core.run_identifier import RunIdentifier
+
+    suite = context.suites.add(gx.ExpectationSuite(name=of, expectations=_suite(rules)))
+    batch = source.add_dataframe_asset(of).add_batch_definition_whole_dataframe("all")
+    definition = gx.ValidationDefinition(name=of, data=batch, suite=suite)
     checkpoint = gx.Checkpoint(
-        name=contract.name,
+        name=of,
         validation_definitions=[context.validation_definitions.add(definition)],
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES},
     )
-    outcome = context.checkpoints.add(checkpoint).run(
-        batch_parameters={"dataframe": frame}, run_id=RunIdentifier(contract.name, NO_MOMENT)
+    return context.checkpoints.add(checkpoint).run(
+        batch_parameters={"dataframe": frame}, run_id=RunIdentifier(of, NO_MOMENT)
     )
-    results: dict[str, Any] = {_rule_of(r): r for v in outcome.run_results.values() for r in v.results}
-    findings = tuple(_finding(rule, results[name], contract) for name, rule in rules.items())
-    if docs is not None:
-        _mask(context, outcome, rules, contract)
-        _write_docs(context, docs)
-    return Report(contract.name, len(frame), findings)
 
 
 def _read(table: Path, contract: Contract) -> pd.DataFrame:
@@ -84,11 +100,15 @@ def _rule_of(outcome: Any) -> str:
     return str(outcome.expectation_config.meta["rule"])
 
 
-def _finding(rule: Rule, outcome: Any, contract: Contract) -> Finding:
+def _finding(rule: Rule, outcome: Any, contract: Contract, evidence: pl.DataFrame) -> Finding:
     """Translate one result; an expectation that could not run has no counts, only an exception."""
     result = outcome.result or {}
-    column = contract.column(rule.column) if rule.column else None
-    examples = dict.fromkeys(shown(v, column, contract) for v in result.get("partial_unexpected_list", []))
+    unexpected = result.get("partial_unexpected_list", [])
+    if rule.of == "batches" and rule.column in evidence.columns:
+        examples = dict.fromkeys(_batches_with(unexpected, rule.column, evidence))
+    else:
+        column = contract.column(rule.column) if rule.column else None
+        examples = dict.fromkeys(shown(value, column, contract) for value in unexpected)
     return Finding(
         rule=rule.name,
         holds=bool(outcome.success),
@@ -97,7 +117,14 @@ def _finding(rule: Rule, outcome: Any, contract: Contract) -> Finding:
         unexpected=int(result.get("unexpected_count") or 0),
         observed=_observed(outcome, result),
         examples=tuple(example for example in examples if example != "(not shown)")[:EXAMPLES],
+        of=rule.of,
     )
+
+
+def _batches_with(values: list[float], column: str, evidence: pl.DataFrame) -> list[str]:
+    """Return the batches that have one of these values, newest first, with the value."""
+    found = evidence.filter(pl.col(column).is_in(values)).select(BATCH, column)
+    return [f"{value:.6g} in {batch}" for batch, value in reversed(found.rows())]
 
 
 def _observed(outcome: Any, result: Mapping[str, Any]) -> str:

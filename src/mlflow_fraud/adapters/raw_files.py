@@ -46,7 +46,7 @@ def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
 
 def _read(file: Path, contract: Contract) -> pl.DataFrame:
     raw = _scan(file)
-    _require_columns(file, raw.collect_schema().names(), contract)
+    raw = _require_columns(file, raw, contract)
     _require_values(file, raw, contract)
     columns = [_parsed(column, contract).alias(column.name) for column in contract.kept]
     frame = raw.select(*columns, pl.lit(file.stem).alias(BATCH)).collect(engine="streaming")
@@ -66,11 +66,15 @@ def _scan(file: Path) -> pl.LazyFrame:
     return raw
 
 
-def _require_columns(file: Path, found: list[str], contract: Contract) -> None:
-    missing = [column.source for column in contract.columns if column.kept and column.source not in found]
+def _require_columns(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
+    """Return `raw` with an empty column for each optional one that the file lacks; the others must be there."""
+    found = raw.collect_schema().names()
+    absent = [column for column in contract.kept if column.source not in found]
+    missing = [column.source for column in absent if not column.optional]
     if missing:
         hints = "; ".join(f"{name}: {nearest(name, found)}" for name in missing)
         raise DataError(f"{file.name}: {len(missing)} columns of the contract {contract.name} are missing: {hints}")
+    return raw.with_columns(pl.lit(None, pl.String).alias(column.source) for column in absent)
 
 
 def _require_values(file: Path, raw: pl.LazyFrame, contract: Contract) -> None:
@@ -101,7 +105,7 @@ def _sentences(column: Column, faults: dict[str, object]) -> list[str]:
     if wrong:
         shapes = _shapes(faults[f"{column.name}:examples"])
         said.append(f"{column.source}: {wrong} values are not {_expected(column)}, they look like {shapes}")
-    if missing and not column.nullable:
+    if missing and not column.may_be_missing:
         said.append(f"{column.source}: {missing} values are missing")
     return said
 

@@ -23,10 +23,12 @@ Role = Literal[
     "numeric",
     "location",
     "birth_date",
+    "clock",
     "personal",
     "unused",
 ]
 ColumnType = Literal["timestamp", "date", "integer", "decimal", "text"]
+Level = Literal["critical", "warning"]
 
 BATCH = "batch"
 """The column that ingest adds: the name of the raw batch a row came in."""
@@ -53,9 +55,11 @@ class Column(Strict):
     axis: Literal["latitude", "longitude", ""] = ""
     format: str = ""
     nullable: bool = False
+    optional: bool = False
     minimum: float | str | None = None
     maximum: float | str | None = None
     values: tuple[str, ...] = ()
+    level: Level = "critical"
 
     @property
     def name(self) -> str:
@@ -72,6 +76,11 @@ class Column(Strict):
     def kept(self) -> bool:
         """False for personal data and for columns that nothing reads: they stop at ingest."""
         return self.role not in ("personal", "unused")
+
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether a row may have no value: where it is `nullable`, or where a file may lack the whole column."""
+        return self.nullable or self.optional
 
     @property
     def dtype(self) -> pl.DataType:
@@ -96,6 +105,10 @@ class Column(Strict):
             raise ValueError("a location needs `place: <its name>` and `axis: latitude` or `longitude`")
         if self.type in ("timestamp", "date") and not self.format:
             raise ValueError(f"a {self.type} needs `format:`, for example '%Y-%m-%d'")
+        if self.optional and self.role in ("event_id", "event_time", "entity", "amount", "label"):
+            raise ValueError(f"the column with the role {self.role} cannot be optional")
+        if self.role == "clock" and self.type != "integer":
+            raise ValueError("a clock is an integer: seconds since 1970")
         if self.role == "amount" and self.type not in ("decimal", "integer"):
             raise ValueError("an amount is decimal or integer")
         return self
@@ -108,6 +121,44 @@ class Table(Strict):
     fraud_rate: tuple[float, float] = (0.0, 1.0)
 
 
+class Limit(Strict):
+    """What a batch may show at least and at most, and whether more stops the pipeline or warns."""
+
+    level: Level = "warning"
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class Gate(Strict):
+    """The limits on what a batch shows against time, its label and the batches before it; see `evidence`.
+
+    A contract states only what it wants otherwise:
+
+    >>> Gate.model_validate({"shift": {"level": "critical"}}).shift
+    Limit(level='critical', at_least=None, at_most=0.25)
+    """
+
+    missing_days: Limit = Limit(at_most=0)
+    rows_against_history: Limit = Limit(at_least=0.5, at_most=2)
+    seconds_back: Limit = Limit(at_most=0)
+    repeated_rows: Limit = Limit(level="critical", at_most=0)
+    clock_spread: Limit = Limit(at_most=60)
+    unseen_values: Limit = Limit(at_most=0)
+    shift: Limit = Limit(at_most=0.25)
+    separation: Limit = Limit(level="critical", at_most=0.99)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keeps_what_is_not_said(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        usual = {name: field.default for name, field in cls.model_fields.items()}
+        return {
+            name: {**usual[name].model_dump(), **limit} if name in usual and isinstance(limit, Mapping) else limit
+            for name, limit in given.items()
+        }
+
+
 class Contract(Strict):
     """A data set's contract: the one answer to "what is a transaction?"."""
 
@@ -116,6 +167,7 @@ class Contract(Strict):
     currency_decimals: int = Field(default=2, ge=0, le=4)
     columns: tuple[Column, ...]
     table: Table = Table()
+    gate: Gate = Gate()
 
     @property
     def kept(self) -> tuple[Column, ...]:

@@ -53,8 +53,10 @@ def evidence_of(transactions: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     | `unseen_values_of_<column>` | share of rows with a value that no batch before has |
     | `shift_of_<column>` | population stability index against all batches before |
     """
-    marked = transactions.with_columns(
-        ~pl.struct(_told_apart_by(contract)).is_first_distinct().alias(_REPEATED),
+    dated = transactions.filter(pl.col("event_time").is_not_null())
+    marked = dated.with_columns(
+        (pl.col("label") == 1).fill_null(value=False).alias("label"),
+        ~pl.struct(_told_apart_by(contract, dated)).is_first_distinct().alias(_REPEATED),
         pl.col("event_time").dt.date().alias(_DAY),
         pl.col("event_time").dt.hour().alias(HOUR),
     )
@@ -75,19 +77,25 @@ def watched_columns(contract: Contract) -> tuple[str, ...]:
     return ("amount", HOUR, *(c.name for c in contract.kept if c.role == "numeric"), *categories(contract))
 
 
+def _watched_in(batch: pl.DataFrame, contract: Contract) -> list[str]:
+    """Return the watched columns that are there; a rule on one that is not cannot hold."""
+    return [name for name in watched_columns(contract) if name in batch.columns]
+
+
 def categories(contract: Contract) -> tuple[str, ...]:
     """Return the categorical columns."""
     return tuple(column.name for column in contract.kept if column.role == "categorical")
 
 
-def _told_apart_by(contract: Contract) -> list[str]:
+def _told_apart_by(contract: Contract, rows: pl.DataFrame) -> list[str]:
     """Return the columns in which two payments differ, if they are two."""
-    return [c.name for c in contract.kept if c.role in ("event_time", "entity", "amount", "categorical")]
+    roles = ("event_time", "entity", "amount", "categorical")
+    return [column.name for column in contract.kept if column.role in roles and column.name in rows.columns]
 
 
 def _alone(batch: pl.DataFrame, contract: Contract) -> Row:
-    text = categories(contract)
-    separations = {f"separation_by_{n}": _separation(batch, n, text=n in text) for n in watched_columns(contract)}
+    text, watched = categories(contract), _watched_in(batch, contract)
+    separations = {f"separation_by_{name}": _separation(batch, name, text=name in text) for name in watched}
     return {
         BATCH: batch[BATCH][0],
         "rows": len(batch),
@@ -126,7 +134,7 @@ def _pace(batch: pl.DataFrame) -> float:
 
 def _against(batch: pl.DataFrame, earlier: list[pl.DataFrame], contract: Contract) -> Row:
     found: Row = {}
-    for name in watched_columns(contract):
+    for name in _watched_in(batch, contract):
         history = pl.concat([each[name] for each in earlier]) if earlier else None
         if name in categories(contract):
             found[f"unseen_values_of_{name}"] = _unseen(batch[name], history)
@@ -141,7 +149,7 @@ def _clock_spread(batch: pl.DataFrame, contract: Contract) -> float | None:
     if clock is None:
         return None
     offset = (batch["event_time"].dt.epoch("s") - batch[clock]).drop_nulls()
-    return float(offset.max() - offset.min()) if len(offset) else None  # type: ignore[operator]
+    return float(offset.to_numpy().max() - offset.to_numpy().min()) if len(offset) else None
 
 
 def _separation(batch: pl.DataFrame, name: str, *, text: bool) -> float | None:
@@ -157,7 +165,7 @@ def _separation(batch: pl.DataFrame, name: str, *, text: bool) -> float | None:
 def _unseen(values: pl.Series, history: pl.Series | None) -> float | None:
     if history is None:
         return None
-    return round(float((~values.is_in(history.unique().implode())).mean() or 0.0), _DIGITS)
+    return round(float(np.mean(~values.is_in(history.unique().implode()).to_numpy())), _DIGITS)
 
 
 def _shift(values: pl.Series, history: pl.Series | None) -> float | None:
@@ -171,5 +179,5 @@ def _shift_of_values(values: pl.Series, history: pl.Series | None) -> float | No
     if history is None:
         return None
     names = sorted({*history.drop_nulls().unique(), *values.drop_nulls().unique()})
-    shares = [np.array([float((side == name).mean() or 0.0) for name in names]) for side in (history, values)]
+    shares = [np.array([(side == name).sum() / len(side) for name in names]) for side in (history, values)]
     return round(stability_of_shares(shares[0], shares[1]), _DIGITS)

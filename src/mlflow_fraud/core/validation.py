@@ -7,23 +7,41 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from mlflow_fraud.core.contract import Column, Contract
+from mlflow_fraud.core.contract import Column, Contract, Level, Limit
+from mlflow_fraud.core.evidence import categories, watched_columns
 
-Severity = Literal["critical", "warning"]
+Of = Literal["rows", "batches"]
 
 SECRET_ROLES = frozenset({"event_id", "entity", "birth_date", "location"})
 """Columns whose values point at a person: never shown in a report."""
 
 
+_FRAME_TYPES: Mapping[str, str] = {
+    "timestamp": "datetime64",
+    "date": "datetime64",
+    "integer": "int64",
+    "decimal": "float64",
+    "text": "str",
+    "amount": "int64",
+    "label": "int8",
+}
+"""How a type, or a role with a type of its own, is called in the frame that Great Expectations sees."""
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One expectation: its name, the Great Expectations type, its arguments and how much it matters."""
+    """One expectation: its name, the Great Expectations type, its arguments and how much it matters.
+
+    `of` says on which table: the rows, or the evidence with a line for each batch. There `column` is the column of
+    the evidence.
+    """
 
     name: str
     expectation: str
     arguments: Mapping[str, Any]
-    severity: Severity = "critical"
+    severity: Level = "critical"
     column: str | None = None
+    of: Of = "rows"
 
 
 @dataclass(frozen=True)
@@ -32,11 +50,12 @@ class Finding:
 
     rule: str
     holds: bool
-    severity: Severity
+    severity: Level
     column: str | None
     unexpected: int
     observed: str
     examples: tuple[str, ...] = ()
+    of: Of = "rows"
 
     @property
     def sentence(self) -> str:
@@ -45,7 +64,7 @@ class Finding:
         >>> Finding("amount is in range", False, "critical", "amount", 2, "", ("-4.20",)).sentence
         'amount is in range: 2 rows do not comply, for example -4.20'
         """
-        what = f"{self.unexpected} rows do not comply" if self.unexpected else f"found {self.observed}"
+        what = f"{self.unexpected} {self.of} do not comply" if self.unexpected else f"found {self.observed}"
         return f"{self.rule}: {what}" + (f", for example {', '.join(self.examples)}" if self.examples else "")
 
 
@@ -95,6 +114,7 @@ def rules_of(contract: Contract) -> list[Rule]:
             column="label",
         ),
         *(rule for column in contract.kept for rule in _column_rules(column, contract)),
+        *_batch_rules(contract),
     ]
 
 
@@ -113,8 +133,12 @@ def _column_set(contract: Contract) -> dict[str, Any]:
 
 def _column_rules(column: Column, contract: Contract) -> list[Rule]:
     name = column.name
-    rules = []
-    if not column.nullable:
+    rules: list[Rule] = []
+    arguments: dict[str, Any]
+    if not (column.may_be_missing and column.type == "integer"):  # whole numbers with gaps are floats in a data frame
+        arguments = {"column": name, "type_": _FRAME_TYPES.get(column.role, _FRAME_TYPES[column.type])}
+        rules.append(Rule(f"{name} is of its type", "expect_column_values_to_be_of_type", arguments))
+    if not column.may_be_missing:
         rules.append(Rule(f"{name} is never missing", "expect_column_values_to_not_be_null", {"column": name}))
     if column.role == "event_id":
         rules.append(Rule(f"{name} is unique", "expect_column_values_to_be_unique", {"column": name}))
@@ -125,4 +149,32 @@ def _column_rules(column: Column, contract: Contract) -> list[Rule]:
     if limits != [None, None]:
         arguments = {"column": name, "min_value": limits[0], "max_value": limits[1]}
         rules.append(Rule(f"{name} is in range", "expect_column_values_to_be_between", arguments))
-    return [Rule(rule.name, rule.expectation, rule.arguments, rule.severity, name) for rule in rules]
+    return [Rule(rule.name, rule.expectation, rule.arguments, column.level, name) for rule in rules]
+
+
+def _batch_rules(contract: Contract) -> list[Rule]:
+    gate, watched = contract.gate, watched_columns(contract)
+    rules = [
+        _batch_rule("no day is missing", "missing_days", gate.missing_days),
+        _batch_rule(
+            "a batch has as many rows a day as those before", "rows_against_history", gate.rows_against_history
+        ),
+        _batch_rule("a batch begins after the end of those before", "seconds_back", gate.seconds_back),
+        _batch_rule("no row is there twice under another id", "repeated_rows", gate.repeated_rows),
+    ]
+    if any(column.role == "clock" for column in contract.kept):
+        rules.append(_batch_rule("the two clocks keep their distance", "clock_spread", gate.clock_spread))
+    rules += [
+        _batch_rule(f"{name} has no new value", f"unseen_values_of_{name}", gate.unseen_values)
+        for name in categories(contract)
+    ]
+    rules += [_batch_rule(f"{name} is distributed as before", f"shift_of_{name}", gate.shift) for name in watched]
+    return rules + [
+        _batch_rule(f"{name} alone does not give the label away", f"separation_by_{name}", gate.separation)
+        for name in watched
+    ]
+
+
+def _batch_rule(name: str, column: str, limit: Limit) -> Rule:
+    arguments = {"column": column, "min_value": limit.at_least, "max_value": limit.at_most}
+    return Rule(name, "expect_column_values_to_be_between", arguments, limit.level, column, of="batches")

@@ -17,13 +17,13 @@ INT64 = 2**63
 
 
 class TransactionSchema:
-    """The JSON form of a transaction: the contract's own column names, all kept columns but the label.
+    """The JSON form of a transaction: the contract's own column names, all kept columns but label and clock.
 
     Columns that the contract does not keep are ignored, so a client may send the row as it has it.
     """
 
     def __init__(self, contract: Contract) -> None:
-        asked = [column for column in contract.kept if column.role != "label"]
+        asked = [column for column in contract.kept if column.role not in ("label", "clock")]
         self._names = {f"column_{place}": column.name for place, column in enumerate(asked)}
         fields = {field: _field(column, contract) for field, column in zip(self._names, asked, strict=True)}
         self._model: type[BaseModel] = create_model("Transaction", **fields)
@@ -52,7 +52,7 @@ def problems(error: ValidationError) -> list[dict[str, Any]]:
 
 def _field(column: Column, contract: Contract) -> Any:
     kind = Annotated[_type(column), *_checks(column, contract)]  # type: ignore[valid-type]
-    if column.nullable:
+    if column.may_be_missing:
         return (kind | None, Field(default=None, alias=column.source))
     return (kind, Field(alias=column.source))
 
