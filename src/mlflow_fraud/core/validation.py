@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mlflow_fraud.core.contract import Column, Contract, Level, Limit
@@ -124,7 +125,21 @@ def shown(value: object, column: Column | None, contract: Contract) -> str:
         return f"…{str(value)[-4:]}" if column is not None and column.role == "event_id" else "(not shown)"
     if column.role == "amount" and isinstance(value, int | float):
         return f"{value / 10**contract.currency_decimals:.{contract.currency_decimals}f}"
+    if column.type in ("timestamp", "date") and isinstance(value, int | float):
+        return str(datetime.fromtimestamp(value, UTC).replace(tzinfo=None))
     return str(value)
+
+
+def seconds_of(column: str) -> str:
+    """Return the name of the column of whole seconds since 1970 that a time's range is checked on.
+
+    Great Expectations compares times one by one, numbers all at once.
+    """
+    return f"{column} in seconds"
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.replace(tzinfo=UTC).timestamp())
 
 
 def _column_set(contract: Contract) -> dict[str, Any]:
@@ -147,9 +162,11 @@ def _column_rules(column: Column, contract: Contract) -> list[Rule]:
         rules.append(Rule(f"{name} is a known value", "expect_column_values_to_be_in_set", arguments))
     limits = [column.limit(bound, decimals=contract.currency_decimals) for bound in (column.minimum, column.maximum)]
     if limits != [None, None]:
+        if column.type in ("timestamp", "date"):
+            name, limits = seconds_of(name), [None if each is None else _seconds(each) for each in limits]
         arguments = {"column": name, "min_value": limits[0], "max_value": limits[1]}
-        rules.append(Rule(f"{name} is in range", "expect_column_values_to_be_between", arguments))
-    return [Rule(rule.name, rule.expectation, rule.arguments, column.level, name) for rule in rules]
+        rules.append(Rule(f"{column.name} is in range", "expect_column_values_to_be_between", arguments))
+    return [Rule(rule.name, rule.expectation, rule.arguments, column.level, column.name) for rule in rules]
 
 
 def _batch_rules(contract: Contract) -> list[Rule]:
