@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract import Contract, Gate
+from mlflow_fraud.core.contract_page import GATE, page_of
 from mlflow_fraud.environment import PREFIX, Environment
 from mlflow_fraud.serving.schema import TransactionSchema
 from tests.conftest import ROOT
@@ -30,19 +31,26 @@ def test_every_make_word_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_of_ours_exists(page: Path) -> None:
-    from mlflow_fraud.cli import app, data
+    from mlflow_fraud.cli import app, contract, data
 
     own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     under_data = {f"data {command.name}" for command in data.registered_commands}
-    said = set(re.findall(r"`?mlflow-fraud ((?:data )?[a-z]+)", page.read_text()))
-    said = {word for word in said if f"`mlflow-fraud {word}" in page.read_text() or word.startswith("data ")}
-    assert said - own - under_data == set()
+    under_contract = {f"contract {command.name}" for command in contract.registered_commands}
+    said = set(re.findall(r"`?mlflow-fraud ((?:data |contract )?[a-z]+)", page.read_text()))
+    said = {word for word in said if f"`mlflow-fraud {word}" in page.read_text() or " " in word}
+    assert said - own - under_data - under_contract == set()
 
 
 def test_readme_names_every_variable_and_no_other() -> None:
     said = set(re.findall(r"`(FRAUD_[A-Z0-9_]+)`", (ROOT / "README.md").read_text()))
     known = {PREFIX + field.upper() for field in Environment.model_fields} - {"FRAUD_GITHUB_TOKEN"}
     assert said == known
+
+
+def test_the_contract_page_is_the_one_that_the_contract_makes(contract: Contract) -> None:
+    page = (ROOT / "docs/data-contract.md").read_text()
+    assert page == page_of(contract, file="data/contracts/sparkov.yaml")
+    assert set(GATE) == set(Gate.model_fields)
 
 
 def test_every_adr_has_its_parts() -> None:

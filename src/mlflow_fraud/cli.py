@@ -12,7 +12,9 @@ from mlflow_fraud.core.errors import FraudError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
+contract = typer.Typer(help="Contracts: what a transaction is.", no_args_is_help=True)
 app.add_typer(data, name="data")
+app.add_typer(contract, name="contract")
 
 
 def main() -> None:
@@ -47,11 +49,24 @@ def data_stream(
 def data_add(
     source: Annotated[Path, typer.Argument(help="a CSV file, a folder of them, or a zip")],
     dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
+    backwards: Annotated[
+        bool, typer.Option("--backwards", help="rows may reach before the end of what is pinned")
+    ] = False,
 ) -> None:
     """Check raw batches against the contract and pin them with DVC; nothing changes when one fails."""
     from mlflow_fraud.stages.raw_data import add
 
-    add(source, dataset)
+    add(source, dataset, backwards=backwards)
+
+
+@data.command("log")
+def data_log(
+    dataset: Annotated[str, typer.Argument(help="the data set's name; the active one if not given")] = "",
+) -> None:
+    """Print every pinned batch: what it spans, rows, fraud rate, hash and the commit that pinned it."""
+    from mlflow_fraud.stages.data_log import log
+
+    typer.echo(log(dataset))
 
 
 @data.command("use")
@@ -60,6 +75,17 @@ def data_use(dataset: Annotated[str, typer.Argument(help="the data set's name in
     from mlflow_fraud.stages.raw_data import use
 
     use(dataset)
+
+
+@contract.command("page")
+def contract_page(
+    file: Annotated[Path, typer.Argument(help="a contract")] = Path("data/contracts/sparkov.yaml"),
+) -> None:
+    """Print a contract as a page: docs/data-contract.md is made so."""
+    from mlflow_fraud.core.contract_page import page_of
+    from mlflow_fraud.settings import load_contract
+
+    typer.echo(page_of(load_contract(file), file=file.as_posix()), nl=False)
 
 
 @app.command()

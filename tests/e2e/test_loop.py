@@ -198,7 +198,8 @@ def spoil(good: Path, bad: Path, how: str) -> None:
     ],
 )
 def test_a_bad_batch_stops_at_the_door_with_one_sentence_and_changes_nothing(desk: Desk, how: str, said: str) -> None:
-    (good,) = desk.path("data/raw/simulated").glob("*.csv")
+    desk.does("mlflow-fraud", "data", "stream", "--months", "1")
+    (good,) = desk.path(".local/stream/stable").glob("*.csv")
     bad = desk.path("../incoming").resolve() / ("archive.zip" if "zip" in how else "2031.csv")
     bad.parent.mkdir()
     spoil(good, bad, how)

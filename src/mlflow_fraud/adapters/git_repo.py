@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 
 def head() -> str:
     """Return the commit checked out, or `unknown` outside a repository."""
-    command = ["git", "rev-parse", "HEAD"]
+    return _ask("rev-parse", "HEAD") or "unknown"
+
+
+def last_commit_of(path: Path) -> str:
+    """Return the short name of the last commit that changed a file, empty where there is none."""
+    return _ask("log", "-1", "--format=%h", "--", str(path))
+
+
+def _ask(*question: str) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *question], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return ""

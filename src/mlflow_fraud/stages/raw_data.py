@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +16,8 @@ import yaml
 from mlflow_fraud.adapters import dvc_repo, gx_contract
 from mlflow_fraud.adapters.files import md5, replacing, write_parquet, write_text
 from mlflow_fraud.adapters.raw_files import find_batches, read_batches
-from mlflow_fraud.core.contract import Contract
-from mlflow_fraud.core.errors import SettingsError, nearest
+from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from mlflow_fraud.stages.run import say
@@ -24,6 +25,14 @@ from mlflow_fraud.stages.validate import require_passed
 
 SIMULATED = "simulated"
 STREAM_DAYS = 30
+CLOCKS_APART = timedelta(days=1)
+"""So far the clock of a feed, in whatever time zone, may be ahead of ours."""
+PULL_REQUEST = """to open a pull request with it:
+  git checkout -b data-{name}
+  git add {folder}
+  git commit -m "Data: {name}"
+  dvc push
+  git push -u origin data-{name}"""
 
 
 def simulate_batch() -> Path:
@@ -57,10 +66,11 @@ def simulate_stream(scenario: str, months: int, folder: Path) -> list[Path]:
     return files
 
 
-def add(source: Path, dataset: str) -> list[Path]:
-    """Check the batches in `source` against the data set's contract, then pin them; return where they lie.
+def add(source: Path, dataset: str, *, backwards: bool = False) -> list[Path]:
+    """Check the batches in `source` with all that is pinned against the contract, then pin them; return where they lie.
 
-    Raises `DataError` when one is not what the contract says: then nothing has changed.
+    Raises `DataError` when they are not what the contract says, reach into the future, or begin before the end of
+    what is pinned (unless `backwards` says that this is meant): then nothing has changed.
     """
     params = load_params()
     contract = _contract_of(dataset, params)
@@ -69,16 +79,22 @@ def add(source: Path, dataset: str) -> list[Path]:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".incoming-") as scratch:
         batches = find_batches(source, Path(scratch))
         targets = [folder / batch.name for batch in batches]
-        new = [(b, t) for b, t in zip(batches, targets, strict=True) if not is_pinned(t, like=b)]
+        new = {
+            target: batch for batch, target in zip(batches, targets, strict=True) if not is_pinned(target, like=batch)
+        }
         if not new:
             say(f"{len(targets)} batches of {dataset} are there and as pinned")
             return targets
-        _gate([batch for batch, _ in new], contract, Path(scratch) / "incoming.parquet")
-        for batch, target in new:
+        history = _history(folder, new)
+        frame = read_batches([*history, *new.values()], contract)
+        _require_forwards(frame, {file.stem for file in history}, backwards=backwards)
+        _gate(frame, contract, Path(scratch) / "incoming.parquet")
+        for target, batch in new.items():
             with replacing(target) as pending:
                 shutil.copyfile(batch, pending)
             dvc_repo.pin(target)
             say(f"{target}: pinned")
+    say(PULL_REQUEST.format(name=next(iter(new)).stem, folder=folder))
     return targets
 
 
@@ -101,12 +117,41 @@ def is_pinned(target: Path, *, like: Path | None = None) -> bool:
     return bool(named == md5(target) and (like is None or named == md5(like)))
 
 
-def _gate(batches: list[Path], contract: Contract, table: Path) -> None:
-    frame = read_batches(batches, contract)
+def _history(folder: Path, new: Collection[Path]) -> list[Path]:
+    """Return the pinned batches that stay beside the new ones; raise `DataError` where one is not there."""
+    files = [pointer.with_suffix("") for pointer in sorted(folder.glob("*.dvc"))]
+    kept = [file for file in files if file not in new]
+    absent = [file.name for file in kept if not file.is_file()]
+    if absent:
+        raise DataError(
+            f"a new batch is held against those before, but {', '.join(absent)} of {folder} is pinned and not here; "
+            "`dvc pull` fetches what is pinned, `mlflow-fraud data simulate` makes the built-in batch"
+        )
+    return kept
+
+
+def _require_forwards(frame: pl.DataFrame, history: set[str], *, backwards: bool) -> None:
+    old = pl.col(BATCH).is_in(history)
+    end, begin = frame.filter(old)["event_time"].max(), frame.filter(~old)["event_time"].min()
+    newest = frame["event_time"].max()
+    now = datetime.now()  # noqa: DTZ005 the data has a local time too, no zone
+    if isinstance(newest, datetime) and newest > now + CLOCKS_APART:
+        raise DataError(f"the newest row is of {newest}, in the future; correct the feed's clock and add it again")
+    if not backwards and isinstance(end, datetime) and isinstance(begin, datetime) and begin < end:
+        raise DataError(
+            f"the new rows begin on {begin}, before the end of what is pinned, {end}; "
+            "add --backwards if they are meant to reach back"
+        )
+
+
+def _gate(frame: pl.DataFrame, contract: Contract, table: Path) -> None:
     write_parquet(table, frame)
     report = gx_contract.check(table, contract)
+    for finding in report.warnings:
+        say(f"warning: {finding.sentence}")
     require_passed(report)
-    say(f"{len(batches)} batches, {report.rows:,} rows: all {len(report.findings)} rules of {contract.name} hold")
+    held = len(report.findings) - len(report.warnings)
+    say(f"{report.rows:,} rows with what was pinned: {held} of {len(report.findings)} rules of {contract.name} hold")
 
 
 def _contract_of(dataset: str, params: Params) -> Contract:

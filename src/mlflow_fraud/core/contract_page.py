@@ -1,0 +1,91 @@
+"""A contract as a page for people: its columns, what becomes of them, and what the gate holds a batch to."""
+
+from __future__ import annotations
+
+from mlflow_fraud.core.contract import Column, Contract, Limit
+from mlflow_fraud.core.validation import rules_of
+
+GATE = {
+    "missing_days": "days without a row since the last day of the batches before",
+    "rows_against_history": "rows a day over the median of the batches before",
+    "seconds_back": "seconds by which it begins before the end of the batches before",
+    "repeated_rows": "rows that are there already but for the id",
+    "clock_spread": "seconds between the least and the largest offset of the second clock",
+    "unseen_values": "share of rows with a value that no batch before has, for each categorical column",
+    "shift": "population stability index against the batches before, for amount, hour, numbers and categories",
+    "separation": "area under the ROC curve of one column alone against the label, for the same columns",
+}
+
+
+def page_of(contract: Contract, *, file: str) -> str:
+    """Return the page in Markdown; `file` is where the contract stands."""
+    columns = ["| column | role | in the pipeline | type | holds | may be missing | level |"]
+    columns += ["| --- | --- | --- | --- | --- | --- | --- |", *map(_column, contract.columns)]
+    gate = ["| limit | of a batch | at least | at most | level |", "| --- | --- | ---: | ---: | --- |"]
+    gate += [_limit(name, what, getattr(contract.gate, name)) for name, what in GATE.items()]
+    low, high = contract.table.fraud_rate
+    return "\n".join(
+        [
+            f"# The contract `{contract.name}`",
+            "",
+            f"{contract.description} Made from `{file}` by `mlflow-fraud contract page {file}`; a test keeps it so.",
+            "",
+            f"{len(rules_of(contract))} rules follow from it. A critical one that does not hold stops the pipeline, a "
+            "warning is told.",
+            "",
+            "## Columns",
+            "",
+            "Personal and unused columns stop at ingest: no file after it has them.",
+            "",
+            *columns,
+            "",
+            "## All rows together",
+            "",
+            f"At least {contract.table.minimum_rows:,} rows; between {low:g} and {high:g} of them are fraud.",
+            "",
+            "## The gate",
+            "",
+            "Each batch is held against time, its label and the batches before it (`core/evidence.py`). A contract "
+            "states under `gate:` what it wants otherwise, for example `gate: {shift: {level: critical, at_most: 0.2}}`.",
+            "",
+            *gate,
+            "",
+        ]
+    )
+
+
+def _column(column: Column) -> str:
+    missing = "the whole column" if column.optional else "yes" if column.nullable else "no"
+    name = f"`{column.name}`" if column.kept else "-"
+    level = column.level if column.kept else "-"
+    cells = (
+        f"`{column.source}`",
+        column.role,
+        name,
+        column.type,
+        _holds(column),
+        missing if column.kept else "-",
+        level,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _holds(column: Column) -> str:
+    said = [f"`{column.format}`"] if column.format else []
+    if column.values:
+        said.append(", ".join(column.values))
+    low, high = _bound(column.minimum), _bound(column.maximum)
+    if low or high:
+        said.append(f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}")
+    return "; ".join(said) or "-"
+
+
+def _bound(bound: float | str | None) -> str:
+    if bound is None:
+        return ""
+    return bound if isinstance(bound, str) else f"{bound:,.12g}"
+
+
+def _limit(name: str, what: str, limit: Limit) -> str:
+    bounds = ["" if bound is None else f"{bound:g}" for bound in (limit.at_least, limit.at_most)]
+    return f"| `{name}` | {what} | {bounds[0]} | {bounds[1]} | {limit.level} |"
