@@ -46,7 +46,7 @@ def page_of(contract: Contract, *, file: str) -> str:
             "## The gate",
             "",
             "Each batch is held against time, its label and the batches before it (`core/evidence.py`). A contract "
-            "states under `gate:` what it wants otherwise, for example `gate: {shift: {level: critical, at_most: 0.2}}`.",
+            "states under `gate:` what it wants otherwise, such as `gate: {shift: {level: critical, at_most: 0.2}}`.",
             "",
             *gate,
             "",
