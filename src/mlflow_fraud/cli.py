@@ -47,7 +47,7 @@ def data_stream(
 
 @data.command("add")
 def data_add(
-    source: Annotated[Path, typer.Argument(help="a CSV file, a folder of them, or a zip")],
+    source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
     backwards: Annotated[
         bool, typer.Option("--backwards", help="rows may reach before the end of what is pinned")

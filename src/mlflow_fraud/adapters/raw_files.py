@@ -1,10 +1,12 @@
-"""Raw batches as they arrive, CSV files or a zip of them, read into typed, time-ordered rows."""
+"""Raw batches as they arrive, in CSV or Parquet files or a zip of them, read into typed, time-ordered rows."""
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -14,24 +16,47 @@ from mlflow_fraud.core.errors import DataError, nearest
 from mlflow_fraud.core.features.batch import TIME_ORDER
 
 EXAMPLES = 3
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+SEPARATORS = ",;\t|"
 
 
 def find_batches(path: Path, unpack_to: Path) -> list[Path]:
-    """Return the CSV files that `path` holds: itself, those in a folder, or those in a zip.
+    """Return the batches that `path` holds: itself, the files in a folder, or those in a zip.
 
     Files in a zip are unpacked into `unpack_to`. Raises `DataError` where there are none.
     """
     if path.is_dir():
-        found = sorted(path.glob("*.csv"))
+        found = batches_in(path)
     elif path.suffix == ".zip":
         found = _unpack(path, unpack_to)
-    elif path.is_file():
+    elif path.is_file() and is_batch(path):
         found = [path]
     else:
-        raise DataError(f"{path} is not there; expected a CSV file, a folder of CSV files or a zip")
+        raise DataError(
+            f"{path} is not there or is no batch; expected a {', '.join(SUFFIXES)} or .zip file, or a folder of them"
+        )
     if not found:
-        raise DataError(f"{path} holds no CSV file")
+        raise DataError(f"{path} holds no {', '.join(SUFFIXES)} file")
     return found
+
+
+def batches_in(folder: Path) -> list[Path]:
+    """Return the batches in a folder, by name."""
+    return sorted(path for path in folder.glob("*") if path.is_file() and is_batch(path))
+
+
+def is_batch(path: Path) -> bool:
+    """Return whether a file's name is that of a batch."""
+    return path.name.endswith(SUFFIXES) and not path.name.startswith(".")
+
+
+def batch_name(path: Path) -> str:
+    """Return the name of the batch in a file.
+
+    >>> batch_name(Path("data/raw/cards/2020-01.csv.gz"))
+    '2020-01'
+    """
+    return next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), path.stem)
 
 
 def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
@@ -45,19 +70,33 @@ def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
 
 
 def _read(file: Path, contract: Contract) -> pl.DataFrame:
-    raw = _scan(file)
-    raw = _require_columns(file, raw, contract)
-    _require_values(file, raw, contract)
-    columns = [_parsed(column, contract).alias(column.name) for column in contract.kept]
-    frame = raw.select(*columns, pl.lit(file.stem).alias(BATCH)).collect(engine="streaming")
+    with _scanned(file, contract) as scanned:
+        raw = _require_columns(file, scanned, contract)
+        _require_values(file, raw, contract)
+        columns = [_parsed(column, contract).alias(column.name) for column in contract.kept]
+        frame = raw.select(*columns, pl.lit(batch_name(file)).alias(BATCH)).collect(engine="streaming")
     if frame.is_empty():
         raise DataError(f"{file.name} has a header and no rows")
     return frame
 
 
-def _scan(file: Path) -> pl.LazyFrame:
+@contextmanager
+def _scanned(file: Path, contract: Contract) -> Iterator[pl.LazyFrame]:
+    """Give the file's columns as text, as a CSV file has them."""
+    if file.suffix == ".parquet":
+        yield _scan_parquet(file, contract)
+    elif contract.csv.encoding == "utf-8":
+        yield _scan_csv(file, file, contract)
+    else:
+        with tempfile.NamedTemporaryFile(suffix=".csv") as recoded:
+            _recode(file, Path(recoded.name), contract.csv.encoding)
+            yield _scan_csv(file, Path(recoded.name), contract)
+
+
+def _scan_csv(file: Path, content: Path, contract: Contract) -> pl.LazyFrame:
+    """Scan the UTF-8 text in `content`; `file` is what a message names."""
     try:
-        raw = pl.scan_csv(file, infer_schema=False)
+        raw = pl.scan_csv(content, infer_schema=False, separator=contract.csv.separator)
         raw.collect_schema()
     except pl.exceptions.NoDataError:
         raise DataError(f"{file.name} is empty; expected a header line and rows") from None
@@ -66,15 +105,54 @@ def _scan(file: Path) -> pl.LazyFrame:
     return raw
 
 
+def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
+    try:
+        raw = pl.scan_parquet(file)
+        types = raw.collect_schema()
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise DataError(f"{file.name} cannot be read as Parquet: {_first_line(error)}") from None
+    return raw.select(
+        pl.col(column.source).dt.strftime(column.format)
+        if column.format and types[column.source].is_temporal()
+        else pl.col(column.source).cast(pl.String)
+        for column in contract.kept
+        if column.source in types
+    )
+
+
+def _recode(file: Path, target: Path, encoding: str) -> None:
+    try:
+        with file.open(encoding=encoding, newline="") as source, target.open("w", encoding="utf-8", newline="") as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
+    except UnicodeError as error:
+        raise DataError(f"{file.name} is not in {encoding}, as the contract's csv.encoding says: {error}") from None
+
+
 def _require_columns(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     """Return `raw` with an empty column for each optional one that the file lacks; the others must be there."""
     found = raw.collect_schema().names()
     absent = [column for column in contract.kept if column.source not in found]
     missing = [column.source for column in absent if not column.optional]
     if missing:
+        _require_readable(file, found, contract)
+    if missing:
         hints = "; ".join(f"{name}: {nearest(name, found)}" for name in missing)
         raise DataError(f"{file.name}: {len(missing)} columns of the contract {contract.name} are missing: {hints}")
     return raw.with_columns(pl.lit(None, pl.String).alias(column.source) for column in absent)
+
+
+def _require_readable(file: Path, found: list[str], contract: Contract) -> None:
+    """Raise `DataError` where the names of the columns show another encoding, or one name is many in truth."""
+    if any("\x00" in name for name in found):
+        raise DataError(
+            f"{file.name} is not text in {contract.csv.encoding}; the contract's csv.encoding can say utf-16"
+        )
+    other = max(SEPARATORS, key=found[0].count)
+    if len(found) == 1 and other in found[0]:
+        raise DataError(
+            f"{file.name} separates its columns by {other!r}, expected {contract.csv.separator!r}; "
+            f"the contract can say csv: {{separator: {other!r}}}"
+        )
 
 
 def _require_values(file: Path, raw: pl.LazyFrame, contract: Contract) -> None:
@@ -83,7 +161,8 @@ def _require_values(file: Path, raw: pl.LazyFrame, contract: Contract) -> None:
     try:
         faults = raw.select(checks).collect(engine="streaming").row(0, named=True)
     except (pl.exceptions.ComputeError, OSError) as error:
-        raise DataError(f"{file.name} cannot be read to its end: {_first_line(error)}") from None
+        hint = f"; the contract's csv.encoding says {contract.csv.encoding}" if "utf-8" in str(error) else ""
+        raise DataError(f"{file.name} cannot be read to its end: {_first_line(error)}{hint}") from None
     sentences = [s for column in contract.kept for s in _sentences(column, faults)]
     if sentences:
         raise DataError(f"{file.name}: " + "; ".join(sentences))
@@ -143,6 +222,8 @@ def _parsed(column: Column, contract: Contract) -> pl.Expr:
         return text.str.to_datetime(column.format, time_unit="us", strict=False)
     if column.type == "date":
         return text.str.to_date(column.format, strict=False)
+    if column.type == "decimal" and contract.csv.decimal == ",":
+        text = text.str.replace(",", ".", literal=True)
     if column.role == "amount":
         minor = text.cast(pl.Float64, strict=False) * 10**contract.currency_decimals
         return pl.when(minor.is_finite()).then(minor.round()).cast(pl.Int64, strict=False)
@@ -152,7 +233,7 @@ def _parsed(column: Column, contract: Contract) -> pl.Expr:
 def _unpack(archive: Path, folder: Path) -> list[Path]:
     try:
         with zipfile.ZipFile(archive) as packed:
-            names = sorted(name for name in packed.namelist() if name.endswith(".csv"))
+            names = sorted(name for name in packed.namelist() if is_batch(Path(name)))
             return [_unpack_one(packed, name, folder) for name in names]
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise DataError(f"{archive.name} is not a whole zip file: {_first_line(error)}; fetch it again") from None

@@ -114,6 +114,14 @@ class Column(Strict):
         return self
 
 
+class Csv(Strict):
+    """How the raw CSV files are written."""
+
+    separator: str = Field(default=",", min_length=1, max_length=1)
+    decimal: Literal[".", ","] = "."
+    encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = "utf-8"
+
+
 class Table(Strict):
     """What holds for all rows together."""
 
@@ -165,6 +173,7 @@ class Contract(Strict):
     name: str
     description: str = ""
     currency_decimals: int = Field(default=2, ge=0, le=4)
+    csv: Csv = Csv()
     columns: tuple[Column, ...]
     table: Table = Table()
     gate: Gate = Gate()

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from mlflow_fraud.adapters import git_repo
-from mlflow_fraud.adapters.raw_files import read_batches
+from mlflow_fraud.adapters.raw_files import batch_name, read_batches
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.settings import load_contract, load_params
@@ -37,11 +37,11 @@ def _line(pointer: Path, contract: Contract) -> tuple[str, ...]:
     digest = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"][:12]
     commit = git_repo.last_commit_of(pointer) or "not committed"
     if not file.is_file():
-        return (file.stem, "not here", "`dvc pull`", "", "", digest, commit)
+        return (batch_name(file), "not here", "`dvc pull`", "", "", digest, commit)
     rows = read_batches([file], contract)
     times = rows["event_time"]
     rate = f"{rows['label'].sum() / len(rows):.3%}"
-    return (file.stem, f"{times[0]:%Y-%m-%d}", f"{times[-1]:%Y-%m-%d}", f"{len(rows):,}", rate, digest, commit)
+    return (batch_name(file), f"{times[0]:%Y-%m-%d}", f"{times[-1]:%Y-%m-%d}", f"{len(rows):,}", rate, digest, commit)
 
 
 def _table(lines: list[tuple[str, ...]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlflow_fraud.adapters.files import write_parquet
-from mlflow_fraud.adapters.raw_files import read_batches
+from mlflow_fraud.adapters.raw_files import batches_in, read_batches
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.paths import TRANSACTIONS
@@ -13,7 +13,7 @@ from mlflow_fraud.stages.run import run_stage, say
 def ingest() -> None:
     """Write `data/transactions.parquet` from every batch of the active data set."""
     params = load_params()
-    files = sorted(params.raw_folder.glob("*.csv"))
+    files = batches_in(params.raw_folder)
     if not files:
         raise DataError(
             f"{params.raw_folder} holds no batch; `make demo` makes or adds one, `dvc pull` fetches what is pinned"

@@ -14,7 +14,7 @@ import polars as pl
 
 from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.model_file import load_scorer
-from mlflow_fraud.adapters.raw_files import read_batches
+from mlflow_fraud.adapters.raw_files import batch_name, read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.drift import population_stability_index
 from mlflow_fraud.core.errors import ReleaseRejected
@@ -84,7 +84,7 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     measured = evaluate(rows["label"].to_numpy(), scores, manifest.threshold)
     drifts = _drifts(features, schema)
     metrics = {name: value for name, value in measured.items() if value is not None}
-    return Window(file.stem, manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)
+    return Window(batch_name(file), manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)
 
 
 def _features(

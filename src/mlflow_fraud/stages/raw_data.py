@@ -15,7 +15,7 @@ import yaml
 
 from mlflow_fraud.adapters import dvc_repo, gx_contract
 from mlflow_fraud.adapters.files import md5, replacing, write_parquet, write_text
-from mlflow_fraud.adapters.raw_files import find_batches, read_batches
+from mlflow_fraud.adapters.raw_files import batch_name, find_batches, read_batches
 from mlflow_fraud.core.contract import BATCH, Contract
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
@@ -87,14 +87,14 @@ def add(source: Path, dataset: str, *, backwards: bool = False) -> list[Path]:
             return targets
         history = _history(folder, new)
         frame = read_batches([*history, *new.values()], contract)
-        _require_forwards(frame, {file.stem for file in history}, backwards=backwards)
+        _require_forwards(frame, {batch_name(file) for file in history}, backwards=backwards)
         _gate(frame, contract, Path(scratch) / "incoming.parquet")
         for target, batch in new.items():
             with replacing(target) as pending:
                 shutil.copyfile(batch, pending)
             dvc_repo.pin(target)
             say(f"{target}: pinned")
-    say(PULL_REQUEST.format(name=next(iter(new)).stem, folder=folder))
+    say(PULL_REQUEST.format(name=batch_name(next(iter(new))), folder=folder))
     return targets
 
 

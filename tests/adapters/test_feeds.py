@@ -1,0 +1,164 @@
+"""Every way in which a feed goes wrong has a defined outcome: read as meant, or refused with one sentence."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from mlflow_fraud.adapters.raw_files import batches_in, find_batches, read_batches
+from mlflow_fraud.core.contract import Contract, read_contract
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.simulation import SimulationPlan, simulate
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs/feeds.md").read_text()
+
+Spoil = Callable[[pl.DataFrame], bytes]
+
+
+@pytest.fixture(scope="module")
+def raw() -> pl.DataFrame:
+    """A month of simulated card payments in the raw layout."""
+    return simulate(SimulationPlan(start=date(2020, 1, 1), days=30, transactions=1500, cards=40, merchants=60))
+
+
+def contract_with(**csv: str) -> Contract:
+    """Return the default contract for files that are written in another way."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "data/contracts/sparkov.yaml").read_text())
+    return read_contract(document | {"csv": csv}, where="test")
+
+
+def text(frame: pl.DataFrame, **options: Any) -> str:
+    return str(frame.write_csv(**options))
+
+
+def comma_amounts(frame: pl.DataFrame) -> pl.DataFrame:
+    amounts = [
+        pl.col(name).cast(pl.String).str.replace(".", ",", literal=True) for name in frame.columns if is_decimal(name)
+    ]
+    return frame.with_columns(amounts)
+
+
+def is_decimal(name: str) -> bool:
+    return name in ("amt", "lat", "long", "merch_lat", "merch_long")
+
+
+REFUSED: dict[str, tuple[Spoil, str]] = {
+    "another separator": (
+        lambda f: text(f, separator=";").encode(),
+        "separates its columns by ';', expected ','; the contract can say csv: {separator: ';'}",
+    ),
+    "Latin-1": (
+        lambda f: text(f).replace("travel", "trävel").encode("latin-1"),
+        "cannot be read to its end: invalid utf-8 sequence; the contract's csv.encoding says utf-8",
+    ),
+    "UTF-16": (lambda f: text(f).encode("utf-16"), "not text in utf-8; the contract's csv.encoding can say utf-16"),
+    "decimal commas": (lambda f: text(comma_amounts(f)).encode(), "values are not a decimal, they look like '99,99'"),
+    "separators of thousands": (
+        lambda f: text(f.with_columns(amt=pl.lit("1,234.50"))).encode(),
+        "values are not a decimal, they look like '9,999.99'",
+    ),
+    "mixed time formats": (
+        lambda f: text(f).replace("2020-01-01 ", "2020-01-01T").encode(),
+        "values are not a timestamp like %Y-%m-%d %H:%M:%S, they look like '9999-99-99a99:99:99'",
+    ),
+    "a time that no clock shows": (
+        lambda f: text(f).replace("2020-01-03 ", "2020-02-30 ").encode(),
+        "values are not a timestamp like %Y-%m-%d %H:%M:%S",
+    ),
+    "no rows": (lambda f: text(f.head(0)).encode(), "has a header and no rows"),
+    "nothing at all": (lambda f: b"", "is empty; expected a header line and rows"),
+    "a quote left open": (lambda f: (text(f) + '"abc,\n').encode(), "cannot be read to its end: CSV malformed"),
+    "a row cut short": (lambda f: (text(f) + "1,2,3\n").encode(), "amt: 1 values are missing"),
+    "the header in the middle": (
+        lambda f: (text(f) * 2).encode(),
+        "amt: 1 values are not a decimal, they look like 'aaa'",
+    ),
+    "no text": (lambda f: bytes(range(256)) * 100, "is not text in utf-8"),
+}
+
+READ: dict[str, Spoil] = {
+    "a byte order mark": lambda f: b"\xef\xbb\xbf" + text(f).encode(),
+    "lines that end in CR LF": lambda f: text(f).replace("\n", "\r\n").encode(),
+    "no line end at the end": lambda f: text(f).rstrip("\n").encode(),
+    "thousands of columns": lambda f: text(f.with_columns(pl.lit(1).alias(f"x{n}") for n in range(3000))).encode(),
+    "columns in another order": lambda f: text(f.select(reversed(f.columns))).encode(),
+}
+
+
+@pytest.mark.parametrize(("spoil", "said"), [pytest.param(*case, id=name) for name, case in REFUSED.items()])
+def test_a_feed_that_cannot_be_what_it_should_is_refused_with_one_sentence(
+    spoil: Spoil, said: str, raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    (tmp_path / "feed.csv").write_bytes(spoil(raw))
+    with pytest.raises(DataError) as refused:
+        read_batches([tmp_path / "feed.csv"], contract)
+    assert said in str(refused.value)
+    assert str(refused.value).startswith("feed.csv")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("spoil", [pytest.param(spoil, id=name) for name, spoil in READ.items()])
+def test_a_feed_that_differs_in_form_only_is_read_as_meant(
+    spoil: Spoil, raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    (tmp_path / "feed.csv").write_bytes(spoil(raw))
+    (tmp_path / "plain").mkdir()
+    raw.write_csv(tmp_path / "plain/feed.csv")
+    assert read_batches([tmp_path / "feed.csv"], contract).equals(read_batches([tmp_path / "plain/feed.csv"], contract))
+
+
+@pytest.mark.parametrize(
+    ("content", "csv"),
+    [
+        pytest.param(lambda f: text(f, separator=";").encode(), {"separator": ";"}, id="semicolons"),
+        pytest.param(
+            lambda f: text(comma_amounts(f), separator=";").encode(), {"separator": ";", "decimal": ","}, id="commas"
+        ),
+        pytest.param(lambda f: text(f).encode("utf-16"), {"encoding": "utf-16"}, id="UTF-16"),
+        pytest.param(lambda f: text(f).encode("latin-1"), {"encoding": "latin-1"}, id="Latin-1"),
+    ],
+)
+def test_a_contract_can_say_how_its_files_are_written(
+    content: Spoil, csv: dict[str, str], raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    (tmp_path / "feed.csv").write_bytes(content(raw))
+    (tmp_path / "plain").mkdir()
+    raw.write_csv(tmp_path / "plain/feed.csv")
+    ours = read_batches([tmp_path / "feed.csv"], contract_with(**csv))
+    assert ours.equals(read_batches([tmp_path / "plain/feed.csv"], contract))
+
+
+def test_gzipped_and_parquet_files_give_what_the_csv_file_gives(
+    raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    for folder in ("plain", "packed", "typed"):
+        (tmp_path / folder).mkdir()
+    raw.write_csv(tmp_path / "plain/month.csv")
+    (tmp_path / "packed/month.csv.gz").write_bytes(gzip.compress(text(raw).encode()))
+    times = pl.col("trans_date_trans_time").cast(pl.String).str.to_datetime("%Y-%m-%d %H:%M:%S")
+    raw.with_columns(times, pl.col("dob").cast(pl.String).str.to_date()).write_parquet(tmp_path / "typed/month.parquet")
+    plain, packed, typed = (read_batches(batches_in(tmp_path / f), contract) for f in ("plain", "packed", "typed"))
+    assert plain.equals(packed)
+    assert plain.equals(typed)
+
+
+def test_a_folder_of_daily_files_is_one_history(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
+    day = pl.col("trans_date_trans_time").cast(pl.String).str.slice(0, 10)
+    for (name,), rows in raw.group_by(day):
+        rows.write_csv(tmp_path / f"{name}.csv")
+    table = read_batches(find_batches(tmp_path, tmp_path), contract)
+    assert len(table) == len(raw)
+    assert table["batch"].n_unique() == len(list(tmp_path.glob("*.csv")))
+
+
+@pytest.mark.parametrize("name", [*REFUSED, *READ])
+def test_the_page_has_a_line_for_each_case(name: str) -> None:
+    assert f"| {name} |" in PAGE
