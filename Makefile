@@ -27,8 +27,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files instead of made-up ones
-ifdef DATA
+demo: $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files, with CONTRACT=<yaml> any others
+ifdef CONTRACT
+	mlflow-fraud data bring "$(DATA)" "$(CONTRACT)"
+else ifdef DATA
 	mlflow-fraud data add "$(DATA)" --dataset sparkov
 	mlflow-fraud data use sparkov
 else

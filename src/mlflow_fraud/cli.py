@@ -59,6 +59,20 @@ def data_add(
     add(source, dataset, backwards=backwards)
 
 
+@data.command("bring")
+def data_bring(
+    source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
+    contract: Annotated[Path, typer.Argument(help="the contract that says what its columns are")],
+) -> None:
+    """Bring a data set of your own: describe it in params.yaml, check and pin it, make it the active one."""
+    from mlflow_fraud.stages.describe import describe
+    from mlflow_fraud.stages.raw_data import add, use
+
+    name = describe(contract, source)
+    add(source, name)
+    use(name)
+
+
 @data.command("log")
 def data_log(
     dataset: Annotated[str, typer.Argument(help="the data set's name; the active one if not given")] = "",

@@ -24,10 +24,11 @@ PARAMS_FILE = Path("params.yaml")
 
 
 class Dataset(Strict):
-    """A data set: the contract that describes it and the protocol that splits it."""
+    """A data set: the contract that describes it, the protocol that splits it, and features of its own."""
 
     contract: Path
     split: SplitRule
+    features: FeatureParams | None = None
 
 
 class Simulation(Strict):
@@ -57,6 +58,11 @@ class Params(Strict):
     def active(self) -> Dataset:
         """The data set that `dataset` names."""
         return self.datasets[self.dataset]
+
+    @property
+    def active_features(self) -> FeatureParams:
+        """The features of the active data set: its own, or else those of all."""
+        return self.active.features or self.features
 
     @property
     def raw_folder(self) -> Path:

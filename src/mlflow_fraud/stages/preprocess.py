@@ -28,7 +28,7 @@ def preprocess() -> None:
     transactions = pl.read_parquet(TRANSACTIONS)
     cut = borders(transactions, rule)
     parts = transactions.select(part(cut, rule))["part"]
-    schema = fit_schema(params.features, contract, transactions.filter(parts == "train"))
+    schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"))
     features = build_features(transactions, schema)
     keys = transactions.select(*KEYS, pl.col(contract.entities[0]).rank("dense").alias("block"))
     table = pl.concat([keys, features], how="horizontal")

@@ -1,0 +1,68 @@
+"""A data set of one's own gets its place in `params.yaml`: contract, split by dates, features that it can give."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlflow_fraud.adapters.files import replacing, write_text
+from mlflow_fraud.adapters.raw_files import find_batches, read_batches
+from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.features.fitting import fit_features
+from mlflow_fraud.settings import PARAMS_FILE, load_contract, load_params
+from mlflow_fraud.stages.run import say
+
+CONTRACTS = Path("data/contracts")
+FEWEST_DAYS = 10
+TENTHS = 2
+"""Of the days, so many tenths are the test, and so many before them the validation."""
+
+
+def describe(contract_file: Path, source: Path) -> str:
+    """Let `params.yaml` describe the data set of a contract, by the days that `source` spans; return its name.
+
+    A data set that is described already stays as it is. Raises `SettingsError` where another contract has the name.
+    """
+    contract = load_contract(contract_file)
+    kept = CONTRACTS / f"{contract.name}.yaml"
+    if kept.is_file() and load_contract(kept) != contract:
+        raise SettingsError(f"{kept} is another contract of the name {contract.name}; give this one another name")
+    params = load_params()
+    if contract.name in params.datasets:
+        say(f"{PARAMS_FILE} describes {contract.name} already")
+        return contract.name
+    entry: dict[str, Any] = {
+        "contract": kept.as_posix(),
+        "split": _split(source, contract),
+        "features": fit_features(params.features, contract).model_dump(mode="json", exclude_defaults=True),
+    }
+    if not kept.is_file():
+        with replacing(kept) as pending:
+            shutil.copyfile(contract_file, pending)
+    _write(contract.name, entry)
+    say(f"{PARAMS_FILE} describes {contract.name} now: look at its split and features")
+    return contract.name
+
+
+def _split(source: Path, contract: Contract) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        times = read_batches(find_batches(source, Path(scratch)), contract)["event_time"]
+    days = (times[-1].date() - times[0].date()).days + 1
+    if days < FEWEST_DAYS:
+        raise DataError(f"{source} spans {days} days; a split by dates needs {FEWEST_DAYS} or more")
+    part = days * TENTHS // 10
+    return {"protocol": "holdout", "validation_days": part, "test_days": part, "label_delay_days": 0}
+
+
+def _write(name: str, entry: dict[str, Any]) -> None:
+    """Put the entry before the others; every line of the file stays, comments too."""
+    block = yaml.safe_dump({name: entry}, sort_keys=False, default_flow_style=None, width=110)
+    lines = "".join(f"  {line}\n" for line in block.splitlines())
+    write_text(
+        PARAMS_FILE, PARAMS_FILE.read_text(encoding="utf-8").replace("\ndatasets:\n", f"\ndatasets:\n{lines}", 1)
+    )

@@ -1,0 +1,56 @@
+"""A data set with other columns and entities needs a contract and no code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.desk import Desk, fresh_clone
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+CONTRACT = "docs/own-data/terminals.yaml"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A clone with the payments that docs/own-data.md makes."""
+    desk = fresh_clone(tmp_path / "clone")
+    desk.does("python", "docs/own-data/make.py")
+    return desk
+
+
+def test_the_whole_loop_runs_on_it(desk: Desk) -> None:
+    brought = desk.does("mlflow-fraud", "data", "bring", ".local/payments.csv", CONTRACT)
+    printed = desk.does("python", "-m", "flows.retraining")
+
+    assert "params.yaml describes terminals now" in brought
+    params = yaml.safe_load(desk.path("params.yaml").read_text())
+    assert params["dataset"] == "terminals"
+    described = params["datasets"]["terminals"]
+    assert described["split"] == {"protocol": "holdout", "validation_days": 40, "test_days": 40, "label_delay_days": 0}
+    windows = {tuple(window["by"]) for window in described["features"]["windows"]}
+    assert ("customer",) in windows
+    assert ("terminal",) in windows
+    assert not {"age", "distance", "category"} & set(described["features"]["row"])
+    assert "is live now" in printed
+    shown = desk.does("mlflow-fraud", "show")
+    assert all(f"| {candidate} |" in shown for candidate in ("logistic", "forest", "xgboost"))
+    again = desk.does("mlflow-fraud", "data", "bring", ".local/payments.csv", CONTRACT)
+    assert "describes terminals already" in again
+    assert "as pinned" in again
+
+
+def test_another_contract_of_the_same_name_is_refused(desk: Desk) -> None:
+    other = desk.path("other.yaml")
+    other.write_text(desk.path(CONTRACT).read_text().replace("name: terminals", "name: sparkov"))
+    before = desk.path("params.yaml").read_text()
+
+    refused = desk.tries("mlflow-fraud", "data", "bring", ".local/payments.csv", str(other))
+
+    assert refused.returncode == 1
+    assert "is another contract of the name sparkov; give this one another name" in refused.stderr
+    assert desk.path("params.yaml").read_text() == before
