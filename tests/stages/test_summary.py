@@ -30,7 +30,7 @@ def test_a_run_that_stopped_before_a_verdict_shows_no_metrics_of_an_earlier_one(
     report.write_text(json.dumps(document))
     told = retraining_summary("HEAD")
     assert told.startswith("## Retraining stopped before a verdict")
-    assert f"**{document['findings'][0]['rule']}** (critical): 4 rows" in told
+    assert f"- **critical**: {document['findings'][0]['rule']}: 4 rows do not comply" in told
     assert "xgboost" not in told
 
 

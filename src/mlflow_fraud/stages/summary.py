@@ -8,6 +8,7 @@ from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.report import headline, markdown_table
 from mlflow_fraud.core.candidates import CANDIDATES
+from mlflow_fraud.core.validation import Finding
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
 from mlflow_fraud.stages.trained import read_trained
@@ -69,8 +70,12 @@ def _rules(report: dict[str, Any]) -> str:
     """Return in few words what the validation found."""
     broken = [f for f in report["findings"] if not f["holds"]]
     lines = [f"Data: {report['rows']:,} rows, {len(broken)} of {len(report['findings'])} rules do not hold."]
-    lines += [f"- **{f['rule']}** ({f['severity']}): {f['unexpected']} rows" for f in broken]
+    lines += [f"- **{f['severity']}**: {_finding(f).sentence}" for f in broken]
     return "\n".join(lines) + "\n"
+
+
+def _finding(entry: dict[str, Any]) -> Finding:
+    return Finding(**{**entry, "examples": tuple(entry["examples"])})
 
 
 def _changes(since: str) -> str:
