@@ -91,6 +91,18 @@ def data_use(dataset: Annotated[str, typer.Argument(help="the data set's name in
     use(dataset)
 
 
+@contract.command("init")
+def contract_init(
+    source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file like those to come")],
+    name: Annotated[str, typer.Option(help="the data set's name")] = "own",
+    separator: Annotated[str, typer.Option(help="what separates the columns of a CSV file")] = ",",
+) -> None:
+    """Print a first contract for files like this one, its roles guessed; look each over."""
+    from mlflow_fraud.stages.describe import first_contract
+
+    typer.echo(first_contract(source, name, separator), nl=False)
+
+
 @contract.command("page")
 def contract_page(
     file: Annotated[Path, typer.Argument(help="a contract")] = Path("data/contracts/sparkov.yaml"),

@@ -136,6 +136,21 @@ def test_a_contract_can_say_how_its_files_are_written(
     assert ours.equals(read_batches([tmp_path / "plain/feed.csv"], contract))
 
 
+def test_times_with_an_offset_go_on_as_local_time_and_the_hours_of_autumn_stay_apart_in_order(
+    raw: pl.DataFrame, tmp_path: Path
+) -> None:
+    document: dict[str, Any] = yaml.safe_load((ROOT / "data/contracts/sparkov.yaml").read_text())
+    document["columns"]["trans_date_trans_time"] |= {"format": "%Y-%m-%dT%H:%M:%S%z", "timezone": "Europe/Berlin"}
+    times = ["2020-10-25T00:30:00+0000", "2020-10-25T01:30:00+0000", "2020-03-29T01:00:00+0000"]
+    raw.head(3).with_columns(trans_date_trans_time=pl.Series(times)).write_csv(tmp_path / "feed.csv")
+    table = read_batches([tmp_path / "feed.csv"], read_contract(document, where="test"))
+    assert [str(time) for time in table["event_time"]] == [
+        "2020-03-29 03:00:00",
+        "2020-10-25 02:30:00",
+        "2020-10-25 02:30:00",
+    ]
+
+
 def test_gzipped_and_parquet_files_give_what_the_csv_file_gives(
     raw: pl.DataFrame, tmp_path: Path, contract: Contract
 ) -> None:

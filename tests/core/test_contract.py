@@ -43,6 +43,16 @@ def test_an_amount_has_its_limits_in_minor_units() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        pytest.param(
+            {"when": {"role": "event_time", "type": "timestamp", "format": "%Y-%m-%d %H:%M %z"}},
+            "needs both `%z` in `format:` and `timezone:`",
+            id="an offset without a zone",
+        ),
+        pytest.param(
+            {"when": {"role": "event_time", "type": "timestamp", "format": "%H %z", "timezone": "Europe/Berlim"}},
+            "did you mean Europe/Berlin",
+            id="unknown time zone",
+        ),
         pytest.param({"fraud": None}, "exactly one column has the role label, found 0", id="no label"),
         pytest.param({"terminal": None}, "at least one column has the role entity", id="no entity"),
         pytest.param(

@@ -171,3 +171,15 @@ def test_a_made_up_row_goes_there_and_back(request_schema: TransactionSchema, ra
     for row in stream.drop("batch").to_dicts():
         asked = {name: value for name, value in row.items() if name not in ("label", "unix_time")}
         assert request_schema.read(as_json(raw(row))) == asked
+
+
+def test_a_time_with_an_offset_becomes_the_local_time_of_the_contract(contract: Contract) -> None:
+    at = contract.column("event_time")
+    assert at is not None
+    zoned = at.model_copy(update={"format": "%Y-%m-%dT%H:%M:%S%z", "timezone": "Europe/Berlin"})
+    columns = tuple(zoned if column.role == "event_time" else column for column in contract.columns)
+    schema = TransactionSchema(contract.model_copy(update={"columns": columns}))
+    read = schema.read(as_json({**ROW, at.source: "2020-10-25T01:30:00+0000"}))
+    assert read["event_time"] == datetime(2020, 10, 25, 2, 30)
+    with pytest.raises(ValidationError, match="expected a time with its offset from UTC"):
+        schema.read(as_json({**ROW, at.source: "2020-10-25T01:30:00"}))

@@ -69,6 +69,21 @@ def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
     return pl.concat(frames).sort(TIME_ORDER)
 
 
+def read_sample(file: Path, rows: int, separator: str) -> pl.DataFrame:
+    """Return the first rows of a file as text, all columns of it; raise `DataError` where it cannot be read."""
+    if not (file.is_file() and is_batch(file)):
+        raise DataError(f"{file} is not there or is no batch; expected a {', '.join(SUFFIXES)} file")
+    try:
+        if file.suffix == ".parquet":
+            return pl.scan_parquet(file).head(rows).select(pl.all().cast(pl.String)).collect()
+        sample = pl.scan_csv(file, infer_schema=False, separator=separator).head(rows).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{file.name} cannot be read: {_first_line(error)}") from None
+    if sample.is_empty():
+        raise DataError(f"{file.name} has no rows to draft a contract from")
+    return sample
+
+
 def _read(file: Path, contract: Contract) -> pl.DataFrame:
     with _scanned(file, contract) as scanned:
         raw = _require_columns(file, scanned, contract)
@@ -218,6 +233,9 @@ def _text(column: Column) -> pl.Expr:
 
 def _parsed(column: Column, contract: Contract) -> pl.Expr:
     text = _text(column)
+    if column.timezone:
+        moment = text.str.to_datetime(column.format, time_unit="us", strict=False)
+        return moment.dt.convert_time_zone(column.timezone).dt.replace_time_zone(None)
     if column.type == "timestamp":
         return text.str.to_datetime(column.format, time_unit="us", strict=False)
     if column.type == "date":

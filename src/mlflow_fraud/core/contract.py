@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, Self
+from zoneinfo import available_timezones
 
 import polars as pl
 from pydantic import Field, model_validator
 
-from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.strict import Strict, parse
 
 Role = Literal[
@@ -54,6 +55,7 @@ class Column(Strict):
     place: str = ""
     axis: Literal["latitude", "longitude", ""] = ""
     format: str = ""
+    timezone: str = ""
     nullable: bool = False
     optional: bool = False
     minimum: float | str | None = None
@@ -105,6 +107,13 @@ class Column(Strict):
             raise ValueError("a location needs `place: <its name>` and `axis: latitude` or `longitude`")
         if self.type in ("timestamp", "date") and not self.format:
             raise ValueError(f"a {self.type} needs `format:`, for example '%Y-%m-%d'")
+        if ("%z" in self.format) != bool(self.timezone):
+            raise ValueError(
+                "a time with its offset needs both `%z` in `format:` and `timezone:`, for example Europe/Berlin, "
+                "in which it goes on as local time"
+            )
+        if self.timezone and self.timezone not in available_timezones():
+            raise ValueError(f"no time zone is called {self.timezone}, {nearest(self.timezone, available_timezones())}")
         if self.optional and self.role in ("event_id", "event_time", "entity", "amount", "label"):
             raise ValueError(f"the column with the role {self.role} cannot be optional")
         if self.role == "clock" and self.type != "integer":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, create_model
 
@@ -98,6 +99,10 @@ def _moment_reader(column: Column) -> Callable[[object], date]:
         moment = _parse(text.strip(), column.format)
         if moment is None:
             raise ValueError(f"expected a {column.type} like {column.format} or ISO 8601")
+        if column.timezone and moment.tzinfo is not None:
+            moment = moment.astimezone(ZoneInfo(column.timezone)).replace(tzinfo=None)
+        elif column.timezone:
+            raise ValueError(f"expected a time with its offset from UTC, like {column.format} or ISO 8601")
         if moment.tzinfo is not None:
             raise ValueError("expected the local time that the data is in, without an offset from UTC")
         return moment.date() if column.type == "date" else moment

@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from mlflow_fraud.adapters.files import replacing, write_text
-from mlflow_fraud.adapters.raw_files import find_batches, read_batches
+from mlflow_fraud.adapters.raw_files import find_batches, read_batches, read_sample
 from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.drafting import draft
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.core.features.fitting import fit_features
 from mlflow_fraud.settings import PARAMS_FILE, load_contract, load_params
@@ -19,6 +20,7 @@ from mlflow_fraud.stages.run import say
 
 CONTRACTS = Path("data/contracts")
 FEWEST_DAYS = 10
+SAMPLE_ROWS = 10_000
 TENTHS = 2
 """Of the days, so many tenths are the test, and so many before them the validation."""
 
@@ -47,6 +49,13 @@ def describe(contract_file: Path, source: Path) -> str:
     _write(contract.name, entry)
     say(f"{PARAMS_FILE} describes {contract.name} now: look at its split and features")
     return contract.name
+
+
+def first_contract(source: Path, name: str, separator: str) -> str:
+    """Return a drafted contract for files like `source`; raise `DataError` where it cannot be read."""
+    csv = "" if separator == "," else f'csv: {{separator: "{separator}"}}\n'
+    text = draft(read_sample(source, SAMPLE_ROWS, separator), name)
+    return text.replace(f"name: {name}\n", f"name: {name}\n{csv}", 1)
 
 
 def _split(source: Path, contract: Contract) -> dict[str, Any]:
