@@ -7,7 +7,7 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from benchmarks import features
+from benchmarks import features, gate
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
@@ -26,7 +26,7 @@ def main() -> None:
         transactions = read_batches([Path(folder) / "bench.csv"], contract)
     schema = fit_schema(params.features, contract, transactions)
     print("| measured | ours | baseline | ratio |\n| --- | --- | --- | --- |")
-    for benchmark in (features.windows_against_pandas, features.whole_definition, features.online):
+    for benchmark in (features.windows_against_pandas, features.whole_definition, features.online, gate.whole_gate):
         print("| " + " | ".join(benchmark(transactions, schema)) + " |", flush=True)
 
 

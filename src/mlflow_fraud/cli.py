@@ -65,12 +65,9 @@ def data_bring(
     contract: Annotated[Path, typer.Argument(help="the contract that says what its columns are")],
 ) -> None:
     """Bring a data set of your own: describe it in params.yaml, check and pin it, make it the active one."""
-    from mlflow_fraud.stages.describe import describe
-    from mlflow_fraud.stages.raw_data import add, use
+    from mlflow_fraud.stages.describe import bring
 
-    name = describe(contract, source)
-    add(source, name)
-    use(name)
+    bring(contract, source)
 
 
 @data.command("log")

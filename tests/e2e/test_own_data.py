@@ -54,3 +54,15 @@ def test_another_contract_of_the_same_name_is_refused(desk: Desk) -> None:
     assert refused.returncode == 1
     assert "is another contract of the name sparkov; give this one another name" in refused.stderr
     assert desk.path("params.yaml").read_text() == before
+
+
+def test_data_that_its_contract_does_not_fit_leaves_nothing_behind(desk: Desk) -> None:
+    strict = desk.path("strict.yaml")
+    strict.write_text(desk.path(CONTRACT).read_text().replace("minimum: 0}", "minimum: 10}", 1))
+
+    refused = desk.tries("mlflow-fraud", "data", "bring", ".local/payments.csv", str(strict))
+
+    assert refused.returncode == 1
+    assert "amount is in range" in refused.stderr
+    assert desk.does("git", "status", "--porcelain", "--", "params.yaml", "data").strip() == ""
+    assert desk.tries("mlflow-fraud", "data", "bring", ".local/payments.csv", CONTRACT).returncode == 0

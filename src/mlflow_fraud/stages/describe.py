@@ -9,13 +9,14 @@ from typing import Any
 
 import yaml
 
-from mlflow_fraud.adapters.files import replacing, write_text
+from mlflow_fraud.adapters.files import replacing, write_bytes, write_text
 from mlflow_fraud.adapters.raw_files import find_batches, read_batches, read_sample
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.drafting import draft
-from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.core.features.fitting import fit_features
 from mlflow_fraud.settings import PARAMS_FILE, load_contract, load_params
+from mlflow_fraud.stages.raw_data import add, use
 from mlflow_fraud.stages.run import say
 
 CONTRACTS = Path("data/contracts")
@@ -23,6 +24,22 @@ FEWEST_DAYS = 10
 SAMPLE_ROWS = 10_000
 TENTHS = 2
 """Of the days, so many tenths are the test, and so many before them the validation."""
+
+
+def bring(contract_file: Path, source: Path) -> None:
+    """Describe the data set of a contract, check and pin `source`, make it the active one; all of it or nothing."""
+    before = PARAMS_FILE.read_bytes() if PARAMS_FILE.is_file() else b""
+    contracts = set(CONTRACTS.glob("*.yaml"))
+    try:
+        name = describe(contract_file, source)
+        add(source, name)
+    except FraudError:
+        if before:
+            write_bytes(PARAMS_FILE, before)
+        for added in set(CONTRACTS.glob("*.yaml")) - contracts:
+            added.unlink()
+        raise
+    use(name)
 
 
 def describe(contract_file: Path, source: Path) -> str:
