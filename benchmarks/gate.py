@@ -32,10 +32,10 @@ class Cost(NamedTuple):
 
 def whole_gate(transactions: pl.DataFrame, schema: FeatureSchema) -> tuple[str, str, str, str]:
     """All rules and the data docs, against a third of the rows: linear is 3, less is the start of the process."""
-    rules = transactions.with_columns(pl.col("event_time").dt.strftime("%Y-%m").alias("batch"))
+    batched = transactions.with_columns(pl.col("event_time").dt.strftime("%Y-%m").alias("batch"))
     with tempfile.TemporaryDirectory() as folder:
-        part, whole = (_cost(rules.head(rows), Path(folder)) for rows in (len(rules) // 3, len(rules)))
-    name = f"the whole gate, {len(rules):,} rows in {rules['batch'].n_unique()} batches"
+        part, whole = (_cost(batched.head(rows), Path(folder)) for rows in (len(batched) // 3, len(batched)))
+    name = f"the whole gate, {len(batched):,} rows in {batched['batch'].n_unique()} batches"
     ratio = f"{whole.seconds / part.seconds:.2f} x as long"
     return name, f"{whole.seconds:.1f} s, {whole.gib:.1f} GiB", f"{part.seconds:.1f} s (a third of the rows)", ratio
 

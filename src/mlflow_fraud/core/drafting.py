@@ -60,9 +60,10 @@ def draft(sample: pl.DataFrame, name: str) -> str:
 def _guess(values: pl.Series) -> dict[str, str]:
     text = values.str.strip_chars()
     there = text.filter((text != "").fill_null(value=False))
-    spec = {"type": _type(there), **_format(there)}
+    kind = _type(there)
+    spec = {"type": kind, **_format(there, kind)}
     gaps = {"nullable": "true"} if len(there) < len(values) else {}
-    return {"role": _role(values.name, spec["type"], there), **spec, **gaps}
+    return {"role": _role(values.name, kind, there), **spec, **gaps}
 
 
 def _type(there: pl.Series) -> str:
@@ -77,8 +78,7 @@ def _type(there: pl.Series) -> str:
     return "date" if any(_parses(there, format) for format in DAY_FORMATS) else "text"
 
 
-def _format(there: pl.Series) -> dict[str, str]:
-    kind = _type(there)
+def _format(there: pl.Series, kind: str) -> dict[str, str]:
     formats = {"timestamp": FORMATS, "date": DAY_FORMATS}.get(kind, ())
     return next(({"format": format} for format in formats if _parses(there, format)), {})
 
