@@ -27,7 +27,11 @@ def _to_onnx(pipeline: Any) -> bytes:
     final = pipeline.steps[-1][1]
     with _dense_bins(pipeline):
         graph = to_onnx(pipeline, row, options={id(final): {"zipmap": False}})
-    content: bytes = select_model_inputs_outputs(graph, outputs=["probabilities"]).SerializeToString(deterministic=True)
+    cut = select_model_inputs_outputs(graph, outputs=["probabilities"])
+    operators = sorted(cut.opset_import, key=lambda opset: opset.domain)  # the converter lists them in a set's order
+    del cut.opset_import[:]
+    cut.opset_import.extend(operators)
+    content: bytes = cut.SerializeToString(deterministic=True)
     return content
 
 

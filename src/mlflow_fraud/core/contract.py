@@ -20,6 +20,7 @@ Role = Literal[
     "entity",
     "amount",
     "label",
+    "label_time",
     "categorical",
     "numeric",
     "location",
@@ -35,7 +36,7 @@ BATCH = "batch"
 """The column that ingest adds: the name of the raw batch a row came in."""
 
 _EXACTLY_ONE: tuple[Role, ...] = ("event_id", "event_time", "amount", "label")
-_NAMED_BY_ROLE: frozenset[Role] = frozenset({*_EXACTLY_ONE, "birth_date"})
+_NAMED_BY_ROLE: frozenset[Role] = frozenset({*_EXACTLY_ONE, "label_time", "birth_date"})
 _DTYPES: Mapping[ColumnType, pl.DataType] = {
     "timestamp": pl.Datetime("us"),
     "date": pl.Date(),

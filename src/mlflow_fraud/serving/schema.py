@@ -24,7 +24,7 @@ class TransactionSchema:
     """
 
     def __init__(self, contract: Contract) -> None:
-        asked = [column for column in contract.kept if column.role not in ("label", "clock")]
+        asked = [column for column in contract.kept if column.role not in ("label", "label_time", "clock")]
         self._names = {f"column_{place}": column.name for place, column in enumerate(asked)}
         fields = {field: _field(column, contract) for field, column in zip(self._names, asked, strict=True)}
         self._model: type[BaseModel] = create_model("Transaction", **fields)
