@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,81 +14,179 @@ from hypothesis import strategies as st
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
-from mlflow_fraud.core.features.definitions import FeatureParams, Row, Window, define
+from mlflow_fraud.core.features.define import define
+from mlflow_fraud.core.features.definitions import FeatureParams, Row, Window
 from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.labels import arrival
 
 BEGIN = datetime(2020, 3, 1)
 TRUSTED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
+EVERYTHING: dict[str, Any] = {
+    "row": ["amount", "category", "hour", "weekday", "night", "age", "distance", "city_pop"],
+    "windows": [
+        {
+            "by": by,
+            "spans": ["today", "6h", "30d"],
+            "take": ["count", "sum", "mean", "min", "max", "std"],
+            "of": of,
+            "only": only,
+        }
+        for by, of, only in (
+            (["card"], "amount", "any"),
+            (["card"], "amount", "night"),
+            (["card"], "amount", "large"),
+            (["card"], "city_pop", "any"),
+            (["card"], "amount_score_by_category_3d", "any"),
+            (["merchant"], "amount_score_by_card_30d", "large"),
+            (["card", "category"], "amount", "any"),
+        )
+    ]
+    + [
+        {"by": ["card"], "spans": ["today", "3d"], "take": ["distinct"], "of": "merchant"},
+        {"by": ["card"], "spans": ["today", "3d"], "take": ["distinct"], "of": "category", "only": "night"},
+    ],
+    "last": [
+        {"by": ["card"], "take": ["seconds", "amount", "category", "city_pop", "amount_score_by_category_3d"], "back": n}
+        for n in (1, 3)
+    ],
+    "scores": [{"by": ["category"], "span": "3d"}, {"by": ["card"], "span": "30d"}, {"by": ["card"], "span": "today"}],
+    "ratios": [["amount", "amount_mean_by_card_30d"], ["amount_score_by_card_30d", "amount_std_by_card_30d"]],
+    "labels": [
+        {"by": by, "spans": ["today", "3d", "30d"], "take": ["labels", "frauds", "fraud_rate"]}
+        for by in (["merchant"], ["card", "category"])
+    ],
+}
+"""Every kind of definition with every statistic; the tests run on these and on those that we ship."""
+
+instants = st.one_of(
+    # few distinct ones, so that ties, gaps and midnights are common
+    st.integers(0, 40).map(lambda hours: BEGIN + timedelta(hours=6 * hours)),
+    st.integers(0, 200 * 86_400).map(lambda seconds: BEGIN + timedelta(seconds=seconds)),
+)
 events = st.fixed_dictionaries(
     {
-        # few distinct instants and cards, so that ties, gaps and repeated merchants are common
-        "event_time": st.one_of(
-            st.integers(0, 40).map(lambda hours: BEGIN + timedelta(hours=6 * hours)),
-            st.integers(0, 200 * 86_400).map(lambda seconds: BEGIN + timedelta(seconds=seconds)),
-        ),
+        "event_time": instants,
         "card": st.integers(1, 3),
         "merchant": st.sampled_from(["fraud_A", "fraud_B"]),
         "category": st.sampled_from(["travel", "misc_net", "home", "not in the contract"]),
         "amount": st.one_of(st.integers(1, 50_000), st.integers(1, 100_000_000)),
         "home_latitude": st.floats(-80, 80),
         "home_longitude": st.floats(-170, 170),
-        "city_pop": st.integers(0, 10**7),
+        "city_pop": st.one_of(st.none(), st.integers(0, 10**7)),
         "birth_date": st.dates(date(1930, 1, 1), date(2005, 1, 1)),
         "merchant_latitude": st.floats(-80, 80),
         "merchant_longitude": st.floats(-170, 170),
+        "label": st.integers(0, 1),
+        "label_delay": st.one_of(st.none(), st.integers(0, 40 * 86_400).map(lambda s: timedelta(seconds=s))),
     }
 )
 histories = st.lists(events, min_size=1, max_size=60).map(
     lambda rows: (
-        pl.DataFrame([{**row, "event_id": f"{place:04d}"} for place, row in enumerate(rows)])
-        .cast({"amount": pl.Int64, "event_time": pl.Datetime("us")})
+        pl.DataFrame(
+            [{**row, "event_id": f"{place:04d}"} for place, row in enumerate(rows)],
+            schema_overrides={"city_pop": pl.Int64, "label_delay": pl.Duration("us")},
+        )
+        .cast({"amount": pl.Int64, "event_time": pl.Datetime("us"), "label": pl.Int8})
+        .with_columns(label_time=pl.col("event_time") + pl.col("label_delay"))
         .sort(TIME_ORDER)
     )
 )
 
 
+@pytest.fixture(params=["shipped", "everything"], scope="module")
+def definitions(request: pytest.FixtureRequest, schema: FeatureSchema) -> FeatureSchema:
+    if request.param == "shipped":
+        return schema
+    params = FeatureParams.model_validate(EVERYTHING)
+    return schema.model_copy(update={"params": params, "label_delay_days": 2})
+
+
 def online(history: pl.DataFrame, schema: FeatureSchema) -> np.ndarray:
-    past, rows = CardHistory(schema), []
-    for transaction in history.iter_rows(named=True):
-        rows.append(past.read(transaction))
+    """Serve the history one by one, its labels arriving on their own clock."""
+    arrives = history.select(arrival(history.columns, schema.label_delay).alias("at"))["at"].to_list()
+    rows = history.to_dicts()
+    late = sorted(zip(arrives, rows, strict=True), key=lambda pair: pair[0])
+    past, features = CardHistory(schema), []
+    for transaction in rows:
+        while late and late[0][0] <= transaction["event_time"]:
+            arrived, of = late.pop(0)
+            past.learn(of, of["label"], arrived)
+        features.append(past.read(transaction))
         past.update(transaction)
-    return np.array(rows, dtype=np.float32)
+    return np.array(features, dtype=np.float32)
 
 
 def batch(history: pl.DataFrame, schema: FeatureSchema) -> np.ndarray:
     return build_features(history, schema).fill_null(np.nan).to_numpy()
 
 
+def assert_equal(one: np.ndarray, other: np.ndarray, schema: FeatureSchema) -> None:
+    """Bit for bit, but for the distance: two libraries' sines may differ in the last bit."""
+    for place, name in enumerate(schema.names):
+        if name == "distance":
+            np.testing.assert_allclose(one[:, place], other[:, place], rtol=1e-6, atol=1e-3)
+        else:
+            np.testing.assert_array_equal(one[:, place], other[:, place], err_msg=name)
+
+
 @given(history=histories)
 @TRUSTED
-def test_one_by_one_gives_what_all_at_once_gives(history: pl.DataFrame, schema: FeatureSchema) -> None:
-    one, all_ = online(history, schema), batch(history, schema)
-    distance = schema.names.index("distance")  # two libraries' sines may differ in the last bit
-    np.testing.assert_allclose(one[:, distance], all_[:, distance], rtol=1e-6, atol=1e-3)
-    np.testing.assert_array_equal(np.delete(one, distance, axis=1), np.delete(all_, distance, axis=1))
+def test_one_by_one_gives_what_all_at_once_gives(history: pl.DataFrame, definitions: FeatureSchema) -> None:
+    assert_equal(online(history, definitions), batch(history, definitions), definitions)
 
 
 @given(history=histories, share=st.floats(0, 1))
 @TRUSTED
-def test_the_future_does_not_change_the_past(history: pl.DataFrame, share: float, schema: FeatureSchema) -> None:
+def test_the_future_does_not_change_the_past(history: pl.DataFrame, share: float, definitions: FeatureSchema) -> None:
     border = history["event_time"][int(share * (len(history) - 1))]
     until = history.filter(pl.col("event_time") <= border)
-    np.testing.assert_array_equal(batch(history, schema)[: len(until)], batch(until, schema))
+    np.testing.assert_array_equal(batch(history, definitions)[: len(until)], batch(until, definitions))
+
+
+@given(history=histories, share=st.floats(0, 1))
+@TRUSTED
+def test_a_label_that_has_not_arrived_changes_no_feature(
+    history: pl.DataFrame, share: float, definitions: FeatureSchema
+) -> None:
+    border = history["event_time"][int(share * (len(history) - 1))]
+    unknown = arrival(history.columns, definitions.label_delay) >= border
+    changed = history.with_columns(label=pl.when(unknown).then(1 - pl.col("label")).otherwise("label"))
+    seen = (history["event_time"] <= border).sum()
+    np.testing.assert_array_equal(batch(history, definitions)[:seen], batch(changed, definitions)[:seen])
+
+
+@given(history=histories, seed=st.integers(0, 10))
+@TRUSTED
+def test_the_order_of_arrival_does_not_matter_to_the_online_past(
+    history: pl.DataFrame, seed: int, definitions: FeatureSchema
+) -> None:
+    last = history.row(-1, named=True)
+    in_order, shuffled = CardHistory(definitions), CardHistory(definitions)
+    earlier = history.head(len(history) - 1)
+    for transaction in earlier.iter_rows(named=True):
+        in_order.update(transaction)
+    for transaction in earlier.sample(fraction=1, shuffle=True, seed=seed).iter_rows(named=True):
+        shuffled.update(transaction)
+    assert in_order.read(last) == shuffled.read(last)
 
 
 @given(history=histories)
 @TRUSTED
-def test_the_order_of_arrival_does_not_matter_to_the_online_past(history: pl.DataFrame, schema: FeatureSchema) -> None:
-    last = history.row(-1, named=True)
-    in_order, shuffled = CardHistory(schema), CardHistory(schema)
-    earlier = history.head(len(history) - 1)
-    for transaction in earlier.iter_rows(named=True):
-        in_order.update(transaction)
-    for transaction in earlier.sample(fraction=1, shuffle=True, seed=3).iter_rows(named=True):
-        shuffled.update(transaction)
-    assert in_order.read(last) == shuffled.read(last)
+def test_a_history_goes_on_from_its_snapshot_as_if_nothing_had_been(
+    history: pl.DataFrame, definitions: FeatureSchema
+) -> None:
+    half = len(history) // 2
+    gone_on = CardHistory(definitions)
+    for transaction in history.head(half).iter_rows(named=True):
+        gone_on.update(transaction)
+        gone_on.learn(transaction, transaction["label"], transaction["event_time"])
+    restored = CardHistory.restore(definitions, gone_on.snapshot())
+    for transaction in history.tail(len(history) - half).iter_rows(named=True):
+        assert restored.read(transaction) == gone_on.read(transaction)
+        restored.update(transaction)
+        gone_on.update(transaction)
 
 
 def test_transactions_of_one_instant_do_not_see_each_other(schema: FeatureSchema, transactions: pl.DataFrame) -> None:
@@ -110,11 +209,10 @@ def test_a_window_includes_its_lower_edge_and_not_the_transaction_itself(
 
 def test_memory_is_bounded_by_the_longest_window(schema: FeatureSchema) -> None:
     past = CardHistory(schema)
-    row = next(make_row() for _ in range(1))
+    row = make_row()
     for day in range(2000):
         past.update({**row, "event_time": BEGIN + timedelta(days=day), "event_id": str(day)})
-    kept = [len(entity._rows) for kind in past._pasts.values() for entity in kind.values()]
-    assert max(kept) <= 2 * 91 + 64
+    assert len(past.snapshot().events) <= 2 * 92 + 2
 
 
 def make_row() -> dict[str, object]:
@@ -140,6 +238,22 @@ def make_row() -> dict[str, object]:
         pytest.param({"ratios": [["amount", "amount_mean_by_card_30d"]]}, "not among the features", id="lonely ratio"),
         pytest.param({"row": ["hour", "hour"]}, "asked for twice", id="twice"),
         pytest.param({"last": [{"by": ["card"], "take": ["street"]}]}, "cannot take street", id="personal data"),
+        pytest.param(
+            {"windows": [{"by": ["card"], "spans": ["1d"], "take": ["sum"], "of": "category"}]},
+            "cannot take sum of category",
+            id="sum of a text",
+        ),
+        pytest.param(
+            {"windows": [{"by": ["card"], "spans": ["1d"], "take": ["distinct"], "of": "city"}]},
+            "cannot count distinct values of city, did you mean city_pop",
+            id="distinct of what is not kept",
+        ),
+        pytest.param(
+            {"labels": [{"by": ["terminal"], "spans": ["7d"], "take": ["fraud_rate"]}]},
+            "no entity of sparkov: terminal",
+            id="labels of an unknown entity",
+        ),
+        pytest.param({"windows": [{"by": [], "spans": ["7d"], "take": ["sum"]}]}, "found none", id="no entity"),
     ],
 )
 def test_an_impossible_definition_is_refused_with_the_reason(

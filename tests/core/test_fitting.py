@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlflow_fraud.core.contract import Contract, read_contract
-from mlflow_fraud.core.features.definitions import FeatureParams, define
+from mlflow_fraud.core.features.define import define
+from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.fitting import fit_features
 
 NEEDED = {

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import datetime, timedelta
 
 import polars as pl
 
+LABEL_TIME = "label_time"
 
-def known_at(event_time: pl.Expr, *, as_of: datetime, delay: timedelta) -> pl.Expr:
-    """Return whether a transaction's label had arrived by `as_of`.
 
-    A fraud is reported days to weeks later, so a label counts from `event_time + delay` on.
+def arrival(columns: Container[str], delay: timedelta) -> pl.Expr:
+    """Return when a transaction's label arrives: at its own `label_time` where `columns` has one, else after `delay`.
+
+    A fraud is reported days to weeks later; `delay` is the time that a data set without arrival times assumes.
+    """
+    assumed = pl.col("event_time") + delay
+    return pl.coalesce(LABEL_TIME, assumed) if LABEL_TIME in columns else assumed
+
+
+def known_at(arrives: pl.Expr, *, as_of: datetime) -> pl.Expr:
+    """Return whether a label that `arrives` then was known at `as_of`.
 
     >>> day = datetime(2020, 6, 1)
-    >>> rows = pl.DataFrame({"at": [day, day + timedelta(days=5)]})
-    >>> clock = known_at(pl.col("at"), as_of=datetime(2020, 6, 8), delay=timedelta(days=7))
-    >>> rows.select(clock)["at"].to_list()
+    >>> rows = pl.DataFrame({"event_time": [day, day + timedelta(days=5)]})
+    >>> clock = known_at(arrival(rows.columns, timedelta(days=7)), as_of=datetime(2020, 6, 8))
+    >>> rows.select(clock)["event_time"].to_list()
     [True, False]
     """
-    return event_time + delay <= as_of
+    return arrives <= as_of

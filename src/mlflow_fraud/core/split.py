@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Self
@@ -11,7 +12,7 @@ from pydantic import Field, model_validator
 
 from mlflow_fraud.core.contract import BATCH
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.labels import known_at
+from mlflow_fraud.core.labels import arrival, known_at
 from mlflow_fraud.core.strict import Strict
 
 PARTS = ("train", "validation", "test")
@@ -63,15 +64,17 @@ def borders(transactions: pl.DataFrame, rule: SplitRule) -> Borders:
     return Borders(validation_from, test_from, last)
 
 
-def part(cut: Borders, rule: SplitRule) -> pl.Expr:
+def part(cut: Borders, rule: SplitRule, columns: Container[str] = ()) -> pl.Expr:
     """Return each row's part: train, validation, test, or null for a row whose label came too late.
+
+    `columns` are those of the transactions: the label clock asks whether labels have times of their own.
 
     A model decided at a border may learn only from labels that had arrived by then, so with a delay
     the newest rows before a border belong to neither side; nor do those at the end of the data.
     """
     at = pl.col("event_time")
     known = {
-        name: known_at(at, as_of=until, delay=rule.label_delay)
+        name: known_at(arrival(columns, rule.label_delay), as_of=until)
         for name, until in zip(PARTS, (cut.validation_from, cut.test_from, cut.known_until), strict=True)
     }
     in_test, in_validation = at >= cut.test_from, at.is_between(cut.validation_from, cut.test_from, closed="left")

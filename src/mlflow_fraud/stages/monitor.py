@@ -21,7 +21,7 @@ from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
-from mlflow_fraud.core.labels import known_at
+from mlflow_fraud.core.labels import arrival, known_at
 from mlflow_fraud.core.metrics import evaluate
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.core.retrain import Answer, should_retrain
@@ -100,7 +100,7 @@ def _features(
     features = build_features(everything, schema)
     at = pl.col("event_time")
     mature = everything.select(
-        (at >= window["event_time"].min()) & known_at(at, as_of=end, delay=rule.label_delay)  # type: ignore[arg-type]
+        (at >= window["event_time"].min()) & known_at(arrival(everything.columns, rule.label_delay), as_of=end)  # type: ignore[arg-type]
     )["event_time"]
     return everything.filter(mature), features.filter(mature)
 

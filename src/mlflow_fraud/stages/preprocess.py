@@ -8,7 +8,8 @@ from mlflow_fraud.adapters.files import read_json, write_parquet, write_text
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features
-from mlflow_fraud.core.features.definitions import FeatureParams, categorical_columns, define
+from mlflow_fraud.core.features.define import categorical_columns, define
+from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.split import PARTS, borders, part
 from mlflow_fraud.settings import load_contract, load_params
@@ -27,8 +28,8 @@ def preprocess() -> None:
     contract, rule = load_contract(params.active.contract), params.active.split
     transactions = pl.read_parquet(TRANSACTIONS)
     cut = borders(transactions, rule)
-    parts = transactions.select(part(cut, rule))["part"]
-    schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"))
+    parts = transactions.select(part(cut, rule, transactions.columns))["part"]
+    schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"), rule.label_delay_days)
     features = build_features(transactions, schema)
     keys = transactions.select(*KEYS, pl.col(contract.entities[0]).rank("dense").alias("block"))
     table = pl.concat([keys, features], how="horizontal")
@@ -40,14 +41,16 @@ def preprocess() -> None:
     say(f"{len(schema.names)} features, schema {schema.sha256[:12]}")
 
 
-def fit_schema(params: FeatureParams, contract: Contract, train: pl.DataFrame) -> FeatureSchema:
+def fit_schema(
+    params: FeatureParams, contract: Contract, train: pl.DataFrame, label_delay_days: int = 0
+) -> FeatureSchema:
     """Return the schema; categories that the contract does not list are those seen in training."""
     categories = {}
     for name in categorical_columns(define(params, contract), contract):
         column = contract.column(name)
         listed = column.values if column else ()
         categories[name] = listed or tuple(train[name].drop_nulls().unique().sort().to_list())
-    return FeatureSchema(params=params, contract=contract, categories=categories)
+    return FeatureSchema(params=params, contract=contract, categories=categories, label_delay_days=label_delay_days)
 
 
 if __name__ == "__main__":

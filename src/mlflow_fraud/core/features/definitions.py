@@ -1,4 +1,4 @@
-"""What the features are: five kinds of definition, each of which makes its own name."""
+"""What the features are: six kinds of definition, each of which makes its own name."""
 
 from __future__ import annotations
 
@@ -9,32 +9,47 @@ from typing import Literal
 
 from pydantic import Field
 
-from mlflow_fraud.core.contract import Contract
-from mlflow_fraud.core.errors import SettingsError, nearest
+from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.strict import Strict
 
-Statistic = Literal["count", "sum", "mean", "max", "std"]
+Statistic = Literal["count", "sum", "mean", "min", "max", "std", "distinct"]
+LabelStatistic = Literal["labels", "frauds", "fraud_rate"]
 Only = Literal["any", "night", "large"]
 Entities = tuple[str, ...]
 
-CLOCK_FEATURES = ("hour", "weekday", "night")
+AMOUNT = "amount"
+TODAY = "today"
+"""The span that begins at the midnight before, on the clock of the transaction."""
+
+THOUSANDTHS = 1000
+"""What is no whole number by itself is kept in thousandths, so that its sums do not depend on their order."""
+
+MOST_BACK = 20
 _SPAN = re.compile(r"([1-9]\d*)(h|d)")
 
 
 class WindowParams(Strict):
-    """Statistics of the amounts in each span, by entity; of all of them or only of night or large ones."""
+    """Statistics of a column's values in each span, by entity; of all of them or only of night or large ones.
+
+    `of` is `amount`, a numeric column or a score; for `distinct` any kept column.
+    """
 
     by: Entities
     spans: tuple[str, ...]
     take: tuple[Statistic, ...]
+    of: str = AMOUNT
     only: Only = "any"
 
 
 class LastParams(Strict):
-    """What is remembered of the entity's previous transaction: `seconds` since, `amount`, or a column."""
+    """What is remembered of a previous transaction: `seconds` since, `amount`, a column or a score.
+
+    `back` says which: 1 is the newest, 2 the one before it.
+    """
 
     by: Entities
     take: tuple[str, ...]
+    back: int = Field(default=1, ge=1, le=MOST_BACK)
 
 
 class ScoreParams(Strict):
@@ -42,6 +57,14 @@ class ScoreParams(Strict):
 
     by: Entities
     span: str
+
+
+class LabelParams(Strict):
+    """What the labels say that arrived in each span: how many did, how many of fraud, the share of fraud."""
+
+    by: Entities
+    spans: tuple[str, ...]
+    take: tuple[LabelStatistic, ...]
 
 
 class FeatureParams(Strict):
@@ -53,6 +76,7 @@ class FeatureParams(Strict):
     last: tuple[LastParams, ...] = ()
     scores: tuple[ScoreParams, ...] = ()
     ratios: tuple[tuple[str, str], ...] = ()
+    labels: tuple[LabelParams, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,12 +88,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Window:
-    """A statistic of the entity's amounts in `[t - span, t)`."""
+    """A statistic of what an entity's transactions were in `[t - span, t)`."""
 
     by: Entities
     span: str
     statistic: Statistic
     only: Only = "any"
+    of: str = AMOUNT
 
     @property
     def name(self) -> str:
@@ -79,18 +104,39 @@ class Window:
         'amount_sum_by_card_24h'
         >>> Window(("card", "category"), "90d", "count", "night").name
         'night_count_by_card_category_90d'
+        >>> Window(("card",), "today", "distinct", of="merchant").name
+        'distinct_merchant_by_card_today'
         """
-        what = "count" if self.statistic == "count" else f"amount_{self.statistic}"
+        what = {"count": "count", "distinct": f"distinct_{self.of}"}.get(self.statistic, f"{self.of}_{self.statistic}")
         of = "" if self.only == "any" else f"{self.only}_"
         return f"{of}{what}_by_{'_'.join(self.by)}_{self.span}"
 
 
 @dataclass(frozen=True)
+class Labels:
+    """A statistic of the entity's labels that arrived in `[t - span, t)`."""
+
+    by: Entities
+    span: str
+    statistic: LabelStatistic
+
+    @property
+    def name(self) -> str:
+        """The name, made from the definition.
+
+        >>> Labels(("merchant",), "30d", "fraud_rate").name
+        'fraud_rate_by_merchant_30d'
+        """
+        return f"{self.statistic}_by_{'_'.join(self.by)}_{self.span}"
+
+
+@dataclass(frozen=True)
 class Last:
-    """Something of the entity's previous transaction, the newest that is strictly earlier."""
+    """Something of the entity's previous transaction, the newest that is strictly earlier, or one further back."""
 
     by: Entities
     take: str
+    back: int = 1
 
     @property
     def name(self) -> str:
@@ -98,14 +144,16 @@ class Last:
 
         >>> Last(("card",), "seconds").name
         'seconds_since_last_by_card'
+        >>> Last(("card",), "amount", 2).name
+        'amount_of_last_2_by_card'
         """
         what = "seconds_since_last" if self.take == "seconds" else f"{self.take}_of_last"
-        return f"{what}_by_{'_'.join(self.by)}"
+        return f"{what}{'' if self.back == 1 else f'_{self.back}'}_by_{'_'.join(self.by)}"
 
 
 @dataclass(frozen=True)
 class Score:
-    """The amount's z-score among the entity's amounts in `[t - span, t)`."""
+    """The amount's z-score among the entity's amounts in `[t - span, t)`, in thousandths, rounded half up."""
 
     by: Entities
     span: str
@@ -139,89 +187,28 @@ class Ratio:
         return f"{self.upper}_over_{self.lower}"
 
 
-Feature = Row | Window | Last | Score | Ratio
-
-
-def define(params: FeatureParams, contract: Contract) -> tuple[Feature, ...]:
-    """Return every feature that `params` asks for, in a fixed order.
-
-    Raises `SettingsError` for one that the contract cannot give, with the reason.
-    """
-    features: list[Feature] = [Row(name) for name in params.row]
-    features += [Window(w.by, span, take, w.only) for w in params.windows for span in w.spans for take in w.take]
-    features += [Last(last.by, take) for last in params.last for take in last.take]
-    features += [Score(score.by, score.span) for score in params.scores]
-    features += [Ratio(upper, lower) for upper, lower in params.ratios]
-    _check(features, contract)
-    return tuple(features)
+Feature = Row | Window | Labels | Last | Score | Ratio
 
 
 def span_of(text: str) -> timedelta:
-    """Return the length of a span such as `24h` or `30d`.
+    """Return how far back a span such as `24h`, `30d` or `today` can reach.
 
-    >>> span_of("3d")
-    datetime.timedelta(days=3)
+    >>> span_of("3d"), span_of("today")
+    (datetime.timedelta(days=3), datetime.timedelta(days=1))
     """
+    if text == TODAY:
+        return timedelta(days=1)
     match = _SPAN.fullmatch(text)
     if match is None:
-        raise SettingsError(f"features: a span is a number of hours or days such as 24h or 30d, found {text!r}")
+        raise SettingsError(
+            f"features: a span is a number of hours or days such as 24h or 30d, or {TODAY}, found {text!r}"
+        )
     number = int(match[1])
     return timedelta(hours=number) if match[2] == "h" else timedelta(days=number)
 
 
-def categorical_columns(features: tuple[Feature, ...], contract: Contract) -> tuple[str, ...]:
-    """Return the text columns whose values the features encode as numbers."""
-    used = [f.name for f in features if isinstance(f, Row)] + [f.take for f in features if isinstance(f, Last)]
-    columns = [column for name in dict.fromkeys(used) if (column := contract.column(name))]
-    return tuple(column.name for column in columns if column.role == "categorical")
-
-
-def _check(features: list[Feature], contract: Contract) -> None:
-    names = [feature.name for feature in features]
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(f"features: {name} is asked for twice")
-    for feature in features:
-        if isinstance(feature, Row):
-            _check_row(feature.name, contract)
-        elif isinstance(feature, Ratio):
-            _check_ratio(feature, names)
-        else:
-            _check_entities(feature, contract)
-
-
-def _check_row(name: str, contract: Contract) -> None:
-    roles = {column.role for column in contract.columns}
-    known = [*CLOCK_FEATURES, "amount"]
-    known += [column.name for column in contract.kept if column.role in ("categorical", "numeric")]
-    known += ["age"] if "birth_date" in roles else []
-    known += ["distance"] if len(contract.places) >= 2 else []
-    if name not in known:
-        raise SettingsError(f"features.row: {name} cannot be made from {contract.name}, {nearest(name, known)}")
-
-
-def _check_ratio(ratio: Ratio, names: list[str]) -> None:
-    for side in (ratio.upper, ratio.lower):
-        if side not in names or "_over_" in side:
-            plain = [name for name in names if "_over_" not in name]
-            raise SettingsError(f"features.ratios: {side} is not among the features, {nearest(side, plain)}")
-
-
-def _check_entities(feature: Window | Last | Score, contract: Contract) -> None:
-    known = [c.name for c in contract.kept if c.role in ("entity", "categorical")]
-    for entity in feature.by:
-        if entity not in known:
-            raise SettingsError(f"features: {entity} is no entity of {contract.name}, {nearest(entity, known)}")
-    if isinstance(feature, Last):
-        takes = ["seconds", "amount", *(c.name for c in contract.kept if c.role in ("categorical", "numeric"))]
-        if feature.take not in takes:
-            raise SettingsError(f"features.last: cannot take {feature.take}, {nearest(feature.take, takes)}")
-    else:
-        span_of(feature.span)
-
-
 def windows_behind(features: tuple[Feature, ...]) -> tuple[Window, ...]:
-    """Return every window statistic that has to be computed, those inside scores included."""
+    """Return every window that has to be computed, those inside scores included."""
     needed: list[Window] = []
     for feature in features:
         if isinstance(feature, Window):

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.core.features.definitions import FeatureParams, define
+from mlflow_fraud.core.features.define import define
+from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.strict import Strict
 
 P = TypeVar("P", bound=Strict)

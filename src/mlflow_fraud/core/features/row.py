@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 
 from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.features.schema import FeatureSchema
 
 NIGHT_FROM, NIGHT_TO = 22, 4
 """The night begins at 22:00 and ends before 04:00."""
@@ -32,6 +35,22 @@ def row_expression(name: str, contract: Contract) -> pl.Expr:
     else:
         expression = pl.col(name)
     return expression.cast(pl.Float64)
+
+
+def row_function(name: str, schema: FeatureSchema) -> Callable[[Mapping[str, Any]], float | None]:
+    """Return the online form of the row feature `name`: a function of one transaction."""
+    if name in _OF_THE_CLOCK:
+        of_clock = _OF_THE_CLOCK[name]
+        return lambda row: of_clock(row["event_time"])
+    if name == "age":
+        return lambda row: None if row["birth_date"] is None else age_at(row["event_time"], row["birth_date"])
+    if name == "distance":
+        ends = way(schema.contract)
+        return lambda row: None if None in (way := [row[end] for end in ends]) else distance_km(*way)
+    if name in schema.categories:
+        codes = {value: float(code) for code, value in enumerate(schema.categories[name])}
+        return lambda row: codes.get(row[name])
+    return lambda row: None if row[name] is None else float(row[name])
 
 
 def hour_of(at: datetime) -> float:
@@ -69,6 +88,13 @@ def way(contract: Contract) -> tuple[str, str, str, str]:
     """Return the four columns between which the distance is measured: the first two places."""
     here, there = contract.places[:2]
     return f"{here}_latitude", f"{here}_longitude", f"{there}_latitude", f"{there}_longitude"
+
+
+_OF_THE_CLOCK: Mapping[str, Callable[[datetime], float]] = {
+    "hour": hour_of,
+    "weekday": lambda at: float(at.isoweekday()),
+    "night": is_night,
+}
 
 
 def _way(contract: Contract) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from mlflow_fraud.core.contract import Contract
-from mlflow_fraud.core.features.definitions import Feature, FeatureParams, define
+from mlflow_fraud.core.features.define import define
+from mlflow_fraud.core.features.definitions import AMOUNT, Feature, FeatureParams, Last, Score, Window
 from mlflow_fraud.core.strict import Strict, parse
 
 
@@ -27,11 +29,44 @@ class FeatureSchema(Strict):
     params: FeatureParams
     contract: Contract
     categories: dict[str, tuple[str, ...]]
+    label_delay_days: int = Field(default=0, ge=0)
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
         """The definitions in the order of the model's columns."""
         return define(self.params, self.contract)
+
+    @property
+    def label_delay(self) -> timedelta:
+        """The time from a transaction to its label, where a label has no time of its own."""
+        return timedelta(days=self.label_delay_days)
+
+    @cached_property
+    def whole(self) -> frozenset[str]:
+        """What is a whole number as it is: amounts, integer columns, and scores, which are whole thousandths."""
+        integers = (c.name for c in self.contract.kept if c.role == "numeric" and c.type == "integer")
+        return frozenset({AMOUNT, *integers, *self.scores})
+
+    @cached_property
+    def scores(self) -> frozenset[str]:
+        """The names of the scores."""
+        return frozenset(feature.name for feature in self.features if isinstance(feature, Score))
+
+    @cached_property
+    def in_thousandths(self) -> frozenset[str]:
+        """The features that are computed in thousandths: scores, and sums, means and extremes of what is not whole."""
+        return frozenset(feature.name for feature in self.features if self._is_in_thousandths(feature))
+
+    def _is_in_thousandths(self, feature: Feature) -> bool:
+        match feature:
+            case Score():
+                return True
+            case Window(of=of, statistic=statistic):
+                return statistic not in ("count", "distinct") and (of in self.scores or of not in self.whole)
+            case Last(take=take):
+                return take in self.scores
+            case _:
+                return False
 
     @property
     def large_amount(self) -> int:

@@ -1,0 +1,212 @@
+"""One entity's transactions in time order, with running totals: a window is two bisections and a subtraction."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Value = float | None
+Number = int | None
+
+FEWEST_DROPPED = 64
+
+
+@dataclass(slots=True)
+class Event:
+    """A transaction as the past keeps it: what windows add up and what the last one is asked for.
+
+    `at` is in microseconds since 1970 on the transaction's own clock. `row` has the columns that features read.
+    """
+
+    at: int
+    id: Any
+    row: dict[str, Any]
+    scores: dict[str, Number]
+
+
+View = Callable[[Event], Any]
+"""What a window looks at in an event; None for what it does not see."""
+
+
+class Track:
+    """One view of the events: its values and, for those that are added up, their running totals."""
+
+    __slots__ = ("_summed", "_view", "counts", "squares", "sums", "values")
+
+    def __init__(self, view: View, *, summed: bool) -> None:
+        self._view, self._summed = view, summed
+        self.values: list[Any] = []
+        self.counts: list[int] = [0]
+        self.sums: list[int] = [0]
+        self.squares: list[int] = [0]
+
+    def append(self, event: Event) -> None:
+        """Take an event that comes after all others."""
+        value = self._view(event)
+        self.values.append(value)
+        if not self._summed:
+            return
+        if value is None:
+            self.counts.append(self.counts[-1])
+            self.sums.append(self.sums[-1])
+            self.squares.append(self.squares[-1])
+        else:
+            self.counts.append(self.counts[-1] + 1)
+            self.sums.append(self.sums[-1] + value)
+            self.squares.append(self.squares[-1] + value * value)
+
+    def rebuild(self, events: Sequence[Event], place: int) -> None:
+        """Take the events from `place` on anew."""
+        del self.values[place:]
+        if self._summed:
+            del self.counts[place + 1 :], self.sums[place + 1 :], self.squares[place + 1 :]
+        for event in events[place:]:
+            self.append(event)
+
+    def drop(self, number: int) -> None:
+        """Forget the oldest events."""
+        del self.values[:number]
+        if self._summed:
+            del self.counts[:number], self.sums[:number], self.squares[:number]
+
+
+class Past:
+    """The events of one entity that a window can still reach, and the `back` newest."""
+
+    __slots__ = ("_back", "_reach", "events", "times", "tracks")
+
+    def __init__(self, tracks: list[Track], *, reach: int, back: int) -> None:
+        self.tracks = tracks
+        self.times: list[int] = []
+        self.events: list[Event] = []
+        self._reach, self._back = reach, back
+
+    def add(self, event: Event) -> int:
+        """Put the event where it belongs in time; return how many events come after it."""
+        place = len(self.times)
+        if place and event.at <= self.times[-1]:
+            place = self._place(event)
+        self.times.insert(place, event.at)
+        self.events.insert(place, event)
+        later = len(self.times) - 1 - place
+        for track in self.tracks:
+            if later:
+                track.rebuild(self.events, place)
+            else:
+                track.append(event)
+        self._forget()
+        return later
+
+    def refresh(self, event: Event) -> None:
+        """Look at an event again whose scores have changed."""
+        place = self._place(event)
+        while place and self.events[place - 1] is not event:
+            place -= 1
+        if place:
+            for track in self.tracks:
+                track.rebuild(self.events, place - 1)
+
+    def before(self, end: int, back: int) -> Event | None:
+        """Return the `back`-th newest of the first `end` events."""
+        return self.events[end - back] if end >= back else None
+
+    def _place(self, event: Event) -> int:
+        """Return the place behind all that is earlier, or of the same instant with a smaller id."""
+        place = bisect_right(self.times, event.at)
+        while place and self.times[place - 1] == event.at and self.events[place - 1].id > event.id:
+            place -= 1
+        return place
+
+    def _forget(self) -> None:
+        """Drop what no window can reach, seldom enough that the cost of a drop does not count."""
+        number = len(self.times)
+        if number <= 2 * FEWEST_DROPPED or self.times[number // 2] >= self.times[-1] - self._reach:
+            return
+        out_of_reach = min(bisect_left(self.times, self.times[-1] - self._reach), number - self._back)
+        del self.times[:out_of_reach], self.events[:out_of_reach]
+        for track in self.tracks:
+            track.drop(out_of_reach)
+
+
+def count(track: Track, first: int, last: int) -> Value:
+    """Return how many values are there."""
+    return float(track.counts[last] - track.counts[first])
+
+
+def total(track: Track, first: int, last: int) -> Value:
+    """Return their sum; 0 for none."""
+    return float(track.sums[last] - track.sums[first])
+
+
+def mean(track: Track, first: int, last: int) -> Value:
+    """Return their mean; None for none."""
+    number = track.counts[last] - track.counts[first]
+    return float(track.sums[last] - track.sums[first]) / number if number else None
+
+
+def std(track: Track, first: int, last: int) -> Value:
+    """Return their standard deviation; None for fewer than two."""
+    number = track.counts[last] - track.counts[first]
+    if number < 2:
+        return None
+    middle = float(track.sums[last] - track.sums[first]) / number
+    return math.sqrt(max(float(track.squares[last] - track.squares[first]) / number - middle * middle, 0.0))
+
+
+def least(track: Track, first: int, last: int) -> Value:
+    """Return the smallest; None for none."""
+    seen = _seen(track, first, last)
+    return float(min(seen)) if seen else None
+
+
+def largest(track: Track, first: int, last: int) -> Value:
+    """Return the largest; None for none."""
+    seen = _seen(track, first, last)
+    return float(max(seen)) if seen else None
+
+
+def distinct(track: Track, first: int, last: int) -> Value:
+    """Return how many different values there are."""
+    seen = set(track.values[first:last])
+    seen.discard(None)
+    return float(len(seen))
+
+
+def _seen(track: Track, first: int, last: int) -> list[int]:
+    values = track.values[first:last]
+    if track.counts[last] - track.counts[first] == len(values):
+        return values
+    return [value for value in values if value is not None]
+
+
+class Arrivals:
+    """The labels of one entity in the order of their arrival."""
+
+    __slots__ = ("frauds", "times")
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.frauds: list[int] = [0]
+
+    def add(self, arrived: int, label: int) -> None:
+        """Take a label, in any order."""
+        place = bisect_right(self.times, arrived)
+        self.times.insert(place, arrived)
+        self.frauds.insert(place + 1, self.frauds[place] + label)
+        if label:
+            for later in range(place + 2, len(self.frauds)):
+                self.frauds[later] += 1
+
+    def between(self, start: int, end: int) -> tuple[int, int]:
+        """Return how many labels arrived in `[start, end)`, and how many of them are of fraud."""
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        return last - first, self.frauds[last] - self.frauds[first]
+
+    def forget(self, before: int) -> None:
+        """Drop what arrived earlier, seldom enough that the cost of a drop does not count."""
+        out_of_reach = bisect_left(self.times, before)
+        if out_of_reach > FEWEST_DROPPED and out_of_reach > len(self.times) // 2:
+            del self.times[:out_of_reach], self.frauds[:out_of_reach]
