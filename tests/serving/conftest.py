@@ -56,7 +56,7 @@ def history_path(recorded: pl.DataFrame, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def few_features(schema: FeatureSchema) -> FeatureSchema:
     """Other feature definitions: a new release with them needs another history."""
-    params = schema.params.model_copy(update={"ratios": (), "scores": ()})
+    params = schema.params.model_copy(update={"ratios": ()})
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories)
 
 

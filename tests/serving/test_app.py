@@ -160,3 +160,29 @@ def test_the_service_imports_no_training_tool(module: str) -> None:
 def test_importing_the_service_makes_no_file(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", "import mlflow_fraud.serving.main"], cwd=tmp_path, check=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_label_is_taken_after_its_score_once_and_never_the_other_way(
+    answering: TestClient, row: dict[str, Any]
+) -> None:
+    said = {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": "2020-06-01 10:00:00"}
+    assert answering.post("/v1/labels", json=said).status_code == 404
+    answering.post("/v1/score", json=row)
+    for _ in range(2):
+        assert answering.post("/v1/labels", json=said).json() == {"status": "noted"}
+    assert answering.post("/v1/labels", json={**said, "is_fraud": 0}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"is_fraud": 2}, id="no label"),
+        pytest.param({"label_time": "soon"}, id="no time"),
+        pytest.param({"trans_num": 7}, id="no id"),
+    ],
+)
+def test_a_label_that_is_not_what_the_contract_says_is_refused(
+    answering: TestClient, row: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    said = {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": "2020-06-01 10:00:00"}
+    assert answering.post("/v1/labels", json=said | wrong).status_code == 422

@@ -76,6 +76,17 @@ def build_features(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.Data
     ).collect()
 
 
+def build_scores(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    """Return each row's scores in whole thousandths: what a past that starts in the middle cannot work out itself."""
+    scores = [feature for feature in schema.features if isinstance(feature, Score)]
+    return (
+        transactions.lazy()
+        .with_columns(_window(window, schema).alias(window.name) for window in windows_behind(tuple(scores)))
+        .select(_score(score).alias(score.name) for score in scores)
+        .collect()
+    )
+
+
 def model_matrix(features: pl.DataFrame, schema: FeatureSchema) -> npt.NDArray[np.float32]:
     """Return the features as a model takes them: (rows, features) in the schema's order, NaN for missing."""
     return np.ascontiguousarray(features.select(schema.names).fill_null(np.nan).to_numpy())
