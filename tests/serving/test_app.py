@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -82,7 +82,8 @@ def test_a_stream_served_one_by_one_has_the_scores_of_the_batch(
 ) -> None:
     answers = [answering.post("/v1/score", json=raw(row)).json() for row in stream.iter_rows(named=True)]
     features = build_features(pl.concat([recorded, stream]), schema).tail(len(stream))
-    expected = load_scorer("model.ubj", make_release().files["model.ubj"]).score(matrix(features))
+    release = make_release()
+    expected = load_released(release.manifest, release.files).score(matrix(features))
     np.testing.assert_array_equal([answer["probability"] for answer in answers], expected)
     assert {answer["decision"] for answer in answers} == {"flag", "pass"}
 

@@ -11,9 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.evaluation import evaluate
+from mlflow_fraud.core.period import read_period
+from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.train import read_examples, train
@@ -32,25 +34,23 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_a_candidate_leaves_the_promised_metrics_and_a_model_that_scores_like_them(
     candidate: str, workspace: Path
 ) -> None:
-    from mlflow_fraud.core.metrics import evaluate
-    from mlflow_fraud.settings import load_params
-
     metrics = json.loads((workspace / "data/models" / candidate / "metrics.json").read_text())
-    assert set(metrics) == {"validation", "test", "threshold"}
-    assert set(metrics["test"]) >= PROMISED
-    trained = read_trained(candidate, load_params())
-    test = read_examples("test", trained.schema)
-    scores = load_scorer(trained.model_file.name, trained.model).score(test.x)
-    assert evaluate(test.y, scores, metrics["threshold"]) == metrics["test"]
+    assert set(metrics) >= {"validation", "test", "threshold", "intervals", "calibration"}
+    assert set(metrics["test"]) == set(metrics["validation"]) >= PROMISED
+    for name, (lower, upper) in metrics["intervals"].items():
+        assert lower <= metrics["test"][name] <= upper
+    params = load_params()
+    trained = read_trained(candidate, params)
+    scores = trained.scorer.score(read_examples("test", trained.schema).x)
+    period = read_period(pl.read_parquet("data/features/test.parquet"))
+    assert evaluate(period, scores, metrics["threshold"], params.costs) == metrics["test"]
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES)
 def test_one_row_scores_as_it_does_among_many(candidate: str, workspace: Path) -> None:
-    from mlflow_fraud.settings import load_params
-
     trained = read_trained(candidate, load_params())
     rows = read_examples("test", trained.schema).x[:50]
-    scorer = load_scorer(trained.model_file.name, trained.model)
+    scorer = trained.scorer
     alone = np.concatenate([scorer.score(rows[[place]]) for place in range(len(rows))])
     np.testing.assert_allclose(alone, scorer.score(rows), rtol=1e-5, atol=1e-7)
 

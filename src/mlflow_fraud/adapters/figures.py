@@ -45,6 +45,20 @@ def draw_precision_recall(curves: Mapping[str, Sequence[Point]], title: str) -> 
     return _png(figure)
 
 
+def draw_reliability(points: Sequence[Point], title: str) -> bytes:
+    """Return the share of fraud against the mean probability, with the number of rows behind each point."""
+    figure, axes = _axes(4.6, 3.6, title)
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="as it should be")
+    axes.plot([p["score"] for p in points], [p["fraud"] for p in points], color=BLUE, marker="o", linewidth=2)
+    for point in points:
+        place = {"xytext": (7, -11), "textcoords": "offset points"}
+        axes.annotate(f"{point['rows']:,.0f}", (point["score"], point["fraud"]), size=7, color=INK, **place)
+    axes.set(xlabel="probability", ylabel="share of fraud", xlim=(0, 1.09), ylim=(-0.04, 1.04))
+    axes.grid(color="#e6e9ee")
+    axes.legend(frameon=False, loc="upper left")
+    return _png(figure)
+
+
 def _axes(width: float, height: float, title: str) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width, height), layout="tight", dpi=110)
     FigureCanvasAgg(figure)

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_fraud.adapters.files import md5, read_json
+from mlflow_fraud.adapters.model_file import load_calibrated
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.split import PARTS
 from mlflow_fraud.core.training import Assessment
 from mlflow_fraud.settings import Params
@@ -40,6 +42,11 @@ class TrainedCandidate:
     def model(self) -> bytes:
         """The shipped model file's bytes."""
         return self.model_file.read_bytes()
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """The model as its release would answer, calibrated."""
+        return load_calibrated(self.model_file.name, self.model, self.assessment.calibration)
 
     @cached_property
     def key(self) -> str:
