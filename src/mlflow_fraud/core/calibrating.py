@@ -15,8 +15,11 @@ from mlflow_fraud.core.metrics import brier, calibration_error
 from mlflow_fraud.core.period import Period, Whole
 from mlflow_fraud.core.strict import Strict
 
+AS_SHARP = 1.01
+"""A method may be taken when its Brier score is at most so many times the smallest."""
+
 AS_GOOD = 1.1
-"""A simpler method is taken when its error is at most so many times the smallest."""
+"""Of those, a simpler one is taken when its calibration error is at most so many times the smallest."""
 
 Values = npt.NDArray[np.float64]
 
@@ -55,9 +58,9 @@ class Choice(NamedTuple):
 def choose_calibration(period: Period, scores: Probabilities, rule: CalibrationRule) -> Choice:
     """Return the calibration of the rule's method, or under `auto` of the best one.
 
-    The best has the smallest calibration error, cross-fitted by cards, among the methods whose Brier score
-    is no worse than that of the scores as they are: an error may not be lowered by telling less apart.
-    Where a simpler one is about as good it is taken: none, Platt, beta, isotonic.
+    The best has the smallest calibration error, cross-fitted by cards, among the methods with about the
+    smallest Brier score: one share for all is calibrated too, and tells nothing apart. Where a simpler
+    one is about as good it is taken: none, Platt, beta, isotonic.
     """
     tried = {method: _try(method, period, scores, rule.folds) for method in _FITS}
     method = best_method(tried) if rule.method == "auto" else rule.method
@@ -69,12 +72,13 @@ def best_method(tried: Mapping[Method, Tried]) -> Method:
 
     >>> best_method({"none": Tried(0.0100, 0.02), "platt": Tried(0.0011, 0.02), "beta": Tried(0.0010, 0.02)})
     'platt'
-    >>> best_method({"none": Tried(0.0100, 0.02), "platt": Tried(0.0011, 0.03)})  # calmer, but tells less apart
+    >>> best_method({"none": Tried(0.0100, 0.02), "platt": Tried(0.0011, 0.03)})  # tells less apart
     'none'
     """
-    fit = {method: found for method, found in tried.items() if found.brier <= tried["none"].brier}
-    least = min(found.calibration_error for found in fit.values())
-    return next(method for method, found in fit.items() if found.calibration_error <= least * AS_GOOD)
+    sharpest = min(found.brier for found in tried.values())
+    sharp = {method: found for method, found in tried.items() if found.brier <= sharpest * AS_SHARP}
+    least = min(found.calibration_error for found in sharp.values())
+    return next(method for method, found in sharp.items() if found.calibration_error <= least * AS_GOOD)
 
 
 def fit_calibration(method: Method, labels: Labels, scores: Probabilities) -> Calibration:

@@ -24,7 +24,7 @@ SLOPES = {"none": 0, "platt": 1, "beta": 2, "isotonic": 0}
 
 
 class Calibration(Strict):
-    """How scores become probabilities. All methods keep the order of the scores.
+    """How scores become probabilities. All methods keep the order of scores that are at least 1e-12 apart.
 
     - `none`: they are probabilities already.
     - `platt`: a logistic curve of the log odds, `coefficients` (slope, intercept) (Platt, 1999).

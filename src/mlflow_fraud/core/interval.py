@@ -50,8 +50,9 @@ def intervals(
     Percentile interval (Efron, 1979). The threshold stays: its choice is not part of what may vary.
     """
     measures = {name: make(period, scores, threshold, costs) for name, make in MEASURES.items()}
-    drawn = np.array([[measure(times) for measure in measures.values()] for times in _draws(period, rule)])
-    return {name: _bounds(drawn[:, place], rule) for place, name in enumerate(measures)}
+    drawn = [[measure(times) for measure in measures.values()] for times in _draws(period, rule)]
+    columns = np.array(drawn, np.float64).reshape(-1, len(measures)).T
+    return {name: _bounds(column, rule) for name, column in zip(measures, columns, strict=True)}
 
 
 def difference(

@@ -80,10 +80,15 @@ def choose_threshold(period: Period, scores: Probabilities, rule: ThresholdRule,
     >>> choose_threshold(rows, np.array([0.1, 0.9, 0.7, 0.6]), careful, costs)
     0.9
     """
-    if not period.fraud.any():
-        raise DataError("validation holds no fraud, so no threshold can be chosen; make validation_days longer")
+    require_fraud(period)
     cuts = cuts_of(period, scores)
     return float(cuts.thresholds[int(np.argmax(_WORTH[rule.policy](cuts, rule, costs)))])
+
+
+def require_fraud(validation: Period) -> None:
+    """Raise `DataError` where validation holds no fraud."""
+    if not validation.fraud.any():
+        raise DataError("validation holds no fraud, so no threshold can be chosen; make validation_days longer")
 
 
 def cuts_of(period: Period, scores: Probabilities) -> Cuts:

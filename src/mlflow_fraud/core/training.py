@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mlflow_fraud.core.calibrating import CalibrationRule, choose_calibration
+from mlflow_fraud.core.calibrating import CalibrationRule, Tried, choose_calibration
 from mlflow_fraud.core.calibration import Calibration, Method
 from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.evaluation import evaluate
@@ -13,7 +13,7 @@ from mlflow_fraud.core.interval import BootstrapRule, Bounds, intervals
 from mlflow_fraud.core.metrics import Metrics, Probabilities
 from mlflow_fraud.core.period import Period
 from mlflow_fraud.core.strict import Strict
-from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold
+from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold, require_fraud
 
 
 @dataclass(frozen=True)
@@ -33,30 +33,37 @@ class Scored(NamedTuple):
     scores: Probabilities
 
 
-class Settled(Strict):
+class Settled(NamedTuple):
     """What validation decides of a model: how its scores become probabilities, and from which on it flags."""
 
     calibration: Calibration
     threshold: float
-    calibrations_tried: dict[Method, dict[str, float]]
+    tried: dict[Method, Tried]
 
 
-class Assessment(Settled):
-    """The content of a candidate's `metrics.json`; `intervals` are those of the test metrics."""
+class Assessment(Strict):
+    """The content of a candidate's `metrics.json`.
+
+    `intervals` are those of the test metrics, `calibrations_tried` what each method came to on validation.
+    """
 
     validation: Metrics
     test: Metrics
+    threshold: float
     intervals: dict[str, Bounds | None]
+    calibration: Calibration
+    calibrations_tried: dict[Method, dict[str, float]]
 
 
 def settle(validation: Scored, rules: JudgeRules) -> Settled:
     """Return calibration and threshold; `validation` holds the model's own scores, and is all that is looked at."""
+    require_fraud(validation.period)
     choice = choose_calibration(*validation, rules.calibration)
     probabilities = choice.calibration(validation.scores)
     return Settled(
         calibration=choice.calibration,
         threshold=choose_threshold(validation.period, probabilities, rules.threshold, rules.costs),
-        calibrations_tried={method: tried._asdict() for method, tried in choice.tried.items()},
+        tried=choice.tried,
     )
 
 
@@ -68,5 +75,5 @@ def assess(settled: Settled, validation: Scored, test: Scored, rules: JudgeRules
         threshold=settled.threshold,
         intervals=intervals(*test, settled.threshold, rules.costs, rules.bootstrap),
         calibration=settled.calibration,
-        calibrations_tried=settled.calibrations_tried,
+        calibrations_tried={method: tried._asdict() for method, tried in settled.tried.items()},
     )

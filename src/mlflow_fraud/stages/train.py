@@ -38,6 +38,8 @@ def train(candidate: str) -> None:
     scorer = load_calibrated(name, content, settled.calibration)
     test = Scored(_read_period("test", schema), scorer.score(read_examples("test", schema).x))
     assessment = assess(settled, Scored(watched, scorer.score(validation.x)), test, params.judging)
+    if not assessment.validation["alerts_per_day"]:
+        say(f"{candidate}: no threshold serves the policy {params.threshold.policy}: nothing of validation is flagged")
     _write(model_folder(candidate), candidate, name, content, fitted, assessment, test)
     shown = " ".join(f"{k} {assessment.test[k]:.4f}" for k in ("f1", "precision", "recall", "average_precision"))
     say(f"{candidate}: test {shown} at threshold {assessment.threshold:.4f} from validation")
@@ -57,7 +59,7 @@ def _read_period(part: str, schema: FeatureSchema) -> Period:
 
 
 def _say_how_it_is_settled(candidate: str, settled: Settled) -> None:
-    errors = ", ".join(f"{name} {tried['calibration_error']:.5f}" for name, tried in settled.calibrations_tried.items())
+    errors = ", ".join(f"{name} {tried.calibration_error:.5f}" for name, tried in settled.tried.items())
     say(f"{candidate}: calibration {settled.calibration.method}; cross-fitted calibration errors: {errors}")
 
 
