@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mlflow_fraud.core.metrics import Confusion
+from mlflow_fraud.core.metrics import Confusion, share_interval
 
 INK, MUTED, BLUE, RED = "#1b2330", "#8a94a3", "#2f6fde", "#d1495b"
 Point = Mapping[str, float]
@@ -46,11 +46,13 @@ def draw_precision_recall(curves: Mapping[str, Sequence[Point]], title: str) -> 
 
 
 def draw_reliability(points: Sequence[Point], title: str) -> bytes:
-    """Return the share of fraud against the mean probability, with the number of rows behind each point."""
+    """Return the share of fraud against the mean probability, each point with its rows and its 95 % interval."""
     figure, axes = _axes(4.6, 3.6, title)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="as it should be")
-    axes.plot([p["score"] for p in points], [p["fraud"] for p in points], color=BLUE, marker="o", linewidth=2)
     for point in points:
+        lower, upper = share_interval(point["fraud"], point["rows"])
+        axes.plot([point["score"]] * 2, [lower, upper], color=BLUE, linewidth=6, alpha=0.25, solid_capstyle="butt")
+        axes.plot([point["score"]], [point["fraud"]], color=BLUE, marker="o")
         place = {"xytext": (7, -11), "textcoords": "offset points"}
         axes.annotate(f"{point['rows']:,.0f}", (point["score"], point["fraud"]), size=7, color=INK, **place)
     axes.set(xlabel="probability", ylabel="share of fraud", xlim=(0, 1.09), ylim=(-0.04, 1.04))

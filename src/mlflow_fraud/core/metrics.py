@@ -104,6 +104,18 @@ def reliability_points(labels: Labels, scores: Probabilities, *, bins: int = 10)
     ]
 
 
+def share_interval(share: float, rows: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share that was seen in so many rows (Wilson, 1927).
+
+    >>> lower, upper = share_interval(0.5, 4)
+    >>> round(lower, 2), round(upper, 2)
+    (0.15, 0.85)
+    """
+    z = 1.96
+    middle, half = share + z * z / (2 * rows), z * float(np.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2))
+    return (middle - half) / (1 + z * z / rows), (middle + half) / (1 + z * z / rows)
+
+
 def precision_recall_points(labels: Labels, scores: Probabilities, *, points: int = 200) -> list[dict[str, float]]:
     """Return the precision-recall curve thinned to `points`, from the highest threshold down."""
     order = np.argsort(-scores, kind="stable")

@@ -110,9 +110,10 @@ def _changes(since: str) -> str:
 
 def windows_summary() -> str:
     """Return the monitored windows, oldest first."""
-    columns = ("f1", "precision", "recall", "drift", "frauds")
-    lines = [f"| window | release | {' | '.join(columns)} |", "| --- | --- |" + " ---: |" * len(columns)]
+    columns = ("f1", "precision", "recall", "bursts_caught", "money_saved", "alerts_per_day", "drift", "frauds")
+    heads = " | ".join(column.replace("_", " ") for column in columns)
+    lines = [f"| window | release | {heads} |", "| --- | --- |" + " ---: |" * len(columns)]
     for window in read_json(WINDOWS):
-        numbers = " | ".join(f"{window[column]:.4g}" for column in columns)
+        numbers = " | ".join(f"{window[column]:.4g}" if column in window else "-" for column in columns)
         lines.append(f"| {window['name']} | `{window['version']}` | {numbers} |")
     return "\n".join(lines) + "\n"
