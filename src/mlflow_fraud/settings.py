@@ -10,8 +10,10 @@ from typing import Self
 import yaml
 from pydantic import Field, model_validator
 
+from mlflow_fraud.core.calibrating import CalibrationRule
 from mlflow_fraud.core.candidates import TrainParams
 from mlflow_fraud.core.contract import Contract, read_contract
+from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.decision import CompareRule
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
@@ -19,6 +21,7 @@ from mlflow_fraud.core.retrain import MonitorRule
 from mlflow_fraud.core.split import SplitRule
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.threshold import ThresholdRule
+from mlflow_fraud.core.training import JudgeRules
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -50,6 +53,8 @@ class Params(Strict):
     simulation: Simulation = Simulation()
     features: FeatureParams
     threshold: ThresholdRule
+    calibration: CalibrationRule = CalibrationRule()
+    costs: CostRule
     train: TrainParams
     compare: CompareRule
     monitor: MonitorRule
@@ -63,6 +68,11 @@ class Params(Strict):
     def active_features(self) -> FeatureParams:
         """The features of the active data set: its own, or else those of all."""
         return self.active.features or self.features
+
+    @property
+    def judging(self) -> JudgeRules:
+        """How candidates are calibrated, cut and judged."""
+        return JudgeRules(self.threshold, self.calibration, self.costs, self.compare.bootstrap)
 
     @property
     def raw_folder(self) -> Path:

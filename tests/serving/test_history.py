@@ -157,9 +157,11 @@ def test_what_the_file_holds_by_now_is_not_replayed(
 
 def test_two_of_one_card_at_once_see_one_another_once(schema: FeatureSchema, recorded: pl.DataFrame) -> None:
     template = rows_of(recorded.tail(1))[0]
-    history = History(schema, rows_of(recorded.head(-1)), Journal())
+    params = FeatureParams.model_validate({"windows": [{"by": ["card"], "spans": ["24h"], "take": ["count"]}]})
+    counting = FeatureSchema(params=params, contract=schema.contract, categories={})
+    history = History(counting, rows_of(recorded.head(-1)), Journal())
     before = history.observe(template)
-    place = schema.names.index("count_by_card_24h")
+    place = counting.names.index("count_by_card_24h")
 
     def send(number: int) -> float:
         later = template["event_time"].replace(microsecond=number + 1)

@@ -25,6 +25,8 @@ SQLITE = "sqlite:///"
 class TrainingRun:
     """What is logged of one candidate. `example` is one made-up row, (1, features): no real person's.
 
+    `intervals` are those of the test metrics, `calibration` is how the model's scores become probabilities.
+
     `data` maps each file to its DVC hash; `group` is the same for candidates trained on the same data.
     """
 
@@ -38,6 +40,8 @@ class TrainingRun:
     params: Mapping[str, Any]
     metrics: Mapping[str, Metrics]
     threshold: float
+    intervals: Mapping[str, tuple[float, float] | None]
+    calibration: Mapping[str, Any]
     rounds: Sequence[Mapping[str, float]]
     figures: Sequence[Path]
     data: Mapping[str, str]
@@ -149,10 +153,13 @@ class Tracking:
         from mlflow.entities import Metric, RunTag
 
         client = self._client
-        for name, value in {"candidate": training.candidate, **training.params}.items():
+        told = {"candidate": training.candidate, "calibration": training.calibration["method"], **training.params}
+        for name, value in told.items():
             client.log_param(run_id, name, value)
         final = {f"{part}_{k}": v for part, values in training.metrics.items() for k, v in values.items()}
         final |= {**training.metrics["test"], "threshold": training.threshold}
+        for name, bounds in training.intervals.items():
+            final |= dict(zip((f"{name}_lower", f"{name}_upper"), bounds or (None, None), strict=True))
         measured = [Metric(name, value, 0, 0) for name, value in final.items() if value is not None]
         for row in training.rounds:
             step = int(row["round"])
@@ -161,6 +168,7 @@ class Tracking:
         for start in range(0, len(measured), 1000):
             client.log_batch(run_id, metrics=measured[start : start + 1000])
         client.log_batch(run_id, tags=tags)
+        client.log_dict(run_id, dict(training.calibration), "calibration.json")
         for figure in training.figures:
             client.log_artifact(run_id, str(figure))
         for path, digest in training.data.items():

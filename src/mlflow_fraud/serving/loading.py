@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.online import Transaction
@@ -62,7 +62,7 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
         golden = Golden.model_validate_json(files[GOLDEN_FILE])
         request, label = TransactionSchema(schema.contract), LabelSchema(schema.contract)
         _require_agreement(manifest, schema, golden)
-        scorer = load_scorer(manifest.model_file, files[manifest.model_file], threads=1)
+        scorer = load_released(manifest, files, threads=1)
         check_golden(manifest, golden, scorer.score(golden.matrix).tolist())
     except ReleaseRejected:
         raise

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
-from mlflow_fraud.adapters.report import headline, markdown_table
+from mlflow_fraud.adapters.report import TEAM, headline, markdown_table
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.validation import Finding
 from mlflow_fraud.settings import load_params
@@ -42,6 +42,8 @@ def retraining_summary(since: str = "") -> str:
         verdict_summary(),
         "### All candidates, test period",
         candidates_summary(),
+        "### What they mean for the team",
+        team_summary(),
     ]
     if since:
         parts.append(_changes(since))
@@ -49,9 +51,19 @@ def retraining_summary(since: str = "") -> str:
 
 
 def candidates_summary() -> str:
-    """Return the candidates' test metrics at the threshold chosen on validation."""
+    """Return the candidates' test metrics at the threshold chosen on validation, with their intervals."""
     params = load_params()
-    return markdown_table({name: read_trained(name, params).assessment.test for name in CANDIDATES})
+    assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
+    return markdown_table(
+        {name: assessment.test for name, assessment in assessed.items()},
+        intervals={name: assessment.intervals for name, assessment in assessed.items()},
+    )
+
+
+def team_summary() -> str:
+    """Return what the candidates mean for those who look into alerts: bursts caught, money saved, alerts a day."""
+    params = load_params()
+    return markdown_table({name: read_trained(name, params).assessment.test for name in CANDIDATES}, columns=TEAM)
 
 
 def verdict_summary() -> str:
@@ -98,9 +110,10 @@ def _changes(since: str) -> str:
 
 def windows_summary() -> str:
     """Return the monitored windows, oldest first."""
-    columns = ("f1", "precision", "recall", "drift", "frauds")
-    lines = [f"| window | release | {' | '.join(columns)} |", "| --- | --- |" + " ---: |" * len(columns)]
+    columns = ("f1", "precision", "recall", "bursts_caught", "money_saved", "alerts_per_day", "drift", "frauds")
+    heads = " | ".join(column.replace("_", " ") for column in columns)
+    lines = [f"| window | release | {heads} |", "| --- | --- |" + " ---: |" * len(columns)]
     for window in read_json(WINDOWS):
-        numbers = " | ".join(f"{window[column]:.4g}" for column in columns)
+        numbers = " | ".join(f"{window[column]:.4g}" if column in window else "-" for column in columns)
         lines.append(f"| {window['name']} | `{window['version']}` | {numbers} |")
     return "\n".join(lines) + "\n"
