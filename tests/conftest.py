@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.features.definitions import FeatureParams
@@ -18,6 +19,9 @@ from mlflow_fraud.core.period import Period
 from mlflow_fraud.settings import load_contract, load_params
 
 ROOT = Path(__file__).parents[1]
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from mlflow.entities import Run
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict
+from mlflow_fraud.core.evaluation import gain
 from mlflow_fraud.core.release import GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages.compare import compare
@@ -159,3 +160,20 @@ def test_comparing_before_training_says_what_to_run(store: ReleaseStore) -> None
     Path("data/models/forest/metrics.json").unlink()
     with pytest.raises(DataError, match="run `dvc repro` or `make retrain` first"):
         compare(store)
+
+
+@pytest.mark.parametrize("metric", ["average_precision", "expected_cost"])
+def test_the_verdict_may_be_about_another_metric(store: ReleaseStore, metric: str) -> None:
+    compare(store)
+    promote(store)
+    change_params(max_depth=1, rounds=3)
+    train("xgboost")
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["compare"] |= {"metric": metric, "select_by": "f1"}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    comparison = compare(store)
+    assert comparison.champion is not None
+    assert comparison.gain is not None
+    gained = comparison.challenger.metrics[metric], comparison.champion.metrics[metric]
+    assert comparison.gain.estimate == pytest.approx(gain(metric, gained[1], gained[0]))
+    assert any(metric.replace("_", " ") in reason for reason in comparison.verdict.reasons)

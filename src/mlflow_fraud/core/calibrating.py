@@ -165,7 +165,7 @@ def _logistic(columns: Values, labels: Labels, start: Values) -> Values:
     """Return the coefficients by Newton's method, held near `start` by the weight of one row each.
 
     The hold keeps them finite where the scores part the classes without a mistake. A step that would
-    make the fit worse is halved until it does not.
+    make the fit worse is halved until it does not. Sums are taken in one order, however many cores there are.
     """
 
     def loss(coefficients: Values) -> float:
@@ -176,8 +176,9 @@ def _logistic(columns: Values, labels: Labels, start: Values) -> Values:
     found, least = start, loss(start)
     for _ in range(STEPS):
         probabilities = logistic(columns @ found)
-        slope = columns.T @ (labels - probabilities) - (found - start)
-        bend = (columns * (probabilities * (1 - probabilities))[:, None]).T @ columns + np.eye(len(start))
+        slope = np.einsum("ij,i->j", columns, labels - probabilities) - (found - start)
+        spread = probabilities * (1 - probabilities)
+        bend = np.einsum("ij,i,ik->jk", columns, spread, columns) + np.eye(len(start))
         step = np.linalg.solve(bend, slope)
         while float(np.abs(step).max()) >= CLOSE and loss(found + step) > least:
             step = step / 2
@@ -188,7 +189,8 @@ def _logistic(columns: Values, labels: Labels, start: Values) -> Values:
 
 
 def _rising(method: Method, found: Values) -> Calibration:
+    """Return the calibration where it rises; rounded, so that another processor's last bits are not another release."""
     slopes = found[:-1]
     if slopes.min() < 0 or slopes.max() <= 0:
         return Calibration()
-    return Calibration(method=method, coefficients=tuple(found.tolist()))
+    return Calibration(method=method, coefficients=tuple(float(f"{value:.9g}") for value in found))

@@ -123,8 +123,9 @@ def read_manifest(content: bytes, *, version: str) -> Manifest:
         document = json.loads(content)
         found = document.get("format")
         if found not in READABLE:
+            known = " and ".join(str(number) for number in READABLE)
             raise ReleaseRejected(
-                f"release {version} has format {found}, this program reads {READABLE}; upgrade it or promote again"
+                f"release {version} has format {found}, this program reads {known}; upgrade it or promote again"
             )
         manifest = Manifest.model_validate(_in_the_present_format(document))
     except (ValueError, AttributeError, ValidationError) as error:
