@@ -12,7 +12,8 @@ import pytest
 from mlflow_fraud.adapters.gx_contract import check
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.validation import Report, rules_of
+from mlflow_fraud.core.findings import Report
+from mlflow_fraud.core.validation import rules_of
 from mlflow_fraud.simulation import SimulationPlan, simulate
 
 Fault = Callable[[pl.DataFrame], pl.DataFrame]

@@ -53,7 +53,7 @@ def test_an_amount_has_its_limits_in_minor_units() -> None:
             "did you mean Europe/Berlin",
             id="unknown time zone",
         ),
-        pytest.param({"fraud": None}, "exactly one column has the role label, found 0", id="no label"),
+        pytest.param({"fraud": None}, "exactly one column has the role label, found none", id="no label"),
         pytest.param({"terminal": None}, "at least one column has the role entity", id="no entity"),
         pytest.param(
             {"eur": {"role": "amuont", "type": "decimal"}}, r"columns\.eur\.role.*found 'amuont'", id="unknown role"

@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from mlflow_fraud.core.contract import Column, Contract, Limit
+from mlflow_fraud.core.contract_language import GATE
 from mlflow_fraud.core.validation import rules_of
-
-GATE = {
-    "missing_days": "days without a row since the last day of the batches before",
-    "rows_against_history": "rows a day over the median of the batches before",
-    "seconds_back": "seconds by which it begins before the end of the batches before",
-    "repeated_rows": "rows that are there already but for the id",
-    "clock_spread": "seconds between the least and the largest offset of the second clock",
-    "unseen_values": "share of rows with a value that no batch before has, for each categorical column",
-    "shift": "population stability index against the batches before, for amount, hour, numbers and categories",
-    "separation": "area under the ROC curve of one column alone against the label, for the same columns",
-}
 
 
 def page_of(contract: Contract, *, file: str) -> str:
