@@ -59,6 +59,21 @@ def data_add(
     add(source, dataset, backwards=backwards)
 
 
+@data.command("check")
+def data_check(
+    source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
+    dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
+    to: Annotated[Path, typer.Option(help="the folder for the gate's pages")] = Path(".local/gate"),
+) -> None:
+    """Hold raw batches against the contract and all that is pinned; pin nothing, write what the gate finds as pages."""
+    from mlflow_fraud.stages.raw_data import check
+    from mlflow_fraud.stages.validate import require_passed
+
+    report = check(source, dataset, to)
+    typer.echo(f"{report.to_markdown()}\npages: {to / 'index.html'}")
+    require_passed(report)
+
+
 @data.command("bring")
 def data_bring(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],

@@ -125,9 +125,9 @@ def _finding(rule: Rule, outcome: Any, contract: Contract, evidence: pl.DataFram
 
 
 def _batches_with(values: list[float], column: str, evidence: pl.DataFrame) -> list[str]:
-    """Return the batches that have one of these values, newest first, with the value."""
+    """Return the batches that have one of these values, newest first, and the value."""
     found = evidence.filter(pl.col(column).is_in(values)).select(BATCH, column)
-    return [f"{value:.6g} in {batch}" for batch, value in reversed(found.rows())]
+    return [f"{batch} ({value:.6g})" for batch, value in reversed(found.rows())]
 
 
 def _observed(outcome: Any, result: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ def require_no_surplus(file: Path, content: Path, names: int, csv: Csv) -> None:
     try:
         found = pl.scan_lines(content, name="line").select(surplus.sum()).collect(engine="streaming").item()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise unreadable(file, error, csv) from None
+        raise unreadable(file, error) from None
     if found:
         raise DataError(
             f"{file.name}: {found} rows have more values than the {names} names of the header, so it is not certain "
@@ -76,10 +76,11 @@ def require_readable(file: Path, found: list[str], contract: Contract) -> None:
         )
 
 
-def unreadable(file: Path, error: Exception, csv: Csv) -> DataError:
+def unreadable(file: Path, error: Exception) -> DataError:
     """Return the error for a file that breaks off, with a hint where the encoding may be to blame."""
     if "utf" in str(error):
-        return DataError(f"{file.name} is not text in UTF-8; the contract's csv.encoding says {csv.encoding}")
+        hint = "the contract's csv.encoding can say latin-1, cp1252 or utf-16"
+        return DataError(f"{file.name} is not text in UTF-8; {hint}")
     return DataError(f"{file.name} cannot be read to its end: {first_line(error)}")
 
 

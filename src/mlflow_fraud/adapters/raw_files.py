@@ -89,9 +89,22 @@ def _read(file: Path, contract: Contract) -> pl.DataFrame:
 
 
 def _typed(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
-    _require_values(file, raw, contract)
+    """Return the typed rows; raise `DataError` where a value is not of its column's type, or missing and needed.
+
+    A column without gaps is right, so only the others are looked at once more.
+    """
     columns = [_parsed(column, contract).alias(column.name) for column in contract.kept]
-    return raw.select(*columns, pl.lit(batch_name(file)).alias(BATCH)).collect(engine="streaming")
+    try:
+        frame = raw.select(*columns, pl.lit(batch_name(file)).alias(BATCH)).collect(engine="streaming")
+        gaps = [column for column in contract.kept if frame[column.name].null_count()]
+        checks = [check for column in gaps for check in _checks(column, contract)]
+        faults = raw.select(checks).collect(engine="streaming").row(0, named=True) if gaps else {}
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise unreadable(file, error) from None
+    sentences = [s for column in gaps for s in _sentences(column, faults)]
+    if sentences:
+        raise DataError(f"{file.name}: " + "; ".join(sentences))
+    return frame
 
 
 def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
@@ -120,18 +133,6 @@ def _require_columns(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.La
         hints = "; ".join(f"{name}: {nearest(name, found)}" for name in missing)
         raise DataError(f"{file.name}: {len(missing)} columns of the contract {contract.name} are missing: {hints}")
     return raw.with_columns(pl.lit(None, pl.String).alias(column.source) for column in absent)
-
-
-def _require_values(file: Path, raw: pl.LazyFrame, contract: Contract) -> None:
-    """Raise `DataError` where a value is not of its column's type, or missing where one is needed."""
-    checks = [check for column in contract.kept for check in _checks(column, contract)]
-    try:
-        faults = raw.select(checks).collect(engine="streaming").row(0, named=True)
-    except (pl.exceptions.ComputeError, OSError) as error:
-        raise unreadable(file, error, contract.csv) from None
-    sentences = [s for column in contract.kept for s in _sentences(column, faults)]
-    if sentences:
-        raise DataError(f"{file.name}: " + "; ".join(sentences))
 
 
 def _checks(column: Column, contract: Contract) -> list[pl.Expr]:

@@ -11,6 +11,8 @@ from mlflow_fraud.core.contract import Level
 
 Of = Literal["rows", "batches"]
 
+_ONE = {"rows": "row", "batches": "batch"}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -37,7 +39,13 @@ class Finding:
     @property
     def found(self) -> str:
         """How many rows or batches break the rule, or what was seen where nothing is to be counted."""
-        return f"{self.unexpected} {self.of} do not comply" if self.unexpected else f"found {self.observed}"
+        if not self.unexpected:
+            return f"found {self.observed}"
+        return (
+            f"1 {_ONE[self.of]} does not comply"
+            if self.unexpected == 1
+            else f"{self.unexpected} {self.of} do not comply"
+        )
 
 
 @dataclass(frozen=True)
