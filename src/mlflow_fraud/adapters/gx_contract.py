@@ -77,8 +77,8 @@ def _run(context: Any, source: Any, of: str, frame: pd.DataFrame, rules: Mapping
 def _read(table: Path, contract: Contract) -> pd.DataFrame:
     """Return the rows as Great Expectations takes them, each time once more in seconds."""
     rows = pl.scan_parquet(table).drop(BATCH, strict=False)
-    names = rows.collect_schema().names()
-    times = [c.name for c in contract.kept if c.type in ("timestamp", "date") and c.name in names]
+    types = rows.collect_schema()
+    times = [column.name for column in contract.kept if column.name in types and types[column.name].is_temporal()]
     moments = [pl.col(name).cast(pl.Datetime("us")) for name in times]
     seconds = [pl.col(name).dt.epoch("s").alias(seconds_of(name)) for name in times]
     return rows.with_columns(moments).with_columns(seconds).collect().to_pandas()
@@ -126,8 +126,8 @@ def _finding(rule: Rule, outcome: Any, contract: Contract, evidence: pl.DataFram
 
 def _batches_with(values: list[float], column: str, evidence: pl.DataFrame) -> list[str]:
     """Return the batches that have one of these values, newest first, and the value."""
-    found = evidence.filter(pl.col(column).is_in(values)).select(BATCH, column)
-    return [f"{batch} ({value:.6g})" for batch, value in reversed(found.rows())]
+    found = evidence.filter(pl.col(column).cast(pl.Float64).is_in(pl.Series(values, dtype=pl.Float64).implode()))
+    return [f"{batch} ({value:.6g})" for batch, value in reversed(found.select(BATCH, column).rows())]
 
 
 def _observed(outcome: Any, result: Mapping[str, Any]) -> str:
