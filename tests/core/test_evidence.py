@@ -61,6 +61,29 @@ def test_too_few_rows_shift_by_chance_and_are_not_told(contract: Contract) -> No
     assert lines["unseen_values_of_category"].to_list() == [None, 0]
 
 
+@pytest.mark.parametrize("batches", [("a",), ("a", "b")], ids=["months", "batches"])
+def test_a_column_that_no_file_has_is_no_evidence(batches: tuple[str, ...], contract: Contract) -> None:
+    empty = {
+        "category": pl.lit(None, pl.String),
+        "city_pop": pl.lit(None, pl.Int64),
+        "unix_time": pl.lit(None, pl.Int64),
+    }
+    lines = evidence_of(in_batches(make_transactions(4000), *batches).with_columns(**empty), contract)
+    assert lines["unseen_values_of_category"].drop_nulls().unique().to_list() == [0]
+    assert lines.select(pl.col("^shift_of_(category|city_pop)$")).null_count().sum_horizontal().item() == 2 * len(lines)
+
+
+def test_a_column_that_a_batch_lacks_has_shifted_and_shows_no_new_value(contract: Contract) -> None:
+    gone = pl.col(BATCH) == "b"
+    rows = in_batches(make_transactions(4000), "a", "b").with_columns(
+        category=pl.when(~gone).then("category"), city_pop=pl.when(~gone).then("city_pop")
+    )
+    newest = evidence_of(rows, contract).row(1, named=True)
+    assert newest["unseen_values_of_category"] == 0
+    assert newest["shift_of_category"] > 0.25
+    assert newest["shift_of_city_pop"] > 0.25
+
+
 def test_only_the_newest_twelve_batches_are_held_against_those_before(contract: Contract) -> None:
     names = [f"b{number:02}" for number in range(14)]
     lines = evidence_of(in_batches(make_transactions(14 * 600), *names), contract)

@@ -10,32 +10,11 @@ from typing import NamedTuple
 import polars as pl
 
 from mlflow_fraud.core.column import AT_MOST_ONE, EXACTLY_ONE, TIMES
+from mlflow_fraud.core.column_guess import LATITUDE, LONGITUDE, PAYEE, format_of, role_of, type_of
 from mlflow_fraud.core.contract import Csv
-
-FORMATS = (
-    *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M"),
-    *("%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"),
-    *("%Y-%m-%d %H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%SZ"),
-)
-DAY_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y%m%d")
-MOST_VALUES = 50
-"""A text with more different values is no category."""
 
 NEEDED = (*EXACTLY_ONE, "entity")
 
-_LABEL = re.compile(r"fraud|label|target|class", re.IGNORECASE)
-_LABEL_TIME = re.compile(r"label|fraud|charge_?back|report|arriv|known", re.IGNORECASE)
-_AMOUNT = re.compile(r"am(oun)?t|price|value", re.IGNORECASE)
-_ID = re.compile(r"(trans|tx|event|payment).*(id|num|ref)|^id$|uuid", re.IGNORECASE)
-_PAYER = re.compile(r"card|cc_?num|customer|account|client|user", re.IGNORECASE)
-_PAYEE = re.compile(r"merchant|terminal|shop|store|device_?id", re.IGNORECASE)
-_LATITUDE = re.compile(r"^(.*?)_?lat(itude)?$", re.IGNORECASE)
-_LONGITUDE = re.compile(r"^(.*?)_?(long?|lng|longitude)$", re.IGNORECASE)
-_BIRTH = re.compile(r"dob|birth", re.IGNORECASE)
-_CLOCK = re.compile(r"unix|epoch", re.IGNORECASE)
-_PERSONAL = re.compile(
-    r"^(first|last)$|name|street|address|mail|phone|^city$|^zip|postal|^job$|gender|^sex$|ssn|iban", re.IGNORECASE
-)
 _RANGES = {"label": (0, 1), "latitude": (-90, 90), "longitude": (-180, 180)}
 _TOLD = frozenset({"event_time", "label_time", "amount", "numeric", "categorical"})
 """Roles of which a draft says what the sample has; the others' values may point at a person."""
@@ -87,10 +66,10 @@ def _line(guess: Guess) -> str:
 
 def _guess(values: pl.Series) -> dict[str, str]:
     there = _there(values)
-    kind = _type(there)
-    spec = {"type": kind, **_format(there, kind)}
+    kind = type_of(there)
+    spec = {"type": kind, **format_of(there, kind)}
     gaps = {"nullable": "true"} if len(there) < len(values) else {}
-    return {"role": _role(values.name, kind, there), **spec, **gaps}
+    return {"role": role_of(values.name, kind, there), **spec, **gaps}
 
 
 def _there(values: pl.Series) -> pl.Series:
@@ -101,68 +80,14 @@ def _there(values: pl.Series) -> pl.Series:
 def _seen(values: pl.Series) -> str:
     """Return the range of numbers and times, and how many different texts there are."""
     there = _there(values)
-    kind = _type(there)
+    kind = type_of(there)
     if kind == "text":
         return f"{there.n_unique()} different texts"
     if kind in TIMES:
-        moments = there.str.to_datetime(_format(there, kind)["format"], time_unit="us")
+        moments = there.str.to_datetime(format_of(there, kind)["format"], time_unit="us")
         return f"{str(moments.min())[:10]} to {str(moments.max())[:10]}"
     numbers = there.cast(pl.Float64).to_numpy()
     return f"{numbers.min():.12g} to {numbers.max():.12g}"
-
-
-def _type(there: pl.Series) -> str:
-    if there.is_empty():
-        return "text"
-    if _all(there.str.contains(r"^-?(0|[1-9]\d{0,17})$")):
-        return "integer"
-    if _all(there.str.contains(r"^-?\d+\.\d+$|^-?(0|[1-9]\d*)$")):
-        return "decimal"
-    if any(_parses(there, format) for format in FORMATS):
-        return "timestamp"
-    return "date" if any(_parses(there, format) for format in DAY_FORMATS) else "text"
-
-
-def _format(there: pl.Series, kind: str) -> dict[str, str]:
-    formats = {"timestamp": FORMATS, "date": DAY_FORMATS}.get(kind, ())
-    found = next((format for format in formats if _parses(there, format)), None)
-    if found is None:
-        return {}
-    return {"format": found, "timezone": "UTC"} if "%z" in found else {"format": found}
-
-
-def _parses(there: pl.Series, format: str) -> bool:
-    return there.str.to_datetime(format, strict=False, time_unit="us").null_count() == 0
-
-
-def _all(holds: pl.Series) -> bool:
-    return bool(holds.all())
-
-
-def _role(name: str, kind: str, there: pl.Series) -> str:
-    """Return the role that a column's name and content suggest."""
-    different = there.n_unique()
-    if kind == "integer" and different <= 2 and set(there.unique()) <= {"0", "1"} and _LABEL.search(name):
-        return "label"
-    if kind == "timestamp":
-        return "label_time" if _LABEL_TIME.search(name) else "event_time"
-    if kind == "date":
-        return "birth_date" if _BIRTH.search(name) else "unused"
-    if _PERSONAL.search(name):
-        return "personal"
-    if _ID.search(name) and different == len(there) and kind in ("integer", "text"):
-        return "event_id"
-    if (_PAYER.search(name) or _PAYEE.search(name)) and kind in ("integer", "text"):
-        return "entity"
-    if kind == "text":
-        return "categorical" if different <= MOST_VALUES else "unused"
-    if kind == "integer" and _CLOCK.search(name):
-        return "clock"
-    if _AMOUNT.search(name):
-        return "amount"
-    if kind == "decimal" and (_LATITUDE.match(name) or _LONGITUDE.match(name)):
-        return "location"
-    return "unused" if not name or different == len(there) else "numeric"
 
 
 def _settled(guesses: list[Guess]) -> list[Guess]:
@@ -177,11 +102,11 @@ def _settled(guesses: list[Guess]) -> list[Guess]:
         taken.add(role)
         needs: dict[str, str] = {}
         if role == "entity":
-            needs = {"entity": "merchant" if _PAYEE.search(source) else "card"}
+            needs = {"entity": "merchant" if PAYEE.search(source) else "card"}
             role = role if needs["entity"] not in taken else "unused"
             taken.add(needs["entity"])
         if role == "location":
-            axis = "latitude" if _LATITUDE.match(source) else "longitude"
+            axis = "latitude" if LATITUDE.match(source) else "longitude"
             needs = {"place": _place(source) or ("home" if places else "place"), "axis": axis}
         bounds = _bounds(needs.get("axis", role), seen)
         settled.append(Guess(source, {**spec, "role": role, **(needs if role != "unused" else {}), **bounds}, seen))
@@ -196,7 +121,7 @@ def _bounds(of: str, seen: str) -> dict[str, str]:
 
 
 def _place(source: str) -> str:
-    match = _LATITUDE.match(source) or _LONGITUDE.match(source)
+    match = LATITUDE.match(source) or LONGITUDE.match(source)
     return match[1].lower() if match else ""
 
 

@@ -21,7 +21,7 @@ RECENT = 12
 FEWEST_FRAUDS = 10
 """Fewer frauds in a batch say nothing about how well one column alone finds them."""
 FEWEST_ROWS = 500
-"""Fewer rows on either side shift by chance alone."""
+"""Fewer rows, or fewer values in the history, shift by chance alone."""
 
 _DAY = "day"
 _DIGITS = 6
@@ -207,18 +207,19 @@ def _area(counts: pl.DataFrame) -> float:
 def _unseen(values: pl.Series, history: pl.Series | None) -> float | None:
     if history is None:
         return None
-    return round(float(np.mean(~values.is_in(history.unique().implode()).to_numpy())), _DIGITS)
+    unseen = values.is_not_null() & ~values.is_in(history.drop_nulls().unique().implode())
+    return round(int(unseen.sum()) / len(values), _DIGITS)
 
 
 def _shift(values: pl.Series, history: pl.Series | None) -> float | None:
-    if history is None or min(len(values), len(history)) < FEWEST_ROWS:
+    if history is None or min(len(values), history.count()) < FEWEST_ROWS:
         return None
     numbers = [side.cast(pl.Float32).fill_null(np.nan).to_numpy() for side in (history, values)]
     return round(population_stability_index(numbers[0], numbers[1]), _DIGITS)
 
 
 def _shift_of_values(values: pl.Series, history: pl.Series | None) -> float | None:
-    if history is None or min(len(values), len(history)) < FEWEST_ROWS:
+    if history is None or min(len(values), history.count()) < FEWEST_ROWS:
         return None
     names = sorted({*history.drop_nulls().unique(), *values.drop_nulls().unique()})
     shares = [np.array([(side == name).sum() / len(side) for name in names]) for side in (history, values)]
