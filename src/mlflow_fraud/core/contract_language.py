@@ -32,19 +32,19 @@ COLUMN = {
     "minimum": "the least allowed number, or the first allowed day",
     "maximum": "the greatest allowed number, or the last allowed moment",
     "values": "the allowed texts; any if not stated",
-    "level": "whether a value that breaks a rule of this column stops the pipeline or warns",
+    "level": "whether a broken rule of this column stops the pipeline (`critical`) or warns (`warning`)",
 }
 CSV = {
     "separator": "what stands between two values",
-    "decimal": "the decimal mark",
-    "encoding": "how letters are written; a byte order mark may be there or not",
+    "decimal": "the decimal mark: `.` or `,`",
+    "encoding": "how letters are written: `utf-8`, `latin-1`, `cp1252` or `utf-16`; a byte order mark may be there or not",
 }
 TABLE = {
     "minimum_rows": "fewer rows than these stop the pipeline",
     "fraud_rate": "the least and the greatest share of rows with label 1",
 }
 LIMIT = {
-    "level": "whether a batch beyond the limit stops the pipeline or warns",
+    "level": "whether a batch beyond the limit stops the pipeline (`critical`) or warns (`warning`)",
     "at_least": "the least that a batch may show",
     "at_most": "the most that a batch may show",
 }
