@@ -59,6 +59,21 @@ def data_add(
     add(source, dataset, backwards=backwards)
 
 
+@data.command("check")
+def data_check(
+    source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
+    dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
+    to: Annotated[Path, typer.Option(help="the folder for the gate's pages")] = Path(".local/gate"),
+) -> None:
+    """Hold raw batches against the contract and all that is pinned; pin nothing, write what the gate finds as pages."""
+    from mlflow_fraud.stages.raw_data import check
+    from mlflow_fraud.stages.validate import require_passed
+
+    report = check(source, dataset, to)
+    typer.echo(f"{report.to_markdown()}\npages: {to / 'index.html'}")
+    require_passed(report)
+
+
 @data.command("bring")
 def data_bring(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
@@ -92,12 +107,44 @@ def data_use(dataset: Annotated[str, typer.Argument(help="the data set's name in
 def contract_init(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file like those to come")],
     name: Annotated[str, typer.Option(help="the data set's name")] = "own",
-    separator: Annotated[str, typer.Option(help="what separates the columns of a CSV file")] = ",",
+    separator: Annotated[str, typer.Option(help="what separates its columns; told from the file if not given")] = "",
+    decimal: Annotated[str, typer.Option(help="its decimal mark; told from the file if not given")] = "",
+    encoding: Annotated[str, typer.Option(help="its encoding; told from the file if not given")] = "",
 ) -> None:
     """Print a first contract for files like this one, its roles guessed; look each over."""
     from mlflow_fraud.stages.describe import first_contract
 
-    typer.echo(first_contract(source, name, separator), nl=False)
+    said = {"separator": separator, "decimal": decimal, "encoding": encoding}
+    typer.echo(first_contract(source, name, **said), nl=False)
+
+
+@contract.command("check")
+def contract_check(
+    files: Annotated[list[Path], typer.Argument(help="contracts")],
+) -> None:
+    """Check contracts; each mistake is named by its line, with the nearest right word."""
+    from mlflow_fraud.core.validation import rules_of
+    from mlflow_fraud.settings import load_contract
+
+    for file in files:
+        read = load_contract(file)
+        typer.echo(f"{file}: {read.name} has {len(read.columns)} columns, {len(rules_of(read))} rules follow")
+
+
+@contract.command("schema")
+def contract_schema() -> None:
+    """Print the JSON schema of contracts: docs/contract.schema.json is made so."""
+    from mlflow_fraud.core.contract_schema import contract_schema as schema
+
+    typer.echo(schema(), nl=False)
+
+
+@contract.command("language")
+def contract_language() -> None:
+    """Print the page on the language of contracts: docs/contract-language.md is made so."""
+    from mlflow_fraud.core.contract_language import language_page
+
+    typer.echo(language_page(), nl=False)
 
 
 @contract.command("page")

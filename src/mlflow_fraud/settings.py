@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from mlflow_fraud.core.calibrating import CalibrationRule
@@ -15,6 +13,7 @@ from mlflow_fraud.core.candidates import TrainParams
 from mlflow_fraud.core.contract import Contract, read_contract
 from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.decision import CompareRule
+from mlflow_fraud.core.document import Document, read_document
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.retrain import MonitorRule
@@ -87,22 +86,21 @@ class Params(Strict):
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
-    """Return the parameters; raise `SettingsError` with the nearest right name for a misspelt key."""
-    return parse(Params, _read_yaml(path), where=str(path))
+    """Return the parameters; raise `SettingsError` with line and nearest right name for a misspelt key."""
+    values, lines = _read_yaml(path)
+    return parse(Params, values, where=str(path), lines=lines)
 
 
 def load_contract(path: Path) -> Contract:
-    """Return the contract in a YAML file; raise `SettingsError` where it is wrong."""
-    return read_contract(_read_yaml(path), where=str(path))
+    """Return the contract in a YAML file; raise `SettingsError` with line and nearest right name where it is wrong."""
+    values, lines = _read_yaml(path)
+    return read_contract(values, where=str(path), lines=lines)
 
 
-def _read_yaml(path: Path) -> Mapping[str, object]:
+def _read_yaml(path: Path) -> Document:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read_document(path.read_text(encoding="utf-8"), where=str(path))
     except FileNotFoundError:
         raise SettingsError(f"{path} is missing; run from the repository's top folder") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(document, Mapping):
-        raise SettingsError(f"{path}: expected keys and values, found {type(document).__name__}")
-    return document
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
