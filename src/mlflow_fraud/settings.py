@@ -14,6 +14,7 @@ from mlflow_fraud.core.candidates import TrainParams
 from mlflow_fraud.core.contract import Contract, read_contract
 from mlflow_fraud.core.decision import CompareRule
 from mlflow_fraud.core.errors import SettingsError, nearest
+from mlflow_fraud.core.evaluation import EvaluateParams
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.retrain import MonitorRule
 from mlflow_fraud.core.split import SplitRule
@@ -51,6 +52,7 @@ class Params(Strict):
     features: FeatureParams
     threshold: ThresholdRule
     train: TrainParams
+    evaluate: EvaluateParams
     compare: CompareRule
     monitor: MonitorRule
 
