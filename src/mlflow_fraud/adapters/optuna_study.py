@@ -35,7 +35,7 @@ class Plan(NamedTuple):
 
 
 class Study:
-    """One study in a SQLite file; each trial is seeded by its place, so a resumed one tries what an unbroken one would."""
+    """One study in a SQLite file; a trial is seeded by its place, so a resumed one tries what an unbroken one does."""
 
     def __init__(self, storage: Path, name: str, space: Space, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -53,17 +53,15 @@ class Study:
         return [self._trial(frozen) for frozen in self._ended()]
 
     def search(self, measure: Measure, current: Values, plan: Plan, after: Callable[[Trial], None]) -> None:
-        """Go on until the plan is fulfilled; the current values are tried too, and come first in a new study.
+        """Go on until the plan is fulfilled; the current values are tried next where they were not yet.
 
         Raises `StageFailed` where another process works on the same study.
         """
         with self._alone():
             self._bury_the_killed()
-            if not any(trial.values == current for trial in self.trials):
-                self._study.enqueue_trial(dict(current), user_attrs={CURRENT: True})
-            self._reseed()
             self._study.pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=plan.warmup)
-            left = plan.trials - len(self._ended())
+            self._reseed()
+            left = max(plan.trials - len(self._ended()), self._enqueue(current))
             if left > 0:
                 self._study.optimize(
                     lambda trial: measure(self._suggest(trial), lambda step, score: _report(trial, step, score)),
@@ -72,6 +70,15 @@ class Study:
                     callbacks=[lambda _, frozen: after(self._trial(frozen)), lambda *_: self._reseed()],
                     show_progress_bar=True,
                 )
+
+    def _enqueue(self, current: Values) -> int:
+        """Let the current values be the next trial unless they were one; return how many trials that takes."""
+        if any(trial.values == current for trial in self.trials if trial.score is not None):
+            return 0
+        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if not any(frozen.system_attrs.get("fixed_params") == current for frozen in waiting):
+            self._study.enqueue_trial(dict(current), user_attrs={CURRENT: True})
+        return 1
 
     def _suggest(self, trial: optuna.Trial) -> Values:
         for each in self._space:
@@ -97,9 +104,8 @@ class Study:
         self._study.sampler = optuna.samplers.TPESampler(seed=self._seed + len(self._ended()), constant_liar=False)
 
     def _bury_the_killed(self) -> None:
-        for state in (TrialState.RUNNING, TrialState.WAITING):
-            for frozen in self._study.get_trials(deepcopy=False, states=(state,)):
-                self._study.tell(frozen.number, state=TrialState.FAIL)
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self._study.tell(frozen.number, state=TrialState.FAIL)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from statistics import fmean
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from mlflow_fraud.adapters.files import write_json, write_text
@@ -20,6 +20,7 @@ from mlflow_fraud.core.leakage import (
     LabelCheck,
     SplitCheck,
     foreseeing,
+    from_base_rate,
     random_parts,
     shifted_borders,
     shuffled,
@@ -34,8 +35,8 @@ from mlflow_fraud.stages.run import say
 
 Builder = Callable[[pl.DataFrame, FeatureSchema], pl.DataFrame]
 
-SHUFFLES = 3
-"""How often the labels are shuffled: what a model of noise reaches is luck, the mean of several is not."""
+SHUFFLES = 5
+"""How often the labels are shuffled: what a model of noise reaches is luck, the median of several is not."""
 
 
 def leakage(candidate: str, dataset: str = "", borders: int = 6, build: Builder = build_features) -> str:
@@ -58,7 +59,7 @@ def leakage(candidate: str, dataset: str = "", borders: int = 6, build: Builder 
     file = LEAKAGE / f"{params.dataset}-{candidate}"
     write_text(file.with_suffix(".md"), page)
     write_json(file.with_suffix(".json"), _document(labels, split, found))
-    leaks = [] if labels.holds else [f"shuffled labels still give average precision {fmean(labels.shuffled):.4f}"]
+    leaks = [] if labels.holds else [f"shuffled labels still give average precision {labels.typical:.4f}"]
     leaks += [f"{each.feature} knows the future" for each in found]
     if leaks:
         say(page)
@@ -81,14 +82,16 @@ def _split_check(history: History, cut: Cut, candidate: str, params: Params) -> 
 
 
 def _label_check(history: History, cut: Cut, candidate: str, params: Params, honest: Metrics) -> LabelCheck:
+    rate = {part: float(history.y[_rows(cut, part)].mean()) for part in ("train", "test")}
+    fair = params.model_copy(update={"train": from_base_rate(params.train, candidate, rate["train"])})
     found = [
-        _judged(_with_shuffled_labels(history, cut, params.train.seed + place), cut, candidate, params)
+        _judged(_with_shuffled_labels(history, cut, params.train.seed + place), cut, candidate, fair)
         for place in range(SHUFFLES)
     ]
     return LabelCheck(
         honest=honest["average_precision"] or 0.0,
         shuffled=tuple(metrics["average_precision"] or 0.0 for metrics in found),
-        base_rate=float(history.y[(cut.parts == "test").fill_null(False).to_numpy()].mean()),
+        base_rate=rate["test"],
     )
 
 
@@ -96,9 +99,13 @@ def _with_shuffled_labels(history: History, cut: Cut, seed: int) -> History:
     """Return the history in which nothing can be learned: the labels of train and of validation are shuffled."""
     y = history.y.copy()
     for part in ("train", "validation"):
-        rows = np.flatnonzero((cut.parts == part).fill_null(False).to_numpy())
+        rows = _rows(cut, part)
         y[rows] = shuffled(y[rows], seed)
     return replace(history, y=y)
+
+
+def _rows(cut: Cut, part: str) -> npt.NDArray[np.intp]:
+    return np.flatnonzero((cut.parts == part).fill_null(False).to_numpy())
 
 
 def _judged(history: History, cut: Cut, candidate: str, params: Params) -> Metrics:
@@ -121,8 +128,9 @@ def _page(
             "",
             f"### Shuffled labels: {'as it should be' if labels.holds else '**a leak**'}",
             "",
-            f"Average precision on test is {labels.honest:.4f}; after learning from shuffled labels it is {kept}. "
-            f"The base rate is {labels.base_rate:.4f}, up to {labels.limit:.4f} is luck.",
+            f"Average precision on test is {labels.honest:.4f}; after learning from shuffled labels it is "
+            f"{labels.typical:.4f} (median of {kept}). The base rate is {labels.base_rate:.4f}; "
+            f"over {labels.limit:.4f} would be a leak.",
             "",
             "### The same rows split by time and at random",
             "",
@@ -143,7 +151,7 @@ def _page(
 
 def _document(labels: LabelCheck, split: SplitCheck, found: Sequence[Foresight]) -> dict[str, object]:
     return {
-        "labels": {**asdict(labels), "limit": labels.limit, "holds": labels.holds},
+        "labels": {**asdict(labels), "typical": labels.typical, "limit": labels.limit, "holds": labels.holds},
         "split": asdict(split),
         "features": [{**asdict(each), "border": each.border.isoformat()} for each in found],
     }
