@@ -49,8 +49,8 @@ class History:
     def sha256(self) -> str:
         """The hash of what can be learned from: features, labels and their order."""
         digest = hashlib.sha256(self.schema.sha256.encode())
-        digest.update(self.x.tobytes())
-        digest.update(self.y.tobytes())
+        digest.update(self.x.data)
+        digest.update(self.y.data)
         return digest.hexdigest()
 
 

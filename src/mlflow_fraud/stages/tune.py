@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import fmean
 
 from sklearn.metrics import average_precision_score
@@ -14,75 +11,17 @@ from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.adapters.mlflow_tracking import PlainRun, Tracking
 from mlflow_fraud.adapters.optuna_study import Plan, Report, Study
-from mlflow_fraud.core.candidates import TrainParams
-from mlflow_fraud.core.errors import SettingsError, nearest
-from mlflow_fraud.core.split import borders
-from mlflow_fraud.core.strict import Strict, parse
-from mlflow_fraud.core.tuning import SPACES, Outcome, Space, Trial, Values, number_text, outcome, stretch, with_values
+from mlflow_fraud.core.tuning import Outcome, Trial, Values, number_text, outcome, with_values
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
-from mlflow_fraud.stages.history import (
-    Cut,
-    History,
-    build_history,
-    of_dataset,
-    one_test,
-    read_transactions,
-    rolling_tests,
-)
+from mlflow_fraud.settings import PARAMS_FILE, load_params
 from mlflow_fraud.stages.judging import check_candidate, fit_and_score
 from mlflow_fraud.stages.paths import STUDIES
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.track import open_tracking
-
-OBJECTIVES = ("validation", "prequential")
+from mlflow_fraud.stages.tuning_task import Task, task_for
 
 WARMUP = 5
 """Rounds times eta before which no fit is cut short: one with small steps is not judged while it starts."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is tuned on what: the candidate, the cuts that it is judged on, and the part that judges."""
-
-    candidate: str
-    objective: str
-    history: History
-    cuts: list[Cut]
-    part: str
-    train: TrainParams
-    rule: Strict
-
-    @property
-    def section(self) -> Strict:
-        """The candidate's parameters as they are."""
-        section: Strict = getattr(self.train, self.candidate)
-        return section
-
-    @property
-    def current(self) -> Values:
-        """The values that are searched for, as they are."""
-        told = self.section.model_dump()
-        return {each.name: told[each.name] for each in SPACES[self.candidate]}
-
-    @property
-    def space(self) -> Space:
-        """Where to search."""
-        return stretch(SPACES[self.candidate], self.current)
-
-    @property
-    def name(self) -> str:
-        """The study's name: another one for other rows, folds, fixed parameters, space or seed."""
-        fixed = {name: value for name, value in self.section.model_dump().items() if name not in self.current}
-        space = [vars(each) for each in self.space]
-        content = [self.history.sha256, self.rule.model_dump(), self.part, fixed, space, self.train.seed]
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        return f"{self.candidate}-{self.objective}-{digest[:10]}"
-
-    def with_values(self, values: Values) -> TrainParams:
-        """Return the training parameters with these values of the candidate's."""
-        told = {**self.section.model_dump(), **values}
-        return self.train.model_copy(update={self.candidate: parse(type(self.section), told, where="trial")})
 
 
 class _Watched:
@@ -107,9 +46,7 @@ class _Watched:
 def tune(candidate: str, trials: int, seconds: float | None = None, objective: str = "validation") -> str:
     """Let the candidate's study have `trials` trials, write what is better to `params.yaml`; return what was found."""
     check_candidate(candidate)
-    if objective not in OBJECTIVES:
-        raise SettingsError(f"no objective is called {objective}, {nearest(objective, OBJECTIVES)}")
-    task = _task(candidate, objective, load_params())
+    task = task_for(candidate, objective, load_params())
     study = Study(STUDIES, task.name, task.space, task.train.seed)
     say(f"study {task.name}: {len(study.trials)} of {trials} trials are there")
     log = _logger(task)
@@ -120,21 +57,6 @@ def tune(candidate: str, trials: int, seconds: float | None = None, objective: s
         lambda values, report: _measure(task, values, report), task.current, Plan(trials, seconds, warmup), log
     )
     return _conclude(task, study.trials)
-
-
-def _task(candidate: str, objective: str, params: Params) -> Task:
-    rolling = params.evaluate.prequential
-    told = of_dataset(params, "", rolling.label_delay_days if objective == "prequential" else None)
-    transactions = read_transactions(told, active=params.dataset)
-    split = params.active.split
-    cuts, part = [one_test(transactions, split)], "validation"
-    if objective == "prequential":  # the test period of the data set's own split stays unseen
-        until = borders(transactions, split).test_from.replace(hour=0, minute=0, second=0, microsecond=0)
-        card = load_contract(params.active.contract).entities[0]
-        cuts, part = rolling_tests(transactions, rolling, card, until), "test"
-    history = build_history(transactions, told, cuts[0])
-    rule = split if part == "validation" else rolling
-    return Task(candidate, objective, history, cuts, part, params.train, rule)
 
 
 def _measure(task: Task, values: Values, report: Report) -> float:
