@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -38,6 +38,7 @@ def history(days: int, frauds: dict[int, int] | None = None, cards: int = 3) -> 
 
 
 @given(rules)
+@settings(deadline=None)
 def test_the_tests_follow_each_other_and_the_last_ones_labels_are_all_known(rule: PrequentialRule) -> None:
     until = BEGIN + 400 * DAY
     folds = roll(BEGIN, until, rule)
@@ -47,6 +48,7 @@ def test_the_tests_follow_each_other_and_the_last_ones_labels_are_all_known(rule
 
 
 @given(rules)
+@settings(deadline=None)
 def test_a_fold_learns_only_from_labels_that_had_arrived_when_the_next_period_began(rule: PrequentialRule) -> None:
     rows = history(400)
     for fold in roll(BEGIN, BEGIN + 400 * DAY, rule):

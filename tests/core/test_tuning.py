@@ -6,7 +6,7 @@ import difflib
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_fraud.core.errors import SettingsError
@@ -30,6 +30,7 @@ def values_of(space: Space) -> st.SearchStrategy[Values]:
 
 
 @given(chosen=st.sampled_from(sorted(SPACES)).flatmap(lambda name: st.tuples(st.just(name), values_of(SPACES[name]))))
+@settings(deadline=None)
 def test_only_the_numbers_change_and_yaml_reads_them_back(chosen: tuple[str, Values]) -> None:
     candidate, values = chosen
     after = with_values(PARAMS, candidate, values)
