@@ -46,13 +46,13 @@ def leakage(candidate: str, dataset: str = "", borders: int = 6, build: Builder 
     transactions = read_transactions(params, active=load_params().dataset)
     cut = one_test(transactions, params.active.split)
     history = build_history(transactions, params, cut)
-    say(f"features: the history is cut at {borders} borders")
-    found = foreseeing(
-        transactions,
-        lambda rows: build(rows, history.schema),
-        shifted_borders(transactions, borders),
-        params.active.split.label_delay,
-    )
+
+    def built(rows: pl.DataFrame) -> pl.DataFrame:
+        say(f"features of what was known at {rows['event_time'][-1]}: {len(rows):,} transactions")
+        return build(rows, history.schema)
+
+    instants = shifted_borders(transactions, borders)
+    found = foreseeing(transactions, built, instants, params.active.split.label_delay)
     split = _split_check(history, cut, candidate, params)
     labels = _label_check(history, cut, candidate, params, split.by_time)
     page = _page(params.dataset, candidate, labels, split, found, borders)
