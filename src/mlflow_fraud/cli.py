@@ -159,6 +159,45 @@ def contract_page(
 
 
 @app.command()
+def evaluate(
+    protocol: Annotated[str, typer.Option(help="official, holdout or prequential")] = "prequential",
+    dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
+    candidate: Annotated[str, typer.Option(help="logistic, forest or xgboost")] = "xgboost",
+) -> None:
+    """Judge a candidate by a protocol: each test period, their mean and standard deviation."""
+    from mlflow_fraud.stages import evaluate as evaluating
+
+    typer.echo(evaluating.evaluate(protocol, candidate, dataset))
+
+
+@app.command()
+def tune(
+    candidate: Annotated[str, typer.Argument(help="logistic, forest or xgboost")] = "xgboost",
+    trials: Annotated[
+        int, typer.Option(min=1, help="how many trials the study is to have, earlier ones included")
+    ] = 30,
+    timeout: Annotated[float | None, typer.Option(min=0, help="seconds after which no further trial begins")] = None,
+    objective: Annotated[str, typer.Option(help="average precision on: validation or prequential")] = "validation",
+) -> None:
+    """Search for better parameters and write them to params.yaml; a search that was killed goes on."""
+    from mlflow_fraud.stages import tune as tuning
+
+    typer.echo(tuning.tune(candidate, trials, timeout, objective))
+
+
+@app.command()
+def leakage(
+    candidate: Annotated[str, typer.Option(help="logistic, forest or xgboost")] = "xgboost",
+    dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
+    borders: Annotated[int, typer.Option(min=1, help="at how many instants the history is cut")] = 6,
+) -> None:
+    """Look for knowledge that a model cannot have: in labels, split and features; exit 1 when there is some."""
+    from mlflow_fraud.stages import leakage as leaking
+
+    typer.echo(leaking.leakage(candidate, dataset, borders))
+
+
+@app.command()
 def track() -> None:
     """Make sure that MLflow has a run of every trained candidate."""
     from mlflow_fraud.core.candidates import CANDIDATES

@@ -16,6 +16,7 @@ from mlflow_fraud.core.decision import CompareRule
 from mlflow_fraud.core.document import Document, read_document
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.protocols import EvaluateParams
 from mlflow_fraud.core.retrain import MonitorRule
 from mlflow_fraud.core.split import SplitRule
 from mlflow_fraud.core.strict import Strict, parse
@@ -55,6 +56,7 @@ class Params(Strict):
     calibration: CalibrationRule = CalibrationRule()
     costs: CostRule
     train: TrainParams
+    evaluate: EvaluateParams
     compare: CompareRule
     monitor: MonitorRule
 

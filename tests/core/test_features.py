@@ -90,9 +90,7 @@ def definitions(request: pytest.FixtureRequest, schema: FeatureSchema) -> Featur
     if request.param == "shipped":
         return schema
     params = FeatureParams.model_validate(EVERYTHING)
-    return FeatureSchema(
-        params=params, contract=schema.contract, categories=schema.categories, label_delay_days=2
-    )
+    return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories, label_delay_days=2)
 
 
 def online(history: pl.DataFrame, schema: FeatureSchema) -> np.ndarray:

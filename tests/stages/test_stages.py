@@ -19,7 +19,7 @@ from mlflow_fraud.core.period import read_period
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.preprocess import preprocess
-from mlflow_fraud.stages.train import read_examples, train
+from mlflow_fraud.stages.train import read_part, train
 from mlflow_fraud.stages.trained import read_trained
 from mlflow_fraud.stages.validate import validate
 
@@ -42,7 +42,7 @@ def test_a_candidate_leaves_the_promised_metrics_and_a_model_that_scores_like_th
         assert lower <= metrics["test"][name] <= upper
     params = load_params()
     trained = read_trained(candidate, params)
-    scores = trained.scorer.score(read_examples("test", trained.schema).x)
+    scores = trained.scorer.score(read_part("test", trained.schema).examples.x)
     period = read_period(pl.read_parquet("data/features/test.parquet"))
     assert evaluate(period, scores, metrics["threshold"], params.costs) == metrics["test"]
 
@@ -50,7 +50,7 @@ def test_a_candidate_leaves_the_promised_metrics_and_a_model_that_scores_like_th
 @pytest.mark.parametrize("candidate", CANDIDATES)
 def test_one_row_scores_as_it_does_among_many(candidate: str, workspace: Path) -> None:
     trained = read_trained(candidate, load_params())
-    rows = read_examples("test", trained.schema).x[:50]
+    rows = read_part("test", trained.schema).examples.x[:50]
     scorer = trained.scorer
     alone = np.concatenate([scorer.score(rows[[place]]) for place in range(len(rows))])
     np.testing.assert_allclose(alone, scorer.score(rows), rtol=1e-5, atol=1e-7)

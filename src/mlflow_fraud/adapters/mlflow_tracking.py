@@ -48,6 +48,17 @@ class TrainingRun:
     tags: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class PlainRun:
+    """A run of numbers alone, such as a fold or a trial; `key` says what it is of, and it is logged once."""
+
+    key: str
+    name: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float | None]
+    tags: Mapping[str, str]
+
+
 class Logged(NamedTuple):
     """Where a candidate is found again: `page` is empty where MLflow is a file, `new` is False when it was there."""
 
@@ -108,6 +119,27 @@ class Tracking:
             self._client.log_metric(run_id, metric, value)
         self._client.set_terminated(run_id)
         return str(run_id)
+
+    def ensure_run(self, run: PlainRun, parent: str = "") -> str:
+        """Log the run, under `parent` where one is given, unless a finished one has the same key; return its id."""
+        done = self._finished(run.key)
+        if done is not None:
+            return str(done.info.run_id)
+        from mlflow.entities import Metric, Param
+
+        tags = {KEY: run.key, **run.tags, **({"mlflow.parentRunId": parent} if parent else {})}
+        run_id = str(self._client.create_run(self._experiment_id, run_name=run.name, tags=tags).info.run_id)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, 0, 0) for name, value in run.metrics.items() if value is not None],
+            params=[Param(name, str(value)) for name, value in run.params.items()],
+        )
+        self._client.set_terminated(run_id)
+        return run_id
+
+    def log_step(self, run_id: str, metric: str, value: float, step: int) -> None:
+        """Add a point to a run's curve."""
+        self._client.log_metric(run_id, metric, value, step=step)
 
     @cached_property
     def _client(self) -> MlflowClient:

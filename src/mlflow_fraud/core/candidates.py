@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,18 @@ from mlflow_fraud.core.strict import Strict
 Matrix = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
 Progress = Callable[[str], None]
+
+
+@runtime_checkable
+class RoundWatcher(Protocol):
+    """A `Progress` that also hears of every round, and may stop the fit by an exception of its own."""
+
+    def __call__(self, line: str) -> None:
+        """Take notice of a line of progress."""
+
+    def after_round(self, number: int, score: float) -> None:
+        """Take notice of the validation average precision after round `number`, counted from 0."""
+
 
 MISSING = -1.0
 """What a missing feature is to the candidates that know no missing values; no feature but a score is below 0."""
@@ -198,7 +210,9 @@ class _EveryHundredRounds(xgboost.callback.TrainingCallback):
         self._progress = progress
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        score = cast(float, evals_log["validation"]["aucpr"][-1])
+        if isinstance(self._progress, RoundWatcher):
+            self._progress.after_round(epoch, score)
         if epoch % 100 == 0:
-            score = cast(float, evals_log["validation"]["aucpr"][-1])
             self._progress(f"xgboost: round {epoch}, validation average precision {score:.4f}")
         return False

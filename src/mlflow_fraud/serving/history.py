@@ -62,7 +62,9 @@ class Journal:
         Raises `UnknownTransaction` where none of this id is known, and `DataError` where its label was another.
         """
         if event_id not in self._scored:
-            raise UnknownTransaction("no transaction of this id was scored here, or it is forgotten; labels follow their scores")
+            raise UnknownTransaction(
+                "no transaction of this id was scored here, or it is forgotten; labels follow their scores"
+            )
         if event_id not in self._labels:
             self._labels[event_id] = label
             self._append(Label(self._scored[event_id], label, arrived))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import assert_never
 
 import numpy as np
@@ -243,7 +242,9 @@ def _with_labels(
     for span in dict.fromkeys(label.span for label in labels):
         start = pl.col(_MIDNIGHT) if span == TODAY else pl.col("event_time") - span_of(span)
         until, since = _totals(rows, arrivals, by, pl.col("event_time")), _totals(rows, arrivals, by, start)
-        counts = pl.concat([until, since.rename({"labels": "labels_before", "frauds": "frauds_before"})], how="horizontal")
+        counts = pl.concat(
+            [until, since.rename({"labels": "labels_before", "frauds": "frauds_before"})], how="horizontal"
+        )
         count = pl.col("labels") - pl.col("labels_before")
         frauds = pl.col("frauds") - pl.col("frauds_before")
         statistics = {"labels": count, "frauds": frauds, "fraud_rate": _mean(frauds, count)}
