@@ -29,7 +29,7 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files, with CONTRACT=<yaml> any others
 ifdef CONTRACT
-	mlflow-fraud data bring "$(DATA)" "$(CONTRACT)"
+	mlflow-fraud data bring "$(DATA)" "$(CONTRACT)" --label-delay-days $(or $(LABEL_DELAY_DAYS),0)
 else ifdef DATA
 	mlflow-fraud data add "$(DATA)" --dataset sparkov
 	mlflow-fraud data use sparkov

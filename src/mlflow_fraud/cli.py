@@ -78,11 +78,14 @@ def data_check(
 def data_bring(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     contract: Annotated[Path, typer.Argument(help="the contract that says what its columns are")],
+    label_delay_days: Annotated[
+        int, typer.Option(min=0, help="how many days after a transaction its label is known")
+    ] = 0,
 ) -> None:
     """Bring a data set of your own: describe it in params.yaml, check and pin it, make it the active one."""
     from mlflow_fraud.stages.describe import bring
 
-    bring(contract, source)
+    bring(contract, source, label_delay_days)
 
 
 @data.command("log")

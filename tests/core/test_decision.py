@@ -131,7 +131,7 @@ def test_the_candidate_with_the_lowest_of_what_should_be_low_is_chosen() -> None
         pytest.param({"floors": {"brier": 0.5}}, "lower is better in brier: it takes a ceiling", id="floor of a low"),
         pytest.param({"ceilings": {"f1": 0.5}}, "higher is better in f1: it takes a floor", id="ceiling of a high"),
         pytest.param({"select_by": "accuracy"}, "accuracy is no metric", id="chosen by nothing we have"),
-        pytest.param({"metric": "brier"}, "'f1', 'average_precision' or 'expected_cost'", id="no interval for it"),
+        pytest.param({"metric": "brier"}, "known: average_precision, expected_cost, f1", id="no interval for it"),
     ],
 )
 def test_a_rule_that_could_not_be_judged_is_refused(section: dict[str, object], message: str) -> None:

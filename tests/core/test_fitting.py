@@ -45,3 +45,74 @@ def test_what_is_fitted_can_be_made_and_speaks_of_nothing_else(
     assert not [
         name for name in fitted if {"card", "merchant", "category", "age", "distance"} & set(name.split("_")) - {"age"}
     ]
+
+
+ROOMY = FeatureParams.model_validate(
+    {
+        "windows": [
+            {"by": ["card"], "spans": ["24h"], "take": ["distinct"], "of": "merchant"},
+            {"by": ["card"], "spans": ["24h"], "take": ["distinct"], "of": "category"},
+            {"by": ["card"], "spans": ["24h"], "take": ["max"], "of": "amount_score_by_category_90d"},
+            {"by": ["merchant"], "spans": ["7d"], "take": ["mean"], "of": "amount_score_by_card_30d"},
+            {"by": ["card"], "spans": ["7d"], "take": ["max"], "of": "city_pop"},
+        ],
+        "last": [
+            {"by": ["card"], "take": ["seconds", "category", "amount_score_by_category_90d"]},
+            {"by": ["card"], "take": ["amount_score_by_card_30d", "city_pop"], "back": 2},
+            {"by": ["card"], "take": ["category"], "back": 3},
+        ],
+        "scores": [{"by": ["category"], "span": "90d"}, {"by": ["card"], "span": "30d"}],
+        "ratios": [["distinct_merchant_by_card_24h", "amount_score_by_card_30d"]],
+        "labels": [
+            {"by": ["merchant"], "spans": ["7d", "30d"], "take": ["frauds", "fraud_rate"]},
+            {"by": ["card", "category"], "spans": ["30d"], "take": ["labels"]},
+        ],
+    }
+)
+
+
+def test_labels_scores_and_what_is_counted_are_said_in_the_words_of_the_contract() -> None:
+    contract = read_contract({"name": "own", "columns": NEEDED | TERMINAL | CHANNEL}, where="test")
+    assert names(fit_features(ROOMY, contract), contract) == [
+        "channel",
+        "distinct_terminal_by_customer_24h",
+        "distinct_channel_by_customer_24h",
+        "amount_score_by_channel_90d_max_by_customer_24h",
+        "amount_score_by_customer_30d_mean_by_terminal_7d",
+        "frauds_by_terminal_7d",
+        "fraud_rate_by_terminal_7d",
+        "frauds_by_terminal_30d",
+        "fraud_rate_by_terminal_30d",
+        "labels_by_customer_channel_30d",
+        "seconds_since_last_by_customer",
+        "channel_of_last_by_customer",
+        "amount_score_by_channel_90d_of_last_by_customer",
+        "amount_score_by_customer_30d_of_last_2_by_customer",
+        "channel_of_last_3_by_customer",
+        "amount_score_by_channel_90d",
+        "amount_score_by_customer_30d",
+        "distinct_terminal_by_customer_24h_over_amount_score_by_customer_30d",
+    ]
+
+
+def test_what_needs_a_category_or_a_number_that_is_not_there_goes() -> None:
+    contract = read_contract({"name": "own", "columns": NEEDED | TERMINAL}, where="test")
+    fitted = fit_features(ROOMY, contract)
+    assert names(fitted, contract) == [
+        "distinct_terminal_by_customer_24h",
+        "amount_score_by_customer_30d_mean_by_terminal_7d",
+        "frauds_by_terminal_7d",
+        "fraud_rate_by_terminal_7d",
+        "frauds_by_terminal_30d",
+        "fraud_rate_by_terminal_30d",
+        "seconds_since_last_by_customer",
+        "amount_score_by_customer_30d_of_last_2_by_customer",
+        "amount_score_by_customer_30d",
+        "distinct_terminal_by_customer_24h_over_amount_score_by_customer_30d",
+    ]
+    assert all(last.take for last in fitted.last)
+
+
+def test_without_a_second_entity_there_are_no_labels_of_it() -> None:
+    contract = read_contract({"name": "own", "columns": NEEDED}, where="test")
+    assert fit_features(ROOMY, contract).labels == ()

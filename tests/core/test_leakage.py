@@ -45,8 +45,15 @@ def frauds_with_delay(delay: timedelta) -> pl.Expr:
 
 
 def caught(planted: dict[str, pl.Expr], delay: timedelta, schema: FeatureSchema) -> tuple[Foresight, ...]:
+    waiting = FeatureSchema(
+        params=schema.params,
+        contract=schema.contract,
+        categories=schema.categories,
+        label_delay_days=delay.days,
+    )
+
     def build(rows: pl.DataFrame) -> pl.DataFrame:
-        return build_features(rows, schema).with_columns(
+        return build_features(rows, waiting).with_columns(
             rows.select(each.alias(name) for name, each in planted.items())
         )
 

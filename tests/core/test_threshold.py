@@ -135,7 +135,7 @@ class Params(Strict):
             {"policy": "min-precision", "precision": 1.5}, "less than or equal to 1", id="impossible precision"
         ),
         pytest.param({"policy": "alert-budget", "alerts_per_day": 0}, "greater than 0", id="no alerts at all"),
-        pytest.param({"policy": "max-profit"}, "'max-f1', 'min-precision'", id="unknown policy"),
+        pytest.param({"policy": "max-profit"}, "did you mean max-f1", id="unknown policy"),
         pytest.param({"policy": "alert-budget", "alerts_a_day": 5}, "did you mean alerts_per_day", id="misspelt"),
     ],
 )

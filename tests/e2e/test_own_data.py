@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.conftest import ROOT
 from tests.e2e.desk import Desk, fresh_clone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -24,17 +27,18 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_the_whole_loop_runs_on_it(desk: Desk) -> None:
-    brought = desk.does("mlflow-fraud", "data", "bring", ".local/payments.csv", CONTRACT)
+    brought = desk.does("mlflow-fraud", "data", "bring", ".local/payments.csv", CONTRACT, "--label-delay-days", "7")
     printed = desk.does("python", "-m", "flows.retraining")
 
     assert "params.yaml describes terminals now" in brought
     params = yaml.safe_load(desk.path("params.yaml").read_text())
     assert params["dataset"] == "terminals"
     described = params["datasets"]["terminals"]
-    assert described["split"] == {"protocol": "holdout", "validation_days": 40, "test_days": 40, "label_delay_days": 0}
+    assert described["split"] == {"protocol": "holdout", "validation_days": 36, "test_days": 36, "label_delay_days": 7}
     windows = {tuple(window["by"]) for window in described["features"]["windows"]}
     assert ("customer",) in windows
     assert ("terminal",) in windows
+    assert [labels["by"] for labels in described["features"]["labels"]] == [["terminal"]]
     assert not {"age", "distance", "category"} & set(described["features"]["row"])
     assert "is live now" in printed
     shown = desk.does("mlflow-fraud", "show")
@@ -55,6 +59,18 @@ def test_a_drafted_contract_needs_the_names_of_the_entities_only(desk: Desk) -> 
     refused = desk.tries("mlflow-fraud", "contract", "check", "mine.yaml")
     assert "mine.yaml, line 10: columns.TX_AMOUNT.role is missing" in refused.stderr
     assert "line 10: columns.TX_AMOUNT.rolle is not known, did you mean role?" in refused.stderr
+
+
+def test_labels_that_have_arrived_catch_the_fraud_of_compromised_terminals() -> None:
+    command = [sys.executable, "docs/own-data/label_rates.py"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines())
+    figures = {name: dict(zip(head[1:], map(float, cells), strict=True)) for name, *cells in rows}
+    rates, none = figures["with label rates"], figures["without"]
+    assert rates["of terminals' fraud"] > 0.4
+    assert none["of terminals' fraud"] < 0.1
+    assert rates["of customers' fraud"] > 0.6
+    assert rates["AP"] > none["AP"] + 0.1
 
 
 def test_another_contract_of_the_same_name_is_refused(desk: Desk) -> None:

@@ -1,6 +1,7 @@
-"""The built-in transaction simulator: card payments and fraud in the layout of the Kaggle files."""
+"""The built-in transaction simulators: card payments in the layout of the Kaggle files, payments at terminals."""
 
 from mlflow_fraud.simulation.plan import SCENARIOS, SimulationPlan
 from mlflow_fraud.simulation.simulator import simulate
+from mlflow_fraud.simulation.terminals import TerminalPlan, simulate_terminals
 
-__all__ = ["SCENARIOS", "SimulationPlan", "simulate"]
+__all__ = ["SCENARIOS", "SimulationPlan", "TerminalPlan", "simulate", "simulate_terminals"]

@@ -34,6 +34,8 @@ class Purpose(IntEnum):
     FRAUD_AMOUNTS = 22
     FRAUD_IDS = 23
     FAULTS = 30
+    TERMINAL_PAYMENTS = 40
+    COMPROMISES = 41
 
 
 def stream(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator:

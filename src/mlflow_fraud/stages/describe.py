@@ -27,12 +27,12 @@ TENTHS = 2
 """Of the days, so many tenths are the test, and so many before them the validation."""
 
 
-def bring(contract_file: Path, source: Path) -> None:
+def bring(contract_file: Path, source: Path, label_delay_days: int = 0) -> None:
     """Describe the data set of a contract, check and pin `source`, make it the active one; all of it or nothing."""
     before = PARAMS_FILE.read_bytes() if PARAMS_FILE.is_file() else b""
     contracts = set(CONTRACTS.glob("*.yaml"))
     try:
-        name = describe(contract_file, source)
+        name = describe(contract_file, source, label_delay_days)
         add(source, name)
     except FraudError:
         if before:
@@ -43,7 +43,7 @@ def bring(contract_file: Path, source: Path) -> None:
     use(name)
 
 
-def describe(contract_file: Path, source: Path) -> str:
+def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> str:
     """Let `params.yaml` describe the data set of a contract, by the days that `source` spans; return its name.
 
     A data set that is described already stays as it is. Raises `SettingsError` where another contract has the name.
@@ -58,7 +58,7 @@ def describe(contract_file: Path, source: Path) -> str:
         return contract.name
     entry: dict[str, Any] = {
         "contract": kept.as_posix(),
-        "split": _split(source, contract),
+        "split": {**_split(source, contract), "label_delay_days": label_delay_days},
         "features": fit_features(params.features, contract).model_dump(mode="json", exclude_defaults=True),
     }
     if not kept.is_file():
@@ -85,7 +85,7 @@ def _split(source: Path, contract: Contract) -> dict[str, Any]:
     if days < FEWEST_DAYS:
         raise DataError(f"{source} spans {days} days; a split by dates needs {FEWEST_DAYS} or more")
     part = days * TENTHS // 10
-    return {"protocol": "holdout", "validation_days": part, "test_days": part, "label_delay_days": 0}
+    return {"protocol": "holdout", "validation_days": part, "test_days": part}
 
 
 def _write(name: str, entry: dict[str, Any]) -> None:

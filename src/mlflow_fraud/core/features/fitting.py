@@ -8,10 +8,9 @@ from typing import TypeVar
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.define import define
-from mlflow_fraud.core.features.definitions import FeatureParams
-from mlflow_fraud.core.strict import Strict
+from mlflow_fraud.core.features.definitions import FeatureParams, LabelParams, LastParams, ScoreParams, WindowParams
 
-P = TypeVar("P", bound=Strict)
+P = TypeVar("P", WindowParams, LastParams, ScoreParams, LabelParams)
 
 PAYER, PAYEE, KIND = "card", "merchant", "category"
 
@@ -23,17 +22,20 @@ def fit_features(params: FeatureParams, contract: Contract) -> FeatureParams:
     what it has none of goes. Its own numbers and categories come in as they are.
     """
     words = _words(contract)
-    said = {name: [_said(item.by, words) for item in getattr(params, name)] for name in ("windows", "last", "scores")}
+    scores = _those_said(params.scores, words)
+    windows = [w.model_copy(update={"of": _renamed(w.of, words)}) for w in _those_said(params.windows, words)]
+    lasts = [
+        last.model_copy(update={"take": _renamed_all(last.take, words)}) for last in _those_said(params.last, words)
+    ]
+    possible = [_without_the_impossible(last, scores, contract) for last in lasts]
     fitted = params.model_copy(
         update={
             "row": (*_row(params.row, contract, words), *_own_columns(params.row, contract, words)),
-            "windows": _those_said(params.windows, said["windows"]),
-            "last": tuple(
-                last.model_copy(update={"take": tuple(words.get(t, t) for t in last.take if words.get(t, t))})
-                for last in _those_said(params.last, said["last"])
-            ),
-            "scores": _those_said(params.scores, said["scores"]),
+            "windows": tuple(w for w in windows if _can_be_made({"windows": (w,)}, scores, contract)),
+            "last": tuple(last for last in possible if last.take),
+            "scores": scores,
             "ratios": (),
+            "labels": _those_said(params.labels, words),
         }
     )
     names = {feature.name for feature in define(fitted, contract)}
@@ -48,26 +50,30 @@ def _words(contract: Contract) -> dict[str, str]:
     return {PAYER: entities[0], PAYEE: entities[1], KIND: (kinds or [""])[0]}
 
 
-def _said(by: tuple[str, ...], words: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the entities in the contract's words, or nothing when one has no word."""
-    ours = tuple(words.get(name, name) for name in by)
-    return ours if all(ours) else ()
+def _those_said(items: tuple[P, ...], words: Mapping[str, str]) -> tuple[P, ...]:
+    """Return the items by the contract's entities, without those for which it has no word."""
+    said = [(item, tuple(words.get(name, name) for name in item.by)) for item in items]
+    return tuple(item.model_copy(update={"by": by}) for item, by in said if all(by))
 
 
-def _those_said(items: tuple[P, ...], said: list[tuple[str, ...]]) -> tuple[P, ...]:
-    pairs = zip(items, said, strict=True)
-    return tuple(item.model_copy(update={"by": by}) for item, by in pairs if by)
+def _can_be_made(asked: Mapping[str, object], scores: tuple[ScoreParams, ...], contract: Contract) -> bool:
+    try:
+        define(FeatureParams.model_validate({**asked, "scores": scores}), contract)
+    except SettingsError:
+        return False
+    return True
+
+
+def _without_the_impossible(last: LastParams, scores: tuple[ScoreParams, ...], contract: Contract) -> LastParams:
+    """Return what of a last transaction the contract, or one of the scores, has."""
+    each = [last.model_copy(update={"take": (take,)}) for take in last.take]
+    return last.model_copy(
+        update={"take": tuple(one.take[0] for one in each if _can_be_made({"last": (one,)}, scores, contract))}
+    )
 
 
 def _row(row: tuple[str, ...], contract: Contract, words: Mapping[str, str]) -> list[str]:
-    kept = []
-    for name in (words.get(name, name) for name in row):
-        try:
-            define(FeatureParams(row=(name,)), contract)
-        except SettingsError:
-            continue
-        kept.append(name)
-    return kept
+    return [name for name in _renamed_all(row, words) if _can_be_made({"row": (name,)}, (), contract)]
 
 
 def _own_columns(row: tuple[str, ...], contract: Contract, words: Mapping[str, str]) -> list[str]:
@@ -76,7 +82,18 @@ def _own_columns(row: tuple[str, ...], contract: Contract, words: Mapping[str, s
     return [c.name for c in contract.kept if c.role in ("numeric", "categorical") and c.name not in there]
 
 
-def _renamed(feature: str, words: Mapping[str, str]) -> str:
-    """Return a feature's name in the contract's words."""
-    head, by, tail = feature.partition("_by_")
-    return head + by + "_".join(words.get(word, word) for word in tail.split("_")) if by else feature
+def _renamed_all(names: tuple[str, ...], words: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(_renamed(name, words) for name in names)
+
+
+def _renamed(name: str, words: Mapping[str, str]) -> str:
+    """Return a column's or a feature's name in the contract's words.
+
+    >>> _renamed("distinct_merchant_by_card_24h", {"card": "customer", "merchant": "terminal"})
+    'distinct_terminal_by_customer_24h'
+    """
+    head, by, tail = name.partition("_by_")
+    if not by:
+        return words.get(name, name)
+    what = [words.get(word, word) for word in head.split("_")]
+    return "_".join(what) + by + "_".join(words.get(word, word) for word in tail.split("_"))

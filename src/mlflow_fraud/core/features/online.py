@@ -50,7 +50,7 @@ STATISTICS: Mapping[Statistic, Callable[[Track, int, int], Value]] = {
     "distinct": past.distinct,
 }
 
-_EPOCH = datetime(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the data's own local time
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1) // _MICROSECOND
 
