@@ -1,6 +1,7 @@
 """Take the pictures in docs/images/ again: from a finished `make demo`, real servers, headless Chromium.
 
-Run by `make screenshots`. Nothing is fetched from elsewhere; every page is served from this machine.
+Run by `make screenshots`; with `--gate <file, folder or zip>` it takes the gate's first page for those batches alone.
+Nothing is fetched from elsewhere; every page is served from this machine.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ def main() -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("error: no Chromium found; install it (Debian: apt-get install chromium) and run again")
+    if sys.argv[1:2] == ["--gate"] and len(sys.argv) == 3:
+        shoot_gate(browser, Path(sys.argv[2]).absolute())
+        return
     if not (ROOT / "data/decision/report.html").is_file():
         sys.exit("error: nothing to show yet; run `make demo` first")
     IMAGES.mkdir(exist_ok=True)
@@ -89,6 +93,17 @@ def newest_retraining(url: str) -> str:
     )
     with urllib.request.urlopen(request) as answer:
         return str(json.load(answer)[0]["id"])
+
+
+def shoot_gate(browser: str, batches: Path) -> None:
+    """The gate's first page for some batches in the layout of the Kaggle files."""
+    command = ["mlflow-fraud", "data", "check", str(batches), "--dataset", "sparkov", "--to", ".local/gate"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=QUIET)
+        page = chromium.new_page(viewport={"width": 1100, "height": 380})
+        shoot_file(page, ROOT / ".local/gate/index.html", "gate-report")
+        chromium.close()
 
 
 def shoot_file(page: Page, file: Path, name: str) -> None:

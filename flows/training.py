@@ -10,7 +10,7 @@ from flows.steps import reproduce
 from mlflow_fraud.adapters.dvc_repo import Outcome
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.candidates import CANDIDATES
-from mlflow_fraud.stages.summary import candidates_summary
+from mlflow_fraud.stages.summary import candidates_summary, team_summary
 from mlflow_fraud.stages.track import track
 
 
@@ -38,7 +38,8 @@ def ensure_logged(candidate: str) -> Logged:
 @task
 def publish_candidates() -> None:
     """Show how good the candidates are."""
-    create_markdown_artifact(key="candidates", markdown=candidates_summary(), description="on the test period")
+    tables = f"{candidates_summary()}\n{team_summary()}"
+    create_markdown_artifact(key="candidates", markdown=tables, description="on the test period")
 
 
 @task

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.period import Period
 from mlflow_fraud.settings import load_contract, load_params
 
 ROOT = Path(__file__).parents[1]
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no failure
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +81,24 @@ def make_transactions(rows: int, *, seed: int = 1, cards: int = 20, days: int = 
             "batch": ["made-up"] * rows,
         },
         schema_overrides={"event_time": pl.Datetime("us"), "amount": pl.Int64},
+    )
+
+
+def make_period(
+    labels: Sequence[int],
+    *,
+    cards: Sequence[int] | None = None,
+    hours: Sequence[float] | None = None,
+    amounts: Sequence[int] | None = None,
+) -> Period:
+    """Return a period from 2020-01-01 on: `hours` after midnight, else one row an hour; each row another card."""
+    number = len(labels)
+    after = np.array(range(number) if hours is None else hours, np.float64) * 3600
+    return Period(
+        labels=np.array(labels, np.int8),
+        cards=np.array(range(number) if cards is None else cards, np.int64),
+        times=np.datetime64("2020-01-01", "us") + after.astype("timedelta64[s]"),
+        amounts=np.array([10_000] * number if amounts is None else amounts, np.int64),
     )
 
 

@@ -11,6 +11,7 @@ from threading import Barrier
 import pytest
 
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
+from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejected
 from mlflow_fraud.core.ports import Blob, BlobStore
 from mlflow_fraud.core.release import FORMAT, Manifest, Release, entry, to_json
@@ -29,6 +30,7 @@ def make_release(version: str = "xgboost-1", *, model: bytes = b"trees", **extra
         candidate="xgboost",
         model_file="model.ubj",
         threshold=0.5,
+        calibration=Calibration(),
         feature_schema_sha256="0" * 64,
         git_sha="0" * 40,
         data={},
@@ -198,6 +200,15 @@ class ReleaseSuite:
             store.put(make_release(model=b"other trees"))
         assert store.fetch("xgboost-1") == release
 
+    def test_another_calibration_under_the_same_version_is_refused(self, store: ReleaseStore) -> None:
+        release = make_release()
+        store.put(release)
+        steep = release.manifest.model_copy(
+            update={"calibration": Calibration(method="platt", coefficients=(2.0, 0.0))}
+        )
+        with pytest.raises(ReleaseRejected, match="a release never changes"):
+            store.put(replace(release, manifest=steep))
+
     def test_a_release_that_is_not_what_its_manifest_says_is_not_written(
         self, store: ReleaseStore, blobs: BlobStore
     ) -> None:
@@ -224,7 +235,7 @@ class ReleaseSuite:
     def test_a_release_of_a_newer_format_is_refused(self, store: ReleaseStore, blobs: BlobStore) -> None:
         manifest = make_release().manifest.model_copy(update={"format": FORMAT + 1})
         blobs.write("releases/xgboost-1/manifest.json", to_json(manifest))
-        with pytest.raises(ReleaseRejected, match=f"has format {FORMAT + 1}, this program reads {FORMAT}"):
+        with pytest.raises(ReleaseRejected, match=f"has format {FORMAT + 1}, this program reads 1 and {FORMAT};"):
             store.fetch("xgboost-1")
 
     @pytest.mark.parametrize("name", ["model.ubj", "schema.json", "golden.json"])

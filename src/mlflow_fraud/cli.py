@@ -59,6 +59,21 @@ def data_add(
     add(source, dataset, backwards=backwards)
 
 
+@data.command("check")
+def data_check(
+    source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
+    dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
+    to: Annotated[Path, typer.Option(help="the folder for the gate's pages")] = Path(".local/gate"),
+) -> None:
+    """Hold raw batches against the contract and all that is pinned; pin nothing, write what the gate finds as pages."""
+    from mlflow_fraud.stages.raw_data import check
+    from mlflow_fraud.stages.validate import require_passed
+
+    report = check(source, dataset, to)
+    typer.echo(f"{report.to_markdown()}\npages: {to / 'index.html'}")
+    require_passed(report)
+
+
 @data.command("bring")
 def data_bring(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
@@ -95,12 +110,44 @@ def data_use(dataset: Annotated[str, typer.Argument(help="the data set's name in
 def contract_init(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file like those to come")],
     name: Annotated[str, typer.Option(help="the data set's name")] = "own",
-    separator: Annotated[str, typer.Option(help="what separates the columns of a CSV file")] = ",",
+    separator: Annotated[str, typer.Option(help="what separates its columns; told from the file if not given")] = "",
+    decimal: Annotated[str, typer.Option(help="its decimal mark; told from the file if not given")] = "",
+    encoding: Annotated[str, typer.Option(help="its encoding; told from the file if not given")] = "",
 ) -> None:
     """Print a first contract for files like this one, its roles guessed; look each over."""
     from mlflow_fraud.stages.describe import first_contract
 
-    typer.echo(first_contract(source, name, separator), nl=False)
+    said = {"separator": separator, "decimal": decimal, "encoding": encoding}
+    typer.echo(first_contract(source, name, **said), nl=False)
+
+
+@contract.command("check")
+def contract_check(
+    files: Annotated[list[Path], typer.Argument(help="contracts")],
+) -> None:
+    """Check contracts; each mistake is named by its line, with the nearest right word."""
+    from mlflow_fraud.core.validation import rules_of
+    from mlflow_fraud.settings import load_contract
+
+    for file in files:
+        read = load_contract(file)
+        typer.echo(f"{file}: {read.name} has {len(read.columns)} columns, {len(rules_of(read))} rules follow")
+
+
+@contract.command("schema")
+def contract_schema() -> None:
+    """Print the JSON schema of contracts: docs/contract.schema.json is made so."""
+    from mlflow_fraud.core.contract_schema import contract_schema as schema
+
+    typer.echo(schema(), nl=False)
+
+
+@contract.command("language")
+def contract_language() -> None:
+    """Print the page on the language of contracts: docs/contract-language.md is made so."""
+    from mlflow_fraud.core.contract_language import language_page
+
+    typer.echo(language_page(), nl=False)
 
 
 @contract.command("page")
@@ -112,6 +159,45 @@ def contract_page(
     from mlflow_fraud.settings import load_contract
 
     typer.echo(page_of(load_contract(file), file=file.as_posix()), nl=False)
+
+
+@app.command()
+def evaluate(
+    protocol: Annotated[str, typer.Option(help="official, holdout or prequential")] = "prequential",
+    dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
+    candidate: Annotated[str, typer.Option(help="logistic, forest or xgboost")] = "xgboost",
+) -> None:
+    """Judge a candidate by a protocol: each test period, their mean and standard deviation."""
+    from mlflow_fraud.stages import evaluate as evaluating
+
+    typer.echo(evaluating.evaluate(protocol, candidate, dataset))
+
+
+@app.command()
+def tune(
+    candidate: Annotated[str, typer.Argument(help="logistic, forest or xgboost")] = "xgboost",
+    trials: Annotated[
+        int, typer.Option(min=1, help="how many trials the study is to have, earlier ones included")
+    ] = 30,
+    timeout: Annotated[float | None, typer.Option(min=0, help="seconds after which no further trial begins")] = None,
+    objective: Annotated[str, typer.Option(help="average precision on: validation or prequential")] = "validation",
+) -> None:
+    """Search for better parameters and write them to params.yaml; a search that was killed goes on."""
+    from mlflow_fraud.stages import tune as tuning
+
+    typer.echo(tuning.tune(candidate, trials, timeout, objective))
+
+
+@app.command()
+def leakage(
+    candidate: Annotated[str, typer.Option(help="logistic, forest or xgboost")] = "xgboost",
+    dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
+    borders: Annotated[int, typer.Option(min=1, help="at how many instants the history is cut")] = 6,
+) -> None:
+    """Look for knowledge that a model cannot have: in labels, split and features; exit 1 when there is some."""
+    from mlflow_fraud.stages import leakage as leaking
+
+    typer.echo(leaking.leakage(candidate, dataset, borders))
 
 
 @app.command()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import Field, model_validator
 
+from mlflow_fraud.core.calibrating import CalibrationRule
 from mlflow_fraud.core.candidates import TrainParams
 from mlflow_fraud.core.contract import Contract, read_contract
+from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.decision import CompareRule
+from mlflow_fraud.core.document import Document, read_document
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.protocols import EvaluateParams
 from mlflow_fraud.core.retrain import MonitorRule
 from mlflow_fraud.core.split import SplitRule
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.threshold import ThresholdRule
+from mlflow_fraud.core.training import JudgeRules
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -50,7 +53,10 @@ class Params(Strict):
     simulation: Simulation = Simulation()
     features: FeatureParams
     threshold: ThresholdRule
+    calibration: CalibrationRule = CalibrationRule()
+    costs: CostRule
     train: TrainParams
+    evaluate: EvaluateParams
     compare: CompareRule
     monitor: MonitorRule
 
@@ -65,6 +71,11 @@ class Params(Strict):
         return self.active.features or self.features
 
     @property
+    def judging(self) -> JudgeRules:
+        """How candidates are calibrated, cut and judged."""
+        return JudgeRules(self.threshold, self.calibration, self.costs, self.compare.bootstrap)
+
+    @property
     def raw_folder(self) -> Path:
         """Where the active data set's raw batches lie."""
         return Path("data/raw") / self.dataset
@@ -77,22 +88,21 @@ class Params(Strict):
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
-    """Return the parameters; raise `SettingsError` with the nearest right name for a misspelt key."""
-    return parse(Params, _read_yaml(path), where=str(path))
+    """Return the parameters; raise `SettingsError` with line and nearest right name for a misspelt key."""
+    values, lines = _read_yaml(path)
+    return parse(Params, values, where=str(path), lines=lines)
 
 
 def load_contract(path: Path) -> Contract:
-    """Return the contract in a YAML file; raise `SettingsError` where it is wrong."""
-    return read_contract(_read_yaml(path), where=str(path))
+    """Return the contract in a YAML file; raise `SettingsError` with line and nearest right name where it is wrong."""
+    values, lines = _read_yaml(path)
+    return read_contract(values, where=str(path), lines=lines)
 
 
-def _read_yaml(path: Path) -> Mapping[str, object]:
+def _read_yaml(path: Path) -> Document:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read_document(path.read_text(encoding="utf-8"), where=str(path))
     except FileNotFoundError:
         raise SettingsError(f"{path} is missing; run from the repository's top folder") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(document, Mapping):
-        raise SettingsError(f"{path}: expected keys and values, found {type(document).__name__}")
-    return document
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None

@@ -12,13 +12,17 @@ import polars as pl
 import pytest
 import yaml
 
+from mlflow_fraud.adapters.gx_contract import check
 from mlflow_fraud.adapters.raw_files import batches_in, find_batches, read_batches
 from mlflow_fraud.core.contract import Contract, read_contract
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.findings import Report
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs/feeds.md").read_text()
+
+FIELDS = 23
 
 Spoil = Callable[[pl.DataFrame], bytes]
 
@@ -57,7 +61,7 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     ),
     "Latin-1": (
         lambda f: text(f).replace("travel", "trävel").encode("latin-1"),
-        "cannot be read to its end: invalid utf-8 sequence; the contract's csv.encoding says utf-8",
+        "is not text in UTF-8; the contract's csv.encoding can say latin-1, cp1252 or utf-16",
     ),
     "UTF-16": (lambda f: text(f).encode("utf-16"), "not text in utf-8; the contract's csv.encoding can say utf-16"),
     "decimal commas": (lambda f: text(comma_amounts(f)).encode(), "values are not a decimal, they look like '99,99'"),
@@ -77,6 +81,14 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "nothing at all": (lambda f: b"", "is empty; expected a header line and rows"),
     "a quote left open": (lambda f: (text(f) + '"abc,\n').encode(), "cannot be read to its end: CSV malformed"),
     "a row cut short": (lambda f: (text(f) + "1,2,3\n").encode(), "amt: 1 values are missing"),
+    "a row with too many values": (
+        lambda f: (text(f.head(20)) + text(f.tail(1), include_header=False).rstrip() + ",Jennifer,9\n").encode(),
+        f"1 rows have more values than the {FIELDS} names of the header, so it is not certain which is which",
+    ),
+    "a separator inside a value": (
+        lambda f: text(f.with_columns(merchant=pl.lit("Kirlin, Inc")), quote_style="never").encode(),
+        "a value with ',' in it needs quotes around it",
+    ),
     "the header in the middle": (
         lambda f: (text(f) * 2).encode(),
         "amt: 1 values are not a decimal, they look like 'aaa'",
@@ -84,11 +96,15 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "no text": (lambda f: bytes(range(256)) * 100, "is not text in utf-8"),
 }
 
+ELSEWHERE = ("only fraud", "one card", "a daylight-saving gap", "2 GB")
+
 READ: dict[str, Spoil] = {
     "a byte order mark": lambda f: b"\xef\xbb\xbf" + text(f).encode(),
     "lines that end in CR LF": lambda f: text(f).replace("\n", "\r\n").encode(),
     "no line end at the end": lambda f: text(f).rstrip("\n").encode(),
     "thousands of columns": lambda f: text(f.with_columns(pl.lit(1).alias(f"x{n}") for n in range(3000))).encode(),
+    "separators at the end of each line": lambda f: text(f).replace("\n", ",,\n").encode(),
+    "quotes around all values": lambda f: text(f, quote_style="always").encode(),
     "columns in another order": lambda f: text(f.select(reversed(f.columns))).encode(),
 }
 
@@ -151,6 +167,43 @@ def test_times_with_an_offset_go_on_as_local_time_and_the_hours_of_autumn_stay_a
     ]
 
 
+def test_a_daylight_saving_gap_in_local_times_is_read_as_it_stands(
+    raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    """No clock in Berlin showed half past two on that night; a feed without offsets may be from anywhere."""
+    times = ["2020-03-29 03:10:00", "2020-03-29 02:30:00", "2020-03-29 01:59:59"]
+    raw.head(3).with_columns(trans_date_trans_time=pl.Series(times)).write_csv(tmp_path / "feed.csv")
+    table = read_batches([tmp_path / "feed.csv"], contract)
+    assert [str(time) for time in table["event_time"]] == sorted(times)
+
+
+def test_only_fraud_is_read_and_stopped_by_the_gate(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
+    report = gated(pl.concat([raw] * 2).with_columns(is_fraud=pl.lit(1)), tmp_path, contract)
+    assert "the fraud rate is between 0.0001 and 0.2: found 1" in [finding.sentence for finding in report.failures]
+
+
+def test_one_card_is_read_and_passes_like_many(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
+    """A contract asks for rows, not for cards; what the card's own history shows is told as for many."""
+    plan = SimulationPlan(start=date(2020, 1, 1), days=900, transactions=4000, cards=1, merchants=60, fraud_rate=0.02)
+    report = gated(simulate(plan), tmp_path, contract)
+    assert report.passed
+    assert report.rows > 1000
+
+
+def gated(frame: pl.DataFrame, folder: Path, contract: Contract) -> Report:
+    """Return the gate's report on a file with these rows."""
+    frame.write_csv(folder / "feed.csv")
+    read_batches([folder / "feed.csv"], contract).write_parquet(folder / "rows.parquet")
+    return check(folder / "rows.parquet", contract)
+
+
+def test_a_gzipped_file_may_be_in_another_encoding(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
+    content = text(raw).replace("fraud_", "fraüd_")
+    (tmp_path / "feed.csv.gz").write_bytes(gzip.compress(content.encode("cp1252")))
+    table = read_batches([tmp_path / "feed.csv.gz"], contract_with(encoding="cp1252"))
+    assert table["merchant"].str.starts_with("fraüd_").all()
+
+
 def test_gzipped_and_parquet_files_give_what_the_csv_file_gives(
     raw: pl.DataFrame, tmp_path: Path, contract: Contract
 ) -> None:
@@ -174,6 +227,6 @@ def test_a_folder_of_daily_files_is_one_history(raw: pl.DataFrame, tmp_path: Pat
     assert table["batch"].n_unique() == len(list(tmp_path.glob("*.csv")))
 
 
-@pytest.mark.parametrize("name", [*REFUSED, *READ])
+@pytest.mark.parametrize("name", [*REFUSED, *READ, *ELSEWHERE])
 def test_the_page_has_a_line_for_each_case(name: str) -> None:
     assert f"| {name} |" in PAGE

@@ -102,8 +102,9 @@ def test_an_empty_file_is_refused(tmp_path: Path, contract: Contract) -> None:
 def test_a_line_with_too_many_fields_is_refused(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
     path = write(raw, tmp_path / "month.csv")
     path.write_text(path.read_text() + "1,2,3" + ",Jennifer" * 40 + "\n")
-    with pytest.raises(DataError, match="lat: 1 values are not a decimal, they look like 'aaaaaaaa'"):
+    with pytest.raises(DataError, match="1 rows have more values than the 23 names of the header") as caught:
         read_batches([path], contract)
+    assert "Jennifer" not in str(caught.value)
 
 
 def test_a_truncated_zip_is_refused(raw: pl.DataFrame, tmp_path: Path) -> None:

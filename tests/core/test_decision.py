@@ -5,13 +5,28 @@ from __future__ import annotations
 import pytest
 
 from mlflow_fraud.core.decision import CompareRule, decide, select
+from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.interval import Interval
 from mlflow_fraud.core.metrics import Metrics
+from mlflow_fraud.core.strict import parse
 
 RULE = CompareRule(
     floors={"average_precision": 0.4, "recall": 0.3}, max_loss={"recall": 0.02}, min_gain=0.0, min_frauds=50
 )
 GOOD: Metrics = {"f1": 0.8, "recall": 0.75, "average_precision": 0.85, "frauds": 100}
+BOTH_WAYS = CompareRule(
+    floors={"money_saved": 0.5},
+    ceilings={"calibration_error": 0.001, "expected_cost": 500.0},
+    max_loss={"expected_cost": 10.0, "recall_at_budget": 0.02, "calibration_error": 0.0002},
+)
+GUARDED: Metrics = {
+    "f1": 0.8,
+    "money_saved": 0.9,
+    "calibration_error": 0.0003,
+    "expected_cost": 200.0,
+    "recall_at_budget": 0.7,
+    "frauds": 100,
+}
 GAIN = Interval(0.03, 0.01, 0.05)
 
 
@@ -55,3 +70,70 @@ def test_every_reason_against_is_named_at_once() -> None:
 
 def test_the_candidate_is_chosen_on_validation_and_a_missing_metric_never_wins() -> None:
     assert select({"logistic": {"f1": None}, "forest": {"f1": 0.1}}, "f1") == "forest"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        pytest.param({}, None, id="as good as the champion"),
+        pytest.param({"expected_cost": 150.0}, None, id="cheaper is no loss"),
+        pytest.param({"calibration_error": 0.0001}, None, id="nearer the truth is no loss"),
+        pytest.param({"expected_cost": 209.0}, None, id="dearer by less than allowed"),
+        pytest.param({"expected_cost": 215.0}, "expected cost +15.000, may rise by at most 10.000", id="dearer"),
+        pytest.param(
+            {"calibration_error": 0.0006}, "calibration error +0.0003, may rise by at most 0.0002", id="less true"
+        ),
+        pytest.param({"recall_at_budget": 0.6}, "recall at budget -0.100, may lose at most 0.020", id="finds less"),
+        pytest.param({"calibration_error": 0.002}, "0.002 is above the ceiling 0.001", id="over a ceiling"),
+        pytest.param(
+            {"expected_cost": None}, "expected cost is missing, at most 500.000 is allowed", id="not computed"
+        ),
+        pytest.param({"money_saved": 0.4}, "money saved 0.400 is below the floor 0.500", id="saves too little"),
+    ],
+)
+def test_a_guardrail_knows_which_way_is_better(changed: Metrics, reason: str | None) -> None:
+    verdict = decide({**GUARDED, **changed}, GUARDED, GAIN, validated=True, rule=BOTH_WAYS)
+    assert verdict.promote == (reason is None)
+    if reason:
+        assert any(reason in sentence for sentence in verdict.against)
+
+
+def test_the_first_model_needs_the_ceilings_too() -> None:
+    verdict = decide({**GUARDED, "expected_cost": 900.0}, None, None, validated=True, rule=BOTH_WAYS)
+    assert verdict.against == ("expected cost 900.000 is above the ceiling 500.000",)
+
+
+def test_the_verdict_names_the_metric_that_it_is_about() -> None:
+    cheaper = RULE.model_copy(update={"metric": "expected_cost"})
+    assert decide(GOOD, GOOD, Interval(30, 10, 50), validated=True, rule=cheaper).in_favour == (
+        "gain in expected cost +30.0000, interval +10.0000 to +50.0000",
+    )
+    assert (
+        "the gain in expected cost could not be computed"
+        in decide(GOOD, GOOD, None, validated=True, rule=cheaper).against
+    )
+
+
+def test_the_candidate_with_the_lowest_of_what_should_be_low_is_chosen() -> None:
+    costs: dict[str, Metrics] = {
+        "logistic": {"expected_cost": None},
+        "forest": {"expected_cost": 90.0},
+        "xgboost": {"expected_cost": 40.0},
+    }
+    assert select(costs, "expected_cost") == "xgboost"
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        pytest.param({"floors": {"recal": 0.5}}, "recal is no metric .*did you mean recall", id="misspelt"),
+        pytest.param({"max_loss": {"rows": 5}}, "rows is no metric that models are judged by", id="a count"),
+        pytest.param({"floors": {"brier": 0.5}}, "lower is better in brier: it takes a ceiling", id="floor of a low"),
+        pytest.param({"ceilings": {"f1": 0.5}}, "higher is better in f1: it takes a floor", id="ceiling of a high"),
+        pytest.param({"select_by": "accuracy"}, "accuracy is no metric", id="chosen by nothing we have"),
+        pytest.param({"metric": "brier"}, "known: average_precision, expected_cost, f1", id="no interval for it"),
+    ],
+)
+def test_a_rule_that_could_not_be_judged_is_refused(section: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        parse(CompareRule, {"floors": {}, "max_loss": {}, **section}, where="params.yaml")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from mlflow_fraud.core.contract import Contract, read_contract
+from mlflow_fraud.core.document import read_document
 from mlflow_fraud.core.drafting import draft
 from mlflow_fraud.simulation import SimulationPlan, simulate
 
@@ -54,3 +55,28 @@ def test_gaps_other_times_and_leading_zeros_are_seen(raw: pl.DataFrame) -> None:
     assert columns["when"] == {"role": "event_time", "type": "timestamp", "format": "%d.%m.%Y %H:%M"}
     assert columns["branch code"]["type"] == "text"
     assert columns["score"]["nullable"] is True
+
+
+def test_ranges_are_drafted_where_a_role_has_them_and_shown_where_they_tell_no_person(raw: pl.DataFrame) -> None:
+    text = draft(raw, "own")
+    columns = yaml.safe_load(text)["columns"]
+    assert (columns["lat"]["minimum"], columns["lat"]["maximum"]) == (-90, 90)
+    assert (columns["is_fraud"]["minimum"], columns["is_fraud"]["maximum"]) == (0, 1)
+    assert columns["amt"]["minimum"] == 0
+    shown = {line.split(":")[0].strip() for line in text.splitlines() if line.endswith("in the sample")}
+    assert shown == {"trans_date_trans_time", "category", "amt", "state", "city_pop"}
+
+
+def test_the_time_of_a_label_and_times_with_an_offset_are_seen() -> None:
+    sample = pl.DataFrame(
+        {
+            "at": ["2020-01-01T10:00:00+01:00", "2020-01-02T10:00:00+01:00"],
+            "chargeback_at": ["2020-02-01 10:00:00", None],
+            "no": ["1.5", "2.5"],
+        }
+    )
+    columns = read_document(draft(sample, "own"), where="draft").values["columns"]
+    assert columns["at"] | {"role": "event_time"} == columns["at"]
+    assert (columns["at"]["format"], columns["at"]["timezone"]) == ("%Y-%m-%dT%H:%M:%S%z", "UTC")
+    assert (columns["chargeback_at"]["role"], columns["chargeback_at"]["nullable"]) == ("label_time", True)
+    assert "no" in columns

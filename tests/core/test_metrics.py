@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from mlflow_fraud.core.drift import population_stability_index
-from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.interval import BootstrapRule, f1_difference
-from mlflow_fraud.core.metrics import confusion, evaluate, precision_recall_points
-from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold
+from mlflow_fraud.core.metrics import calibration_error, confusion, precision_recall_points, reliability_points
 
-RULE = ThresholdRule(policy="max-f1")
 judged = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, max_size=80).map(
     lambda rows: (np.array([y for y, _ in rows], np.int8), np.array([s / 20 for _, s in rows]))
 )
@@ -29,24 +25,6 @@ def test_counts_agree_with_scikit_learn(rows: tuple[np.ndarray, np.ndarray], thr
     assert counts.recall == pytest.approx(recall_score(labels, flagged, zero_division=0))
 
 
-@given(judged.filter(lambda rows: rows[0].sum() > 0))
-def test_no_threshold_has_a_better_f1_than_the_chosen_one(rows: tuple[np.ndarray, np.ndarray]) -> None:
-    labels, scores = rows
-    best = confusion(labels, scores, choose_threshold(labels, scores, RULE)).f1
-    assert best == pytest.approx(max(confusion(labels, scores, t).f1 for t in np.unique(scores)))
-
-
-def test_validation_without_fraud_gives_no_threshold() -> None:
-    with pytest.raises(DataError, match="holds no fraud"):
-        choose_threshold(np.zeros(5, np.int8), np.linspace(0, 1, 5), RULE)
-
-
-def test_a_metric_that_needs_both_classes_is_missing_without_them() -> None:
-    metrics = evaluate(np.zeros(5, np.int8), np.linspace(0, 1, 5), 0.5)
-    assert metrics["average_precision"] is None
-    assert metrics["roc_auc"] is None
-
-
 def test_the_curve_is_thinned_and_keeps_its_ends() -> None:
     draw = np.random.default_rng(0)
     labels = (draw.random(5000) < 0.2).astype(np.int8)
@@ -55,20 +33,36 @@ def test_the_curve_is_thinned_and_keeps_its_ends() -> None:
     assert points[-1]["recall"] == 1.0
 
 
-def test_a_model_against_itself_gains_exactly_nothing() -> None:
-    draw = np.random.default_rng(0)
-    labels, flags = (draw.random(500) < 0.3).astype(np.int8), draw.random(500) < 0.5
-    same = f1_difference(labels, np.arange(500) % 40, flags, flags, BootstrapRule())
-    assert (same.estimate, same.lower, same.upper) == (0.0, 0.0, 0.0)
+@given(judged)
+def test_scores_that_say_one_share_for_all_are_off_by_the_gap_to_it(rows: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, _ = rows
+    said = np.full(len(labels), 0.25)
+    assert calibration_error(labels, said) == pytest.approx(abs(0.25 - labels.mean()))
 
 
-def test_a_clearly_better_model_has_its_whole_interval_above_zero_and_the_seed_fixes_it() -> None:
+def test_the_calibration_error_is_near_zero_for_true_probabilities_and_sees_the_few_high_ones() -> None:
     draw = np.random.default_rng(0)
-    labels = (draw.random(5000) < 0.1).astype(np.int8)
-    perfect, coin = labels == 1, draw.random(5000) < 0.5
-    once = f1_difference(labels, np.arange(5000) % 200, perfect, coin, BootstrapRule())
-    assert once.lower > 0.5
-    assert once == f1_difference(labels, np.arange(5000) % 200, perfect, coin, BootstrapRule())
+    true = np.where(np.arange(200_000) < 1000, 0.6, 0.001)
+    labels = (draw.random(200_000) < true).astype(np.int8)
+    assert calibration_error(labels, true) < 0.0004
+    assert calibration_error(labels, np.where(true > 0.5, 0.2, true)) == pytest.approx(0.4 * 1000 / 200_000, rel=0.2)
+
+
+@given(judged, st.permutations(range(10)))
+def test_the_calibration_error_does_not_depend_on_the_order_of_the_rows(
+    rows: tuple[np.ndarray, np.ndarray], keys: list[int]
+) -> None:
+    labels, scores = rows
+    order = np.argsort([keys[place % 10] for place in range(len(labels))], kind="stable")
+    assert calibration_error(labels[order], scores[order]) == pytest.approx(calibration_error(labels, scores))
+
+
+@given(judged)
+def test_the_reliability_diagram_counts_every_row_and_every_fraud(rows: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, scores = rows
+    points = reliability_points(labels, scores)
+    assert sum(point["rows"] for point in points) == len(labels)
+    assert sum(point["rows"] * point["fraud"] for point in points) == pytest.approx(labels.sum())
 
 
 def test_drift_grows_with_the_shift_and_sees_missing_values() -> None:

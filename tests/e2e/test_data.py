@@ -55,6 +55,22 @@ def test_a_batch_that_reaches_back_is_refused_unless_it_is_meant(fresh: Desk) ->
     assert meant.returncode == 0, meant.stderr
 
 
+def test_a_check_writes_the_gates_pages_and_pins_nothing(fresh: Desk) -> None:
+    first = months(fresh)[0]
+    checked = fresh.does("mlflow-fraud", "data", "check", str(first), "--dataset", "simulated")
+    assert "**sparkov passed: " in checked
+    assert "**sparkov passed: " in fresh.path(".local/gate/summary.md").read_text()
+    assert fresh.path(".local/gate/index.html").is_file()
+    assert fresh.does("git", "status", "--porcelain").strip() == ""
+
+    bad = fresh.path("bad.csv")
+    bad.write_text(first.read_text().replace(",grocery_pos,", ",Jennifer,"))
+    refused = fresh.tries("mlflow-fraud", "data", "check", str(bad), "--dataset", "simulated")
+    assert refused.returncode == 1
+    assert "category is a known value" in refused.stderr
+    assert "Jennifer" not in refused.stdout + refused.stderr + fresh.path(".local/gate/report.json").read_text()
+
+
 def test_rows_from_the_future_are_refused(fresh: Desk) -> None:
     text = months(fresh)[0].read_text()
     later = fresh.path("later.csv")

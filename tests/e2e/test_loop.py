@@ -124,7 +124,7 @@ def test_dvc_shows_metrics_plots_and_experiments(desk: Desk) -> None:
     assert set(content(desk.path("plots/static"))) == {
         f"workspace_data_models_{candidate}_{picture}.png"
         for candidate in CANDIDATES
-        for picture in ("confusion", "precision_recall")
+        for picture in ("confusion", "precision_recall", "reliability")
     }
     desk.does("git", "add", "dvc.lock", "data/models")
     desk.does("git", "commit", "--quiet", "--message", "Pin")

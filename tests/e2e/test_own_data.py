@@ -48,6 +48,19 @@ def test_the_whole_loop_runs_on_it(desk: Desk) -> None:
     assert "as pinned" in again
 
 
+def test_a_drafted_contract_needs_the_names_of_the_entities_only(desk: Desk) -> None:
+    drafted = desk.does("mlflow-fraud", "contract", "init", ".local/payments.csv", "--name", "terminals")
+    mine = drafted.replace("entity: card", "entity: customer").replace("entity: merchant", "entity: terminal")
+    desk.path("mine.yaml").write_text(mine)
+    assert "terminals has 6 columns" in desk.does("mlflow-fraud", "contract", "check", "mine.yaml")
+    assert "describes terminals now" in desk.does("mlflow-fraud", "data", "bring", ".local/payments.csv", "mine.yaml")
+
+    desk.path("mine.yaml").write_text(mine.replace("role: amount", "rolle: amount"))
+    refused = desk.tries("mlflow-fraud", "contract", "check", "mine.yaml")
+    assert "mine.yaml, line 10: columns.TX_AMOUNT.role is missing" in refused.stderr
+    assert "line 10: columns.TX_AMOUNT.rolle is not known, did you mean role?" in refused.stderr
+
+
 def test_labels_that_have_arrived_catch_the_fraud_of_compromised_terminals() -> None:
     command = [sys.executable, "docs/own-data/label_rates.py"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

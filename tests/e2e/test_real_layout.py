@@ -11,7 +11,7 @@ import pytest
 
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.preprocess import preprocess
-from mlflow_fraud.stages.raw_data import use
+from mlflow_fraud.stages.raw_data import check, use
 from mlflow_fraud.stages.train import train
 from mlflow_fraud.stages.validate import validate
 from tests.conftest import ROOT
@@ -43,3 +43,20 @@ def test_xgboost_clears_the_bar_at_the_threshold_that_validation_chose(
     assert metrics["test"]["f1"] >= 0.93
     assert metrics["test"]["average_precision"] >= 0.96
     assert abs(metrics["test"]["calibration_error"]) < 0.002
+
+
+def test_the_gate_passes_the_archive_and_tells_its_two_oddities(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "data/contracts", tmp_path / "data/contracts")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    report = check(ARCHIVE, "sparkov", Path("gate"))
+    assert report.passed
+    assert report.rows == 609_755
+    told = Path("gate/summary.md").read_text()
+    assert told.count("- **warning**") == len(report.warnings) == 2
+    assert "no day is missing: 1 batch does not comply, for example fraudTrain (1)" in told
+    assert "the two clocks keep their distance: 1 batch does not comply, for example fraudTrain (86400)" in told
+    assert report.headline in Path("gate/index.html").read_text()
+    assert not Path("data/raw").exists()

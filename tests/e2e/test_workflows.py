@@ -173,7 +173,7 @@ def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hoste
     (comment,) = hosted.github.bodies(7)
     assert "stopped before a verdict" in comment
     assert "error: " in comment
-    assert "amount is in range: 1 rows do not comply, for example -5.00" in comment
+    assert "amount is in range: 1 row does not comply, for example -5.00" in comment
     assert hosted.at("bad") == pushed
 
 

@@ -14,8 +14,9 @@ import pytest
 import xgboost
 from fastapi.testclient import TestClient
 
-from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_file import load_calibrated
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
+from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -32,6 +33,7 @@ Raw = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 PAST_ROWS = 2000
 THRESHOLD = 0.5
+CALIBRATION = Calibration(method="beta", coefficients=(0.9, 1.4, 0.2))
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +58,7 @@ def history_path(recorded: pl.DataFrame, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def few_features(schema: FeatureSchema) -> FeatureSchema:
     """Other feature definitions: a new release with them needs another history."""
-    params = schema.params.model_copy(update={"ratios": (), "scores": ()})
+    params = schema.params.model_copy(update={"ratios": ()})
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories)
 
 
@@ -67,26 +69,34 @@ def matrix(features: pl.DataFrame) -> np.ndarray:
 @pytest.fixture(scope="session")
 def make_release(recorded: pl.DataFrame, schema: FeatureSchema) -> MakeRelease:
     """Train a small XGBoost and wrap it up as promotion does; another number of `rounds` is another version."""
-    made: dict[tuple[str, int, float], Release] = {}
+    made: dict[tuple[str, int, float, Calibration], Release] = {}
 
-    def make(schema: FeatureSchema = schema, *, rounds: int = 5, threshold: float = THRESHOLD) -> Release:
-        key = (schema.sha256, rounds, threshold)
+    def make(
+        schema: FeatureSchema = schema,
+        *,
+        rounds: int = 5,
+        threshold: float = THRESHOLD,
+        calibration: Calibration = CALIBRATION,
+    ) -> Release:
+        key = (schema.sha256, rounds, threshold, calibration)
         if key not in made:
-            made[key] = train(schema, rounds, threshold)
+            made[key] = train(schema, rounds, threshold, calibration)
         return made[key]
 
-    def train(schema: FeatureSchema, rounds: int, threshold: float) -> Release:
+    def train(schema: FeatureSchema, rounds: int, threshold: float, calibration: Calibration) -> Release:
         x = matrix(build_features(recorded, schema))
         data = xgboost.QuantileDMatrix(x, recorded["label"].to_numpy(), feature_names=schema.names)
         booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "eta": 0.5, "seed": 1}, data, rounds)
         model = bytes(booster.save_raw("ubj"))
-        return release_of(model, schema, x[:: len(x) // 4], threshold)
+        return release_of(model, schema, x[:: len(x) // 4], threshold, calibration)
 
     return make
 
 
-def release_of(model: bytes, schema: FeatureSchema, rows: np.ndarray, threshold: float) -> Release:
-    scores = load_scorer("model.ubj", model, threads=1).score(rows)
+def release_of(
+    model: bytes, schema: FeatureSchema, rows: np.ndarray, threshold: float, calibration: Calibration
+) -> Release:
+    scores = load_calibrated("model.ubj", model, calibration, threads=1).score(rows)
     listed = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in rows)
     golden = Golden(rows=listed, scores=tuple(scores.tolist()))
     files = {
@@ -96,11 +106,12 @@ def release_of(model: bytes, schema: FeatureSchema, rows: np.ndarray, threshold:
     }
     manifest = Manifest(
         format=FORMAT,
-        version=version_of("xgboost", files, threshold),
+        version=version_of("xgboost", files, threshold, calibration),
         created="2026-01-01T00:00:00+00:00",
         candidate="xgboost",
         model_file="model.ubj",
         threshold=threshold,
+        calibration=calibration,
         feature_schema_sha256=schema.sha256,
         git_sha="0" * 40,
         data={},
@@ -118,7 +129,7 @@ def with_file(release: Release, name: str, content: bytes) -> Release:
     """Return a release that is whole, with other content in one file."""
     files = {**release.files, name: content}
     entries = {each: entry(files[each]) for each in files}
-    version = version_of("xgboost", files, release.manifest.threshold)
+    version = version_of("xgboost", files, release.manifest.threshold, release.manifest.calibration)
     return Release(release.manifest.model_copy(update={"files": entries, "version": version}), files)
 
 

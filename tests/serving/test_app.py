@@ -13,11 +13,12 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
-from tests.serving.conftest import THRESHOLD, MakeRelease, Raw, go_live, matrix, with_file
+from tests.serving.conftest import CALIBRATION, THRESHOLD, MakeRelease, Raw, go_live, matrix, with_file
 
 FORBIDDEN = {"mlflow", "prefect", "dvc", "great_expectations", "sklearn", "pandas", "skl2onnx", "matplotlib"}
 
@@ -82,9 +83,39 @@ def test_a_stream_served_one_by_one_has_the_scores_of_the_batch(
 ) -> None:
     answers = [answering.post("/v1/score", json=raw(row)).json() for row in stream.iter_rows(named=True)]
     features = build_features(pl.concat([recorded, stream]), schema).tail(len(stream))
-    expected = load_scorer("model.ubj", make_release().files["model.ubj"]).score(matrix(features))
+    release = make_release()
+    expected = load_released(release.manifest, release.files).score(matrix(features))
     np.testing.assert_array_equal([answer["probability"] for answer in answers], expected)
     assert {answer["decision"] for answer in answers} == {"flag", "pass"}
+
+
+def test_an_answer_is_the_calibrated_probability(
+    answering: TestClient, client: TestClient, store: ReleaseStore, make_release: MakeRelease, row: dict[str, Any]
+) -> None:
+    calibrated = answering.post("/v1/score", json=row).json()["probability"]
+    go_live(store, make_release(calibration=Calibration()))
+    poll(client)
+    own = client.post("/v1/score", json=row).json()["probability"]
+    assert calibrated != own
+    assert calibrated == CALIBRATION(np.array([own]))[0]
+
+
+def test_a_release_from_before_calibration_answers_with_the_scores_of_its_model(
+    client: TestClient, store: ReleaseStore, location: Path, make_release: MakeRelease, row: dict[str, Any]
+) -> None:
+    old = make_release(calibration=Calibration())
+    go_live(store, old)
+    manifest = location / "releases" / old.manifest.version / "manifest.json"
+    document = json.loads(manifest.read_text())
+    del document["calibration"]
+    manifest.write_text(json.dumps(document | {"format": 1}))
+    poll(client)
+    answer = client.post("/v1/score", json=row).json()
+    assert answer["model_version"] == old.manifest.version
+    go_live(store, make_release(rounds=6))
+    poll(client)
+    store.put(old)  # the same model, from a program that writes format 2: no new release
+    assert store.fetch(old.manifest.version).manifest.format == 1
 
 
 def test_a_transaction_at_the_threshold_is_flagged(
@@ -160,3 +191,29 @@ def test_the_service_imports_no_training_tool(module: str) -> None:
 def test_importing_the_service_makes_no_file(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", "import mlflow_fraud.serving.main"], cwd=tmp_path, check=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_label_is_taken_after_its_score_once_and_never_the_other_way(
+    answering: TestClient, row: dict[str, Any]
+) -> None:
+    said = {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": "2020-06-01 10:00:00"}
+    assert answering.post("/v1/labels", json=said).status_code == 404
+    answering.post("/v1/score", json=row)
+    for _ in range(2):
+        assert answering.post("/v1/labels", json=said).json() == {"status": "noted"}
+    assert answering.post("/v1/labels", json={**said, "is_fraud": 0}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"is_fraud": 2}, id="no label"),
+        pytest.param({"label_time": "soon"}, id="no time"),
+        pytest.param({"trans_num": 7}, id="no id"),
+    ],
+)
+def test_a_label_that_is_not_what_the_contract_says_is_refused(
+    answering: TestClient, row: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    said = {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": "2020-06-01 10:00:00"}
+    assert answering.post("/v1/labels", json=said | wrong).status_code == 422

@@ -19,7 +19,7 @@ from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.serving.history import AT_ONCE, History, Journal
+from mlflow_fraud.serving.history import ARRIVES, AT_ONCE, History, Journal
 from mlflow_fraud.serving.warm_start import read_past
 from tests.conftest import make_transactions
 
@@ -27,7 +27,8 @@ Row = dict[str, Any]
 
 
 def rows_of(frame: pl.DataFrame) -> list[Row]:
-    return frame.drop("label", "batch").to_dicts()
+    """Return transactions whose labels arrive at once."""
+    return frame.drop("batch").with_columns(pl.col("event_time").alias(ARRIVES)).to_dicts()
 
 
 def in_batch(whole: pl.DataFrame, schema: FeatureSchema, last: int) -> np.ndarray:
@@ -36,13 +37,19 @@ def in_batch(whole: pl.DataFrame, schema: FeatureSchema, last: int) -> np.ndarra
 
 
 def one_by_one(history: History, rows: list[Row]) -> np.ndarray:
-    return np.array([history.observe(row) for row in rows], dtype=np.float32)
+    features = []
+    for row in rows:
+        features.append(history.observe(row))
+        history.learn(row["event_id"], row["label"], row[ARRIVES])
+    return np.array(features, dtype=np.float32)
 
 
 def assert_same(online: np.ndarray, batch: np.ndarray, schema: FeatureSchema) -> None:
-    distance = schema.names.index("distance")  # two libraries' sines may differ in the last bit
-    np.testing.assert_allclose(online[:, distance], batch[:, distance], rtol=1e-6)
-    np.testing.assert_array_equal(np.delete(online, distance, axis=1), np.delete(batch, distance, axis=1))
+    for place, name in enumerate(schema.names):
+        if name == "distance":  # two libraries' sines may differ in the last bit
+            np.testing.assert_allclose(online[:, place], batch[:, place], rtol=1e-6)
+        else:
+            np.testing.assert_array_equal(online[:, place], batch[:, place], err_msg=name)
 
 
 @contextmanager
@@ -150,9 +157,11 @@ def test_what_the_file_holds_by_now_is_not_replayed(
 
 def test_two_of_one_card_at_once_see_one_another_once(schema: FeatureSchema, recorded: pl.DataFrame) -> None:
     template = rows_of(recorded.tail(1))[0]
-    history = History(schema, rows_of(recorded.head(-1)), Journal())
+    params = FeatureParams.model_validate({"windows": [{"by": ["card"], "spans": ["24h"], "take": ["count"]}]})
+    counting = FeatureSchema(params=params, contract=schema.contract, categories={})
+    history = History(counting, rows_of(recorded.head(-1)), Journal())
     before = history.observe(template)
-    place = schema.names.index("count_by_card_24h")
+    place = counting.names.index("count_by_card_24h")
 
     def send(number: int) -> float:
         later = template["event_time"].replace(microsecond=number + 1)
@@ -162,6 +171,19 @@ def test_two_of_one_card_at_once_see_one_another_once(schema: FeatureSchema, rec
     with hasty_threads(), ThreadPoolExecutor(8) as pool:
         list(pool.map(send, range(200)))
     assert send(500) == float(before[place] or 0) + 1 + 200
+
+
+def test_a_label_comes_after_its_score_and_is_final(
+    schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
+) -> None:
+    history, row = History(schema, rows_of(recorded), Journal()), rows_of(stream)[0]
+    with pytest.raises(DataError, match="no transaction of this id was scored here"):
+        history.learn(row["event_id"], 1, row["event_time"])
+    history.observe(row)
+    history.learn(row["event_id"], 1, row["event_time"])
+    history.learn(row["event_id"], 1, row["event_time"])
+    with pytest.raises(DataError, match="a label is final"):
+        history.learn(row["event_id"], 0, row["event_time"])
 
 
 def test_a_journal_forgets_the_oldest_and_keeps_its_count() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Blob
 from mlflow_fraud.core.release import GOLDEN_FILE, Release
@@ -67,6 +68,11 @@ def a_schema_that_is_no_schema(good: Release) -> Release:
     return with_file(good, "schema.json", b"[]")
 
 
+def another_calibration_than_the_golden_rows_were_scored_with(good: Release) -> Release:
+    other = Calibration(method="platt", coefficients=(1.5, 0.3))
+    return Release(good.manifest.model_copy(update={"calibration": other}), good.files)
+
+
 def a_model_that_is_no_model(good: Release) -> Release:
     return with_file(good, "model.ubj", b"not trees")
 
@@ -75,6 +81,9 @@ def a_model_that_is_no_model(good: Release) -> Release:
     ("spoil", "says"),
     [
         pytest.param(other_golden_scores, "scores its golden rows", id="other golden scores"),
+        pytest.param(
+            another_calibration_than_the_golden_rows_were_scored_with, "scores its golden rows", id="other calibration"
+        ),
         pytest.param(no_golden_rows, "has 0 golden rows", id="no golden rows"),
         pytest.param(golden_rows_of_another_width, "golden rows of", id="golden rows of another width"),
         pytest.param(a_schema_of_other_features, "was made with the features", id="other features"),

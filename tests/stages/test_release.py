@@ -8,9 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from mlflow.entities import Run
 
+from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict
+from mlflow_fraud.core.evaluation import gain
 from mlflow_fraud.core.release import GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages.compare import compare
@@ -31,6 +34,12 @@ def change_params(**xgboost: object) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(params))
 
 
+def pictures_of(run: Run) -> set[str]:
+    from mlflow import MlflowClient
+
+    return {file.path for file in MlflowClient().list_artifacts(run.info.run_id)}
+
+
 def test_the_first_challenger_goes_live_and_explains_itself(store: ReleaseStore) -> None:
     assert compare(store).verdict.promote
     outcome = promote(store)
@@ -42,10 +51,7 @@ def test_the_first_challenger_goes_live_and_explains_itself(store: ReleaseStore)
     assert {"data/transactions.parquet", "data/features/train.parquet"} <= set(manifest.data)
     assert {"schema.json", GOLDEN_FILE, "params.yaml", manifest.model_file} <= set(manifest.files)
     golden = Golden.model_validate_json(release.files[GOLDEN_FILE])
-    from mlflow_fraud.adapters.model_file import load_scorer
-
-    scores = load_scorer(manifest.model_file, release.files[manifest.model_file]).score(golden.matrix)
-    check_golden(manifest, golden, list(scores))
+    check_golden(manifest, golden, list(load_released(manifest, release.files).score(golden.matrix)))
 
 
 def test_the_same_model_again_is_no_second_release(store: ReleaseStore) -> None:
@@ -92,7 +98,7 @@ def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore
     live = store.fetch(comparison.champion.version).manifest
     assert comparison.champion.metrics == live.metrics["test"]
 
-    pl.read_parquet("data/transactions.parquet").drop("merchant_latitude").write_parquet("data/transactions.parquet")
+    pl.read_parquet("data/transactions.parquet").drop("merchant").write_parquet("data/transactions.parquet")
     blind = compare(store)
     assert blind.against == live.version
     assert blind.champion is None
@@ -103,7 +109,8 @@ def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore
 def test_the_report_is_one_page_with_its_pictures_inside(store: ReleaseStore) -> None:
     compare(store)
     page = Path("data/decision/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 6
+    assert page.count("data:image/png;base64,") == 9
+    assert "money saved" in page
     assert "http" not in page.replace("http-equiv", "")
 
 
@@ -123,6 +130,9 @@ def test_mlflow_has_each_candidate_once_under_one_parent_and_the_aliases(store: 
     assert len({run.data.tags["mlflow.parentRunId"] for run in children}) == 1
     for run in children:
         assert {"f1", "precision", "recall", "average_precision", "roc_auc", "threshold"} <= set(run.data.metrics)
+        assert {"test_money_saved", "f1_lower", "f1_upper"} <= set(run.data.metrics)
+        assert run.data.params["calibration"] in ("none", "platt", "beta", "isotonic")
+        assert "reliability.png" in pictures_of(run)
         assert run.data.tags["dvc.data/transactions.parquet"]
         assert {each.dataset.name for each in run.inputs.dataset_inputs} == {
             "transactions",
@@ -150,3 +160,20 @@ def test_comparing_before_training_says_what_to_run(store: ReleaseStore) -> None
     Path("data/models/forest/metrics.json").unlink()
     with pytest.raises(DataError, match="run `dvc repro` or `make retrain` first"):
         compare(store)
+
+
+@pytest.mark.parametrize("metric", ["average_precision", "expected_cost"])
+def test_the_verdict_may_be_about_another_metric(store: ReleaseStore, metric: str) -> None:
+    compare(store)
+    promote(store)
+    change_params(max_depth=1, rounds=3)
+    train("xgboost")
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["compare"] |= {"metric": metric, "select_by": "f1"}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    comparison = compare(store)
+    assert comparison.champion is not None
+    assert comparison.gain is not None
+    gained = comparison.challenger.metrics[metric], comparison.champion.metrics[metric]
+    assert comparison.gain.estimate == pytest.approx(gain(metric, gained[1], gained[0]))
+    assert any(metric.replace("_", " ") in reason for reason in comparison.verdict.reasons)

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
-from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.evaluation import evaluate
+from mlflow_fraud.core.period import read_period
+from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.preprocess import preprocess
-from mlflow_fraud.stages.train import read_examples, train
+from mlflow_fraud.stages.train import read_part, train
 from mlflow_fraud.stages.trained import read_trained
 from mlflow_fraud.stages.validate import validate
 
@@ -32,25 +35,23 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_a_candidate_leaves_the_promised_metrics_and_a_model_that_scores_like_them(
     candidate: str, workspace: Path
 ) -> None:
-    from mlflow_fraud.core.metrics import evaluate
-    from mlflow_fraud.settings import load_params
-
     metrics = json.loads((workspace / "data/models" / candidate / "metrics.json").read_text())
-    assert set(metrics) == {"validation", "test", "threshold"}
-    assert set(metrics["test"]) >= PROMISED
-    trained = read_trained(candidate, load_params())
-    test = read_examples("test", trained.schema)
-    scores = load_scorer(trained.model_file.name, trained.model).score(test.x)
-    assert evaluate(test.y, scores, metrics["threshold"]) == metrics["test"]
+    assert set(metrics) >= {"validation", "test", "threshold", "intervals", "calibration"}
+    assert set(metrics["test"]) == set(metrics["validation"]) >= PROMISED
+    for name, (lower, upper) in metrics["intervals"].items():
+        assert lower <= metrics["test"][name] <= upper
+    params = load_params()
+    trained = read_trained(candidate, params)
+    scores = trained.scorer.score(read_part("test", trained.schema).examples.x)
+    period = read_period(pl.read_parquet("data/features/test.parquet"))
+    assert evaluate(period, scores, metrics["threshold"], params.costs) == metrics["test"]
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES)
 def test_one_row_scores_as_it_does_among_many(candidate: str, workspace: Path) -> None:
-    from mlflow_fraud.settings import load_params
-
     trained = read_trained(candidate, load_params())
-    rows = read_examples("test", trained.schema).x[:50]
-    scorer = load_scorer(trained.model_file.name, trained.model)
+    rows = read_part("test", trained.schema).examples.x[:50]
+    scorer = trained.scorer
     alone = np.concatenate([scorer.score(rows[[place]]) for place in range(len(rows))])
     np.testing.assert_allclose(alone, scorer.score(rows), rtol=1e-5, atol=1e-7)
 
@@ -152,3 +153,37 @@ def test_no_page_of_the_data_docs_shows_a_person_or_asks_another_host(workspace:
     assert [link for link in links if not (index.parent / link).is_file()] == []
     assert 'src="http' not in pages
     assert 'rel="stylesheet" href="http' not in pages
+
+
+def test_metrics_left_by_another_version_of_the_program_say_what_to_do(workspace: Path) -> None:
+    file = Path("data/models/forest/metrics.json")
+    document = json.loads(file.read_text())
+    del document["calibration"]
+    file.write_text(json.dumps(document))
+    with pytest.raises(DataError, match=r"look at \['calibration'\]; run `dvc repro` again"):
+        read_trained("forest", load_params())
+
+
+def test_amounts_stay_exact_beside_the_features(workspace: Path) -> None:
+    transactions = pl.read_parquet("data/transactions.parquet").select("event_id", "amount")
+    table = pl.read_parquet("data/features/test.parquet")
+    assert table.join(transactions, on="event_id").select((pl.col("amount") == pl.col("amount_minor")).all()).item()
+    assert table.schema["amount_minor"] == pl.Int64
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"policy": "min-precision", "precision": 0.8},
+        {"policy": "alert-budget", "alerts_per_day": 1},
+        {"policy": "min-cost"},
+    ],
+    ids=lambda rule: str(rule["policy"]),
+)
+def test_each_policy_trains_to_the_end_and_is_kept_on_validation(workspace: Path, rule: dict[str, object]) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    Path("params.yaml").write_text(yaml.safe_dump({**params, "threshold": rule}))
+    train("xgboost")
+    validation = read_trained("xgboost", load_params()).assessment.validation
+    assert (validation["precision"] or 0) >= rule.get("precision", 0)
+    assert (validation["alerts_per_day"] or 0) <= rule.get("alerts_per_day", 1e9)

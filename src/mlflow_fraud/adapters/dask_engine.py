@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import dask
 import polars as pl
+from dask.base import compute
 from dask.delayed import Delayed, delayed
 
 from mlflow_fraud.adapters.files import write_parquet
@@ -34,7 +34,7 @@ def build_parts(sources: Sequence[Path], schema: FeatureSchema, folder: Path, *,
     written = [
         delayed(_write)(target, part) for target, part in zip(targets, featured(parts, schema, buckets), strict=True)
     ]
-    dask.compute(*written)
+    compute(*written)  # type: ignore[no-untyped-call]
     return targets
 
 

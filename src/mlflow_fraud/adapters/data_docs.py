@@ -1,14 +1,18 @@
 """Great Expectations' pages made to open anywhere and to be the same for the same data.
 
 They ask no other host for styles and scripts, and carry no time of day and no random id, so DVC can keep them.
-The index, a table that a script from elsewhere would draw, becomes a plain list of the pages.
+The index, a table that a script from elsewhere would draw, becomes what a reviewer reads in ten seconds: what does not
+hold, how often, up to three masked examples; below it, a list of the pages.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+from html import escape
 from pathlib import Path
+
+from mlflow_fraud.core.findings import Finding, Report
 
 FROM_ELSEWHERE = re.compile(
     r"<img[^>]*src=\"https?://[^>]*>|"
@@ -28,19 +32,24 @@ nav ol, .navbar ol { display: flex; gap: 1.5rem; padding: 0; list-style: none }
 .badge { background: #eef1f5; border-radius: .3rem; padding: 0 .35rem }
 .modal, #ge-cta-footer, .ge-walkthrough-modal { display: none }
 a { color: #2f6fde; text-decoration: none }
+tr.critical td:first-child { color: #d1495b; font-weight: 600 }
+tr.warning td:first-child { color: #b7791f; font-weight: 600 }
 </style>
 </head>"""
 INDEX = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Data docs</title>
+<html lang="en"><head><meta charset="utf-8"><title>{headline}</title>
 {style}
-<body><h1>Data docs</h1><ul>
+<body><h1>{headline}</h1>
+{broken}
+<h2>All rules, one by one</h2><ul>
 {items}
 </ul></body></html>
 """
+HEADS = "<tr><th>level</th><th>rule</th><th>what does not hold</th><th>for example</th></tr>"
 
 
-def settle(folder: Path) -> None:
-    """Make every page below `folder` self-contained and repeatable, and take away what no page needs."""
+def settle(folder: Path, report: Report) -> None:
+    """Make every page below `folder` self-contained and repeatable, begin with what the report says."""
     shutil.rmtree(folder / "static", ignore_errors=True)
     index = folder / "index.html"
     index.unlink(missing_ok=True)
@@ -50,7 +59,20 @@ def settle(folder: Path) -> None:
         text = _number_ids(MOMENT.sub("not kept", text.replace("</head>", STYLE, 1)))
         page.write_text(text, encoding="utf-8")
     items = "\n".join(f'<li><a href="{page.relative_to(folder)}">{_title(page, folder)}</a></li>' for page in pages)
-    index.write_text(INDEX.format(style=STYLE, items=items), encoding="utf-8")
+    index.write_text(summary_page(report, items), encoding="utf-8")
+
+
+def summary_page(report: Report, items: str = "") -> str:
+    """Return the page that tells a report in ten seconds; `items` lists the other pages."""
+    broken = [*report.failures, *report.warnings]
+    rows = "\n".join(_row(finding) for finding in broken)
+    table = f"<table>{HEADS}\n{rows}\n</table>" if broken else "<p>Every rule holds.</p>"
+    return INDEX.format(style=STYLE, headline=escape(report.headline), broken=table, items=items)
+
+
+def _row(finding: Finding) -> str:
+    cells = (finding.severity, finding.rule, finding.found, ", ".join(finding.examples) or "-")
+    return f"<tr class={finding.severity}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _title(page: Path, folder: Path) -> str:

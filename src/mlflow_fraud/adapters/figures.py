@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mlflow_fraud.core.metrics import Confusion
+from mlflow_fraud.core.metrics import Confusion, share_interval
 
 INK, MUTED, BLUE, RED = "#1b2330", "#8a94a3", "#2f6fde", "#d1495b"
 Point = Mapping[str, float]
@@ -42,6 +42,22 @@ def draw_precision_recall(curves: Mapping[str, Sequence[Point]], title: str) -> 
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(color="#e6e9ee")
     axes.legend(frameon=False, loc="lower left")
+    return _png(figure)
+
+
+def draw_reliability(points: Sequence[Point], title: str) -> bytes:
+    """Return the share of fraud against the mean probability, each point with its rows and its 95 % interval."""
+    figure, axes = _axes(4.6, 3.6, title)
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="as it should be")
+    for point in points:
+        lower, upper = share_interval(point["fraud"], point["rows"])
+        axes.plot([point["score"]] * 2, [lower, upper], color=BLUE, linewidth=6, alpha=0.25, solid_capstyle="butt")
+        axes.plot([point["score"]], [point["fraud"]], color=BLUE, marker="o")
+        place = {"xytext": (7, -11), "textcoords": "offset points"}
+        axes.annotate(f"{point['rows']:,.0f}", (point["score"], point["fraud"]), size=7, color=INK, **place)
+    axes.set(xlabel="probability", ylabel="share of fraud", xlim=(0, 1.09), ylim=(-0.04, 1.04))
+    axes.grid(color="#e6e9ee")
+    axes.legend(frameon=False, loc="upper left")
     return _png(figure)
 
 

@@ -14,7 +14,8 @@ import polars as pl
 from mlflow_fraud.adapters.data_docs import settle
 from mlflow_fraud.core.contract import BATCH, Contract
 from mlflow_fraud.core.evidence import evidence_of
-from mlflow_fraud.core.validation import SECRET_ROLES, Finding, Report, Rule, rules_of, seconds_of, shown
+from mlflow_fraud.core.findings import Finding, Report
+from mlflow_fraud.core.validation import Rule, is_secret, rules_of, seconds_of, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +49,11 @@ def check(table: Path, contract: Contract, *, docs: Path | None = None) -> Repor
         found |= {name: _finding(rule, results[name], contract, evidence) for name, rule in ours.items()}
         if docs is not None:
             _mask(context, outcome, ours, contract)
+    report = Report(contract.name, len(rows), tuple(found[rule.name] for rule in rules))
     if docs is not None:
         _write_docs(context, docs)
-    return Report(contract.name, len(rows), tuple(found[rule.name] for rule in rules))
+        settle(docs, report)
+    return report
 
 
 def _run(context: Any, source: Any, of: str, frame: pd.DataFrame, rules: Mapping[str, Rule]) -> Any:
@@ -74,8 +77,8 @@ def _run(context: Any, source: Any, of: str, frame: pd.DataFrame, rules: Mapping
 def _read(table: Path, contract: Contract) -> pd.DataFrame:
     """Return the rows as Great Expectations takes them, each time once more in seconds."""
     rows = pl.scan_parquet(table).drop(BATCH, strict=False)
-    names = rows.collect_schema().names()
-    times = [c.name for c in contract.kept if c.type in ("timestamp", "date") and c.name in names]
+    types = rows.collect_schema()
+    times = [column.name for column in contract.kept if column.name in types and types[column.name].is_temporal()]
     moments = [pl.col(name).cast(pl.Datetime("us")) for name in times]
     seconds = [pl.col(name).dt.epoch("s").alias(seconds_of(name)) for name in times]
     return rows.with_columns(moments).with_columns(seconds).collect().to_pandas()
@@ -122,9 +125,9 @@ def _finding(rule: Rule, outcome: Any, contract: Contract, evidence: pl.DataFram
 
 
 def _batches_with(values: list[float], column: str, evidence: pl.DataFrame) -> list[str]:
-    """Return the batches that have one of these values, newest first, with the value."""
-    found = evidence.filter(pl.col(column).is_in(values)).select(BATCH, column)
-    return [f"{value:.6g} in {batch}" for batch, value in reversed(found.rows())]
+    """Return the batches that have one of these values, newest first, and the value."""
+    found = evidence.filter(pl.col(column).cast(pl.Float64).is_in(pl.Series(values, dtype=pl.Float64).implode()))
+    return [f"{batch} ({value:.6g})" for batch, value in reversed(found.select(BATCH, column).rows())]
 
 
 def _observed(outcome: Any, result: Mapping[str, Any]) -> str:
@@ -141,8 +144,7 @@ def _mask(context: Any, outcome: Any, rules: Mapping[str, Rule], contract: Contr
     """Take values that point at a person out of the stored results, so that no page shows them."""
     for key, validation in outcome.run_results.items():
         for result in validation.results:
-            column = contract.column(rules[_rule_of(result)].column or "")
-            if column is not None and column.role in SECRET_ROLES:
+            if is_secret(contract.column(rules[_rule_of(result)].column or "")):
                 shown_lists = [name for name in result.result if name.startswith("partial_unexpected")]
                 for name in shown_lists:
                     result.result[name] = []
@@ -162,4 +164,3 @@ def _write_docs(context: Any, folder: Path) -> None:
     }
     context.add_data_docs_site(site_name="validation", site_config=config)
     context.build_data_docs(site_names=["validation"])
-    settle(folder)

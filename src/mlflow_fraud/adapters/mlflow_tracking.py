@@ -25,6 +25,8 @@ SQLITE = "sqlite:///"
 class TrainingRun:
     """What is logged of one candidate. `example` is one made-up row, (1, features): no real person's.
 
+    `intervals` are those of the test metrics, `calibration` is how the model's scores become probabilities.
+
     `data` maps each file to its DVC hash; `group` is the same for candidates trained on the same data.
     """
 
@@ -38,9 +40,22 @@ class TrainingRun:
     params: Mapping[str, Any]
     metrics: Mapping[str, Metrics]
     threshold: float
+    intervals: Mapping[str, tuple[float, float] | None]
+    calibration: Mapping[str, Any]
     rounds: Sequence[Mapping[str, float]]
     figures: Sequence[Path]
     data: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PlainRun:
+    """A run of numbers alone, such as a fold or a trial; `key` says what it is of, and it is logged once."""
+
+    key: str
+    name: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float | None]
     tags: Mapping[str, str]
 
 
@@ -105,6 +120,27 @@ class Tracking:
         self._client.set_terminated(run_id)
         return str(run_id)
 
+    def ensure_run(self, run: PlainRun, parent: str = "") -> str:
+        """Log the run, under `parent` where one is given, unless a finished one has the same key; return its id."""
+        done = self._finished(run.key)
+        if done is not None:
+            return str(done.info.run_id)
+        from mlflow.entities import Metric, Param
+
+        tags = {KEY: run.key, **run.tags, **({"mlflow.parentRunId": parent} if parent else {})}
+        run_id = str(self._client.create_run(self._experiment_id, run_name=run.name, tags=tags).info.run_id)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, 0, 0) for name, value in run.metrics.items() if value is not None],
+            params=[Param(name, str(value)) for name, value in run.params.items()],
+        )
+        self._client.set_terminated(run_id)
+        return run_id
+
+    def log_step(self, run_id: str, metric: str, value: float, step: int) -> None:
+        """Add a point to a run's curve."""
+        self._client.log_metric(run_id, metric, value, step=step)
+
     @cached_property
     def _client(self) -> MlflowClient:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -149,10 +185,13 @@ class Tracking:
         from mlflow.entities import Metric, RunTag
 
         client = self._client
-        for name, value in {"candidate": training.candidate, **training.params}.items():
+        told = {"candidate": training.candidate, "calibration": training.calibration["method"], **training.params}
+        for name, value in told.items():
             client.log_param(run_id, name, value)
         final = {f"{part}_{k}": v for part, values in training.metrics.items() for k, v in values.items()}
         final |= {**training.metrics["test"], "threshold": training.threshold}
+        for name, bounds in training.intervals.items():
+            final |= dict(zip((f"{name}_lower", f"{name}_upper"), bounds or (None, None), strict=True))
         measured = [Metric(name, value, 0, 0) for name, value in final.items() if value is not None]
         for row in training.rounds:
             step = int(row["round"])
@@ -161,6 +200,7 @@ class Tracking:
         for start in range(0, len(measured), 1000):
             client.log_batch(run_id, metrics=measured[start : start + 1000])
         client.log_batch(run_id, tags=tags)
+        client.log_dict(run_id, dict(training.calibration), "calibration.json")
         for figure in training.figures:
             client.log_artifact(run_id, str(figure))
         for path, digest in training.data.items():

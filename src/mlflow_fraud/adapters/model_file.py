@@ -5,13 +5,15 @@ The same file scores in evaluation, comparison and serving; `model_export` write
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from mlflow_fraud.core.calibration import Calibrated, Calibration
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.ports import Scorer
+from mlflow_fraud.core.release import Manifest
 
 BLOCK = 8192
 """Rows scored at once by an ONNX model."""
@@ -20,8 +22,21 @@ Rows = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float64]
 
 
+def load_calibrated(name: str, content: bytes, calibration: Calibration, *, threads: int = 0) -> Scorer:
+    """Return the model in a file with its calibration: what it scores are probabilities.
+
+    The one place where the two come together, for evaluation, comparison, serving and monitoring.
+    """
+    return Calibrated(load_scorer(name, content, threads=threads), calibration)
+
+
+def load_released(manifest: Manifest, files: Mapping[str, bytes], *, threads: int = 0) -> Scorer:
+    """Return the model of a release as it answers."""
+    return load_calibrated(manifest.model_file, files[manifest.model_file], manifest.calibration, threads=threads)
+
+
 def load_scorer(name: str, content: bytes, *, threads: int = 0) -> Scorer:
-    """Return the model in the file `name` (`*.ubj` or `*.onnx`); `threads` 0 takes all cores.
+    """Return the model in the file `name` (`*.ubj` or `*.onnx`) without calibration; `threads` 0 takes all cores.
 
     Check the content's hash first. Raises `ReleaseRejected` when it is no such model.
     """

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from mlflow_fraud.adapters.raw_csv import (
+    as_utf8,
+    first_line,
+    require_no_surplus,
+    require_readable,
+    scan_csv,
+    unreadable,
+)
 from mlflow_fraud.core.contract import BATCH, Column, Contract
 from mlflow_fraud.core.errors import DataError, nearest
 from mlflow_fraud.core.features.batch import TIME_ORDER
 
 EXAMPLES = 3
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
-SEPARATORS = ",;\t|"
 
 
 def find_batches(path: Path, unpack_to: Path) -> list[Path]:
@@ -69,55 +74,37 @@ def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
     return pl.concat(frames).sort(TIME_ORDER)
 
 
-def read_sample(file: Path, rows: int, separator: str) -> pl.DataFrame:
-    """Return the first rows of a file as text, all columns of it; raise `DataError` where it cannot be read."""
-    if not (file.is_file() and is_batch(file)):
-        raise DataError(f"{file} is not there or is no batch; expected a {', '.join(SUFFIXES)} file")
-    try:
-        if file.suffix == ".parquet":
-            return pl.scan_parquet(file).head(rows).select(pl.all().cast(pl.String)).collect()
-        sample = pl.scan_csv(file, infer_schema=False, separator=separator).head(rows).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{file.name} cannot be read: {_first_line(error)}") from None
-    if sample.is_empty():
-        raise DataError(f"{file.name} has no rows to draft a contract from")
-    return sample
-
-
 def _read(file: Path, contract: Contract) -> pl.DataFrame:
-    with _scanned(file, contract) as scanned:
-        raw = _require_columns(file, scanned, contract)
-        _require_values(file, raw, contract)
-        columns = [_parsed(column, contract).alias(column.name) for column in contract.kept]
-        frame = raw.select(*columns, pl.lit(batch_name(file)).alias(BATCH)).collect(engine="streaming")
+    if file.suffix == ".parquet":
+        frame = _typed(file, _require_columns(file, _scan_parquet(file, contract), contract), contract)
+    else:
+        with as_utf8(file, contract.csv) as content:
+            scanned = scan_csv(file, content, contract.csv)
+            raw = _require_columns(file, scanned, contract)
+            require_no_surplus(file, content, len(scanned.collect_schema()), contract.csv)
+            frame = _typed(file, raw, contract)
     if frame.is_empty():
         raise DataError(f"{file.name} has a header and no rows")
     return frame
 
 
-@contextmanager
-def _scanned(file: Path, contract: Contract) -> Iterator[pl.LazyFrame]:
-    """Give the file's columns as text, as a CSV file has them."""
-    if file.suffix == ".parquet":
-        yield _scan_parquet(file, contract)
-    elif contract.csv.encoding == "utf-8":
-        yield _scan_csv(file, file, contract)
-    else:
-        with tempfile.NamedTemporaryFile(suffix=".csv") as recoded:
-            _recode(file, Path(recoded.name), contract.csv.encoding)
-            yield _scan_csv(file, Path(recoded.name), contract)
+def _typed(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
+    """Return the typed rows; raise `DataError` where a value is not of its column's type, or missing and needed.
 
-
-def _scan_csv(file: Path, content: Path, contract: Contract) -> pl.LazyFrame:
-    """Scan the UTF-8 text in `content`; `file` is what a message names."""
+    A column without gaps is right, so only the others are looked at once more.
+    """
+    columns = [_parsed(column, contract).alias(column.name) for column in contract.kept]
     try:
-        raw = pl.scan_csv(content, infer_schema=False, separator=contract.csv.separator)
-        raw.collect_schema()
-    except pl.exceptions.NoDataError:
-        raise DataError(f"{file.name} is empty; expected a header line and rows") from None
-    except (pl.exceptions.ComputeError, UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{file.name} cannot be read as CSV: {_first_line(error)}") from None
-    return raw
+        frame = raw.select(*columns, pl.lit(batch_name(file)).alias(BATCH)).collect(engine="streaming")
+        gaps = [column for column in contract.kept if frame[column.name].null_count()]
+        checks = [check for column in gaps for check in _checks(column, contract)]
+        faults = raw.select(checks).collect(engine="streaming").row(0, named=True) if gaps else {}
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise unreadable(file, error) from None
+    sentences = [s for column in gaps for s in _sentences(column, faults)]
+    if sentences:
+        raise DataError(f"{file.name}: " + "; ".join(sentences))
+    return frame
 
 
 def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
@@ -125,7 +112,7 @@ def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
         raw = pl.scan_parquet(file)
         types = raw.collect_schema()
     except (pl.exceptions.ComputeError, OSError) as error:
-        raise DataError(f"{file.name} cannot be read as Parquet: {_first_line(error)}") from None
+        raise DataError(f"{file.name} cannot be read as Parquet: {first_line(error)}") from None
     return raw.select(
         pl.col(column.source).dt.strftime(column.format)
         if column.format and types[column.source].is_temporal()
@@ -135,52 +122,17 @@ def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
     )
 
 
-def _recode(file: Path, target: Path, encoding: str) -> None:
-    try:
-        with file.open(encoding=encoding, newline="") as source, target.open("w", encoding="utf-8", newline="") as sink:
-            shutil.copyfileobj(source, sink, 1 << 20)
-    except UnicodeError as error:
-        raise DataError(f"{file.name} is not in {encoding}, as the contract's csv.encoding says: {error}") from None
-
-
 def _require_columns(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     """Return `raw` with an empty column for each optional one that the file lacks; the others must be there."""
     found = raw.collect_schema().names()
     absent = [column for column in contract.kept if column.source not in found]
     missing = [column.source for column in absent if not column.optional]
     if missing:
-        _require_readable(file, found, contract)
+        require_readable(file, found, contract)
     if missing:
         hints = "; ".join(f"{name}: {nearest(name, found)}" for name in missing)
         raise DataError(f"{file.name}: {len(missing)} columns of the contract {contract.name} are missing: {hints}")
     return raw.with_columns(pl.lit(None, pl.String).alias(column.source) for column in absent)
-
-
-def _require_readable(file: Path, found: list[str], contract: Contract) -> None:
-    """Raise `DataError` where the names of the columns show another encoding, or one name is many in truth."""
-    if any("\x00" in name for name in found):
-        raise DataError(
-            f"{file.name} is not text in {contract.csv.encoding}; the contract's csv.encoding can say utf-16"
-        )
-    other = max(SEPARATORS, key=found[0].count)
-    if len(found) == 1 and other in found[0]:
-        raise DataError(
-            f"{file.name} separates its columns by {other!r}, expected {contract.csv.separator!r}; "
-            f"the contract can say csv: {{separator: {other!r}}}"
-        )
-
-
-def _require_values(file: Path, raw: pl.LazyFrame, contract: Contract) -> None:
-    """Raise `DataError` where a value is not of its column's type, or missing where one is needed."""
-    checks = [check for column in contract.kept for check in _checks(column, contract)]
-    try:
-        faults = raw.select(checks).collect(engine="streaming").row(0, named=True)
-    except (pl.exceptions.ComputeError, OSError) as error:
-        hint = f"; the contract's csv.encoding says {contract.csv.encoding}" if "utf-8" in str(error) else ""
-        raise DataError(f"{file.name} cannot be read to its end: {_first_line(error)}{hint}") from None
-    sentences = [s for column in contract.kept for s in _sentences(column, faults)]
-    if sentences:
-        raise DataError(f"{file.name}: " + "; ".join(sentences))
 
 
 def _checks(column: Column, contract: Contract) -> list[pl.Expr]:
@@ -254,7 +206,7 @@ def _unpack(archive: Path, folder: Path) -> list[Path]:
             names = sorted(name for name in packed.namelist() if is_batch(Path(name)))
             return [_unpack_one(packed, name, folder) for name in names]
     except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise DataError(f"{archive.name} is not a whole zip file: {_first_line(error)}; fetch it again") from None
+        raise DataError(f"{archive.name} is not a whole zip file: {first_line(error)}; fetch it again") from None
 
 
 def _unpack_one(packed: zipfile.ZipFile, name: str, folder: Path) -> Path:
@@ -262,7 +214,3 @@ def _unpack_one(packed: zipfile.ZipFile, name: str, folder: Path) -> Path:
     with packed.open(name) as source, target.open("wb") as sink:
         shutil.copyfileobj(source, sink, 1 << 20)
     return target
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("f1", "precision", "recall", "average_precision", "roc_auc", "calibration_error")
+QUALITY = {
+    "f1": ".4f",
+    "precision": ".4f",
+    "recall": ".4f",
+    "average_precision": ".4f",
+    "roc_auc": ".4f",
+    "calibration_error": ".5f",
+}
+TEAM = {
+    "bursts_caught": ".1%",
+    "money_saved": ".1%",
+    "frauds_before_alert": ".1f",
+    "alerts_per_day": ".1f",
+    "recall_at_budget": ".1%",
+    "expected_cost": ".2f",
+}
+"""What the models mean for those who look into alerts; `docs/metrics.md` defines each."""
+
+HEADINGS = {
+    "frauds_before_alert": "frauds before the alert",
+    "alerts_per_day": "alerts a day",
+    "recall_at_budget": "recall in the budget",
+    "expected_cost": "cost a day",
+}
+
+Intervals = Mapping[str, Mapping[str, Sequence[float] | None]]
+NO_INTERVALS: Intervals = {}
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -30,6 +56,8 @@ PAGE = """<!doctype html>
 {contest}
 <h2>All candidates</h2>
 {candidates}
+<h2>What they mean for the team</h2>
+{team}
 {figures}
 </html>
 """
@@ -48,7 +76,8 @@ def render_report(decision: Mapping[str, Any], models: Path = Path("data/models"
         colour="#2f9e5b" if promote else "#d1495b",
         reasons="".join(f"<li>{escape(reason)}</li>" for reason in decision["reasons"]),
         contest=_table(contestants),
-        candidates=_table(decision["candidates"]),
+        candidates=_table(decision["candidates"], intervals=decision["intervals"]),
+        team=_table({**contestants, **decision["candidates"]}, TEAM),
         figures="\n".join(_figure(path) for path in sorted(models.glob("*/*.png"))),
     )
 
@@ -59,31 +88,57 @@ def headline(decision: Mapping[str, Any]) -> str:
     return f"{version}: promote" if decision["verdict"]["promote"] else f"{version}: do not promote"
 
 
-def markdown_table(rows: Mapping[str, Mapping[str, float | None]], first: str = "candidate") -> str:
-    """Return metrics as a Markdown table, one row a name.
+def markdown_table(
+    rows: Mapping[str, Mapping[str, float | None]],
+    first: str = "candidate",
+    *,
+    columns: Mapping[str, str] = QUALITY,
+    intervals: Intervals = NO_INTERVALS,
+) -> str:
+    """Return metrics as a Markdown table, one row a name; `columns` gives each metric its form.
 
     >>> print(markdown_table({"xgboost": {"f1": 0.9}}).splitlines()[0])
     | candidate | f1 | precision | recall | average precision | roc auc | calibration error |
+    >>> table = markdown_table({"a": {"f1": 0.9}}, columns={"f1": ".4f"}, intervals={"a": {"f1": (0.8, 0.95)}})
+    >>> print(table.splitlines()[2])
+    | a | 0.9000 (0.800 to 0.950) |
     """
-    head = [first, *(column.replace("_", " ") for column in COLUMNS)]
-    lines = [head, ["---", *("---:" for _ in COLUMNS)]]
-    lines += [[name, *(_number(metrics.get(column)) for column in COLUMNS)] for name, metrics in rows.items()]
+    head = [first, *(_words(column) for column in columns)]
+    lines = [head, ["---", *("---:" for _ in columns)]]
+    lines += [[name, *_cells(metrics, columns, intervals.get(name, {}))] for name, metrics in rows.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def _table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
-    head = "".join(f"<th>{column.replace('_', ' ')}</th>" for column in COLUMNS)
+def _table(
+    rows: Mapping[str, Mapping[str, float | None]],
+    columns: Mapping[str, str] = QUALITY,
+    intervals: Intervals = NO_INTERVALS,
+) -> str:
+    head = "".join(f"<th>{_words(column)}</th>" for column in columns)
     body = "".join(
-        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{_number(metrics.get(c))}</td>' for c in COLUMNS)}</tr>"
+        f"<tr><td>{escape(name)}</td>"
+        + "".join(f"<td>{cell}</td>" for cell in _cells(metrics, columns, intervals.get(name, {})))
+        + "</tr>"
         for name, metrics in rows.items()
     )
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
+def _cells(
+    metrics: Mapping[str, float | None], columns: Mapping[str, str], intervals: Mapping[str, Sequence[float] | None]
+) -> list[str]:
+    return [_cell(metrics.get(column), form, intervals.get(column)) for column, form in columns.items()]
+
+
+def _cell(value: float | None, form: str, bounds: Sequence[float] | None) -> str:
+    number = "-" if value is None else f"{value:{form}}"
+    return f"{number} ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds and value is not None else number
+
+
+def _words(column: str) -> str:
+    return HEADINGS.get(column, column.replace("_", " "))
+
+
 def _figure(path: Path) -> str:
     content = base64.b64encode(path.read_bytes()).decode()
     return f'<img alt="{escape(path.parent.name)} {escape(path.stem)}" src="data:image/png;base64,{content}">'
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

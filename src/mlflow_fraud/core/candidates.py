@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,18 @@ from mlflow_fraud.core.strict import Strict
 Matrix = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
 Progress = Callable[[str], None]
+
+
+@runtime_checkable
+class RoundWatcher(Protocol):
+    """A `Progress` that also hears of every round, and may stop the fit by an exception of its own."""
+
+    def __call__(self, line: str) -> None:
+        """Take notice of a line of progress."""
+
+    def after_round(self, number: int, score: float) -> None:
+        """Take notice of the validation average precision after round `number`, counted from 0."""
+
 
 MISSING = -1.0
 """What a missing feature is to the candidates that know no missing values; no feature but a score is below 0."""
@@ -45,7 +57,10 @@ class ForestParams(Strict):
 
 
 class XgboostParams(Strict):
-    """Gradient-boosted trees, stopped early on validation average precision."""
+    """Gradient-boosted trees, stopped early on validation average precision.
+
+    A refit on more rows takes `refit_rounds` times as many rounds.
+    """
 
     eta: float = Field(gt=0, le=1)
     max_depth: int = Field(ge=1)
@@ -56,12 +71,18 @@ class XgboostParams(Strict):
     base_score: float = Field(gt=0, lt=1)
     rounds: int = Field(ge=1)
     early_stopping_rounds: int = Field(ge=1)
+    refit_rounds: float = Field(default=1.1, ge=1)
 
 
 class TrainParams(Strict):
-    """The section `train` of `params.yaml`."""
+    """The section `train` of `params.yaml`.
+
+    With `refit` what ships is fitted once more on train and validation rows, after validation has chosen
+    rounds, threshold and calibration.
+    """
 
     seed: int
+    refit: bool = False
     logistic: LogisticParams
     forest: ForestParams
     xgboost: XgboostParams
@@ -84,7 +105,7 @@ class Fitted:
     rounds: Mapping[str, list[float]] = field(default_factory=dict)
 
 
-def fit_logistic(train: Examples, validation: Examples, params: TrainParams, progress: Progress) -> Fitted:
+def fit_logistic(train: Examples, validation: Examples | None, params: TrainParams, progress: Progress) -> Fitted:
     """Return a logistic regression on one-hot quantile bins, a step function of each feature.
 
     Classes are not reweighted: the probabilities stay those of the data.
@@ -104,7 +125,7 @@ def fit_logistic(train: Examples, validation: Examples, params: TrainParams, pro
         return Fitted(make_pipeline(_imputer(), bins, regression).fit(train.x, train.y))
 
 
-def fit_forest(train: Examples, validation: Examples, params: TrainParams, progress: Progress) -> Fitted:
+def fit_forest(train: Examples, validation: Examples | None, params: TrainParams, progress: Progress) -> Fitted:
     """Return a random forest; its probabilities are means of leaf shares, classes not reweighted."""
     told = params.forest
     forest = RandomForestClassifier(
@@ -125,13 +146,11 @@ def fit_xgboost(train: Examples, validation: Examples, params: TrainParams, prog
 
     The start score is set, not fitted: at a base rate of .5 % `min_child_weight` would brake hard.
     """
-    told = params.xgboost.model_dump(exclude={"rounds", "early_stopping_rounds"})
-    names = list(train.names)
-    learn = xgboost.QuantileDMatrix(train.x, train.y, feature_names=names)
-    watch = xgboost.QuantileDMatrix(validation.x, validation.y, feature_names=names, ref=learn)
+    learn = _matrix(train)
+    watch = _matrix(validation, ref=learn)
     curve: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(
-        {**told, "objective": "binary:logistic", "eval_metric": "aucpr", "seed": params.seed},
+        _told(params),
         learn,
         num_boost_round=params.xgboost.rounds,
         evals=[(learn, "train"), (watch, "validation")],
@@ -144,13 +163,41 @@ def fit_xgboost(train: Examples, validation: Examples, params: TrainParams, prog
     return Fitted(booster[: booster.best_iteration + 1], rounds)
 
 
+def refit_xgboost(fitted: Fitted, rows: Examples, params: TrainParams, progress: Progress) -> Fitted:
+    """Return the trees fitted on more rows, with so many rounds as validation found best, and a share more."""
+    rounds = round(fitted.estimator.num_boosted_rounds() * params.xgboost.refit_rounds)
+    progress(f"xgboost: {rounds} rounds on {len(rows.y):,} rows, validation included")
+    return Fitted(xgboost.train(_told(params), _matrix(rows), num_boost_round=rounds), fitted.rounds)
+
+
 Fit = Callable[[Examples, Examples, TrainParams, Progress], Fitted]
+Refit = Callable[[Fitted, Examples, TrainParams, Progress], Fitted]
 
 CANDIDATES: dict[str, Fit] = {
     "logistic": fit_logistic,
     "forest": fit_forest,
     "xgboost": fit_xgboost,
 }
+
+REFITS: dict[str, Refit] = {
+    "logistic": lambda fitted, rows, params, progress: fit_logistic(rows, None, params, progress),
+    "forest": lambda fitted, rows, params, progress: fit_forest(rows, None, params, progress),
+    "xgboost": refit_xgboost,
+}
+
+
+def together(train: Examples, validation: Examples) -> Examples:
+    """Return the rows of both."""
+    return Examples(np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y]), train.names)
+
+
+def _told(params: TrainParams) -> dict[str, Any]:
+    told = params.xgboost.model_dump(exclude={"rounds", "early_stopping_rounds", "refit_rounds"})
+    return {**told, "objective": "binary:logistic", "eval_metric": "aucpr", "seed": params.seed}
+
+
+def _matrix(rows: Examples, ref: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
+    return xgboost.QuantileDMatrix(rows.x, rows.y, feature_names=list(rows.names), ref=ref)
 
 
 def _imputer() -> SimpleImputer:
@@ -163,7 +210,9 @@ class _EveryHundredRounds(xgboost.callback.TrainingCallback):
         self._progress = progress
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        score = cast(float, evals_log["validation"]["aucpr"][-1])
+        if isinstance(self._progress, RoundWatcher):
+            self._progress.after_round(epoch, score)
         if epoch % 100 == 0:
-            score = cast(float, evals_log["validation"]["aucpr"][-1])
             self._progress(f"xgboost: round {epoch}, validation average precision {score:.4f}")
         return False

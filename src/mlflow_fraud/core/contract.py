@@ -4,124 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, Self
-from zoneinfo import available_timezones
 
-import polars as pl
 from pydantic import Field, model_validator
 
-from mlflow_fraud.core.errors import SettingsError, nearest
-from mlflow_fraud.core.strict import Strict, parse
-
-Role = Literal[
-    "event_id",
-    "event_time",
-    "entity",
-    "amount",
-    "label",
-    "label_time",
-    "categorical",
-    "numeric",
-    "location",
-    "birth_date",
-    "clock",
-    "personal",
-    "unused",
-]
-ColumnType = Literal["timestamp", "date", "integer", "decimal", "text"]
-Level = Literal["critical", "warning"]
+from mlflow_fraud.core.column import AT_MOST_ONE, EXACTLY_ONE
+from mlflow_fraud.core.column import Column as Column
+from mlflow_fraud.core.column import Level as Level
+from mlflow_fraud.core.column import Role as Role
+from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.strict import Place, Strict, parse
 
 BATCH = "batch"
 """The column that ingest adds: the name of the raw batch a row came in."""
-
-_EXACTLY_ONE: tuple[Role, ...] = ("event_id", "event_time", "amount", "label")
-_NAMED_BY_ROLE: frozenset[Role] = frozenset({*_EXACTLY_ONE, "label_time", "birth_date"})
-_DTYPES: Mapping[ColumnType, pl.DataType] = {
-    "timestamp": pl.Datetime("us"),
-    "date": pl.Date(),
-    "integer": pl.Int64(),
-    "decimal": pl.Float64(),
-    "text": pl.String(),
-}
-
-
-class Column(Strict):
-    """One column: its name in the raw file, what it holds and what it is for."""
-
-    source: str
-    role: Role
-    type: ColumnType
-    entity: str = ""
-    place: str = ""
-    axis: Literal["latitude", "longitude", ""] = ""
-    format: str = ""
-    timezone: str = ""
-    nullable: bool = False
-    optional: bool = False
-    minimum: float | str | None = None
-    maximum: float | str | None = None
-    values: tuple[str, ...] = ()
-    level: Level = "critical"
-
-    @property
-    def name(self) -> str:
-        """The column's name inside the pipeline, which depends on its role alone where it can.
-
-        >>> Column(source="lat", role="location", type="decimal", place="home", axis="latitude").name
-        'home_latitude'
-        """
-        if self.role in _NAMED_BY_ROLE:
-            return self.role
-        return self.entity or (f"{self.place}_{self.axis}" if self.place else self.source)
-
-    @property
-    def kept(self) -> bool:
-        """False for personal data and for columns that nothing reads: they stop at ingest."""
-        return self.role not in ("personal", "unused")
-
-    @property
-    def may_be_missing(self) -> bool:
-        """Whether a row may have no value: where it is `nullable`, or where a file may lack the whole column."""
-        return self.nullable or self.optional
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """The type inside the pipeline: amounts are whole minor units, the label is 0 or 1."""
-        if self.role == "label":
-            return pl.Int8()
-        return pl.Int64() if self.role == "amount" else _DTYPES[self.type]
-
-    def limit(self, bound: float | str | None, *, decimals: int) -> Any:
-        """Return a bound in the pipeline's own units: minor units for an amount, a `datetime` for a time."""
-        if bound is None:
-            return None
-        if self.type in ("timestamp", "date"):
-            return datetime.fromisoformat(str(bound))
-        return round(float(bound) * 10**decimals) if self.role == "amount" else float(bound)
-
-    @model_validator(mode="after")
-    def _has_what_its_role_needs(self) -> Self:
-        if self.role == "entity" and not self.entity:
-            raise ValueError("an entity needs `entity: <its name>`, for example card")
-        if self.role == "location" and not (self.place and self.axis):
-            raise ValueError("a location needs `place: <its name>` and `axis: latitude` or `longitude`")
-        if self.type in ("timestamp", "date") and not self.format:
-            raise ValueError(f"a {self.type} needs `format:`, for example '%Y-%m-%d'")
-        if ("%z" in self.format) != bool(self.timezone):
-            raise ValueError(
-                "a time with its offset needs both `%z` in `format:` and `timezone:`, for example Europe/Berlin, "
-                "in which it goes on as local time"
-            )
-        if self.timezone and self.timezone not in available_timezones():
-            raise ValueError(f"no time zone is called {self.timezone}, {nearest(self.timezone, available_timezones())}")
-        if self.optional and self.role in ("event_id", "event_time", "entity", "amount", "label"):
-            raise ValueError(f"the column with the role {self.role} cannot be optional")
-        if self.role == "clock" and self.type != "integer":
-            raise ValueError("a clock is an integer: seconds since 1970")
-        if self.role == "amount" and self.type not in ("decimal", "integer"):
-            raise ValueError("an amount is decimal or integer")
-        return self
 
 
 class Csv(Strict):
@@ -137,6 +32,12 @@ class Table(Strict):
 
     minimum_rows: int = Field(default=1, ge=1)
     fraud_rate: tuple[float, float] = (0.0, 1.0)
+
+    @model_validator(mode="after")
+    def _is_a_range_of_shares(self) -> Self:
+        if not 0 <= self.fraud_rate[0] <= self.fraud_rate[1] <= 1:
+            raise ValueError(f"`fraud_rate:` is a range within 0 and 1, found {list(self.fraud_rate)}")
+        return self
 
 
 class Limit(Strict):
@@ -157,9 +58,11 @@ class Gate(Strict):
     """
 
     missing_days: Limit = Limit(at_most=0)
-    rows_against_history: Limit = Limit(at_least=0.5, at_most=2)
+    rows_against_history: Limit = Limit(at_least=0.5, at_most=2.5)
     seconds_back: Limit = Limit(at_most=0)
     repeated_rows: Limit = Limit(level="critical", at_most=0)
+    shared_rows: Limit = Limit(level="critical", at_most=0)
+    early_labels: Limit = Limit(level="critical", at_most=0)
     clock_spread: Limit = Limit(at_most=60)
     unseen_values: Limit = Limit(at_most=0)
     shift: Limit = Limit(at_most=0.25)
@@ -180,7 +83,7 @@ class Gate(Strict):
 class Contract(Strict):
     """A data set's contract: the one answer to "what is a transaction?"."""
 
-    name: str
+    name: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$")
     description: str = ""
     currency_decimals: int = Field(default=2, ge=0, le=4)
     csv: Csv = Csv()
@@ -209,28 +112,46 @@ class Contract(Strict):
 
     @model_validator(mode="after")
     def _roles_are_complete(self) -> Self:
-        roles = Counter(column.role for column in self.columns)
-        for role in _EXACTLY_ONE:
-            if roles[role] != 1:
-                raise ValueError(f"exactly one column has the role {role}, found {roles[role]}")
-        if not roles["entity"]:
+        roles: dict[str, list[str]] = {}
+        for column in self.columns:
+            roles.setdefault(column.role, []).append(column.source)
+        for role in EXACTLY_ONE:
+            found = roles.get(role, [])
+            if len(found) != 1:
+                said = f"{len(found)}: {', '.join(found)}" if found else "none"
+                raise ValueError(f"exactly one column has the role {role}, found {said}")
+        for role in AT_MOST_ONE:
+            if len(roles.get(role, [])) > 1:
+                raise ValueError(f"at most one column has the role {role}, found {', '.join(roles[role])}")
+        if "entity" not in roles:
             raise ValueError("at least one column has the role entity, for example the card")
+        halves = Counter(column.place for column in self.columns if column.role == "location")
+        if set(halves.values()) - {2}:
+            raise ValueError(f"each place has a latitude and a longitude, found {dict(halves)} columns")
         doubled = [name for name, n in Counter(column.name for column in self.kept).items() if n > 1]
         if doubled or self.column(BATCH):
             raise ValueError(f"columns need names of their own, found twice or reserved: {doubled or [BATCH]}")
         return self
 
 
-def read_contract(document: Mapping[str, Any], *, where: str) -> Contract:
-    """Return the contract that a parsed YAML document states; raise `SettingsError` where it is wrong."""
+def read_contract(document: Mapping[str, Any], *, where: str, lines: Mapping[Place, int] | None = None) -> Contract:
+    """Return the contract that a parsed YAML document states; raise `SettingsError` where it is wrong.
+
+    `lines` has the line of each value, for the message.
+    """
     columns = document.get("columns")
     if not isinstance(columns, Mapping):
-        raise SettingsError(f"{where}: `columns` maps raw column names to their roles, found {columns!r}")
-    listed = [{"source": str(source), **(spec or {})} for source, spec in columns.items()]
-    try:
-        return parse(Contract, {**document, "columns": listed}, where=where)
-    except SettingsError as error:
-        message = str(error)
-        for number, column in enumerate(listed):
-            message = message.replace(f"columns.{number}.", f"columns.{column['source']}.")
-        raise SettingsError(message) from None
+        found = "nothing" if columns is None else repr(columns)
+        raise SettingsError(f"{where}: `columns` maps raw column names to their roles, found {found}")
+    sources = [str(source) for source in columns]
+    listed = [
+        {"source": source, **spec} if isinstance(spec, Mapping) else spec
+        for source, spec in zip(sources, columns.values(), strict=True)
+    ]
+
+    def stands(place: Place) -> Place:
+        if place[:1] == ("columns",) and len(place) > 1 and isinstance(place[1], int):
+            return ("columns", sources[place[1]], *place[2:])
+        return place
+
+    return parse(Contract, {**document, "columns": listed}, where=where, lines=lines, stands=stands)

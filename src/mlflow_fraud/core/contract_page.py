@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from mlflow_fraud.core.contract import Column, Contract, Limit
+from mlflow_fraud.core.contract_language import GATE
+from mlflow_fraud.core.evidence import FEWEST_FRAUDS, FEWEST_ROWS, RECENT
 from mlflow_fraud.core.validation import rules_of
 
-GATE = {
-    "missing_days": "days without a row since the last day of the batches before",
-    "rows_against_history": "rows a day over the median of the batches before",
-    "seconds_back": "seconds by which it begins before the end of the batches before",
-    "repeated_rows": "rows that are there already but for the id",
-    "clock_spread": "seconds between the least and the largest offset of the second clock",
-    "unseen_values": "share of rows with a value that no batch before has, for each categorical column",
-    "shift": "population stability index against the batches before, for amount, hour, numbers and categories",
-    "separation": "area under the ROC curve of one column alone against the label, for the same columns",
-}
+HISTORY = (
+    f"- Only the newest {RECENT} batches are held against those before for `unseen_values` and `shift`; older ones "
+    "were when they were new. All other limits look at every batch.",
+    "- A data set that is a single batch has its months held against the months before them instead, for "
+    f"`unseen_values`, `shift` (the newest {RECENT}) and `rows_against_history` (all).",
+    f"- Sides of fewer than {FEWEST_ROWS} rows shift by chance and have no `shift`; batches of fewer than "
+    f"{FEWEST_FRAUDS} frauds have no `separation`.",
+    "- `repeated_rows` and `shared_rows` compare time, entities, amount and categories, whatever the ids: no row is "
+    "both learned from and tested on.",
+)
 
 
 def page_of(contract: Contract, *, file: str) -> str:
@@ -47,6 +49,8 @@ def page_of(contract: Contract, *, file: str) -> str:
             "",
             "Each batch is held against time, its label and the batches before it (`core/evidence.py`). A contract "
             "states under `gate:` what it wants otherwise, such as `gate: {shift: {level: critical, at_most: 0.2}}`.",
+            "",
+            *HISTORY,
             "",
             *gate,
             "",

@@ -4,23 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from mlflow_fraud.core.errors import nearest
+from mlflow_fraud.core.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER, gain
 from mlflow_fraud.core.interval import BootstrapRule, Interval
 from mlflow_fraud.core.metrics import Metrics
 from mlflow_fraud.core.strict import Strict
 
 
 class CompareRule(Strict):
-    """The section `compare` of `params.yaml`. `min_gain` is in F1; the losses are per metric."""
+    """The section `compare` of `params.yaml`. `min_gain` is in the unit of `metric`; the losses are per metric.
 
+    Floors are for metrics where higher is better, ceilings for those where lower is; a loss is the bad
+    direction of either.
+    """
+
+    metric: Literal["f1", "average_precision", "expected_cost"] = "f1"
     select_by: str = "average_precision"
     floors: dict[str, float]
+    ceilings: dict[str, float] = Field(default={})
     min_gain: float = 0.0
     max_loss: dict[str, float]
     min_frauds: int = Field(default=50, ge=1)
     bootstrap: BootstrapRule = BootstrapRule()
+
+    @model_validator(mode="after")
+    def _names_metrics_that_it_can_judge(self) -> Self:
+        for name in (self.select_by, *self.floors, *self.ceilings, *self.max_loss):
+            if name not in (*HIGHER_IS_BETTER, *LOWER_IS_BETTER):
+                hint = nearest(name, (*HIGHER_IS_BETTER, *LOWER_IS_BETTER))
+                raise ValueError(f"{name} is no metric that models are judged by, {hint}")
+        for name in self.floors:
+            if name in LOWER_IS_BETTER:
+                raise ValueError(f"lower is better in {name}: it takes a ceiling, not a floor")
+        for name in self.ceilings:
+            if name in HIGHER_IS_BETTER:
+                raise ValueError(f"higher is better in {name}: it takes a floor, not a ceiling")
+        return self
 
 
 @dataclass(frozen=True)
@@ -38,12 +61,12 @@ class Verdict:
 
 
 def decide(
-    challenger: Metrics, champion: Metrics | None, gain: Interval | None, *, validated: bool, rule: CompareRule
+    challenger: Metrics, champion: Metrics | None, gained: Interval | None, *, validated: bool, rule: CompareRule
 ) -> Verdict:
     """Return the verdict on a challenger, both scored on the same mature test rows.
 
-    With a champion the lower bound of the F1 gain must be above `min_gain` and no guardrail may break;
-    without one the floors decide. Anything missing means no.
+    `gained` is in the rule's metric, better is positive. With a champion its lower bound must be above
+    `min_gain` and no guardrail may break; without one the floors and ceilings decide. Anything missing means no.
 
     >>> rule = CompareRule(floors={"recall": 0.5}, max_loss={}, min_frauds=10)
     >>> decide({"recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule).reasons
@@ -51,14 +74,20 @@ def decide(
     >>> decide({"recall": 0.7, "frauds": 3}, None, None, validated=True, rule=rule).reasons
     ('only 3 frauds in the test rows, 10 are needed to judge',)
     """
-    against = [*_evidence(challenger, validated, rule), *_below_floors(challenger, rule.floors)]
+    against = [
+        *_evidence(challenger, validated, rule),
+        *_below_floors(challenger, rule.floors),
+        *_above_ceilings(challenger, rule.ceilings),
+    ]
     if champion is None:
         return _verdict(["there is no champion yet and every floor holds"], against)
     against += _lost(challenger, champion, rule.max_loss)
-    if gain is None:
-        return _verdict([], [*against, "the gain in F1 could not be computed"])
-    sentence = f"F1 {gain.estimate:+.4f}, interval {gain.lower:+.4f} to {gain.upper:+.4f}"
-    if gain.lower <= rule.min_gain:
+    name = "F1" if rule.metric == "f1" else _words(rule.metric)
+    if gained is None:
+        return _verdict([], [*against, f"the gain in {name} could not be computed"])
+    gain_in = f"gain in {name}" if rule.metric in LOWER_IS_BETTER else name
+    sentence = f"{gain_in} {gained.estimate:+.4f}, interval {gained.lower:+.4f} to {gained.upper:+.4f}"
+    if gained.lower <= rule.min_gain:
         against.append(f"{sentence}: its lower bound must be above {rule.min_gain:+.4f}")
     return _verdict([sentence], against)
 
@@ -68,8 +97,15 @@ def select(validation: Mapping[str, Metrics], by: str) -> str:
 
     >>> select({"forest": {"f1": 0.7}, "xgboost": {"f1": 0.9}}, "f1")
     'xgboost'
+    >>> select({"forest": {"brier": 0.02}, "xgboost": {"brier": 0.01}}, "brier")
+    'xgboost'
     """
-    return max(validation, key=lambda name: -1.0 if (value := validation[name].get(by)) is None else value)
+
+    def worth(name: str) -> float:
+        value = validation[name].get(by)
+        return float("-inf") if value is None else gain(by, 0.0, value)
+
+    return max(validation, key=worth)
 
 
 def _verdict(in_favour: list[str], against: list[str]) -> Verdict:
@@ -89,9 +125,20 @@ def _below_floors(challenger: Metrics, floors: Mapping[str, float]) -> list[str]
     for name, floor in floors.items():
         value = challenger.get(name)
         if value is None:
-            against.append(f"{_words(name)} is missing, at least {floor:.3f} is needed")
+            against.append(f"{_words(name)} is missing, at least {_number(floor)} is needed")
         elif value < floor:
-            against.append(f"{_words(name)} {value:.3f} is below the floor {floor:.3f}")
+            against.append(f"{_words(name)} {_number(value)} is below the floor {_number(floor)}")
+    return against
+
+
+def _above_ceilings(challenger: Metrics, ceilings: Mapping[str, float]) -> list[str]:
+    against = []
+    for name, ceiling in ceilings.items():
+        value = challenger.get(name)
+        if value is None:
+            against.append(f"{_words(name)} is missing, at most {_number(ceiling)} is allowed")
+        elif value > ceiling:
+            against.append(f"{_words(name)} {_number(value)} is above the ceiling {_number(ceiling)}")
     return against
 
 
@@ -101,9 +148,23 @@ def _lost(challenger: Metrics, champion: Metrics, max_loss: Mapping[str, float])
         ours, theirs = challenger.get(name), champion.get(name)
         if ours is None or theirs is None:
             against.append(f"{_words(name)} is missing, so its loss cannot be judged")
-        elif theirs - ours > allowed:
-            against.append(f"{_words(name)} {ours - theirs:+.3f}, may lose at most {allowed:.3f}")
+        elif -gain(name, theirs, ours) > allowed:
+            verb = "rise by" if name in LOWER_IS_BETTER else "lose"
+            against.append(f"{_words(name)} {_signed(ours - theirs)}, may {verb} at most {_number(allowed)}")
     return against
+
+
+def _number(value: float) -> str:
+    """Return a number with three digits after the point, or after its first zeros where it is small.
+
+    >>> _number(0.75), _number(0.00042), _number(412.5)
+    ('0.750', '0.00042', '412.500')
+    """
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.3g}"
+
+
+def _signed(value: float) -> str:
+    return ("+" if value >= 0 else "") + _number(value)
 
 
 def _words(name: str) -> str:

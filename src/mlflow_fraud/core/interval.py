@@ -1,18 +1,22 @@
-"""How sure a difference is: a paired block bootstrap over cards."""
+"""How sure a metric is, and a difference of two: a block bootstrap over cards."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from mlflow_fraud.core.candidates import Labels
+from mlflow_fraud.core.cost import CostRule
+from mlflow_fraud.core.evaluation import gain
+from mlflow_fraud.core.measures import MEASURES, count_cards
+from mlflow_fraud.core.metrics import Probabilities
+from mlflow_fraud.core.period import Period, Whole
 from mlflow_fraud.core.strict import Strict
 
-Counts = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+Bounds = tuple[float, float]
 
 
 class BootstrapRule(Strict):
@@ -32,34 +36,51 @@ class Interval:
     upper: float
 
 
-def f1_difference(
-    labels: Labels, blocks: npt.NDArray[np.intp], challenger: Flags, champion: Flags, rule: BootstrapRule
-) -> Interval:
-    """Return the interval of F1(challenger) - F1(champion) on the same rows.
+def intervals(
+    period: Period, scores: Probabilities, threshold: float, costs: CostRule, rule: BootstrapRule
+) -> dict[str, Bounds | None]:
+    """Return the confidence interval of each of the `MEASURES`; None where no draw had one.
 
-    Whole blocks are redrawn, because the frauds of one card come in bursts and are not independent.
-    `blocks` numbers each row's block from 0. Percentile interval (Efron, 1979).
+    Whole cards are redrawn, because the frauds of one card come in bursts and are not independent.
+    Percentile interval (Efron, 1979). The threshold stays: its choice is not part of what may vary.
     """
-    mine, theirs = _by_block(labels, blocks, challenger), _by_block(labels, blocks, champion)
-    draw = np.random.default_rng(rule.seed)
-    number = len(mine)
-    weights = draw.multinomial(number, np.full(number, 1 / number), size=rule.samples)
-    differences = _f1(weights @ mine) - _f1(weights @ theirs)
+    measures = {name: make(period, scores, threshold, costs) for name, make in MEASURES.items()}
+    drawn = [[measure(times) for measure in measures.values()] for times in _draws(period, rule)]
+    columns = np.array(drawn, np.float64).reshape(-1, len(measures)).T
+    return {name: _bounds(column, rule) for name, column in zip(measures, columns, strict=True)}
+
+
+def difference(
+    metric: str,
+    period: Period,
+    challenger: tuple[Probabilities, float],
+    champion: tuple[Probabilities, float],
+    costs: CostRule,
+    rule: BootstrapRule,
+) -> Interval | None:
+    """Return the interval of the challenger's gain in `metric` over the champion, in the same draws of the same rows.
+
+    Each is given by its scores and its threshold. What is better is positive, also where lower is better.
+    None where the metric cannot be computed.
+    """
+    ours, theirs = (MEASURES[metric](period, *each, costs) for each in (challenger, champion))
+    drawn = np.array([gain(metric, theirs(times), ours(times)) for times in _draws(period, rule)])
+    once = np.ones(count_cards(period), np.int64)
+    estimate, bounds = gain(metric, theirs(once), ours(once)), _bounds(drawn, rule)
+    return Interval(estimate, *bounds) if bounds and np.isfinite(estimate) else None
+
+
+def _draws(period: Period, rule: BootstrapRule) -> Iterator[Whole]:
+    """Give for each sample how often each card was drawn."""
+    draw, number = np.random.default_rng(rule.seed), count_cards(period)
+    for _ in range(rule.samples if number else 0):
+        yield draw.multinomial(number, np.full(number, 1 / number))
+
+
+def _bounds(drawn: npt.NDArray[np.float64], rule: BootstrapRule) -> Bounds | None:
+    known = drawn[np.isfinite(drawn)]
+    if not len(known):
+        return None
     tail = (1 - rule.confidence) / 2
-    lower, upper = np.quantile(differences, [tail, 1 - tail])
-    return Interval(float(_f1(mine.sum(0)) - _f1(theirs.sum(0))), float(lower), float(upper))
-
-
-def _by_block(labels: Labels, blocks: npt.NDArray[np.intp], flags: Flags) -> Counts:
-    """Return hits, flags and frauds of each block, shape (blocks, 3)."""
-    fraud = labels == 1
-    columns = [
-        np.bincount(blocks, weights=column, minlength=int(blocks.max()) + 1) for column in (fraud & flags, flags, fraud)
-    ]
-    return np.stack(columns, axis=1).astype(np.int64)
-
-
-def _f1(counts: Counts) -> npt.NDArray[np.float64]:
-    hits, flagged, frauds = counts[..., 0], counts[..., 1], counts[..., 2]
-    f1: npt.NDArray[np.float64] = 2 * hits / np.maximum(flagged + frauds, 1)
-    return f1
+    lower, upper = np.quantile(known, [tail, 1 - tail])
+    return float(lower), float(upper)

@@ -1,4 +1,4 @@
-"""How good a model is: discrimination, decisions at a threshold, and honesty of the probabilities."""
+"""How good scores are, whatever they are about: decisions at a threshold, curves, honesty of the probabilities."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mlflow_fraud.core.candidates import Labels
 
 Probabilities = npt.NDArray[np.float64]
 Metrics = dict[str, float | None]
+
+ROUNDING = 1e-9
+"""What sums of scores may be off by when they are cut into equal parts."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Confusion:
     true_negatives: int
 
     @property
+    def frauds(self) -> int:
+        """How many are fraud."""
+        return self.true_positives + self.false_negatives
+
+    @property
     def precision(self) -> float:
         """Share of the flagged that is fraud; 0 when nothing is flagged."""
         return _share(self.true_positives, self.true_positives + self.false_positives)
@@ -31,7 +38,7 @@ class Confusion:
     @property
     def recall(self) -> float:
         """Share of the fraud that is flagged; 0 when there is none."""
-        return _share(self.true_positives, self.true_positives + self.false_negatives)
+        return _share(self.true_positives, self.frauds)
 
     @property
     def f1(self) -> float:
@@ -54,33 +61,59 @@ def confusion(labels: Labels, scores: Probabilities, threshold: float) -> Confus
     )
 
 
-def evaluate(labels: Labels, scores: Probabilities, threshold: float) -> Metrics:
-    """Return every metric we report; one that needs both classes is None where a class is absent."""
-    counts = confusion(labels, scores, threshold)
-    both = 0 < int(labels.sum()) < len(labels)
-    return {
-        "f1": counts.f1,
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "average_precision": float(average_precision_score(labels, scores)) if both else None,
-        "roc_auc": float(roc_auc_score(labels, scores)) if both else None,
-        "brier": float(np.mean((scores - labels) ** 2)),
-        "calibration_error": calibration_error(labels, scores),
-        "frauds": int(labels.sum()),
-        "rows": len(labels),
-    }
+def brier(labels: Labels, scores: Probabilities) -> float:
+    """Return the mean squared gap between probability and outcome (Brier, 1950); some row is needed."""
+    return float(np.mean((scores - labels) ** 2))
 
 
-def calibration_error(labels: Labels, scores: Probabilities, *, bins: int = 20) -> float:
-    """Return the expected calibration error over `bins` groups of equal size (Naeini et al., 2015).
+def calibration_error(labels: Labels, scores: Probabilities, *, groups: int = 10) -> float:
+    """Return the expected calibration error (Naeini et al., 2015): how far the shares of fraud are from the scores.
 
-    >>> calibration_error(np.array([0, 1], np.int8), np.array([0.0, 1.0]), bins=2)
+    The groups, from the lowest scores to the highest, hold equally many expected frauds, not equally many rows:
+    where one row in two hundred is fraud, groups of rows would put all that is suspicious into one. Equal scores
+    are in one group. Each group counts by its rows, so the error is a share of all rows.
+
+    >>> calibration_error(np.array([0, 1], np.int8), np.array([0.0, 1.0]))
     0.0
+    >>> calibration_error(np.array([0, 0, 0, 1], np.int8), np.full(4, 0.5))
+    0.25
     """
     order = np.argsort(scores, kind="stable")
-    groups = [group for group in np.array_split(order, bins) if len(group)]
-    gaps = [abs(float(scores[g].mean() - labels[g].mean())) * len(g) for g in groups]
-    return sum(gaps) / len(labels)
+    ranked = scores[order]
+    expected = np.cumsum(ranked)
+    last_of_score = np.searchsorted(ranked, ranked, side="right") - 1
+    share = expected[last_of_score] / expected[-1] if expected[-1] > 0 else np.ones(len(ranked))
+    group = np.minimum(np.ceil(share * groups - ROUNDING), groups).astype(np.int64)
+    gaps = np.bincount(group, weights=ranked - labels[order], minlength=groups + 1)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def reliability_points(labels: Labels, scores: Probabilities, *, bins: int = 10) -> list[dict[str, float]]:
+    """Return mean score, share of fraud and rows of each tenth of the scale from 0 to 1 that has rows.
+
+    >>> reliability_points(np.array([0, 0, 1], np.int8), np.array([0.01, 0.03, 0.9]))[0]
+    {'score': 0.02, 'fraud': 0.0, 'rows': 2.0}
+    """
+    group = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    rows, total, frauds = (
+        np.bincount(group, weights=weights, minlength=bins) for weights in (np.ones(len(scores)), scores, labels)
+    )
+    return [
+        {"score": float(total[b] / rows[b]), "fraud": float(frauds[b] / rows[b]), "rows": float(rows[b])}
+        for b in np.flatnonzero(rows)
+    ]
+
+
+def share_interval(share: float, rows: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share that was seen in so many rows (Wilson, 1927).
+
+    >>> lower, upper = share_interval(0.5, 4)
+    >>> round(lower, 2), round(upper, 2)
+    (0.15, 0.85)
+    """
+    z = 1.96
+    middle, half = share + z * z / (2 * rows), z * float(np.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2))
+    return (middle - half) / (1 + z * z / rows), (middle + half) / (1 + z * z / rows)
 
 
 def precision_recall_points(labels: Labels, scores: Probabilities, *, points: int = 200) -> list[dict[str, float]]:

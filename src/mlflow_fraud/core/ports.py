@@ -43,7 +43,8 @@ class Scorer(Protocol):
     """A loaded model."""
 
     def score(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Return each row's fraud probability; `rows` is (n, features) with NaN for missing.
+        """Return each row's score from 0 to 1; `rows` is (n, features) with NaN for missing.
 
+        With the model's calibration the score is the fraud probability; without it is the model's own.
         A row scores alone as it does among many. Safe to call from several threads.
         """

@@ -6,21 +6,35 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.strict import Strict
 
-FORMAT = 1
-"""Raised when a reader of the old number could misread the new one."""
+FORMAT = 2
+"""Raised when a reader of the old number could misread the new one.
+
+To raise it: make the number one more, write below what the new one means, keep the old ones in `READABLE`
+with a line in `_in_the_present_format`, or take them out so that they are refused, and let a test read each.
+
+1. The model's own scores are the probabilities.
+2. `calibration` makes probabilities of the model's scores; threshold and golden scores are calibrated.
+"""
+
+READABLE = (1, 2)
 
 GOLDEN_TOLERANCE = 1e-6
 """Scores of one file differ by rounding between processors; more than this is another model."""
 
 GOLDEN_FILE = "golden.json"
+
+
+UNCALIBRATED = Calibration()
 
 
 class FileEntry(Strict):
@@ -33,7 +47,8 @@ class FileEntry(Strict):
 class Manifest(Strict):
     """Everything that leads from a live model back to where it came from.
 
-    `threshold` is on the model's probability. `data` maps each DVC-tracked input to its MD5.
+    `threshold` is on the probability, which `calibration` makes of the model's score. `data` maps each
+    DVC-tracked input to its MD5.
     """
 
     format: int
@@ -42,6 +57,7 @@ class Manifest(Strict):
     candidate: str
     model_file: str
     threshold: float
+    calibration: Calibration
     feature_schema_sha256: str
     git_sha: str
     data: dict[str, str]
@@ -62,7 +78,7 @@ class Release:
 
 
 class Golden(Strict):
-    """A few rows with the scores that the model gave them when it was released; None is missing."""
+    """A few rows with the probabilities that the model gave them when it was released; None is missing."""
 
     rows: tuple[tuple[float | None, ...], ...]
     scores: tuple[float, ...]
@@ -78,13 +94,19 @@ def entry(content: bytes) -> FileEntry:
     return FileEntry(size=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
-def version_of(candidate: str, files: Mapping[str, bytes], threshold: float) -> str:
-    """Return the version: the same model, features and threshold are the same release, whenever made.
+def version_of(
+    candidate: str, files: Mapping[str, bytes], threshold: float, calibration: Calibration = UNCALIBRATED
+) -> str:
+    """Return the version: the same model, features, calibration and threshold are the same release, whenever made.
+
+    A model that needs no calibration has the version that it has in format 1.
 
     >>> version_of("xgboost", {"model.ubj": b"trees"}, 0.5)
     'xgboost-a928af5a4ece'
     """
     digest = hashlib.sha256(repr(threshold).encode())
+    if calibration != UNCALIBRATED:
+        digest.update(calibration.model_dump_json().encode())
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
     return f"{candidate}-{digest.hexdigest()[:12]}"
@@ -100,16 +122,26 @@ def read_manifest(content: bytes, *, version: str) -> Manifest:
     try:
         document = json.loads(content)
         found = document.get("format")
-        if found != FORMAT:
+        if found not in READABLE:
+            known = " and ".join(str(number) for number in READABLE)
             raise ReleaseRejected(
-                f"release {version} has format {found}, this program reads {FORMAT}; upgrade it or promote again"
+                f"release {version} has format {found}, this program reads {known}; upgrade it or promote again"
             )
-        manifest = Manifest.model_validate(document)
+        manifest = Manifest.model_validate(_in_the_present_format(document))
     except (ValueError, AttributeError, ValidationError) as error:
         raise ReleaseRejected(f"release {version}: its manifest cannot be read ({error}); promote again") from None
     if manifest.version != version:
         raise ReleaseRejected(f"release {version}: its manifest says {manifest.version}; promote again")
     return manifest
+
+
+def _in_the_present_format(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a manifest's document with what its format does not say; a format 1 that says it is no format 1."""
+    if document["format"] == 1:
+        if "calibration" in document:
+            raise ValueError("format 1 has no calibration")
+        return {**document, "calibration": UNCALIBRATED.model_dump()}
+    return document
 
 
 def check_file(manifest: Manifest, name: str, content: bytes) -> None:

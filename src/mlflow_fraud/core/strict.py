@@ -1,8 +1,9 @@
-"""Typed, frozen values from loose mappings; a misspelt key is refused with the nearest right name."""
+"""Typed, frozen values from loose mappings; a misspelt key or value is refused with the nearest right one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,6 +11,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mlflow_fraud.core.errors import SettingsError, nearest
 
 M = TypeVar("M", bound=BaseModel)
+Place = tuple[str | int, ...]
+"""The keys and numbers that lead to a value in a document."""
+
+_SENTENCES = {
+    "missing": "is missing",
+    "model_type": "expected keys and values",
+    "dict_type": "expected keys and values",
+    "string_type": "expected text; put it in quotes",
+}
 
 
 class Strict(BaseModel):
@@ -18,31 +28,58 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def parse(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
+def parse(
+    model: type[M],
+    values: Mapping[str, Any],
+    *,
+    where: str,
+    lines: Mapping[Place, int] | None = None,
+    stands: Callable[[Place], Place] = lambda place: place,
+) -> M:
     """Return `values` as a `model`; raise `SettingsError` that names every mistake and `where` it is.
+
+    `lines` has the line of each value, `stands` says where a value of the model stands in the document.
 
     >>> class Tree(Strict):
     ...     max_depth: int = 6
-    >>> parse(Tree, {"max_dept": 4}, where="params.yaml")
+    >>> parse(Tree, {"max_dept": 4}, where="params.yaml", lines={("max_dept",): 7})
     Traceback (most recent call last):
-    mlflow_fraud.core.errors.SettingsError: params.yaml: max_dept is not known, did you mean max_depth?
+    mlflow_fraud.core.errors.SettingsError: params.yaml, line 7: max_dept is not known, did you mean max_depth?
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        mistakes = [_sentence(model, mistake) for mistake in error.errors()]
-        raise SettingsError(f"{where}: " + "; ".join(mistakes)) from None
+        places = {_sentence(model, each, stands): stands(each["loc"]) for each in error.errors()}
+    said = [(line_of(place, lines or {}), sentence) for sentence, place in places.items()]
+    said.sort(key=lambda each: each[0] or 0)
+    joined = "; ".join(f"line {line}: {sentence}" if line else sentence for line, sentence in said)
+    raise SettingsError(f"{where}, {joined}" if said[0][0] else f"{where}: {joined}")
 
 
-def _sentence(model: type[BaseModel], mistake: Mapping[str, Any]) -> str:
-    loc: tuple[str | int, ...] = mistake["loc"]
-    path = ".".join(str(part) for part in loc) or "the whole"
-    if mistake["type"] == "extra_forbidden":
+def line_of(place: Place, lines: Mapping[Place, int]) -> int | None:
+    """Return the line of a value, or else of what it would stand in; None for the whole.
+
+    >>> line_of(("csv", "decimal"), {("csv",): 3})
+    3
+    """
+    known = (lines[place[:length]] for length in range(len(place), 0, -1) if place[:length] in lines)
+    return next(known, None)
+
+
+def _sentence(model: type[BaseModel], mistake: Mapping[str, Any], stands: Callable[[Place], Place]) -> str:
+    loc: Place = mistake["loc"]
+    path = ".".join(str(part) for part in stands(loc))
+    kind, given = mistake["type"], mistake["input"]
+    if kind == "extra_forbidden":
         return f"{path} is not known, {nearest(str(loc[-1]), _names_at(model, loc[:-1]))}"
-    if mistake["type"] == "missing":
+    found = "" if isinstance(given, Mapping | list | tuple) else f", found {given!r}"
+    if kind == "literal_error":
+        right = re.findall(r"'([^']*)'", mistake["ctx"]["expected"])
+        return f"{path}: {found.removeprefix(', ') or 'expected one word'}, {nearest(str(given), filter(None, right))}"
+    if kind == "missing":
         return f"{path} is missing"
-    found = "" if isinstance(mistake["input"], Mapping | list) else f", found {mistake['input']!r}"
-    return f"{path}: {mistake['msg'].removeprefix('Value error, ')}{found}"
+    told = _SENTENCES.get(kind, mistake["msg"].removeprefix("Value error, "))
+    return f"{path}: {told}{found}" if path else f"{told}{found}"
 
 
 def _names_at(model: type[BaseModel], loc: Iterable[str | int]) -> set[str]:

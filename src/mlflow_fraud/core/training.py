@@ -1,35 +1,79 @@
-"""What a trained candidate is worth: its threshold from validation, its metrics from both periods."""
+"""What a trained candidate is worth: calibration and threshold from validation, metrics from both periods."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from mlflow_fraud.core.candidates import Labels
-from mlflow_fraud.core.metrics import Metrics, Probabilities, evaluate
+from mlflow_fraud.core.calibrating import CalibrationRule, Tried, choose_calibration
+from mlflow_fraud.core.calibration import Calibration, Method
+from mlflow_fraud.core.cost import CostRule
+from mlflow_fraud.core.evaluation import evaluate
+from mlflow_fraud.core.interval import BootstrapRule, Bounds, intervals
+from mlflow_fraud.core.metrics import Metrics, Probabilities
+from mlflow_fraud.core.period import Period
 from mlflow_fraud.core.strict import Strict
-from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold
+from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold, require_fraud
+
+
+@dataclass(frozen=True)
+class JudgeRules:
+    """How a candidate is calibrated, cut and judged: sections of `params.yaml`."""
+
+    threshold: ThresholdRule
+    calibration: CalibrationRule
+    costs: CostRule
+    bootstrap: BootstrapRule
 
 
 class Scored(NamedTuple):
-    """The labels of one period's rows and what the shipped model file gives them."""
+    """The rows of one period and what the shipped model gives them."""
 
-    labels: Labels
+    period: Period
     scores: Probabilities
 
 
+class Settled(NamedTuple):
+    """What validation decides of a model: how its scores become probabilities, and from which on it flags."""
+
+    calibration: Calibration
+    threshold: float
+    tried: dict[Method, Tried]
+
+
 class Assessment(Strict):
-    """The content of a candidate's `metrics.json`."""
+    """The content of a candidate's `metrics.json`.
+
+    `intervals` are those of the test metrics, `calibrations_tried` what each method came to on validation.
+    """
 
     validation: Metrics
     test: Metrics
     threshold: float
+    intervals: dict[str, Bounds | None]
+    calibration: Calibration
+    calibrations_tried: dict[Method, dict[str, float]]
 
 
-def assess(validation: Scored, test: Scored, rule: ThresholdRule) -> Assessment:
-    """Return threshold and metrics; the test labels are read once, after the threshold is fixed."""
-    threshold = choose_threshold(*validation, rule)
+def settle(validation: Scored, rules: JudgeRules) -> Settled:
+    """Return calibration and threshold; `validation` holds the model's own scores, and is all that is looked at."""
+    require_fraud(validation.period)
+    choice = choose_calibration(*validation, rules.calibration)
+    probabilities = choice.calibration(validation.scores)
+    return Settled(
+        calibration=choice.calibration,
+        threshold=choose_threshold(validation.period, probabilities, rules.threshold, rules.costs),
+        tried=choice.tried,
+    )
+
+
+def assess(settled: Settled, validation: Scored, test: Scored, rules: JudgeRules) -> Assessment:
+    """Return the metrics of calibrated probabilities; the test labels are read once, after all is settled."""
     return Assessment(
-        validation=evaluate(*validation, threshold),
-        test=evaluate(*test, threshold),
-        threshold=threshold,
+        validation=evaluate(*validation, settled.threshold, rules.costs),
+        test=evaluate(*test, settled.threshold, rules.costs),
+        threshold=settled.threshold,
+        intervals=intervals(*test, settled.threshold, rules.costs, rules.bootstrap),
+        calibration=settled.calibration,
+        calibrations_tried={method: tried._asdict() for method, tried in settled.tried.items()},
     )

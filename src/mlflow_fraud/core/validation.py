@@ -1,17 +1,15 @@
-"""What a contract lets us say about the data: rules, and the report of which of them hold."""
+"""What a contract lets us say about the data: rules, and how an example of what breaks one is shown."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from mlflow_fraud.core.contract import Column, Contract, Level, Limit
 from mlflow_fraud.core.evidence import categories, watched_columns
-
-Of = Literal["rows", "batches"]
+from mlflow_fraud.core.findings import Of
 
 SECRET_ROLES = frozenset({"event_id", "entity", "birth_date", "location"})
 """Columns whose values point at a person: never shown in a report."""
@@ -45,59 +43,6 @@ class Rule:
     of: Of = "rows"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a rule found: how many rows break it, what was observed, up to three examples."""
-
-    rule: str
-    holds: bool
-    severity: Level
-    column: str | None
-    unexpected: int
-    observed: str
-    examples: tuple[str, ...] = ()
-    of: Of = "rows"
-
-    @property
-    def sentence(self) -> str:
-        """The finding for a person.
-
-        >>> Finding("amount is in range", False, "critical", "amount", 2, "", ("-4.20",)).sentence
-        'amount is in range: 2 rows do not comply, for example -4.20'
-        """
-        what = f"{self.unexpected} {self.of} do not comply" if self.unexpected else f"found {self.observed}"
-        return f"{self.rule}: {what}" + (f", for example {', '.join(self.examples)}" if self.examples else "")
-
-
-@dataclass(frozen=True)
-class Report:
-    """All findings on one table."""
-
-    contract: str
-    rows: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def failures(self) -> tuple[Finding, ...]:
-        """The critical rules that do not hold."""
-        return tuple(f for f in self.findings if not f.holds and f.severity == "critical")
-
-    @property
-    def warnings(self) -> tuple[Finding, ...]:
-        """The other rules that do not hold."""
-        return tuple(f for f in self.findings if not f.holds and f.severity == "warning")
-
-    @property
-    def passed(self) -> bool:
-        """Whether the pipeline may go on."""
-        return not self.failures
-
-    def to_json(self) -> str:
-        """Return the report as the text of `report.json`: the same data, the same bytes."""
-        document = {"passed": self.passed, **asdict(self)}
-        return json.dumps(document, indent=1) + "\n"
-
-
 def rules_of(contract: Contract) -> list[Rule]:
     """Return every rule that follows from the contract, in a fixed order."""
     low, high = contract.table.fraud_rate
@@ -120,14 +65,22 @@ def rules_of(contract: Contract) -> list[Rule]:
 
 
 def shown(value: object, column: Column | None, contract: Contract) -> str:
-    """Return an example as a report may show it: amounts in currency, what points at a person masked."""
+    """Return an example as a report may show it: amounts in currency, what points at a person masked.
+
+    A text that no rule expects may be anything, a name in a shifted row too: it is shown by its beginning and length.
+    """
     if column is None or column.role in SECRET_ROLES:
         return f"…{str(value)[-4:]}" if column is not None and column.role == "event_id" else "(not shown)"
     if column.role == "amount" and isinstance(value, int | float):
         return f"{value / 10**contract.currency_decimals:.{contract.currency_decimals}f}"
     if column.type in ("timestamp", "date") and isinstance(value, int | float):
         return str(datetime.fromtimestamp(value, UTC).replace(tzinfo=None))
-    return str(value)
+    return f"{str(value)[:2]}… ({len(str(value))} characters)" if column.type == "text" else str(value)
+
+
+def is_secret(column: Column | None) -> bool:
+    """Return whether no page may show a column's values as they are."""
+    return column is not None and (column.role in SECRET_ROLES or column.type == "text")
 
 
 def seconds_of(column: str) -> str:
@@ -178,7 +131,10 @@ def _batch_rules(contract: Contract) -> list[Rule]:
         ),
         _batch_rule("a batch begins after the end of those before", "seconds_back", gate.seconds_back),
         _batch_rule("no row is there twice under another id", "repeated_rows", gate.repeated_rows),
+        _batch_rule("no row is in two batches, such as train and test", "shared_rows", gate.shared_rows),
     ]
+    if contract.column("label_time"):
+        rules.append(_batch_rule("no label arrived before its payment", "early_labels", gate.early_labels))
     if any(column.role == "clock" for column in contract.kept):
         rules.append(_batch_rule("the two clocks keep their distance", "clock_spread", gate.clock_spread))
     rules += [

@@ -13,11 +13,13 @@ from pydantic import BaseModel, ValidationError
 
 from mlflow_fraud import __version__
 from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.serving.history import UnknownTransaction
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease
 from mlflow_fraud.serving.schema import problems
 
-SCORE_PATH = "/v1/score"
+SCORE_PATH, LABEL_PATH = "/v1/score", "/v1/labels"
 
 router = APIRouter()
 
@@ -30,6 +32,12 @@ class Answer(BaseModel):
     threshold: float
     model_version: str
     prediction_id: str
+
+
+class Noted(BaseModel):
+    """The label is part of the past now; features see it from after its arrival on."""
+
+    status: Literal["noted"] = "noted"
 
 
 class ModelCard(BaseModel):
@@ -89,6 +97,29 @@ async def score(request: Request) -> Answer:
     )
 
 
+@router.post(
+    LABEL_PATH,
+    responses={
+        404: {"description": "no such transaction was scored here"},
+        409: {"description": "the transaction has the other label"},
+        422: {"description": "the label is not what the contract says"},
+        503: {"description": "no model"},
+    },
+)
+async def label(request: Request) -> Noted:
+    """Take in what became known of a scored transaction, given by the contract's own column names."""
+    live = _live(request)
+    try:
+        live.history.learn(*live.label.read(await request.body()))
+    except ValidationError as error:
+        raise HTTPException(422, problems(error)) from None
+    except UnknownTransaction as error:
+        raise HTTPException(404, str(error)) from None
+    except DataError as error:
+        raise HTTPException(409, str(error)) from None
+    return Noted()
+
+
 @router.get("/health")
 async def health() -> State:
     """Answer as long as the process lives."""
@@ -133,9 +164,10 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, with the request's shape as the live release has it."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
     live: LiveRelease | None = app.state.model.current
-    shape = live.request.json_schema() if live else {"type": "object"}
-    document["paths"][SCORE_PATH]["post"]["requestBody"] = {
-        "required": True,
-        "content": {"application/json": {"schema": shape}},
-    }
+    for path, schema in ((SCORE_PATH, live and live.request), (LABEL_PATH, live and live.label)):
+        shape = schema.json_schema() if schema else {"type": "object"}
+        document["paths"][path]["post"]["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": shape}},
+        }
     return document

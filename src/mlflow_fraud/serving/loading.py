@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.online import Transaction
@@ -18,7 +18,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release import GOLDEN_FILE, Golden, Manifest, Release, check_golden
 from mlflow_fraud.serving.history import History
-from mlflow_fraud.serving.schema import TransactionSchema
+from mlflow_fraud.serving.schema import LabelSchema, TransactionSchema
 
 
 class Score(NamedTuple):
@@ -35,6 +35,7 @@ class LiveRelease:
     manifest: Manifest
     schema: FeatureSchema
     request: TransactionSchema
+    label: LabelSchema
     scorer: Scorer
     history: History
 
@@ -59,9 +60,9 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
     try:
         schema = read_schema(json.loads(files[SCHEMA_FILE]), where=f"release {manifest.version}, {SCHEMA_FILE}")
         golden = Golden.model_validate_json(files[GOLDEN_FILE])
-        request = TransactionSchema(schema.contract)
+        request, label = TransactionSchema(schema.contract), LabelSchema(schema.contract)
         _require_agreement(manifest, schema, golden)
-        scorer = load_scorer(manifest.model_file, files[manifest.model_file], threads=1)
+        scorer = load_released(manifest, files, threads=1)
         check_golden(manifest, golden, scorer.score(golden.matrix).tolist())
     except ReleaseRejected:
         raise
@@ -69,7 +70,7 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
         raise ReleaseRejected(
             f"release {manifest.version} cannot be loaded: {' '.join(str(error).split())[:300]}; promote another"
         ) from error
-    return LiveRelease(manifest, schema, request, scorer, history_for(schema))
+    return LiveRelease(manifest, schema, request, label, scorer, history_for(schema))
 
 
 def _require_agreement(manifest: Manifest, schema: FeatureSchema, golden: Golden) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, create_model
 
 from mlflow_fraud.core.contract import Column, Contract
 from mlflow_fraud.core.features.online import Transaction
+from mlflow_fraud.core.labels import LABEL_TIME
 
 INT64 = 2**63
 """Whole numbers are held in 64 bits everywhere in the pipeline."""
@@ -36,6 +37,38 @@ class TransactionSchema:
         """
         request = self._model.model_validate_json(body)
         return {name: getattr(request, field) for field, name in self._names.items()}
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the request's JSON schema, for the API's own description."""
+        return self._model.model_json_schema()
+
+
+class LabelMessage(NamedTuple):
+    """What a client says of a transaction that was scored."""
+
+    event_id: Any
+    label: int
+    arrived: datetime
+
+
+class LabelSchema:
+    """The JSON form of a label: the contract's columns for the id and the label, and the time when it arrived."""
+
+    def __init__(self, contract: Contract) -> None:
+        by_role = {column.role: column for column in contract.kept}
+        label = by_role["label"].model_copy(update={"type": "integer", "minimum": 0, "maximum": 1})
+        arrived = by_role.get("label_time", by_role["event_time"].model_copy(update={"source": LABEL_TIME}))
+        fields = {
+            "event_id": _field(by_role["event_id"], contract),
+            "label": _field(label, contract),
+            "arrived": _field(arrived.model_copy(update={"nullable": False, "optional": False}), contract),
+        }
+        self._model: type[BaseModel] = create_model("Label", **fields)
+
+    def read(self, body: bytes) -> LabelMessage:
+        """Return the label; raise pydantic's `ValidationError` where the body is not what the contract says."""
+        request: Any = self._model.model_validate_json(body)
+        return LabelMessage(request.event_id, request.label, request.arrived)
 
     def json_schema(self) -> dict[str, Any]:
         """Return the request's JSON schema, for the API's own description."""

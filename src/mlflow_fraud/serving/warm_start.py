@@ -10,10 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.features.batch import TIME_ORDER
-from mlflow_fraud.core.features.definitions import Entities, Last, span_of, windows_behind
-from mlflow_fraud.core.features.online import Transaction
+from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
+from mlflow_fraud.core.features.definitions import Entities, Labels, Last, Window, span_of, windows_behind
+from mlflow_fraud.core.features.online import LATENESS, Transaction
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.labels import LABEL_TIME, arrival
+from mlflow_fraud.serving.history import ARRIVES
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +23,15 @@ log = logging.getLogger(__name__)
 def read_past(path: Path, schema: FeatureSchema) -> Iterator[Transaction]:
     """Return the rows of `transactions.parquet` that matter to what comes after them, in time order.
 
-    Those are the rows of the longest window, and of each entity that a feature remembers the last
-    transaction of, that one. A missing file is an empty past, with a warning. Raises `DataError` for a
-    file that is not of this contract.
+    Those are the rows of the longest window, those whose label a window can still see, and of each entity the
+    last transactions that a feature remembers; each with its scores and with the time when its label arrives.
+    A missing file is an empty past, with a warning. Raises `DataError` for a file that is not of this contract.
     """
     if not path.is_file():
         log.warning("%s is missing: every card starts without a past; set FRAUD_HISTORY or run the pipeline", path)
         return iter(())
     try:
-        return _relevant(pl.scan_parquet(path).select(_columns(schema)), schema).iter_rows(named=True)
+        return _relevant(_read(path, schema), schema).iter_rows(named=True)
     except (pl.exceptions.PolarsError, OSError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
@@ -38,27 +40,46 @@ def read_past(path: Path, schema: FeatureSchema) -> Iterator[Transaction]:
         ) from error
 
 
-def _relevant(table: pl.LazyFrame, schema: FeatureSchema) -> pl.DataFrame:
-    newest: datetime | None = table.select(pl.col("event_time").max()).collect().item()
+def _read(path: Path, schema: FeatureSchema) -> pl.DataFrame:
+    table = pl.scan_parquet(path)
+    there = table.collect_schema().names()
+    labelled = [name for name in ("label", LABEL_TIME) if name in there and schema.label_windows]
+    rows = table.select(*_columns(schema), *labelled).collect()
+    rows = pl.concat([rows, build_scores(rows, schema)], how="horizontal")
+    arrives = arrival(labelled, schema.label_delay) if labelled else pl.lit(None, pl.Datetime("us"))
+    return rows.with_columns(arrives.alias(ARRIVES))
+
+
+def _relevant(rows: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    newest: datetime | None = rows["event_time"].max()  # type: ignore[assignment]
     if newest is None:
-        return table.collect()
-    start = newest - _longest_span(schema)
-    recent, older = table.filter(pl.col("event_time") >= start), table.filter(pl.col("event_time") < start)
-    last_ones = [older.unique(by, keep="last", maintain_order=True) for by in _remembered(schema)]
-    return pl.concat([recent, *last_ones]).unique().sort(TIME_ORDER).collect()
+        return rows
+    seen = pl.col("event_time") >= newest - _longest(windows_behind(schema.features)) - LATENESS
+    seen |= pl.col(ARRIVES) >= newest - _longest(schema.label_windows) - LATENESS
+    for by, back in _remembered(schema).items():
+        seen |= pl.col("event_id").cum_count(reverse=True).over(by) <= back
+    return rows.filter(seen.fill_null(False))
 
 
 def _columns(schema: FeatureSchema) -> list[str]:
-    entities = [column for window in windows_behind(schema.features) for column in window.by]
-    entities += [column for by in _remembered(schema) for column in by]
-    taken = [feature.take for feature in schema.features if isinstance(feature, Last) and feature.take != "seconds"]
-    return list(dict.fromkeys([*TIME_ORDER, "amount", *entities, *taken]))
+    """Return the columns that features read of what is past."""
+    windows = windows_behind(schema.features)
+    asked = [column for by in [w.by for w in windows] + [w.by for w in schema.label_windows] for column in by]
+    asked += [window.of for window in windows]
+    for feature in schema.features:
+        asked += [*feature.by, feature.take] if isinstance(feature, Last) else []
+    kept = {column.name for column in schema.contract.kept}
+    return [*TIME_ORDER, "amount", *sorted(kept.intersection(asked) - {*TIME_ORDER, "amount"})]
 
 
-def _remembered(schema: FeatureSchema) -> tuple[Entities, ...]:
-    """Return the entities whose last transaction is a feature, however long ago it was."""
-    return tuple(dict.fromkeys(feature.by for feature in schema.features if isinstance(feature, Last)))
+def _remembered(schema: FeatureSchema) -> dict[Entities, int]:
+    """Return the entities whose last transactions are features, however long ago they were, and how many."""
+    back: dict[Entities, int] = {}
+    for feature in schema.features:
+        if isinstance(feature, Last):
+            back[feature.by] = max(back.get(feature.by, 0), feature.back)
+    return back
 
 
-def _longest_span(schema: FeatureSchema) -> timedelta:
-    return max((span_of(window.span) for window in windows_behind(schema.features)), default=timedelta(0))
+def _longest(windows: tuple[Window, ...] | tuple[Labels, ...]) -> timedelta:
+    return max((span_of(window.span) for window in windows), default=timedelta(0))

@@ -13,7 +13,6 @@ import polars as pl
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.dvc_repo import locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
-from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.decision import Verdict, select
 from mlflow_fraud.core.features.batch import model_matrix
@@ -52,7 +51,8 @@ def core_files(challenger: TrainedCandidate) -> dict[str, bytes]:
 
 def release_version(challenger: TrainedCandidate) -> str:
     """Return the version that the challenger has, or would have, as a release."""
-    return version_of(challenger.name, core_files(challenger), challenger.assessment.threshold)
+    settled = challenger.assessment
+    return version_of(challenger.name, core_files(challenger), settled.threshold, settled.calibration)
 
 
 def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict) -> Release:
@@ -61,11 +61,12 @@ def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict
     files = decisive | {name: Path(name).read_bytes() for name in ("dvc.lock", "params.yaml") if Path(name).is_file()}
     manifest = Manifest(
         format=FORMAT,
-        version=version_of(challenger.name, decisive, challenger.assessment.threshold),
+        version=release_version(challenger),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         candidate=challenger.name,
         model_file=challenger.model_file.name,
         threshold=challenger.assessment.threshold,
+        calibration=challenger.assessment.calibration,
         feature_schema_sha256=challenger.schema.sha256,
         git_sha=git_repo.head(),
         data=locked_data() | dict(challenger.data),
@@ -80,13 +81,13 @@ def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict
 
 
 def _golden(challenger: TrainedCandidate) -> Golden:
-    """Return made-up rows, the quantiles of every feature, with the scores that the model gives them."""
+    """Return made-up rows, the quantiles of every feature, with the probabilities that the model gives them."""
     names = challenger.schema.names
     levels = np.linspace(0.02, 0.98, GOLDEN_ROWS)
     table = pl.scan_parquet(part_file("validation"))
     rows = pl.concat([table.select(pl.col(names).quantile(level)) for level in levels]).collect()
     matrix = model_matrix(rows.cast(pl.Float32), challenger.schema)
-    scores = load_scorer(challenger.model_file.name, challenger.model).score(matrix)
+    scores = challenger.scorer.score(matrix)
     listed = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in matrix)
     return Golden(rows=listed, scores=tuple(float(score) for score in scores))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from mlflow_fraud.adapters.files import read_json, write_json, write_text
@@ -14,8 +13,9 @@ from mlflow_fraud.adapters.report import render_report
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.decision import Verdict, decide
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.interval import Interval, f1_difference
+from mlflow_fraud.core.interval import Bounds, Interval, difference
 from mlflow_fraud.core.metrics import Metrics
+from mlflow_fraud.core.period import read_period
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.settings import Params, load_params
 from mlflow_fraud.stages.challenger import choose_challenger
@@ -28,7 +28,10 @@ ALREADY_LIVE = "the challenger is the live release: nothing has changed"
 
 @dataclass(frozen=True)
 class Comparison:
-    """The content of `verdict.json`; `against` is the live version that the challenger was judged against."""
+    """The content of `verdict.json`; `against` is the live version that the challenger was judged against.
+
+    `candidates` and `intervals` are those of all candidates on the test period.
+    """
 
     challenger: Contestant
     against: str | None
@@ -36,6 +39,7 @@ class Comparison:
     gain: Interval | None
     verdict: Verdict
     candidates: dict[str, Metrics]
+    intervals: dict[str, dict[str, Bounds | None]]
 
 
 def compare(store: ReleaseStore) -> Comparison:
@@ -61,26 +65,29 @@ def read_comparison() -> Comparison:
         gain=Interval(**gain) if gain else None,
         verdict=Verdict(verdict["promote"], tuple(verdict["in_favour"]), tuple(verdict["against"])),
         candidates=document["candidates"],
+        intervals=document["intervals"],
     )
 
 
 def _judge(challenger: TrainedCandidate, champion: Release | None, params: Params) -> Comparison:
     test = pl.read_parquet(part_file("test"))
-    ours = enter_challenger(challenger, test)
+    ours = enter_challenger(challenger, test, params.costs)
     theirs, gain, trouble = None, None, ""
     if champion is not None:
         try:
-            theirs = enter_champion(champion, test, challenger.schema)
-            gain = _gain(ours, theirs, test, params)
+            theirs = enter_champion(champion, test, challenger.schema, params.costs)
+            gain = _gain(ours, theirs, test, challenger, params)
         except DataError as error:
             trouble = str(error)
+    assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
     return Comparison(
         challenger=ours.contestant,
         against=champion.manifest.version if champion else None,
         champion=theirs.contestant if theirs else None,
         gain=gain,
         verdict=Verdict(False, (), (trouble,)) if trouble else _verdict(ours, theirs, gain, params),
-        candidates={name: read_trained(name, params).assessment.test for name in CANDIDATES},
+        candidates={name: assessment.test for name, assessment in assessed.items()},
+        intervals={name: assessment.intervals for name, assessment in assessed.items()},
     )
 
 
@@ -97,6 +104,10 @@ def _decide(ours: Entry, champion: Metrics | None, gain: Interval | None, params
     return decide(ours.contestant.metrics, champion, gain, validated=validated, rule=params.compare)
 
 
-def _gain(ours: Entry, theirs: Entry, test: pl.DataFrame, params: Params) -> Interval:
-    blocks = np.unique(test["block"].to_numpy(), return_inverse=True)[1]
-    return f1_difference(test["label"].to_numpy(), blocks, ours.flags, theirs.flags, params.compare.bootstrap)
+def _gain(
+    ours: Entry, theirs: Entry, test: pl.DataFrame, challenger: TrainedCandidate, params: Params
+) -> Interval | None:
+    period = read_period(test, decimals=challenger.schema.contract.currency_decimals)
+    pair = [(entry.scores, entry.contestant.threshold) for entry in (ours, theirs)]
+    rule = params.compare
+    return difference(rule.metric, period, pair[0], pair[1], params.costs, rule.bootstrap)

@@ -1,4 +1,4 @@
-"""A contestant on the test rows: scored with its own file, its own features and its own threshold."""
+"""A contestant on the test rows: scored with its own file, features, calibration and threshold."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_file import load_released
+from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.evaluation import evaluate
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
-from mlflow_fraud.core.interval import Flags
-from mlflow_fraud.core.metrics import Metrics, evaluate
+from mlflow_fraud.core.metrics import Metrics, Probabilities
+from mlflow_fraud.core.period import read_period
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.stages.challenger import release_version
 from mlflow_fraud.stages.paths import TRANSACTIONS
@@ -31,22 +33,22 @@ class Contestant:
 
 
 class Entry(NamedTuple):
-    """A contestant and which of the test rows it flags."""
+    """A contestant and what it gives each of the test rows."""
 
     contestant: Contestant
-    flags: Flags
+    scores: Probabilities
 
 
-def enter_challenger(challenger: TrainedCandidate, test: pl.DataFrame) -> Entry:
+def enter_challenger(challenger: TrainedCandidate, test: pl.DataFrame, costs: CostRule) -> Entry:
     """Score the trained candidate on `test`, which holds its features."""
-    scorer = load_scorer(challenger.model_file.name, challenger.model)
-    scores = scorer.score(model_matrix(test, challenger.schema))
+    scores = challenger.scorer.score(model_matrix(test, challenger.schema))
     threshold = challenger.assessment.threshold
-    metrics = evaluate(test["label"].to_numpy(), scores, threshold)
-    return Entry(Contestant(release_version(challenger), challenger.name, threshold, metrics), scores >= threshold)
+    period = read_period(test, decimals=challenger.schema.contract.currency_decimals)
+    metrics = evaluate(period, scores, threshold, costs)
+    return Entry(Contestant(release_version(challenger), challenger.name, threshold, metrics), scores)
 
 
-def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema) -> Entry:
+def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema, costs: CostRule) -> Entry:
     """Score the live release as it would score itself; `schema` is that of the features in `test`.
 
     Raises `DataError` when the data no longer has what the release's features are made from.
@@ -54,10 +56,10 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema)
     manifest = champion.manifest
     own = read_schema(json.loads(champion.files["schema.json"]), where=f"release {manifest.version}")
     rows = test if own.sha256 == schema.sha256 else _features_of(own, test, manifest.version)
-    scores = load_scorer(manifest.model_file, champion.files[manifest.model_file]).score(model_matrix(rows, own))
-    metrics = evaluate(test["label"].to_numpy(), scores, manifest.threshold)
-    contestant = Contestant(manifest.version, manifest.candidate, manifest.threshold, metrics)
-    return Entry(contestant, scores >= manifest.threshold)
+    scores = load_released(manifest, champion.files).score(model_matrix(rows, own))
+    period = read_period(test, decimals=schema.contract.currency_decimals)
+    metrics = evaluate(period, scores, manifest.threshold, costs)
+    return Entry(Contestant(manifest.version, manifest.candidate, manifest.threshold, metrics), scores)
 
 
 def _features_of(schema: FeatureSchema, test: pl.DataFrame, version: str) -> pl.DataFrame:

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from mlflow_fraud.adapters.files import replacing, write_bytes, write_text
-from mlflow_fraud.adapters.raw_files import find_batches, read_batches, read_sample
+from mlflow_fraud.adapters.raw_files import find_batches, read_batches
+from mlflow_fraud.adapters.raw_sample import csv_form_of, read_sample
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.drafting import draft
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
@@ -68,11 +69,13 @@ def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> st
     return contract.name
 
 
-def first_contract(source: Path, name: str, separator: str) -> str:
-    """Return a drafted contract for files like `source`; raise `DataError` where it cannot be read."""
-    csv = "" if separator == "," else f'csv: {{separator: "{separator}"}}\n'
-    text = draft(read_sample(source, SAMPLE_ROWS, separator), name)
-    return text.replace(f"name: {name}\n", f"name: {name}\n{csv}", 1)
+def first_contract(source: Path, name: str, **stated: str) -> str:
+    """Return a drafted contract for files like `source`; raise `DataError` where it cannot be read.
+
+    Separator, decimal mark and encoding are told from the file where they are not `stated`.
+    """
+    form = csv_form_of(source, **stated)
+    return draft(read_sample(source, SAMPLE_ROWS, form), name, form)
 
 
 def _split(source: Path, contract: Contract) -> dict[str, Any]:

@@ -13,16 +13,17 @@ import numpy as np
 import polars as pl
 
 from mlflow_fraud.adapters.files import read_json, write_json
-from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.raw_files import batch_name, read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.drift import population_stability_index
 from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.evaluation import evaluate
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import arrival, known_at
-from mlflow_fraud.core.metrics import evaluate
+from mlflow_fraud.core.period import read_period
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.core.retrain import Answer, should_retrain
 from mlflow_fraud.environment import load_environment
@@ -80,8 +81,10 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     window = read_batches([file], schema.contract)
     between = [read_batches(list(earlier), schema.contract)] if earlier else []
     rows, features = _features(window, between, schema)
-    scores = load_scorer(manifest.model_file, live.files[manifest.model_file]).score(model_matrix(features, schema))
-    measured = evaluate(rows["label"].to_numpy(), scores, manifest.threshold)
+    scores = load_released(manifest, live.files).score(model_matrix(features, schema))
+    contract = schema.contract
+    period = read_period(rows, card=contract.entities[0], amount="amount", decimals=contract.currency_decimals)
+    measured = evaluate(period, scores, manifest.threshold, load_params().costs)
     drifts = _drifts(features, schema)
     metrics = {name: value for name, value in measured.items() if value is not None}
     return Window(batch_name(file), manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)

@@ -14,6 +14,9 @@ DECISION = Path("data/decision")
 VERDICT = DECISION / "verdict.json"
 REPORT = DECISION / "report.html"
 WINDOWS = Path("data/monitoring/windows.json")
+EVALUATIONS = Path(".local/evaluation")
+LEAKAGE = Path(".local/leakage")
+STUDIES = Path(".local/optuna.db")
 
 
 def part_file(part: str) -> Path:

@@ -17,7 +17,7 @@ from mlflow_fraud.stages.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, p
 from mlflow_fraud.stages.run import run_stage, say
 
 KEYS = ("event_id", "event_time", "label")
-"""Columns that go with the features, beside the first entity as the block of the bootstrap."""
+"""Columns that go with the features, beside the first entity as `block` and the exact amount as `amount_minor`."""
 
 
 def preprocess() -> None:
@@ -31,7 +31,8 @@ def preprocess() -> None:
     parts = transactions.select(part(cut, rule, transactions.columns))["part"]
     schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"), rule.label_delay_days)
     features = build_features(transactions, schema)
-    keys = transactions.select(*KEYS, pl.col(contract.entities[0]).rank("dense").alias("block"))
+    block, amount = pl.col(contract.entities[0]).rank("dense").alias("block"), pl.col("amount").alias("amount_minor")
+    keys = transactions.select(*KEYS, block, amount)
     table = pl.concat([keys, features], how="horizontal")
     for name in PARTS:
         rows = table.filter(parts == name)

@@ -18,6 +18,7 @@ from mlflow_fraud.adapters.files import md5, replacing, write_parquet, write_tex
 from mlflow_fraud.adapters.raw_files import batch_name, find_batches, read_batches
 from mlflow_fraud.core.contract import BATCH, Contract
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
+from mlflow_fraud.core.findings import Report
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from mlflow_fraud.stages.run import say
@@ -87,7 +88,9 @@ def add(source: Path, dataset: str, *, backwards: bool = False) -> list[Path]:
             return targets
         history = _history(folder, new)
         frame = read_batches([*history, *new.values()], contract)
-        _require_forwards(frame, {batch_name(file) for file in history}, backwards=backwards)
+        _require_past(frame)
+        if not backwards:
+            _require_forwards(frame, {batch_name(file) for file in history})
         _gate(frame, contract, Path(scratch) / "incoming.parquet")
         for target, batch in new.items():
             with replacing(target) as pending:
@@ -96,6 +99,26 @@ def add(source: Path, dataset: str, *, backwards: bool = False) -> list[Path]:
             say(f"{target}: pinned")
     say(PULL_REQUEST.format(name=batch_name(next(iter(new))), folder=folder))
     return targets
+
+
+def check(source: Path, dataset: str, to: Path) -> Report:
+    """Return what the gate finds in `source` beside all that is pinned; nothing is pinned, no stage is run.
+
+    The folder `to` gets the data docs, `summary.md`, which says the same as their first page, and `report.json`.
+    """
+    contract = _contract_of(dataset, load_params())
+    folder = Path("data/raw") / dataset
+    with tempfile.TemporaryDirectory() as scratch:
+        batches = find_batches(source, Path(scratch))
+        history = _history(folder, [folder / batch.name for batch in batches])
+        frame = read_batches([*history, *batches], contract)
+        _require_past(frame)
+        table = Path(scratch) / "incoming.parquet"
+        write_parquet(table, frame)
+        report = gx_contract.check(table, contract, docs=to)
+    write_text(to / "report.json", report.to_json())
+    write_text(to / "summary.md", report.to_markdown())
+    return report
 
 
 def use(dataset: str) -> None:
@@ -130,14 +153,18 @@ def _history(folder: Path, new: Collection[Path]) -> list[Path]:
     return kept
 
 
-def _require_forwards(frame: pl.DataFrame, history: set[str], *, backwards: bool) -> None:
-    old = pl.col(BATCH).is_in(history)
-    end, begin = frame.filter(old)["event_time"].max(), frame.filter(~old)["event_time"].min()
-    newest = frame["event_time"].max()
+def _require_past(frame: pl.DataFrame) -> None:
+    times = [name for name in ("event_time", "label_time") if name in frame.columns]
+    newest = frame.select(pl.max_horizontal(pl.col(name).max() for name in times)).item()
     now = datetime.now()  # noqa: DTZ005 the data has a local time too, no zone
     if isinstance(newest, datetime) and newest > now + CLOCKS_APART:
         raise DataError(f"the newest row is of {newest}, in the future; correct the feed's clock and add it again")
-    if not backwards and isinstance(end, datetime) and isinstance(begin, datetime) and begin < end:
+
+
+def _require_forwards(frame: pl.DataFrame, history: set[str]) -> None:
+    old = pl.col(BATCH).is_in(history)
+    end, begin = frame.filter(old)["event_time"].max(), frame.filter(~old)["event_time"].min()
+    if isinstance(end, datetime) and isinstance(begin, datetime) and begin < end:
         raise DataError(
             f"the new rows begin on {begin}, before the end of what is pinned, {end}; "
             "add --backwards if they are meant to reach back"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages.paths import DATA_DOCS, REPORT
 from mlflow_fraud.stages.store import open_configured_store
-from mlflow_fraud.stages.summary import candidates_summary, verdict_summary
+from mlflow_fraud.stages.summary import candidates_summary, team_summary, verdict_summary
 
 NEXT = """
 What to open next
@@ -26,4 +26,4 @@ def show() -> str:
         docs=f"{DATA_DOCS / 'index.html'}   Great Expectations' data docs",
     )
     table = "On the test period, at the threshold chosen on validation:\n\n" + candidates_summary()
-    return "\n".join([table, verdict_summary(), live, pages])
+    return "\n".join([table, team_summary(), verdict_summary(), live, pages])

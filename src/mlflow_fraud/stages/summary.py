@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
-from mlflow_fraud.adapters.report import headline, markdown_table
+from mlflow_fraud.adapters.report import TEAM, headline, markdown_table
 from mlflow_fraud.core.candidates import CANDIDATES
-from mlflow_fraud.core.validation import Finding
+from mlflow_fraud.core.findings import report_of
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
 from mlflow_fraud.stages.trained import read_trained
@@ -20,11 +18,10 @@ def validation_summary() -> str:
     """Return the rules of the last validation and what they found; empty when none was run."""
     if not VALIDATION_REPORT.is_file():
         return ""
-    report = read_json(VALIDATION_REPORT)
-    lines = ["| rule | holds | rows that do not |", "| --- | --- | ---: |"]
-    lines += [f"| {f['rule']} | {'yes' if f['holds'] else '**no**'} | {f['unexpected']} |" for f in report["findings"]]
-    outcome = "passed" if report["passed"] else "failed"
-    return f"**{report['rows']:,} rows: {outcome}**\n\n" + "\n".join(lines) + "\n"
+    report = report_of(read_json(VALIDATION_REPORT))
+    lines = ["| rule | holds | how many do not |", "| --- | --- | ---: |"]
+    lines += [f"| {f.rule} | {'yes' if f.holds else '**no**'} | {f.unexpected} |" for f in report.findings]
+    return report.to_markdown() + "\n" + "\n".join(lines) + "\n"
 
 
 def retraining_summary(since: str = "") -> str:
@@ -33,15 +30,19 @@ def retraining_summary(since: str = "") -> str:
     Without a verdict it says so, and shows only what the run that stopped has found: metrics, and a report that
     passed, are then those of an earlier one.
     """
-    report = read_json(VALIDATION_REPORT) if VALIDATION_REPORT.is_file() else {"passed": True}
+    report = report_of(read_json(VALIDATION_REPORT)) if VALIDATION_REPORT.is_file() else None
     if not VERDICT.is_file():
-        return "## Retraining stopped before a verdict\n" + ("" if report["passed"] else _rules(report))
+        return "## Retraining stopped before a verdict\n" + (
+            "" if report is None or report.passed else report.to_markdown()
+        )
     parts = [
         "## Retraining",
-        _rules(report),
+        report.to_markdown() if report else "",
         verdict_summary(),
         "### All candidates, test period",
         candidates_summary(),
+        "### What they mean for the team",
+        team_summary(),
     ]
     if since:
         parts.append(_changes(since))
@@ -49,9 +50,19 @@ def retraining_summary(since: str = "") -> str:
 
 
 def candidates_summary() -> str:
-    """Return the candidates' test metrics at the threshold chosen on validation."""
+    """Return the candidates' test metrics at the threshold chosen on validation, with their intervals."""
     params = load_params()
-    return markdown_table({name: read_trained(name, params).assessment.test for name in CANDIDATES})
+    assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
+    return markdown_table(
+        {name: assessment.test for name, assessment in assessed.items()},
+        intervals={name: assessment.intervals for name, assessment in assessed.items()},
+    )
+
+
+def team_summary() -> str:
+    """Return what the candidates mean for those who look into alerts: bursts caught, money saved, alerts a day."""
+    params = load_params()
+    return markdown_table({name: read_trained(name, params).assessment.test for name in CANDIDATES}, columns=TEAM)
 
 
 def verdict_summary() -> str:
@@ -64,18 +75,6 @@ def verdict_summary() -> str:
     }
     reasons = "".join(f"- {reason}\n" for reason in decision["reasons"])
     return f"### {headline(decision)}\n\n{reasons}\n{markdown_table(contestants, first='')}"
-
-
-def _rules(report: dict[str, Any]) -> str:
-    """Return in few words what the validation found."""
-    broken = [f for f in report["findings"] if not f["holds"]]
-    lines = [f"Data: {report['rows']:,} rows, {len(broken)} of {len(report['findings'])} rules do not hold."]
-    lines += [f"- **{f['severity']}**: {_finding(f).sentence}" for f in broken]
-    return "\n".join(lines) + "\n"
-
-
-def _finding(entry: dict[str, Any]) -> Finding:
-    return Finding(**{**entry, "examples": tuple(entry["examples"])})
 
 
 def _changes(since: str) -> str:
@@ -98,9 +97,10 @@ def _changes(since: str) -> str:
 
 def windows_summary() -> str:
     """Return the monitored windows, oldest first."""
-    columns = ("f1", "precision", "recall", "drift", "frauds")
-    lines = [f"| window | release | {' | '.join(columns)} |", "| --- | --- |" + " ---: |" * len(columns)]
+    columns = ("f1", "precision", "recall", "bursts_caught", "money_saved", "alerts_per_day", "drift", "frauds")
+    heads = " | ".join(column.replace("_", " ") for column in columns)
+    lines = [f"| window | release | {heads} |", "| --- | --- |" + " ---: |" * len(columns)]
     for window in read_json(WINDOWS):
-        numbers = " | ".join(f"{window[column]:.4g}" for column in columns)
+        numbers = " | ".join(f"{window[column]:.4g}" if column in window else "-" for column in columns)
         lines.append(f"| {window['name']} | `{window['version']}` | {numbers} |")
     return "\n".join(lines) + "\n"

@@ -60,7 +60,9 @@ def _run(trained: TrainedCandidate) -> TrainingRun:
         metrics={"validation": trained.assessment.validation, "test": trained.assessment.test},
         threshold=trained.assessment.threshold,
         rounds=trained.rounds,
-        figures=[trained.folder / name for name in ("precision_recall.png", "confusion.png")],
+        intervals=trained.assessment.intervals,
+        calibration=trained.assessment.calibration.model_dump(mode="json"),
+        figures=[trained.folder / name for name in ("precision_recall.png", "confusion.png", "reliability.png")],
         data=trained.data,
         tags={"git_sha": git_repo.head(), "feature_schema": trained.schema.sha256},
     )

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import polars as pl
 
-from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall
+from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall, draw_reliability
 from mlflow_fraud.adapters.files import read_json, write_bytes, write_json
-from mlflow_fraud.adapters.model_export import model_bytes
-from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.candidates import CANDIDATES, Examples, Fitted
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
-from mlflow_fraud.core.metrics import confusion, precision_recall_points
-from mlflow_fraud.core.training import Assessment, Scored, assess
+from mlflow_fraud.core.metrics import confusion, precision_recall_points, reliability_points
+from mlflow_fraud.core.period import read_period
+from mlflow_fraud.core.training import Assessment, Settled
 from mlflow_fraud.settings import load_params
+from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge
 from mlflow_fraud.stages.paths import SCHEMA, model_folder, part_file
 from mlflow_fraud.stages.run import run_stage, say
 from mlflow_fraud.stages.track import track_if_possible
@@ -28,37 +28,41 @@ def train(candidate: str) -> None:
     if candidate not in CANDIDATES:
         raise SettingsError(f"no candidate is called {candidate}, {nearest(candidate, CANDIDATES)}")
     params, schema = load_params(), read_schema(read_json(SCHEMA), where=str(SCHEMA))
-    parts = {part: read_examples(part, schema) for part in ("train", "validation")}
-    fitted = CANDIDATES[candidate](parts["train"], parts["validation"], params.train, say)
-    name, content = model_bytes(fitted.estimator)
-    scorer = load_scorer(name, content)
-    validation, test = (
-        Scored(examples.y, scorer.score(examples.x))
-        for examples in (parts["validation"], read_examples("test", schema))
-    )
-    assessment = assess(validation, test, params.threshold)
-    _write(model_folder(candidate), candidate, name, content, fitted, assessment, test)
+    learn, validation, test = (read_part(part, schema) for part in ("train", "validation", "test"))
+    judged = fit_and_judge(candidate, learn.examples, validation, test, params.train, params.judging, say)
+    assessment = judged.assessment
+    _say_how_it_is_settled(candidate, judged.settled)
+    if not assessment.validation["alerts_per_day"]:
+        say(f"{candidate}: no threshold serves the policy {params.threshold.policy}: nothing of validation is flagged")
+    _write(model_folder(candidate), candidate, judged)
     shown = " ".join(f"{k} {assessment.test[k]:.4f}" for k in ("f1", "precision", "recall", "average_precision"))
     say(f"{candidate}: test {shown} at threshold {assessment.threshold:.4f} from validation")
     track_if_possible(candidate)
 
 
-def read_examples(part: str, schema: FeatureSchema) -> Examples:
-    """Return a part's rows as the models take them: Float32 in the schema's order, NaN for missing."""
-    table = pl.read_parquet(part_file(part), columns=[*schema.names, "label"])
-    return Examples(x=model_matrix(table, schema), y=table["label"].to_numpy(), names=tuple(schema.names))
+def read_part(part: str, schema: FeatureSchema) -> Part:
+    """Return a part's rows: Float32 in the schema's order with NaN for missing, and what they were about."""
+    table = pl.read_parquet(part_file(part))
+    examples = Examples(x=model_matrix(table, schema), y=table["label"].to_numpy(), names=tuple(schema.names))
+    return Part(examples, read_period(table, decimals=schema.contract.currency_decimals))
 
 
-def _write(
-    folder: Path, candidate: str, name: str, content: bytes, fitted: Fitted, assessment: Assessment, test: Scored
-) -> None:
-    points = precision_recall_points(*test)
-    counts = confusion(*test, assessment.threshold)
-    write_bytes(folder / "model" / name, content)
-    write_json(folder / "rounds.json", _rounds(fitted, assessment))
+def _say_how_it_is_settled(candidate: str, settled: Settled) -> None:
+    errors = ", ".join(f"{name} {tried.calibration_error:.5f}" for name, tried in settled.tried.items())
+    say(f"{candidate}: calibration {settled.calibration.method}; cross-fitted calibration errors: {errors}")
+
+
+def _write(folder: Path, candidate: str, judged: Judged) -> None:
+    assessment, test = judged.assessment, judged.test
+    points = precision_recall_points(test.period.labels, test.scores)
+    counts = confusion(test.period.labels, test.scores, assessment.threshold)
+    write_bytes(folder / "model" / judged.file_name, judged.model)
+    write_json(folder / "rounds.json", _rounds(judged.fitted, assessment))
     write_json(folder / "precision_recall.json", points)
     write_bytes(folder / "precision_recall.png", draw_precision_recall({candidate: points}, f"{candidate}, test"))
     write_bytes(folder / "confusion.png", draw_confusion(counts, f"{candidate}, test"))
+    reliability = reliability_points(test.period.labels, test.scores)
+    write_bytes(folder / "reliability.png", draw_reliability(reliability, f"{candidate}, test"))
     write_json(folder / "metrics.json", assessment.model_dump(mode="json"))
 
 

@@ -108,6 +108,12 @@ def _looked_at(feature: FromPast) -> str:
             return AMOUNT
 
 
+def build_scores(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    """Return each row's scores in whole thousandths: what a past that starts in the middle cannot work out itself."""
+    scores = [feature for feature in schema.features if isinstance(feature, Score)]
+    return with_past(transactions.lazy(), scores, schema).select(score.name for score in scores).collect()
+
+
 def model_matrix(features: pl.DataFrame, schema: FeatureSchema) -> npt.NDArray[np.float32]:
     """Return the features as a model takes them: (rows, features) in the schema's order, NaN for missing."""
     return np.ascontiguousarray(features.select(schema.names).fill_null(np.nan).to_numpy())

@@ -107,7 +107,8 @@ class Window:
         >>> Window(("card",), "today", "distinct", of="merchant").name
         'distinct_merchant_by_card_today'
         """
-        what = {"count": "count", "distinct": f"distinct_{self.of}"}.get(self.statistic, f"{self.of}_{self.statistic}")
+        what = f"distinct_{self.of}" if self.statistic == "distinct" else f"{self.of}_{self.statistic}"
+        what = "count" if what == "amount_count" else what
         of = "" if self.only == "any" else f"{self.only}_"
         return f"{of}{what}_by_{'_'.join(self.by)}_{self.span}"
 

@@ -24,7 +24,6 @@ from mlflow_fraud.core.features.definitions import (
     Row,
     Score,
     Statistic,
-    Window,
     span_of,
     windows_behind,
 )
@@ -51,7 +50,7 @@ STATISTICS: Mapping[Statistic, Callable[[Track, int, int], Value]] = {
     "distinct": past.distinct,
 }
 
-_EPOCH = datetime(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the data's own local time
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1) // _MICROSECOND
 
@@ -221,18 +220,14 @@ class _Plan:
         self.score_parts = {
             f.name: (f.by, place[f.mean.name], place[f.std.name]) for f in features if isinstance(f, Score)
         }
-        self.ratios = [
-            (place[f.name], place[f.upper], place[f.lower]) for f in features if isinstance(f, Ratio)
-        ]
+        self.ratios = [(place[f.name], place[f.upper], place[f.lower]) for f in features if isinstance(f, Ratio)]
         self.labels = _asked_labels([f for f in features if isinstance(f, Labels)], place)
         self.entities = list(dict.fromkeys([w.by for w in windows] + [last.by for _, last in self.lasts]))
         self.columns = self._columns(schema)
 
     def scores_of(self, amount: float, values: list[Value]) -> dict[str, Number]:
         """Return the scores of an amount in thousandths, from the usual amounts and spreads among the values."""
-        return {
-            name: _score(amount, values[mean], values[std]) for name, (_, mean, std) in self.score_parts.items()
-        }
+        return {name: _score(amount, values[mean], values[std]) for name, (_, mean, std) in self.score_parts.items()}
 
     def _columns(self, schema: FeatureSchema) -> list[str]:
         """Return the columns that a past transaction is asked for."""
@@ -299,9 +294,7 @@ class _Entity:
             self.pasts[_key(event.row, self.by)].refresh(event)
 
     def _new(self) -> Past:
-        tracks = [
-            Track(_view(only, of, self._schema, raw=raw), summed=not raw) for only, of, raw in self._views
-        ]
+        tracks = [Track(_view(only, of, self._schema, raw=raw), summed=not raw) for only, of, raw in self._views]
         return Past(tracks, reach=self._reach, back=self._back)
 
 

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.features.define import define
-from mlflow_fraud.core.features.definitions import AMOUNT, Feature, FeatureParams, Last, Score, Window
+from mlflow_fraud.core.features.definitions import AMOUNT, Feature, FeatureParams, Labels, Last, Score, Window
 from mlflow_fraud.core.strict import Strict, parse
 
 
@@ -51,6 +51,11 @@ class FeatureSchema(Strict):
     def scores(self) -> frozenset[str]:
         """The names of the scores."""
         return frozenset(feature.name for feature in self.features if isinstance(feature, Score))
+
+    @cached_property
+    def label_windows(self) -> tuple[Labels, ...]:
+        """The features that labels go into."""
+        return tuple(feature for feature in self.features if isinstance(feature, Labels))
 
     @cached_property
     def in_thousandths(self) -> frozenset[str]:

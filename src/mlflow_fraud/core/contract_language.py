@@ -1,0 +1,172 @@
+"""Every key of a contract in words: its page, and the descriptions in the JSON schema, are made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic.fields import FieldInfo
+
+from mlflow_fraud.core.column import NEEDS, Column, ColumnType, Role
+from mlflow_fraud.core.contract import Contract, Csv, Gate, Limit, Table
+from mlflow_fraud.core.strict import Strict
+
+CONTRACT = {
+    "name": "the data set's name, as `params.yaml` and `data/raw/` have it",
+    "description": "one sentence for people",
+    "currency_decimals": "decimals of the currency, 0 to 4; amounts are held in whole minor units",
+    "csv": "how the CSV files are written",
+    "columns": "each column of the raw files by its name there: its role, its type and what it holds",
+    "table": "what holds for all rows together",
+    "gate": "limits on what a batch shows against time, its label and the batches before it",
+}
+COLUMN = {
+    "role": "what the column is for",
+    "type": "what it holds; in a CSV file all is text, and is read as this",
+    "entity": "the entity's name inside the pipeline; the first entity pays, the second is paid",
+    "place": "the name of the place that a latitude and a longitude together give",
+    "axis": "`latitude` or `longitude`",
+    "format": "how a time or a day is written, in the letters of strftime",
+    "timezone": "for times with an offset (`%z`): the zone in whose local time they go on",
+    "nullable": "a row may lack the value",
+    "optional": "a file may lack the whole column",
+    "minimum": "the least allowed number, or the first allowed day",
+    "maximum": "the greatest allowed number, or the last allowed moment",
+    "values": "the allowed texts; any if not stated",
+    "level": "whether a broken rule of this column stops the pipeline (`critical`) or warns (`warning`)",
+}
+CSV = {
+    "separator": "what stands between two values",
+    "decimal": "the decimal mark: `.` or `,`",
+    "encoding": "how letters are written: `utf-8`, `latin-1`, `cp1252` or `utf-16`; with or without a byte order mark",
+}
+TABLE = {
+    "minimum_rows": "fewer rows than these stop the pipeline",
+    "fraud_rate": "the least and the greatest share of rows with label 1",
+}
+LIMIT = {
+    "level": "whether a batch beyond the limit stops the pipeline (`critical`) or warns (`warning`)",
+    "at_least": "the least that a batch may show",
+    "at_most": "the most that a batch may show",
+}
+GATE = {
+    "missing_days": "days without a row since the last day of the batches before",
+    "rows_against_history": "rows a day over the median of the batches before",
+    "seconds_back": "seconds by which it begins before the end of the batches before",
+    "repeated_rows": "rows that are there already but for the id",
+    "shared_rows": "rows that another batch has too but for the id, such as the training file and the test file",
+    "early_labels": "rows whose label arrived before the payment was made, where a column has the role label_time",
+    "clock_spread": "seconds between the least and the largest offset of the second clock",
+    "unseen_values": "share of rows with a value that no batch before has, for each categorical column",
+    "shift": "population stability index against the batches before, for amount, hour, numbers and categories",
+    "separation": "area under the ROC curve of one column alone against the label, for the same columns",
+}
+WORDS: Mapping[type[Strict], Mapping[str, str]] = {
+    Contract: CONTRACT,
+    Csv: CSV,
+    Column: COLUMN,
+    Table: TABLE,
+    Limit: LIMIT,
+    Gate: GATE,
+}
+HOW_MANY: Mapping[Role, str] = {
+    "event_id": "one",
+    "event_time": "one",
+    "entity": "one or more",
+    "amount": "one",
+    "label": "one",
+    "location": "pairs",
+    "label_time": "at most one",
+    "birth_date": "at most one",
+    "clock": "at most one",
+}
+ROLES: Mapping[Role, str] = {
+    "event_id": "a transaction's own name; no two rows have the same",
+    "event_time": "when it happened; rows go on in its order",
+    "entity": "who pays (card, customer, account) or is paid (merchant, terminal); histories are kept by it",
+    "amount": "in the currency",
+    "label": "1 is fraud, 0 is none",
+    "label_time": "when the row's label arrived; empty where that is not known. Never before the payment, never a "
+    "feature, never part of a request",
+    "categorical": "a text with few different values, such as the kind of merchant; codes are texts too",
+    "numeric": "a number that may tell something",
+    "location": "half of a place",
+    "birth_date": "the card holder's; gives the age",
+    "clock": "a second clock, in seconds since 1970; the gate holds the two against each other",
+    "personal": "names, addresses and the like: stops at ingest",
+    "unused": "what nothing reads: stops at ingest",
+}
+TYPES: Mapping[ColumnType, str] = {
+    "timestamp": "a day and a time of day, as `format` says",
+    "date": "a day, as `format` says",
+    "integer": "a whole number of at most 64 bits",
+    "decimal": "a number",
+    "text": "any text; spaces around it are no part of it",
+}
+
+
+def language_page() -> str:
+    """Return the page on the language of contracts in Markdown."""
+    return "\n".join(
+        [
+            "# The language of contracts",
+            "",
+            "A contract is a YAML file that says what a transaction is. This page is made by "
+            "`mlflow-fraud contract language`; a test keeps it so. `mlflow-fraud contract check <file>` checks a "
+            "contract and names each mistake by its line, with the nearest right word:",
+            "",
+            "```",
+            "error: mine.yaml, line 14: columns.amt.rolle is not known, did you mean role?",
+            "```",
+            "",
+            "An editor that knows JSON schemas checks it as you type, with "
+            "[`contract.schema.json`](contract.schema.json) (from `mlflow-fraud contract schema`).",
+            "",
+            *_keys("The whole", Contract),
+            *_keys("`columns`: each column", Column),
+            "### Roles",
+            "",
+            "| role | how many | type | keys of its own | what it is |",
+            "| --- | --- | --- | --- | --- |",
+            *(_role(role, what) for role, what in ROLES.items()),
+            "",
+            "### Types",
+            "",
+            "| type | holds |",
+            "| --- | --- |",
+            *(f"| `{name}` | {what} |" for name, what in TYPES.items()),
+            "",
+            *_keys("`csv`", Csv),
+            *_keys("`table`", Table),
+            *_keys("`gate`", Gate),
+            *_keys("`gate`: each limit", Limit),
+            "A limit keeps what a contract does not say: `gate: {shift: {level: critical}}` still allows 0.25.",
+            "",
+        ]
+    )
+
+
+def _keys(title: str, model: type[Strict]) -> list[str]:
+    words = WORDS[model]
+    rows = [f"| `{key}` | {_usual(model.model_fields[key])} | {what} |" for key, what in words.items()]
+    return [f"## {title}", "", "| key | if not stated | what it says |", "| --- | --- | --- |", *rows, ""]
+
+
+def _usual(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be there"
+    usual = field.default
+    if isinstance(usual, Limit) and usual != Limit():
+        bounds = {"from": usual.at_least, "up to": usual.at_most}
+        return ", ".join([*(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None), usual.level])
+    if isinstance(usual, Strict | None) or usual in ("", ()):
+        return "-"
+    if isinstance(usual, bool):
+        return "yes" if usual else "no"
+    return f"`{list(usual) if isinstance(usual, tuple) else usual}`"
+
+
+def _role(role: Role, what: str) -> str:
+    needs = NEEDS[role]
+    keys = ", ".join(f"`{key}`" for key in needs.keys) or "-"
+    types = ", ".join(needs.types) if len(needs.types) < len(TYPES) else "any"
+    return f"| `{role}` | {HOW_MANY.get(role, 'any')} | {types} | {keys} | {what} |"

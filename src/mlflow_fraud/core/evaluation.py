@@ -1,0 +1,58 @@
+"""Every metric that we report of a model on a period, and which way is better."""
+
+from __future__ import annotations
+
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from mlflow_fraud.core.alerts import card_precision_at_k, recall_at_budget
+from mlflow_fraud.core.compromise import burst_metrics
+from mlflow_fraud.core.cost import CostRule, expected_cost
+from mlflow_fraud.core.metrics import Metrics, Probabilities, brier, calibration_error, confusion
+from mlflow_fraud.core.period import Period
+
+HIGHER_IS_BETTER = (
+    *("f1", "precision", "recall", "average_precision", "roc_auc"),
+    *("card_precision_at_k", "recall_at_budget", "bursts_caught", "money_saved"),
+)
+LOWER_IS_BETTER = (
+    *("brier", "calibration_error", "alerts_per_day", "expected_cost"),
+    *("frauds_before_alert", "money_before_alert"),
+)
+COUNTS = ("frauds", "rows", "bursts", "card_precision_at_k_best")
+"""Said of the period, not of the model."""
+
+
+def evaluate(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Metrics:
+    """Return every metric; one that cannot be computed is None, as one that needs both classes where one is absent.
+
+    `docs/metrics.md` defines each. Everything at or over `threshold` is flagged.
+    """
+    labels, flags = period.labels, scores >= threshold
+    counts = confusion(labels, scores, threshold)
+    some, both = len(labels) > 0, 0 < counts.frauds < len(labels)
+    return {
+        "f1": counts.f1,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "average_precision": float(average_precision_score(labels, scores)) if both else None,
+        "roc_auc": float(roc_auc_score(labels, scores)) if both else None,
+        "brier": brier(labels, scores) if some else None,
+        "calibration_error": calibration_error(labels, scores) if some else None,
+        "frauds": counts.frauds,
+        "rows": len(labels),
+        "card_precision_at_k": card_precision_at_k(period, scores, costs.alerts_per_day),
+        "card_precision_at_k_best": card_precision_at_k(period, labels.astype(float), costs.alerts_per_day),
+        "recall_at_budget": recall_at_budget(period, scores, costs.alerts_per_day),
+        "alerts_per_day": float(flags.sum()) / period.days if some else None,
+        "expected_cost": expected_cost(period, flags, costs),
+        **burst_metrics(period, flags, costs.burst_gap),
+    }
+
+
+def gain(metric: str, before: float, after: float) -> float:
+    """Return how much better `after` is: what is lost is negative, also where lower is better.
+
+    >>> gain("recall", 0.5, 0.75), gain("expected_cost", 20.0, 25.0)
+    (0.25, -5.0)
+    """
+    return before - after if metric in LOWER_IS_BETTER else after - before

@@ -1,0 +1,110 @@
+"""Metrics that can be computed again for any draw of the period's cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlflow_fraud.core.compromise import find_bursts
+from mlflow_fraud.core.cost import CostRule, row_costs
+from mlflow_fraud.core.metrics import Probabilities
+from mlflow_fraud.core.period import Period, Whole
+
+Values = npt.NDArray[np.float64]
+Measure = Callable[[Whole], float]
+"""From how often each card was drawn to a metric of what was drawn; NaN where it cannot be computed."""
+
+Sums = tuple[Values, Values | float]
+"""What each card adds to a share's numerator and denominator, or a denominator that stays."""
+
+
+def count_cards(period: Period) -> int:
+    """Return how many cards the period has."""
+    return int(period.cards.max()) + 1 if len(period.cards) else 0
+
+
+def _f1(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+    flags = scores >= threshold
+    return _per_card(period, 2.0 * (flags & period.fraud)), _per_card(period, 1.0 * flags + period.fraud)
+
+
+def _precision(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+    flags = scores >= threshold
+    return _per_card(period, flags & period.fraud), _per_card(period, flags)
+
+
+def _recall(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+    return _per_card(period, (scores >= threshold) & period.fraud), _per_card(period, period.fraud)
+
+
+def _cost(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+    return _per_card(period, row_costs(period, scores >= threshold, costs)), float(period.days)
+
+
+def _caught(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+    found = find_bursts(period, scores >= threshold, costs.burst_gap)
+    return _sum(found.cards, found.caught, period), _sum(found.cards, np.ones_like(found.caught), period)
+
+
+def _saved(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+    found = find_bursts(period, scores >= threshold, costs.burst_gap)
+    money = _sum(found.cards, found.money, period)
+    return money - _sum(found.cards, found.money_lost, period), money
+
+
+def _per_card(period: Period, values: npt.NDArray[Any]) -> Values:
+    return _sum(period.cards, values, period)
+
+
+def _sum(cards: Whole, values: npt.NDArray[Any], period: Period) -> Values:
+    return np.bincount(cards, weights=values, minlength=count_cards(period)).astype(np.float64)
+
+
+def _share(
+    sums: Callable[[Period, Probabilities, float, CostRule], Sums],
+    period: Period,
+    scores: Probabilities,
+    threshold: float,
+    costs: CostRule,
+) -> Measure:
+    """Return the measure of a share of sums over cards."""
+    above, below = sums(period, scores, threshold, costs)
+
+    def measure(times: Whole) -> float:
+        whole = below if isinstance(below, float) else float(np.sum(times * below))
+        return float(np.sum(times * above)) / whole if whole else np.nan
+
+    return measure
+
+
+def _average_precision(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Measure:
+    """Return the measure of average precision: exact for each draw, the rows are sorted only once."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, cards, fraud = scores[order], period.cards[order], period.fraud[order]
+    last = np.flatnonzero(np.append(np.diff(ranked) != 0, True)) if len(ranked) else np.empty(0, np.intp)
+    group = np.searchsorted(last, np.flatnonzero(fraud))  # equal scores are one group
+    with_fraud, place = np.unique(group, return_inverse=True)
+    ends, fraud_cards = last[with_fraud], cards[fraud]
+
+    def measure(times: Whole) -> float:
+        flagged = np.cumsum(times[cards])[ends]
+        hits = np.bincount(place, weights=times[fraud_cards], minlength=len(ends))
+        total = hits.sum()
+        return float(np.sum(hits * np.cumsum(hits) / np.maximum(flagged, 1)) / total) if total else np.nan
+
+    return measure
+
+
+MEASURES: dict[str, Callable[[Period, Probabilities, float, CostRule], Measure]] = {
+    "f1": partial(_share, _f1),
+    "precision": partial(_share, _precision),
+    "recall": partial(_share, _recall),
+    "average_precision": _average_precision,
+    "expected_cost": partial(_share, _cost),
+    "bursts_caught": partial(_share, _caught),
+    "money_saved": partial(_share, _saved),
+}

@@ -1,0 +1,72 @@
+"""The rows that a model is judged on: what each was, whose, when, and for how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from mlflow_fraud.core.candidates import Labels
+
+Whole = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Period:
+    """The rows of a period in time order.
+
+    `cards` numbers each row's card from 0, `times` are moments of the data's own clock, and
+    `amounts` are in minor units, of which 10 ** `decimals` make a unit of money.
+    """
+
+    labels: Labels
+    cards: Whole
+    times: npt.NDArray[np.datetime64]
+    amounts: Whole
+    decimals: int = 2
+
+    @cached_property
+    def fraud(self) -> Flags:
+        """Which rows are fraud."""
+        fraud: Flags = self.labels == 1
+        return fraud
+
+    @cached_property
+    def day_of_row(self) -> Whole:
+        """The calendar day of each row, numbered from the first row's."""
+        days = self.times.astype("datetime64[D]").astype(np.int64)
+        numbered: Whole = days - days.min(initial=days[0] if len(days) else 0)
+        return numbered
+
+    @property
+    def days(self) -> int:
+        """How many calendar days the period has, from its first row's to its last row's."""
+        return int(self.day_of_row.max()) + 1 if len(self.labels) else 0
+
+    def money(self, minor: float) -> float:
+        """Return an amount in units of money.
+
+        >>> none = np.empty(0, np.int64)
+        >>> Period(none.astype(np.int8), none, none.astype("datetime64[us]"), none).money(1250)
+        12.5
+        """
+        return float(minor) / float(10**self.decimals)
+
+
+def read_period(table: pl.DataFrame, *, card: str = "block", amount: str = "amount_minor", decimals: int = 2) -> Period:
+    """Return the rows of `table`, which has `label`, `event_time` and the two named columns.
+
+    Rows whose card is missing are taken for one card.
+    """
+    cards = table.select(pl.col(card).rank("dense").cast(pl.Int64).fill_null(0)).to_series().to_numpy()
+    return Period(
+        labels=table["label"].to_numpy(),
+        cards=np.unique(cards, return_inverse=True)[1].astype(np.int64),
+        times=table["event_time"].to_numpy(),
+        amounts=table[amount].cast(pl.Int64).to_numpy(),
+        decimals=decimals,
+    )

@@ -1,0 +1,58 @@
+"""A candidate fitted, settled on validation and judged on test, always by the very file that would be shipped."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mlflow_fraud.adapters.model_export import model_bytes
+from mlflow_fraud.adapters.model_file import load_calibrated, load_scorer
+from mlflow_fraud.core.candidates import CANDIDATES, REFITS, Examples, Fitted, Progress, TrainParams, together
+from mlflow_fraud.core.period import Period
+from mlflow_fraud.core.training import Assessment, JudgeRules, Scored, Settled, assess, settle
+
+
+class Part(NamedTuple):
+    """The rows of one part, as the models take them and as the team sees them."""
+
+    examples: Examples
+    period: Period
+
+
+class Judged(NamedTuple):
+    """A model that could ship: its file, how it came to be, and what it is worth."""
+
+    file_name: str
+    model: bytes
+    fitted: Fitted
+    settled: Settled
+    assessment: Assessment
+    test: Scored
+
+
+def fit_and_judge(
+    candidate: str,
+    learn: Examples,
+    validation: Part,
+    test: Part,
+    train: TrainParams,
+    rules: JudgeRules,
+    progress: Progress,
+) -> Judged:
+    """Return the candidate's model and what it is worth.
+
+    Validation chooses rounds, calibration and threshold of a model that has not seen it. With `train.refit` what
+    ships, and what the test judges, is then fitted on train and validation rows together.
+    """
+    fitted = CANDIDATES[candidate](learn, validation.examples, train, progress)
+    name, model = model_bytes(fitted.estimator)
+    settled = settle(Scored(validation.period, load_scorer(name, model).score(validation.examples.x)), rules)
+    watched = _score(name, model, settled, validation)
+    if train.refit:
+        again = REFITS[candidate](fitted, together(learn, validation.examples), train, progress)
+        name, model = model_bytes(again.estimator)
+    tested = _score(name, model, settled, test)
+    return Judged(name, model, fitted, settled, assess(settled, watched, tested, rules), tested)
+
+
+def _score(name: str, model: bytes, settled: Settled, part: Part) -> Scored:
+    return Scored(part.period, load_calibrated(name, model, settled.calibration).score(part.examples.x))

@@ -1,0 +1,50 @@
+"""A candidate fitted and judged on one cut of a history."""
+
+from __future__ import annotations
+
+from sklearn.metrics import average_precision_score
+
+from mlflow_fraud.adapters.model_export import model_bytes
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.core.candidates import CANDIDATES, Progress, TrainParams
+from mlflow_fraud.core.errors import DataError, SettingsError, nearest
+from mlflow_fraud.core.training import Assessment, JudgeRules
+from mlflow_fraud.stages.fit import Part, fit_and_judge
+from mlflow_fraud.stages.history import Cut, History
+
+
+def judge(
+    history: History, cut: Cut, candidate: str, train: TrainParams, rules: JudgeRules, progress: Progress
+) -> Assessment:
+    """Return what the candidate is worth on the cut's test; validation decides all that is to be decided.
+
+    Raises `DataError` where a part holds no fraud.
+    """
+    learn, validation, test = (_part(history, cut, name) for name in ("train", "validation", "test"))
+    return fit_and_judge(candidate, learn.examples, validation, test, train, rules, progress).assessment
+
+
+def average_precision(
+    history: History, cut: Cut, candidate: str, train: TrainParams, part: str, progress: Progress
+) -> float:
+    """Return the candidate's average precision on one part; raise `DataError` where a part holds no fraud."""
+    learn, validation, asked = (_part(history, cut, name).examples for name in ("train", "validation", part))
+    fitted = CANDIDATES[candidate](learn, validation, train, progress)
+    return float(average_precision_score(asked.y, load_scorer(*model_bytes(fitted.estimator)).score(asked.x)))
+
+
+def check_candidate(candidate: str) -> None:
+    """Raise `SettingsError` where no candidate has that name."""
+    if candidate not in CANDIDATES:
+        raise SettingsError(f"no candidate is called {candidate}, {nearest(candidate, CANDIDATES)}")
+
+
+def _part(history: History, cut: Cut, name: str) -> Part:
+    chosen = cut.parts == name
+    part = Part(history.examples(chosen), history.period(chosen))
+    if not part.examples.y.any():
+        raise DataError(
+            f"{cut.name}: the {name} rows hold no fraud (there are {len(part.examples.y):,}), so nothing can be told; "
+            "make that period longer in params.yaml"
+        )
+    return part

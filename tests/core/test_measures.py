@@ -1,0 +1,69 @@
+"""What is computed for a draw of cards is what the drawn rows would give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
+
+from mlflow_fraud.core.cost import CostRule
+from mlflow_fraud.core.evaluation import evaluate
+from mlflow_fraud.core.measures import MEASURES
+from mlflow_fraud.core.period import Period
+from tests.conftest import make_period
+
+COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)
+OF_COUNTS = {"f1": f1_score, "precision": precision_score, "recall": recall_score}
+THRESHOLD = 0.5
+
+Drawn = tuple[Period, np.ndarray, np.ndarray]
+drawn = st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 10)), min_size=1, max_size=40).flatmap(
+    lambda rows: st.lists(st.integers(0, 3), min_size=5, max_size=5).map(
+        lambda times: (
+            make_period([int(fraud) for fraud, _, _ in rows], cards=[card for _, card, _ in rows]),
+            np.array([score / 10 for _, _, score in rows]),
+            np.array(times),
+        )
+    )
+)
+
+
+def measured(name: str, rows: Drawn) -> float:
+    period, scores, times = rows
+    return MEASURES[name](period, scores, THRESHOLD, COSTS)(times[: int(period.cards.max()) + 1])
+
+
+def repeated(rows: Drawn) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and scores with each card's rows as often as it was drawn."""
+    period, scores, times = rows
+    often = times[period.cards]
+    return np.repeat(period.labels, often), np.repeat(scores, often)
+
+
+@given(drawn)
+def test_average_precision_of_a_draw_is_that_of_its_rows(rows: Drawn) -> None:
+    labels, scores = repeated(rows)
+    found = measured("average_precision", rows)
+    if labels.sum() == 0:
+        assert np.isnan(found)
+    else:
+        assert found == pytest.approx(average_precision_score(labels, scores))
+
+
+@pytest.mark.parametrize("name", OF_COUNTS)
+@given(rows=drawn)
+def test_a_share_of_a_draw_is_that_of_its_rows(name: str, rows: Drawn) -> None:
+    labels, scores = repeated(rows)
+    found = measured(name, rows)
+    assert np.isnan(found) or found == pytest.approx(OF_COUNTS[name](labels, scores >= THRESHOLD, zero_division=0))
+
+
+@given(drawn)
+def test_each_card_drawn_once_gives_the_metrics_themselves(rows: Drawn) -> None:
+    period, scores, _ = rows
+    metrics = evaluate(period, scores, THRESHOLD, COSTS)
+    for name in MEASURES:
+        found, expected = measured(name, (period, scores, np.ones(5, np.int64))), metrics[name]
+        assert np.isnan(found) or expected is None or found == pytest.approx(expected)
