@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import numpy as np
@@ -30,6 +31,8 @@ from mlflow_fraud.core.labels import arrival
 TIME_ORDER = ("event_time", "event_id")
 """A total order, so that the features do not depend on how the rows came in."""
 
+FromPast = Window | Last | Score | Labels
+
 _MIDNIGHT = "midnight"
 _INSTANT, _DAY = "first of the instant", "first of the day"
 
@@ -44,46 +47,71 @@ def build_features(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.Data
     strictly earlier than itself, and of labels only those that had arrived. Amounts are whole minor units and
     scores whole thousandths, so sums are exact.
     """
-    scores = [feature for feature in schema.features if isinstance(feature, Score)]
-    of_scores = {score.name for score in scores}
-    windows = windows_behind(schema.features)
-    lasts = [feature for feature in schema.features if isinstance(feature, Last)]
-    known = (
-        transactions.lazy()
-        .with_columns(pl.col("event_time").dt.truncate("1d").alias(_MIDNIGHT))
+    known = transactions.lazy()
+    for features in passes(schema):
+        known = with_past(known, features, schema)
+    return in_columns(known, schema).collect()
+
+
+def passes(schema: FeatureSchema) -> tuple[tuple[FromPast, ...], tuple[FromPast, ...]]:
+    """Return the features of an entity's past: those from the transactions, then those from the scores among them."""
+    past = [feature for feature in schema.features if isinstance(feature, Window | Last | Score | Labels)]
+    later = [f for f in past if _looked_at(f) in schema.scores]
+    return tuple(feature for feature in past if feature not in later), tuple(later)
+
+
+def with_past(rows: pl.LazyFrame, features: Sequence[FromPast], schema: FeatureSchema) -> pl.LazyFrame:
+    """Add the features, and the windows behind scores, by name, in whole units where they have such.
+
+    `rows` holds the whole past of every entity that is in it, in `TIME_ORDER`.
+    """
+    windows = windows_behind(tuple(features))
+    lasts = [feature for feature in features if isinstance(feature, Last)]
+    there, transactions = rows.collect_schema().names(), rows
+    places = {
+        f"{name}:{by}": _first_of(column, by)
+        for by in dict.fromkeys([window.by for window in windows] + [last.by for last in lasts])
+        for name, column in ((_INSTANT, "event_time"), (_DAY, _MIDNIGHT))
+    }
+    rows = (
+        rows.with_columns(pl.col("event_time").dt.truncate("1d").alias(_MIDNIGHT))
+        .with_columns(column.alias(name) for name, column in places.items() if name not in there)
         .with_columns(
-            column.alias(f"{name}:{by}")
-            for by in dict.fromkeys([window.by for window in windows] + [last.by for last in lasts])
-            for name, column in ((_INSTANT, _first_of("event_time", by)), (_DAY, _first_of(_MIDNIGHT, by)))
+            *(_window(window, schema).alias(window.name) for window in windows),
+            *(_last(last, schema).alias(last.name) for last in lasts),
         )
-        .with_columns(
-            *(_window(window, schema).alias(window.name) for window in windows if window.of not in of_scores),
-            *(_last(last, schema).alias(last.name) for last in lasts if last.take not in of_scores),
-            *(_row(f, schema).alias(f"row:{f.name}") for f in schema.features if isinstance(f, Row)),
-        )
-        .with_columns(_score(score).alias(score.name) for score in scores)
-        .with_columns(
-            *(_window(window, schema).alias(window.name) for window in windows if window.of in of_scores),
-            *(_last(last, schema).alias(last.name) for last in lasts if last.take in of_scores),
-        )
+        .with_columns(_score(feature).alias(feature.name) for feature in features if isinstance(feature, Score))
     )
-    labels = [feature for feature in schema.features if isinstance(feature, Labels)]
+    labels = [feature for feature in features if isinstance(feature, Labels)]
     for by in dict.fromkeys(label.by for label in labels):
-        known = _with_labels(known, by, [label for label in labels if label.by == by], transactions, schema)
-    return known.select(
+        rows = _with_labels(rows, by, [label for label in labels if label.by == by], transactions, schema)
+    return rows
+
+
+def in_columns(known: pl.LazyFrame, schema: FeatureSchema) -> pl.LazyFrame:
+    """Return the model's columns as Float32 from rows that have the features of the past by name."""
+    rows = (
+        _row(feature, schema).alias(f"row:{feature.name}") for feature in schema.features if isinstance(feature, Row)
+    )
+    return known.with_columns(rows).select(
         _column(feature, schema).cast(pl.Float32).alias(feature.name) for feature in schema.features
-    ).collect()
+    )
+
+
+def _looked_at(feature: FromPast) -> str:
+    match feature:
+        case Window(of=of):
+            return of
+        case Last(take=take):
+            return take
+        case _:
+            return AMOUNT
 
 
 def build_scores(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
     """Return each row's scores in whole thousandths: what a past that starts in the middle cannot work out itself."""
     scores = [feature for feature in schema.features if isinstance(feature, Score)]
-    return (
-        transactions.lazy()
-        .with_columns(_window(window, schema).alias(window.name) for window in windows_behind(tuple(scores)))
-        .select(_score(score).alias(score.name) for score in scores)
-        .collect()
-    )
+    return with_past(transactions.lazy(), scores, schema).select(score.name for score in scores).collect()
 
 
 def model_matrix(features: pl.DataFrame, schema: FeatureSchema) -> npt.NDArray[np.float32]:
@@ -225,12 +253,13 @@ def _first_of(column: str, by: Entities) -> pl.Expr:
 
 
 def _with_labels(
-    rows: pl.LazyFrame, by: Entities, labels: list[Labels], transactions: pl.DataFrame, schema: FeatureSchema
+    rows: pl.LazyFrame, by: Entities, labels: list[Labels], transactions: pl.LazyFrame, schema: FeatureSchema
 ) -> pl.LazyFrame:
     """Add the label statistics of one entity: running totals in the order of arrival, read at both ends of a window."""
     arrivals = (
-        transactions.lazy()
-        .select(*by, "label", arrival(transactions.columns, schema.label_delay).alias("arrived"))
+        transactions.select(
+            *by, "label", arrival(transactions.collect_schema().names(), schema.label_delay).alias("arrived")
+        )
         .drop_nulls()
         .sort("arrived")
         .with_columns(
