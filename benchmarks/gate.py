@@ -58,8 +58,9 @@ def main() -> None:
         )
         tables = [_table("step", STEPS, folder), _table("engine", ENGINES, folder)]
     said = (
-        f"{len(frame):,} made-up rows of {len(frame.columns)} columns in 24 batches, on {os.cpu_count()} cores; "
-        "by `python -m benchmarks.gate`."
+        f"{len(frame):,} made-up rows of {len(frame.columns)} columns in 24 batches, on {os.cpu_count()} cores, by\n"
+        "`python -m benchmarks.gate`: each step a process of its own from start to end, in seconds on the clock,\n"
+        "which what else runs on the machine makes longer, and in seconds summed over the cores."
     )
     text = (
         f"{PAGE.read_text(encoding='utf-8').partition(HEADING)[0]}{HEADING}\n{said}\n\n{tables[0]}\n{WHY}\n{tables[1]}"

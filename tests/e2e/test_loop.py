@@ -191,7 +191,7 @@ def spoil(good: Path, bad: Path, how: str) -> None:
     [
         ("a missing column", "amt"),
         ("a text as amount", "amt: 1 values are not a decimal, they look like 'aaaaaa'"),
-        ("a negative amount", "amount is in range: 1 rows"),
+        ("a negative amount", "amount is in range: 1 row"),
         ("a transaction twice", "2 rows"),
         ("an empty file", "is empty; expected a header line and rows"),
         ("a zip cut short", "zip"),
@@ -229,7 +229,7 @@ def test_a_bad_batch_that_was_pinned_past_the_door_stops_the_pipeline_and_what_i
     assert "Traceback" not in refused.stdout + refused.stderr
     assert ran(refused.stdout + refused.stderr) == ["ingest", "validate"]
     (sentence,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
-    assert "amount is in range: 1 rows" in sentence
+    assert "amount is in range: 1 row" in sentence
     assert content(desk.path(".local/releases")) == releases
     bad.unlink()
     bad.with_name("2031.csv.dvc").unlink()

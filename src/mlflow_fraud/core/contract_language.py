@@ -37,7 +37,7 @@ COLUMN = {
 CSV = {
     "separator": "what stands between two values",
     "decimal": "the decimal mark: `.` or `,`",
-    "encoding": "how letters are written: `utf-8`, `latin-1`, `cp1252` or `utf-16`; with or without a byte order mark",
+    "encoding": "how letters are written: `utf-8` (with a byte order mark or not), `latin-1`, `cp1252` or `utf-16`",
 }
 TABLE = {
     "minimum_rows": "fewer rows than these stop the pipeline",
