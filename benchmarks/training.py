@@ -32,6 +32,6 @@ def xgboost_against_bare(transactions: pl.DataFrame, schema: FeatureSchema) -> L
 
 
 def _bare(learn: Examples, params: TrainParams) -> None:
-    told = params.xgboost.model_dump(exclude={"rounds", "early_stopping_rounds"})
+    told = params.xgboost.model_dump(exclude={"rounds", "early_stopping_rounds", "refit_rounds"})
     matrix = xgboost.QuantileDMatrix(learn.x, learn.y)
     xgboost.train({**told, "objective": "binary:logistic", "seed": params.seed}, matrix, params.xgboost.rounds)
