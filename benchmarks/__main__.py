@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks import features, gate, training
+from benchmarks import distributed, features, gate, training
 from benchmarks.table import some_cards
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract import Contract
@@ -29,6 +29,7 @@ OF_ROWS = (
     features.whole_against_pandas_native,
     features.memory,
     features.online,
+    distributed.dask_against_batch,
     training.xgboost_against_bare,
     gate.whole_gate,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -25,6 +26,7 @@ class Environment(Strict):
     s3_endpoint_url: str = ""
     poll_seconds: float = Field(default=2.0, gt=0)
     history: Path = Path("data/transactions.parquet")
+    feature_engine: Literal["batch", "dask"] = "batch"
     github_token: SecretStr = SecretStr("")
 
 

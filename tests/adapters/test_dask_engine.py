@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 from mlflow_fraud.adapters.dask_engine import build_parts
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.stages import preprocess
 from tests.conftest import make_transactions
 from tests.core.test_features import definitions, histories
 
@@ -71,3 +72,11 @@ def test_two_workers_agree_on_where_an_entity_belongs(schema: FeatureSchema, tmp
     ):
         built = build_parts(sources, schema, tmp_path / "features", buckets=2)
     assert_same(sources, built, schema)
+
+
+@pytest.mark.slow
+def test_preprocess_may_ask_a_cluster(schema: FeatureSchema, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FRAUD_FEATURE_ENGINE", "dask")
+    history = make_transactions(2000)
+    assert_frame_equal(preprocess._features(history, schema), build_features(history, schema), check_exact=True)

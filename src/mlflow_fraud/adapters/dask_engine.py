@@ -6,12 +6,15 @@ for each. What looks at scores waits for the pass that makes them. Dask is in th
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
 from dask.base import compute
 from dask.delayed import Delayed, delayed
+from distributed import Client
 
 from mlflow_fraud.adapters.files import write_parquet
 from mlflow_fraud.core.features.batch import TIME_ORDER, FromPast, in_columns, passes, with_past
@@ -20,6 +23,23 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 
 HASH_SEED = 7
 _PART, _PLACE = "which part", "place in its part"
+
+
+def build_on_cluster(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    """Return what the batch engine returns, computed by a Dask cluster.
+
+    That is the one at `DASK_SCHEDULER_ADDRESS`, which has to see this machine's temporary folder, or else workers on
+    this machine, one for each core.
+    """
+    local = {"n_workers": os.cpu_count() or 1, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+    with tempfile.TemporaryDirectory() as scratch, Client(**local) as client:  # type: ignore[no-untyped-call]
+        workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+        sources = [Path(scratch) / f"{number}.parquet" for number in range(workers)]
+        height = -(-len(transactions) // workers)
+        for number, source in enumerate(sources):
+            write_parquet(source, transactions.slice(number * height, height))
+        built = build_parts(sources, schema, Path(scratch) / "features", buckets=workers)
+        return pl.concat(pl.read_parquet(part) for part in built)
 
 
 def build_parts(sources: Sequence[Path], schema: FeatureSchema, folder: Path, *, buckets: int) -> list[Path]:

@@ -12,6 +12,7 @@ from mlflow_fraud.core.features.define import categorical_columns, define
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.split import PARTS, borders, part
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, part_file
 from mlflow_fraud.stages.run import run_stage, say
@@ -30,7 +31,7 @@ def preprocess() -> None:
     cut = borders(transactions, rule)
     parts = transactions.select(part(cut, rule, transactions.columns))["part"]
     schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"), rule.label_delay_days)
-    features = build_features(transactions, schema)
+    features = _features(transactions, schema)
     block, amount = pl.col(contract.entities[0]).rank("dense").alias("block"), pl.col("amount").alias("amount_minor")
     keys = transactions.select(*KEYS, block, amount)
     table = pl.concat([keys, features], how="horizontal")
@@ -40,6 +41,15 @@ def preprocess() -> None:
         say(f"{name}: {len(rows):,} rows, {rows['label'].sum():,} frauds")
     write_text(SCHEMA, schema.to_json())
     say(f"{len(schema.names)} features, schema {schema.sha256[:12]}")
+
+
+def _features(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    """Return the features, by either engine the same."""
+    if load_environment().feature_engine == "batch":
+        return build_features(transactions, schema)
+    from mlflow_fraud.adapters.dask_engine import build_on_cluster
+
+    return build_on_cluster(transactions, schema)
 
 
 def fit_schema(

@@ -14,12 +14,16 @@ P = TypeVar("P", WindowParams, LastParams, ScoreParams, LabelParams)
 
 PAYER, PAYEE, KIND = "card", "merchant", "category"
 
+LABEL_SPANS = ("7d", "30d")
+"""Over a week and a month: where fraud sits at a payee, its newest labels say most."""
+
 
 def fit_features(params: FeatureParams, contract: Contract) -> FeatureParams:
     """Return `params`, which speak of card, merchant and category, in the words of another contract.
 
     Its first entity stands for the card, its second for the merchant, its first categorical column for the category;
-    what it has none of goes. Its own numbers and categories come in as they are.
+    what it has none of goes. Its own numbers and categories come in as they are, and what the labels of its second
+    entity say.
     """
     words = _words(contract)
     scores = _those_said(params.scores, words)
@@ -35,7 +39,7 @@ def fit_features(params: FeatureParams, contract: Contract) -> FeatureParams:
             "last": tuple(last for last in possible if last.take),
             "scores": scores,
             "ratios": (),
-            "labels": _those_said(params.labels, words),
+            "labels": _those_said((*params.labels, *_payee_labels(params)), words),
         }
     )
     names = {feature.name for feature in define(fitted, contract)}
@@ -54,6 +58,13 @@ def _those_said(items: tuple[P, ...], words: Mapping[str, str]) -> tuple[P, ...]
     """Return the items by the contract's entities, without those for which it has no word."""
     said = [(item, tuple(words.get(name, name) for name in item.by)) for item in items]
     return tuple(item.model_copy(update={"by": by}) for item, by in said if all(by))
+
+
+def _payee_labels(params: FeatureParams) -> tuple[LabelParams, ...]:
+    """Return the label rates of the payee over the spans that `params` does not ask for."""
+    asked = {span for labels in params.labels if labels.by == (PAYEE,) for span in labels.spans}
+    spans = tuple(span for span in LABEL_SPANS if span not in asked)
+    return (LabelParams(by=(PAYEE,), spans=spans, take=("frauds", "fraud_rate")),) if spans else ()
 
 
 def _can_be_made(asked: Mapping[str, object], scores: tuple[ScoreParams, ...], contract: Contract) -> bool:
