@@ -13,7 +13,7 @@ from mlflow_fraud.core.errors import DataError, FraudError, ReleaseRejected
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.history import History, Journal
 from mlflow_fraud.serving.loading import LiveRelease, load_release
-from mlflow_fraud.serving.warm_start import read_past
+from mlflow_fraud.serving.warm_start import warm_history
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,7 @@ class LiveModel:
         """Return the history that is there, or a new one when the features are defined otherwise."""
         if self.current and self.current.schema == schema:
             return self.current.history
-        history = History(schema, read_past(self._history_path, schema), self._journal)
-        history.catch_up()
-        return history
+        return warm_history(self._history_path, schema, self._journal)
 
     def _stay(self, trouble: str) -> None:
         if trouble != self.trouble:

@@ -15,9 +15,16 @@ from mlflow_fraud.core.features.definitions import Entities, Labels, Last, Windo
 from mlflow_fraud.core.features.online import LATENESS, Transaction
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
-from mlflow_fraud.serving.history import ARRIVES
+from mlflow_fraud.serving.history import ARRIVES, History, Journal
 
 log = logging.getLogger(__name__)
+
+
+def warm_history(path: Path, schema: FeatureSchema, journal: Journal) -> History:
+    """Return the past as `schema` sees it: what is recorded at `path`, then what the journal holds."""
+    history = History(schema, read_past(path, schema), journal)
+    history.catch_up()
+    return history
 
 
 def read_past(path: Path, schema: FeatureSchema) -> Iterator[Transaction]:

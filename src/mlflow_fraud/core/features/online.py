@@ -248,16 +248,18 @@ class _Entity:
         self._views = list(dict.fromkeys((w.only, w.of, w.statistic == "distinct") for _, w in mine))
         self._spans = list(dict.fromkeys(window.span for _, window in mine))
         self._starts = [_span(span) for span in self._spans]
-        self._windows = [
+        computed = [
             (
                 place,
                 STATISTICS[window.statistic],
                 self._spans.index(window.span),
                 self._views.index((window.only, window.of, window.statistic == "distinct")),
-                window.name in schema.in_thousandths,
             )
             for place, window in mine
         ]
+        scaled = {place for place, window in mine if window.name in schema.in_thousandths}
+        self._whole = [each for each in computed if each[0] not in scaled]
+        self._scaled = [each for each in computed if each[0] in scaled]
         self._lasts = [(place, last.back, _taker(last, schema)) for place, last in plan.lasts if last.by == by]
         reach = max((span_of(span) for span in self._spans), default=timedelta(0))
         self.score_reach = max((span_of(w.span) for _, w in mine), default=timedelta(0)) // _MICROSECOND
@@ -273,9 +275,11 @@ class _Entity:
         times, tracks = found.times, found.tracks
         end = bisect_left(times, at)
         firsts = [bisect_left(times, at - span if span else at - at % _DAY, 0, end) for span in self._starts]
-        for place, statistic, span, track, in_thousandths in self._windows:
+        for place, statistic, span, track in self._whole:
+            values[place] = statistic(tracks[track], firsts[span], end)
+        for place, statistic, span, track in self._scaled:
             value = statistic(tracks[track], firsts[span], end)
-            values[place] = value / THOUSANDTHS if in_thousandths and value is not None else value
+            values[place] = None if value is None else value / THOUSANDTHS
         for place, back, take in self._lasts:
             event = found.before(end, back)
             values[place] = take(event, at) if event else None

@@ -86,17 +86,19 @@ class Past:
 
     def add(self, event: Event) -> int:
         """Put the event where it belongs in time; return how many events come after it."""
-        place = len(self.times)
-        if place and event.at <= self.times[-1]:
-            place = self._place(event)
+        if not self.times or event.at > self.times[-1]:
+            self.times.append(event.at)
+            self.events.append(event)
+            for track in self.tracks:
+                track.append(event)
+            self._forget()
+            return 0
+        place = self._place(event)
+        later = len(self.times) - place
         self.times.insert(place, event.at)
         self.events.insert(place, event)
-        later = len(self.times) - 1 - place
         for track in self.tracks:
-            if later:
-                track.rebuild(self.events, place)
-            else:
-                track.append(event)
+            track.rebuild(self.events, place)
         self._forget()
         return later
 
