@@ -16,7 +16,7 @@ ROUNDS = 100
 
 
 def xgboost_against_bare(transactions: pl.DataFrame, schema: FeatureSchema) -> Line:
-    """Our fit, which watches average precision on both parts in every round, against `xgboost.train` alone."""
+    """Our fit, which watches average precision on validation in every round, against `xgboost.train` alone."""
     rows = some_cards(transactions, min(LEARNED_ROWS, len(transactions)))
     x, y = model_matrix(build_features(rows, schema), schema), rows["label"].to_numpy()
     border = len(rows) * 4 // 5

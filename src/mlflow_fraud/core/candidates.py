@@ -153,13 +153,13 @@ def fit_xgboost(train: Examples, validation: Examples, params: TrainParams, prog
         _told(params),
         learn,
         num_boost_round=params.xgboost.rounds,
-        evals=[(learn, "train"), (watch, "validation")],
+        evals=[(watch, "validation")],
         early_stopping_rounds=params.xgboost.early_stopping_rounds,
         evals_result=curve,
         verbose_eval=False,
         callbacks=[_EveryHundredRounds(progress)],
     )
-    rounds = {name: [float(value) for value in curve[name]["aucpr"]] for name in curve}
+    rounds = {"validation": [float(value) for value in curve["validation"]["aucpr"]]}
     return Fitted(booster[: booster.best_iteration + 1], rounds)
 
 
