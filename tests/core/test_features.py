@@ -21,7 +21,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import arrival
 
 BEGIN = datetime(2020, 3, 1)
-TRUSTED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+TRUSTED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 EVERYTHING: dict[str, Any] = {
     "row": ["amount", "category", "hour", "weekday", "night", "age", "distance", "city_pop"],
