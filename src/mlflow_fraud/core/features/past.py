@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -131,57 +130,6 @@ class Past:
         del self.times[:out_of_reach], self.events[:out_of_reach]
         for track in self.tracks:
             track.drop(out_of_reach)
-
-
-def count(track: Track, first: int, last: int) -> Value:
-    """Return how many values are there."""
-    return float(track.counts[last] - track.counts[first])
-
-
-def total(track: Track, first: int, last: int) -> Value:
-    """Return their sum; 0 for none."""
-    return float(track.sums[last] - track.sums[first])
-
-
-def mean(track: Track, first: int, last: int) -> Value:
-    """Return their mean; None for none."""
-    number = track.counts[last] - track.counts[first]
-    return float(track.sums[last] - track.sums[first]) / number if number else None
-
-
-def std(track: Track, first: int, last: int) -> Value:
-    """Return their standard deviation; None for fewer than two."""
-    number = track.counts[last] - track.counts[first]
-    if number < 2:
-        return None
-    middle = float(track.sums[last] - track.sums[first]) / number
-    return math.sqrt(max(float(track.squares[last] - track.squares[first]) / number - middle * middle, 0.0))
-
-
-def least(track: Track, first: int, last: int) -> Value:
-    """Return the smallest; None for none."""
-    seen = _seen(track, first, last)
-    return float(min(seen)) if seen else None
-
-
-def largest(track: Track, first: int, last: int) -> Value:
-    """Return the largest; None for none."""
-    seen = _seen(track, first, last)
-    return float(max(seen)) if seen else None
-
-
-def distinct(track: Track, first: int, last: int) -> Value:
-    """Return how many different values there are."""
-    seen = set(track.values[first:last])
-    seen.discard(None)
-    return float(len(seen))
-
-
-def _seen(track: Track, first: int, last: int) -> list[int]:
-    values = track.values[first:last]
-    if track.counts[last] - track.counts[first] == len(values):
-        return values
-    return [value for value in values if value is not None]
 
 
 class Arrivals:

@@ -1,0 +1,126 @@
+"""The pasts of all cards, or of all merchants, and what the online engine reads from them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, Entities, Last, Only, span_of
+from mlflow_fraud.core.features.instants import MICROSECOND, span_micros, start_of
+from mlflow_fraud.core.features.past import Event, Past, Track, Value, View
+from mlflow_fraud.core.features.plan import LATENESS, Plan, in_thousandths, unscaled
+from mlflow_fraud.core.features.row import is_night, row_function
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.features.statistics import STATISTICS
+
+Transaction = Mapping[str, Any]
+"""A transaction by pipeline names: `event_id`, `event_time`, `amount` in minor units, the entities, …
+
+One that was recorded with its scores (whole thousandths, by the names of the scores) keeps them.
+"""
+
+
+class EntityPasts:
+    """The pasts of all cards, or of all merchants, and what is read from them."""
+
+    def __init__(self, by: Entities, plan: Plan, schema: FeatureSchema) -> None:
+        self.by = by
+        self.pasts: dict[Any, Past] = {}
+        self.scores = [name for name, (of, _, _) in plan.score_parts.items() if of == by]
+        mine = [(place, window) for place, window in plan.windows if window.by == by]
+        self._views = list(dict.fromkeys((w.only, w.of, w.statistic == "distinct") for _, w in mine))
+        self._spans = list(dict.fromkeys(window.span for _, window in mine))
+        self._starts = [span_micros(span) for span in self._spans]
+        computed = [
+            (
+                place,
+                STATISTICS[window.statistic],
+                self._spans.index(window.span),
+                self._views.index((window.only, window.of, window.statistic == "distinct")),
+            )
+            for place, window in mine
+        ]
+        scaled = {place for place, window in mine if window.name in schema.in_thousandths}
+        self._whole = [each for each in computed if each[0] not in scaled]
+        self._scaled = [each for each in computed if each[0] in scaled]
+        self._lasts = [(place, last.back, _taker(last, schema)) for place, last in plan.lasts if last.by == by]
+        reach = max((span_of(span) for span in self._spans), default=timedelta(0))
+        self.score_reach = max((span_of(w.span) for _, w in mine), default=timedelta(0)) // MICROSECOND
+        self._reach = (reach + LATENESS) // MICROSECOND
+        self._back = max((back for _, back, _ in self._lasts), default=1)
+        self._schema = schema
+        self._nothing = self._new()
+        self._looks_at_scores = any(of in schema.scores for _, of, _ in self._views)
+
+    def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
+        """Fill in this entity's windows and last ones."""
+        found = self.pasts.get(key_of(transaction, self.by), self._nothing)
+        times, tracks = found.times, found.tracks
+        end = bisect_left(times, at)
+        firsts = [bisect_left(times, start_of(span, at), 0, end) for span in self._starts]
+        for place, statistic, span, track in self._whole:
+            values[place] = statistic(tracks[track], firsts[span], end)
+        for place, statistic, span, track in self._scaled:
+            value = statistic(tracks[track], firsts[span], end)
+            values[place] = None if value is None else value / THOUSANDTHS
+        for place, back, take in self._lasts:
+            event = found.before(end, back)
+            values[place] = take(event, at) if event else None
+
+    def add(self, event: Event) -> tuple[Past, int]:
+        """Put the event into its past; return that, and how many events come after it."""
+        key = key_of(event.row, self.by)
+        found = self.pasts.get(key)
+        if found is None:
+            found = self.pasts[key] = self._new()
+        return found, found.add(event)
+
+    def refresh(self, event: Event) -> None:
+        """Look again at an event whose scores have changed."""
+        if self._looks_at_scores:
+            self.pasts[key_of(event.row, self.by)].refresh(event)
+
+    def _new(self) -> Past:
+        tracks = [Track(_view(only, of, self._schema, raw=raw), summed=not raw) for only, of, raw in self._views]
+        return Past(tracks, reach=self._reach, back=self._back)
+
+
+def key_of(transaction: Transaction, by: Entities) -> Any:
+    """Return what names the entity that the transaction belongs to."""
+    return tuple([transaction[column] for column in by])
+
+
+def _view(only: Only, of: str, schema: FeatureSchema, *, raw: bool) -> View:
+    """Return what a window looks at; `raw` values are counted, others are whole numbers that are added up."""
+    if of in schema.scores:
+
+        def value(event: Event) -> Any:
+            return event.scores[of]
+    elif raw or of in schema.whole:
+
+        def value(event: Event) -> Any:
+            return event.row[of]
+    else:
+
+        def value(event: Event) -> Any:
+            return in_thousandths(event.row[of])
+
+    if only == "any":
+        return value
+    if only == "night":
+        return lambda event: value(event) if is_night(event.row["event_time"]) else None
+    large = schema.large_amount
+    return lambda event: value(event) if event.row[AMOUNT] >= large else None
+
+
+def _taker(last: Last, schema: FeatureSchema) -> Callable[[Event, int], Value]:
+    """Return how the feature is taken from the event that it looks back on."""
+    take = last.take
+    if take == "seconds":
+        return lambda event, at: (at - event.at) / 1_000_000
+    if take in schema.scores:
+        return lambda event, at: unscaled(event.scores[take])
+    read = row_function(take, schema)
+    return lambda event, at: read(event.row)

@@ -1,0 +1,102 @@
+"""The definitions, sorted by how the online engine computes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mlflow_fraud.core.features.definitions import (
+    AMOUNT,
+    THOUSANDTHS,
+    Entities,
+    Labels,
+    Last,
+    Ratio,
+    Row,
+    Score,
+    span_of,
+    windows_behind,
+)
+from mlflow_fraud.core.features.instants import MICROSECOND, span_micros
+from mlflow_fraud.core.features.past import Number, Value
+from mlflow_fraud.core.features.row import row_function
+from mlflow_fraud.core.features.schema import FeatureSchema
+
+LATENESS = timedelta(days=1)
+"""A transaction that comes so late at most is merged exactly; a later one may miss what was forgotten."""
+
+
+@dataclass(frozen=True)
+class AskedLabels:
+    """The label statistics of one entity: for each span where they go; `reach` in microseconds."""
+
+    places: dict[int, list[tuple[int, str]]]
+    reach: int
+
+
+class Plan:
+    """The definitions, sorted by how they are computed; a place is an index into the list of values."""
+
+    def __init__(self, schema: FeatureSchema) -> None:
+        features, windows = schema.features, windows_behind(schema.features)
+        nodes = list(dict.fromkeys([*features, *windows]))
+        place = {node.name: number for number, node in enumerate(nodes)}
+        self.size = len(nodes)
+        self.order = [place[name] for name in schema.names]
+        self.rows = [(place[f.name], row_function(f.name, schema)) for f in features if isinstance(f, Row)]
+        self.windows = [(place[window.name], window) for window in windows]
+        self.lasts = [(place[f.name], f) for f in features if isinstance(f, Last)]
+        self.scores = [(place[f.name], f.name) for f in features if isinstance(f, Score)]
+        self.score_parts = {
+            f.name: (f.by, place[f.mean.name], place[f.std.name]) for f in features if isinstance(f, Score)
+        }
+        self.ratios = [(place[f.name], place[f.upper], place[f.lower]) for f in features if isinstance(f, Ratio)]
+        self.labels = _asked_labels([f for f in features if isinstance(f, Labels)], place)
+        self.entities = list(dict.fromkeys([w.by for w in windows] + [last.by for _, last in self.lasts]))
+        self.columns = self._columns(schema)
+
+    def scores_of(self, amount: float, values: list[Value]) -> dict[str, Number]:
+        """Return the scores of an amount in thousandths, from the usual amounts and spreads among the values."""
+        return {name: score_of(amount, values[mean], values[std]) for name, (_, mean, std) in self.score_parts.items()}
+
+    def _columns(self, schema: FeatureSchema) -> list[str]:
+        """Return the columns that a past transaction is asked for."""
+        asked = ["event_time", "event_id", AMOUNT, *(column for by in self.entities for column in by)]
+        asked += [window.of for _, window in self.windows] + [last.take for _, last in self.lasts]
+        kept = {column.name for column in schema.contract.kept}
+        return [column for column in dict.fromkeys(asked) if column in kept]
+
+
+def _asked_labels(labels: Iterable[Labels], place: Mapping[str, int]) -> dict[Entities, AskedLabels]:
+    asked: dict[Entities, AskedLabels] = {}
+    for label in labels:
+        spans = asked.get(label.by, AskedLabels({}, 0))
+        reach = max(spans.reach, (span_of(label.span) + LATENESS) // MICROSECOND)
+        places = {**spans.places}
+        places[span_micros(label.span)] = [
+            *places.get(span_micros(label.span), []),
+            (place[label.name], label.statistic),
+        ]
+        asked[label.by] = AskedLabels(places, reach)
+    return asked
+
+
+def in_thousandths(value: float | None) -> Number:
+    """Return whole thousandths, rounded half up.
+
+    >>> in_thousandths(1.2345), in_thousandths(-0.0005)
+    (1235, 0)
+    """
+    return None if value is None else math.floor(value * THOUSANDTHS + 0.5)
+
+
+def score_of(amount: float, mean: Value, std: Value) -> Number:
+    """Return how far the amount is from the mean, in thousandths of the spread; None without a spread."""
+    return None if mean is None or not std else in_thousandths((amount - mean) / std)
+
+
+def unscaled(number: Number) -> Value:
+    """Return what so many thousandths are."""
+    return None if number is None else number / THOUSANDTHS

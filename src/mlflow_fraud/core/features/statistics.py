@@ -1,0 +1,71 @@
+"""What a window says of a track between two places: differences of running totals, or a look at the values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from mlflow_fraud.core.features.definitions import Statistic
+from mlflow_fraud.core.features.past import Track, Value
+
+
+def count(track: Track, first: int, last: int) -> Value:
+    """Return how many values are there."""
+    return float(track.counts[last] - track.counts[first])
+
+
+def total(track: Track, first: int, last: int) -> Value:
+    """Return their sum; 0 for none."""
+    return float(track.sums[last] - track.sums[first])
+
+
+def mean(track: Track, first: int, last: int) -> Value:
+    """Return their mean; None for none."""
+    number = track.counts[last] - track.counts[first]
+    return float(track.sums[last] - track.sums[first]) / number if number else None
+
+
+def std(track: Track, first: int, last: int) -> Value:
+    """Return their standard deviation; None for fewer than two."""
+    number = track.counts[last] - track.counts[first]
+    if number < 2:
+        return None
+    middle = float(track.sums[last] - track.sums[first]) / number
+    return math.sqrt(max(float(track.squares[last] - track.squares[first]) / number - middle * middle, 0.0))
+
+
+def least(track: Track, first: int, last: int) -> Value:
+    """Return the smallest; None for none."""
+    seen = _seen(track, first, last)
+    return float(min(seen)) if seen else None
+
+
+def largest(track: Track, first: int, last: int) -> Value:
+    """Return the largest; None for none."""
+    seen = _seen(track, first, last)
+    return float(max(seen)) if seen else None
+
+
+def distinct(track: Track, first: int, last: int) -> Value:
+    """Return how many different values there are."""
+    seen = set(track.values[first:last])
+    seen.discard(None)
+    return float(len(seen))
+
+
+def _seen(track: Track, first: int, last: int) -> list[int]:
+    values = track.values[first:last]
+    if track.counts[last] - track.counts[first] == len(values):
+        return values
+    return [value for value in values if value is not None]
+
+
+STATISTICS: Mapping[Statistic, Callable[[Track, int, int], Value]] = {
+    "count": count,
+    "sum": total,
+    "mean": mean,
+    "std": std,
+    "min": least,
+    "max": largest,
+    "distinct": distinct,
+}
