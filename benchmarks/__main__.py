@@ -31,6 +31,7 @@ OF_ROWS = (
     features.online,
     distributed.dask_against_batch,
     training.xgboost_against_bare,
+    training.xgboost_against_unwatched,
     gate.whole_gate,
 )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, Entities, Last, Only, span_of
-from mlflow_fraud.core.features.instants import MICROSECOND, span_micros, start_of
+from mlflow_fraud.core.features.instants import DAY, MICROSECOND, span_micros
 from mlflow_fraud.core.features.past import Event, Past, Track, Value, View
 from mlflow_fraud.core.features.plan import LATENESS, Plan, in_thousandths, unscaled
 from mlflow_fraud.core.features.row import is_night, row_function
@@ -26,7 +27,7 @@ class EntityPasts:
     """The pasts of all cards, or of all merchants, and what is read from them."""
 
     def __init__(self, by: Entities, plan: Plan, schema: FeatureSchema) -> None:
-        self.by = by
+        self._key = itemgetter(*by)
         self.pasts: dict[Any, Past] = {}
         self.scores = [name for name, (of, _, _) in plan.score_parts.items() if of == by]
         mine = [(place, window) for place, window in plan.windows if window.by == by]
@@ -56,10 +57,11 @@ class EntityPasts:
 
     def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
         """Fill in this entity's windows and last ones."""
-        found = self.pasts.get(key_of(transaction, self.by), self._nothing)
+        found = self.pasts.get(self._key(transaction), self._nothing)
         times, tracks = found.times, found.tracks
         end = bisect_left(times, at)
-        firsts = [bisect_left(times, start_of(span, at), 0, end) for span in self._starts]
+        midnight = at - at % DAY
+        firsts = [bisect_left(times, at - span if span else midnight, 0, end) for span in self._starts]
         for place, statistic, span, track in self._whole:
             values[place] = statistic(tracks[track], firsts[span], end)
         for place, statistic, span, track in self._scaled:
@@ -71,7 +73,7 @@ class EntityPasts:
 
     def add(self, event: Event) -> tuple[Past, int]:
         """Put the event into its past; return that, and how many events come after it."""
-        key = key_of(event.row, self.by)
+        key = self._key(event.row)
         found = self.pasts.get(key)
         if found is None:
             found = self.pasts[key] = self._new()
@@ -80,16 +82,11 @@ class EntityPasts:
     def refresh(self, event: Event) -> None:
         """Look again at an event whose scores have changed."""
         if self._looks_at_scores:
-            self.pasts[key_of(event.row, self.by)].refresh(event)
+            self.pasts[self._key(event.row)].refresh(event)
 
     def _new(self) -> Past:
         tracks = [Track(_view(only, of, self._schema, raw=raw), summed=not raw) for only, of, raw in self._views]
         return Past(tracks, reach=self._reach, back=self._back)
-
-
-def key_of(transaction: Transaction, by: Entities) -> Any:
-    """Return what names the entity that the transaction belongs to."""
-    return tuple([transaction[column] for column in by])
 
 
 def _view(only: Only, of: str, schema: FeatureSchema, *, raw: bool) -> View:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from mlflow_fraud.core.features.definitions import AMOUNT, Entities
-from mlflow_fraud.core.features.entity import EntityPasts, Transaction, key_of
+from mlflow_fraud.core.features.entity import EntityPasts, Transaction
 from mlflow_fraud.core.features.instants import micros, start_of
 from mlflow_fraud.core.features.past import Arrivals, Event, Number, Past, Value
 from mlflow_fraud.core.features.plan import LATENESS, AskedLabels, Plan, unscaled
@@ -80,7 +80,7 @@ class CardHistory:
     def learn(self, transaction: Transaction, label: int, arrived: datetime) -> None:
         """Take a label into the past: features see it from after `arrived` on. Any order will do."""
         for by, asked in self._plan.labels.items():
-            arrivals = self._arrivals[by].setdefault(key_of(transaction, by), Arrivals())
+            arrivals = self._arrivals[by].setdefault(_key(transaction, by), Arrivals())
             arrivals.add(micros(arrived), int(label))
             arrivals.forget(self._newest - asked.reach)
 
@@ -121,10 +121,10 @@ class CardHistory:
 
     def _scores(self, transaction: Transaction, at: int) -> dict[str, Number]:
         """Return the transaction's scores: as recorded, as just read, or from the past."""
-        if all(name in transaction for _, name in self._plan.scores):
-            return {name: transaction[name] for _, name in self._plan.scores}
         if self._scored and self._scored[0] == transaction["event_id"]:
             return self._scored[1]
+        if all(name in transaction for _, name in self._plan.scores):
+            return {name: transaction[name] for _, name in self._plan.scores}
         values: list[Value] = [None] * self._plan.size
         for entity in self._entities:
             if entity.scores:
@@ -147,17 +147,19 @@ class CardHistory:
     def _read_labels(
         self, by: Entities, asked: AskedLabels, transaction: Transaction, at: int, values: list[Value]
     ) -> None:
-        arrivals = self._arrivals[by].get(key_of(transaction, by)) or Arrivals()
+        arrivals = self._arrivals[by].get(_key(transaction, by)) or Arrivals()
         for span, places in asked.places.items():
             number, frauds = arrivals.between(start_of(span, at), at)
-            statistics = {
-                "labels": float(number),
-                "frauds": float(frauds),
-                "fraud_rate": float(frauds) / number if number else None,
-            }
             for place, statistic in places:
-                values[place] = statistics[statistic]
+                if statistic == "fraud_rate":
+                    values[place] = float(frauds) / number if number else None
+                else:
+                    values[place] = float(frauds if statistic == "frauds" else number)
 
 
 def _ratio(upper: Value, lower: Value) -> Value:
     return None if upper is None or lower is None or lower <= 0 else upper / lower
+
+
+def _key(transaction: Transaction, by: Entities) -> tuple[Any, ...]:
+    return tuple(transaction[column] for column in by)

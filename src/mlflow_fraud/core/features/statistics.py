@@ -36,14 +36,18 @@ def std(track: Track, first: int, last: int) -> Value:
 
 def least(track: Track, first: int, last: int) -> Value:
     """Return the smallest; None for none."""
-    seen = _seen(track, first, last)
-    return float(min(seen)) if seen else None
+    values = track.values[first:last]
+    if track.counts[last] - track.counts[first] != last - first:
+        values = [value for value in values if value is not None]
+    return float(min(values)) if values else None
 
 
 def largest(track: Track, first: int, last: int) -> Value:
     """Return the largest; None for none."""
-    seen = _seen(track, first, last)
-    return float(max(seen)) if seen else None
+    values = track.values[first:last]
+    if track.counts[last] - track.counts[first] != last - first:
+        values = [value for value in values if value is not None]
+    return float(max(values)) if values else None
 
 
 def distinct(track: Track, first: int, last: int) -> Value:
@@ -51,13 +55,6 @@ def distinct(track: Track, first: int, last: int) -> Value:
     seen = set(track.values[first:last])
     seen.discard(None)
     return float(len(seen))
-
-
-def _seen(track: Track, first: int, last: int) -> list[int]:
-    values = track.values[first:last]
-    if track.counts[last] - track.counts[first] == len(values):
-        return values
-    return [value for value in values if value is not None]
 
 
 STATISTICS: Mapping[Statistic, Callable[[Track, int, int], Value]] = {
