@@ -47,9 +47,9 @@ class EntityPasts:
         self._whole = [each for each in computed if each[0] not in scaled]
         self._scaled = [each for each in computed if each[0] in scaled]
         self._lasts = [(place, last.back, _taker(last, schema)) for place, last in plan.lasts if last.by == by]
-        reach = max((span_of(span) for span in self._spans), default=timedelta(0))
-        self.score_reach = max((span_of(w.span) for _, w in mine), default=timedelta(0)) // MICROSECOND
-        self._reach = (reach + LATENESS) // MICROSECOND
+        longest = max((span_of(span) for span in self._spans), default=timedelta(0))
+        self.score_reach = longest // MICROSECOND
+        self._reach = (longest + LATENESS) // MICROSECOND
         self._back = max((back for _, back, _ in self._lasts), default=1)
         self._schema = schema
         self._nothing = self._new()
