@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -46,6 +46,17 @@ class CompareRule(Strict):
         return self
 
 
+class _Limit(NamedTuple):
+    """What is said of a metric that is missing, and of one on the wrong side."""
+
+    wanted: str
+    broken: str
+
+
+_FLOOR = _Limit("at least {} is needed", "below the floor")
+_CEILING = _Limit("at most {} is allowed", "above the ceiling")
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What was decided and why; `against` is empty exactly when `promote` is true."""
@@ -76,8 +87,7 @@ def decide(
     """
     against = [
         *_evidence(challenger, validated, rule),
-        *_below_floors(challenger, rule.floors),
-        *_above_ceilings(challenger, rule.ceilings),
+        *_outside_limits(challenger, {**rule.floors, **rule.ceilings}),
     ]
     if champion is None:
         return _verdict(["there is no champion yet and every floor holds"], against)
@@ -120,25 +130,14 @@ def _evidence(challenger: Metrics, validated: bool, rule: CompareRule) -> list[s
     return against
 
 
-def _below_floors(challenger: Metrics, floors: Mapping[str, float]) -> list[str]:
+def _outside_limits(challenger: Metrics, limits: Mapping[str, float]) -> list[str]:
     against = []
-    for name, floor in floors.items():
-        value = challenger.get(name)
+    for name, limit in limits.items():
+        value, said = challenger.get(name), _CEILING if name in LOWER_IS_BETTER else _FLOOR
         if value is None:
-            against.append(f"{_words(name)} is missing, at least {_number(floor)} is needed")
-        elif value < floor:
-            against.append(f"{_words(name)} {_number(value)} is below the floor {_number(floor)}")
-    return against
-
-
-def _above_ceilings(challenger: Metrics, ceilings: Mapping[str, float]) -> list[str]:
-    against = []
-    for name, ceiling in ceilings.items():
-        value = challenger.get(name)
-        if value is None:
-            against.append(f"{_words(name)} is missing, at most {_number(ceiling)} is allowed")
-        elif value > ceiling:
-            against.append(f"{_words(name)} {_number(value)} is above the ceiling {_number(ceiling)}")
+            against.append(f"{_words(name)} is missing, {said.wanted.format(_number(limit))}")
+        elif gain(name, limit, value) < 0:
+            against.append(f"{_words(name)} {_number(value)} is {said.broken} {_number(limit)}")
     return against
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, Entities, Last, Only, span_of
+from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, Entities, Last, Only, Window, span_of
 from mlflow_fraud.core.features.instants import DAY, MICROSECOND, span_micros
-from mlflow_fraud.core.features.past import Event, Past, Track, Value, View
+from mlflow_fraud.core.features.past import Event, Kept, Past, Track, Value, View
 from mlflow_fraud.core.features.plan import LATENESS, Plan, in_thousandths, unscaled
 from mlflow_fraud.core.features.row import is_night, row_function
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -31,35 +31,30 @@ class EntityPasts:
         self.pasts: dict[Any, Past] = {}
         self.scores = [name for name, (of, _, _) in plan.score_parts.items() if of == by]
         mine = [(place, window) for place, window in plan.windows if window.by == by]
-        self._views = list(dict.fromkeys((w.only, w.of, w.statistic == "distinct") for _, w in mine))
-        self._spans = list(dict.fromkeys(window.span for _, window in mine))
-        self._starts = [span_micros(span) for span in self._spans]
+        kept = _kept(window for _, window in mine)
+        self._tracks = [(_view(looked_at, schema), keeps) for looked_at, keeps in kept.items()]
+        spans, views = list(dict.fromkeys(window.span for _, window in mine)), list(kept)
+        self._starts = [span_micros(span) for span in spans]
         computed = [
-            (
-                place,
-                STATISTICS[window.statistic],
-                self._spans.index(window.span),
-                self._views.index((window.only, window.of, window.statistic == "distinct")),
-            )
+            (place, STATISTICS[window.statistic].of, spans.index(window.span), views.index(_looked_at(window)))
             for place, window in mine
         ]
         scaled = {place for place, window in mine if window.name in schema.in_thousandths}
         self._whole = [each for each in computed if each[0] not in scaled]
         self._scaled = [each for each in computed if each[0] in scaled]
         self._lasts = [(place, last.back, _taker(last, schema)) for place, last in plan.lasts if last.by == by]
-        longest = max((span_of(span) for span in self._spans), default=timedelta(0))
+        longest = max((span_of(span) for span in spans), default=timedelta(0))
         self.score_reach = longest // MICROSECOND
         self._reach = (longest + LATENESS) // MICROSECOND
         self._back = max((back for _, back, _ in self._lasts), default=1)
-        self._schema = schema
         self._nothing = self._new()
-        self._looks_at_scores = any(of in schema.scores for _, of, _ in self._views)
+        self._looks_at_scores = any(view.of in schema.scores for view in views)
 
     def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
         """Fill in this entity's windows and last ones."""
         found = self.pasts.get(self._key(transaction), self._nothing)
         times, tracks = found.times, found.tracks
-        end = bisect_left(times, at)
+        end = found.number_before(at)
         midnight = at - at % DAY
         firsts = [bisect_left(times, at - span if span else midnight, 0, end) for span in self._starts]
         for place, statistic, span, track in self._whole:
@@ -85,12 +80,33 @@ class EntityPasts:
             self.pasts[self._key(event.row)].refresh(event)
 
     def _new(self) -> Past:
-        tracks = [Track(_view(only, of, self._schema, raw=raw), summed=not raw) for only, of, raw in self._views]
+        tracks = [Track(view, kept) for view, kept in self._tracks]
         return Past(tracks, reach=self._reach, back=self._back)
 
 
-def _view(only: Only, of: str, schema: FeatureSchema, *, raw: bool) -> View:
-    """Return what a window looks at; `raw` values are counted, others are whole numbers that are added up."""
+class _LookedAt(NamedTuple):
+    """What windows look at; `raw` values are counted, others are whole numbers that are added up."""
+
+    only: Only
+    of: str
+    raw: bool
+
+
+def _looked_at(window: Window) -> _LookedAt:
+    return _LookedAt(window.only, window.of, raw=window.statistic == "distinct")
+
+
+def _kept(windows: Iterable[Window]) -> dict[_LookedAt, Kept]:
+    """Return what is to be kept of all that is looked at."""
+    kept: dict[_LookedAt, Kept] = {}
+    for window in windows:
+        looked_at = _looked_at(window)
+        kept[looked_at] = kept.get(looked_at, Kept()).and_also(STATISTICS[window.statistic].kept)
+    return kept
+
+
+def _view(looked_at: _LookedAt, schema: FeatureSchema) -> View:
+    only, of, raw = looked_at
     if of in schema.scores:
 
         def value(event: Event) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Value = float | None
 Number = int | None
@@ -30,13 +31,30 @@ View = Callable[[Event], Any]
 """What a window looks at in an event; None for what it does not see."""
 
 
+class Kept(NamedTuple):
+    """What a track keeps of its values: themselves, and running totals of their number, sum and squares."""
+
+    values: bool = False
+    counts: bool = False
+    sums: bool = False
+    squares: bool = False
+
+    def and_also(self, other: Kept) -> Kept:
+        """Return what is kept for the sake of either.
+
+        >>> Kept(sums=True).and_also(Kept(counts=True))
+        Kept(values=False, counts=True, sums=True, squares=False)
+        """
+        return Kept(*map(operator.or_, self, other))
+
+
 class Track:
-    """One view of the events: its values and, for those that are added up, their running totals."""
+    """One view of the events, as the statistics that are asked of it need it; the other lists stay empty."""
 
-    __slots__ = ("_summed", "_view", "counts", "squares", "sums", "values")
+    __slots__ = ("_kept", "_view", "counts", "squares", "sums", "values")
 
-    def __init__(self, view: View, *, summed: bool) -> None:
-        self._view, self._summed = view, summed
+    def __init__(self, view: View, kept: Kept) -> None:
+        self._view, self._kept = view, kept
         self.values: list[Any] = []
         self.counts: list[int] = [0]
         self.sums: list[int] = [0]
@@ -45,31 +63,25 @@ class Track:
     def append(self, event: Event) -> None:
         """Take an event that comes after all others."""
         value = self._view(event)
-        self.values.append(value)
-        if not self._summed:
-            return
-        if value is None:
-            self.counts.append(self.counts[-1])
-            self.sums.append(self.sums[-1])
-            self.squares.append(self.squares[-1])
-        else:
-            self.counts.append(self.counts[-1] + 1)
-            self.sums.append(self.sums[-1] + value)
-            self.squares.append(self.squares[-1] + value * value)
+        values, counts, sums, squares = self._kept
+        if values:
+            self.values.append(value)
+        if counts:
+            self.counts.append(self.counts[-1] + (value is not None))
+        if sums:
+            self.sums.append(self.sums[-1] + (value or 0))
+        if squares:
+            self.squares.append(self.squares[-1] + (value * value if value else 0))
 
     def rebuild(self, events: Sequence[Event], place: int) -> None:
         """Take the events from `place` on anew."""
-        del self.values[place:]
-        if self._summed:
-            del self.counts[place + 1 :], self.sums[place + 1 :], self.squares[place + 1 :]
+        del self.values[place:], self.counts[place + 1 :], self.sums[place + 1 :], self.squares[place + 1 :]
         for event in events[place:]:
             self.append(event)
 
     def drop(self, number: int) -> None:
         """Forget the oldest events."""
-        del self.values[:number]
-        if self._summed:
-            del self.counts[:number], self.sums[:number], self.squares[:number]
+        del self.values[:number], self.counts[:number], self.sums[:number], self.squares[:number]
 
 
 class Past:
@@ -109,6 +121,11 @@ class Past:
         if place:
             for track in self.tracks:
                 track.rebuild(self.events, place - 1)
+
+    def number_before(self, at: int) -> int:
+        """Return how many events are earlier than `at`; nearly always that is all of them."""
+        times = self.times
+        return len(times) if not times or times[-1] < at else bisect_left(times, at)
 
     def before(self, end: int, back: int) -> Event | None:
         """Return the `back`-th newest of the first `end` events."""

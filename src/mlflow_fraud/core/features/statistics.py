@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from mlflow_fraud.core.features.definitions import Statistic
-from mlflow_fraud.core.features.past import Track, Value
+from mlflow_fraud.core.features.past import Kept, Track, Value
 
 
 def count(track: Track, first: int, last: int) -> Value:
@@ -57,12 +58,19 @@ def distinct(track: Track, first: int, last: int) -> Value:
     return float(len(seen))
 
 
-STATISTICS: Mapping[Statistic, Callable[[Track, int, int], Value]] = {
-    "count": count,
-    "sum": total,
-    "mean": mean,
-    "std": std,
-    "min": least,
-    "max": largest,
-    "distinct": distinct,
+class Asked(NamedTuple):
+    """How a statistic is read off a track, and what the track has to keep for it."""
+
+    of: Callable[[Track, int, int], Value]
+    kept: Kept
+
+
+STATISTICS: Mapping[Statistic, Asked] = {
+    "count": Asked(count, Kept(counts=True)),
+    "sum": Asked(total, Kept(sums=True)),
+    "mean": Asked(mean, Kept(counts=True, sums=True)),
+    "std": Asked(std, Kept(counts=True, sums=True, squares=True)),
+    "min": Asked(least, Kept(values=True, counts=True)),
+    "max": Asked(largest, Kept(values=True, counts=True)),
+    "distinct": Asked(distinct, Kept(values=True)),
 }
