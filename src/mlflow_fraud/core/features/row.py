@@ -19,7 +19,7 @@ DAYS_A_YEAR = 365.25
 EARTH_RADIUS_KM = 6371.0088
 
 
-def row_expression(name: str, contract: Contract) -> pl.Expr:
+def row_expression(name: str, schema: FeatureSchema) -> pl.Expr:
     """Return the batch form of the row feature `name`, as Float64."""
     at = pl.col("event_time")
     if name == "hour":
@@ -31,7 +31,9 @@ def row_expression(name: str, contract: Contract) -> pl.Expr:
     elif name == "age":
         expression = (at.dt.date() - pl.col("birth_date")).dt.total_days() / DAYS_A_YEAR
     elif name == "distance":
-        expression = _haversine(*_way(contract))
+        expression = _haversine(*(pl.col(end) for end in way(schema.contract)))
+    elif name in schema.categories:
+        expression = category_code(name, schema)
     else:
         expression = pl.col(name)
     return expression.cast(pl.Float64)
@@ -51,6 +53,14 @@ def row_function(name: str, schema: FeatureSchema) -> Callable[[Mapping[str, Any
         codes = {value: float(code) for code, value in enumerate(schema.categories[name])}
         return lambda row: codes.get(row[name])
     return lambda row: None if row[name] is None else float(row[name])
+
+
+def category_code(name: str, schema: FeatureSchema) -> pl.Expr:
+    """Return the place of the value among those that the schema knows; null for one that it does not."""
+    known = schema.categories[name]
+    codes = pl.Series(range(len(known)), dtype=pl.Float64)
+    values = pl.col(name).cast(pl.String)
+    return values.replace_strict(pl.Series(known), codes, default=None, return_dtype=pl.Float64)
 
 
 def hour_of(at: datetime) -> float:
@@ -95,11 +105,6 @@ _OF_THE_CLOCK: Mapping[str, Callable[[datetime], float]] = {
     "weekday": lambda at: float(at.isoweekday()),
     "night": is_night,
 }
-
-
-def _way(contract: Contract) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    lat1, long1, lat2, long2 = way(contract)
-    return pl.col(lat1), pl.col(long1), pl.col(lat2), pl.col(long2)
 
 
 def _haversine(lat1: pl.Expr, long1: pl.Expr, lat2: pl.Expr, long2: pl.Expr) -> pl.Expr:

@@ -1,0 +1,137 @@
+"""An entity's past as the batch engine sees it: each window, last transaction and score is one Polars expression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import polars as pl
+
+from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, TODAY, Entities, Last, Score, Window
+from mlflow_fraud.core.features.row import category_code, row_expression
+from mlflow_fraud.core.features.schema import FeatureSchema
+
+MIDNIGHT = "midnight"
+"""The column with the begin of a row's day."""
+
+_INSTANT, _DAY = "first of the instant", "first of the day"
+
+_HALF = 2**39
+"""Larger than any value that a day's extremes are asked of: minor units up to 5 thousand million."""
+
+
+def places(entities: Iterable[Entities]) -> dict[str, pl.Expr]:
+    """Return, by name, the places that the expressions below look back from; they need `MIDNIGHT`."""
+    return {
+        f"{name}:{by}": _first_of(column, by)
+        for by in entities
+        for name, column in ((_INSTANT, "event_time"), (_DAY, MIDNIGHT))
+    }
+
+
+def window_expression(window: Window, schema: FeatureSchema) -> pl.Expr:
+    """Return the statistic over `[t - span, t)`; the time index keeps ties out of each other's sight."""
+    if window.statistic == "distinct":
+        return _distinct(window, schema)
+    values = _values(window, schema)
+    count = _total(values.is_not_null().cast(pl.Int64), window)
+    total = _total(values.fill_null(0), window)
+    match window.statistic:
+        case "count":
+            return count
+        case "sum":
+            return total
+        case "min" | "max":
+            return _extreme(values, window)
+        case "mean":
+            return mean_expression(total, count)
+        case "std":
+            mean = mean_expression(total, count)
+            variance = mean_expression(_total((values * values).fill_null(0), window), count) - mean * mean
+            return pl.when(count > 1).then(variance.clip(lower_bound=0.0).sqrt())
+    assert_never(window.statistic)
+
+
+def mean_expression(total: pl.Expr, count: pl.Expr) -> pl.Expr:
+    """Return the mean; null for none."""
+    return pl.when(count > 0).then(total.cast(pl.Float64) / count.cast(pl.Float64))
+
+
+def score_expression(score: Score) -> pl.Expr:
+    """Return how far the amount is from the mean, in thousandths of the spread; null without a spread."""
+    mean, std = pl.col(score.mean.name), pl.col(score.std.name)
+    return pl.when(std > 0).then(_in_thousandths((pl.col(AMOUNT).cast(pl.Float64) - mean) / std))
+
+
+def last_expression(last: Last, schema: FeatureSchema) -> pl.Expr:
+    """Return what is taken from the entity's transaction before the row's instant; null where there is none."""
+    if last.take == "seconds":
+        before = _before(_INSTANT, pl.col("event_time"), last.by, last.back)
+        return (pl.col("event_time") - before).dt.total_microseconds() / 1_000_000
+    if last.take in schema.categories:
+        return _before(_INSTANT, category_code(last.take, schema), last.by, last.back)
+    return _before(_INSTANT, pl.col(last.take), last.by, last.back)
+
+
+def _values(window: Window, schema: FeatureSchema) -> pl.Expr:
+    """Return the whole numbers that the window looks at; null for what it does not see."""
+    column = pl.col(window.of)
+    values = column if window.of in schema.whole else _in_thousandths(column)
+    return values if window.only == "any" else pl.when(_seen(window, schema)).then(values)
+
+
+def _in_thousandths(values: pl.Expr) -> pl.Expr:
+    """Return whole thousandths, rounded half up."""
+    return (values * THOUSANDTHS + 0.5).floor().cast(pl.Int64)
+
+
+def _seen(window: Window, schema: FeatureSchema) -> pl.Expr:
+    if window.only == "night":
+        return row_expression("night", schema).cast(pl.Boolean)
+    return pl.col(AMOUNT) >= schema.large_amount
+
+
+def _total(values: pl.Expr, window: Window) -> pl.Expr:
+    """Return the sum over the window of values without nulls; 0 where the window is empty."""
+    if window.span == TODAY:
+        return _before(_INSTANT, values.cum_sum(), window.by).fill_null(0) - _before(
+            _DAY, values.cum_sum(), window.by
+        ).fill_null(0)
+    return values.rolling_sum_by("event_time", window.span, closed="left").over(window.by)
+
+
+def _extreme(values: pl.Expr, window: Window) -> pl.Expr:
+    if window.span == TODAY:
+        return _extreme_of_the_day(values, window)
+    rolling = values.rolling_min_by if window.statistic == "min" else values.rolling_max_by
+    return rolling("event_time", window.span, closed="left").over(window.by)
+
+
+def _extreme_of_the_day(values: pl.Expr, window: Window) -> pl.Expr:
+    """Return the extreme since midnight: a running maximum in which a later day outweighs every value before it."""
+    sign = -1 if window.statistic == "min" else 1
+    day = (pl.col(MIDNIGHT).dt.epoch("d").cast(pl.Int64)) * (2 * _HALF)
+    so_far = _before(_INSTANT, (day + _HALF + sign * values).cum_max().forward_fill(), window.by)
+    return pl.when(so_far >= day).then(sign * (so_far - day - _HALF))
+
+
+def _distinct(window: Window, schema: FeatureSchema) -> pl.Expr:
+    column = pl.col(window.of)
+    values = column if window.only == "any" else pl.when(_seen(window, schema)).then(column)
+    if window.span == TODAY:
+        new = (values.is_first_distinct() & values.is_not_null()).over(*window.by, MIDNIGHT)
+        return _total(new.cast(pl.Int64), window)
+    return (
+        values.drop_nulls().n_unique().rolling("event_time", period=window.span, closed="left").over(window.by)
+    ).fill_null(0)
+
+
+def _before(what: str, values: pl.Expr, by: Entities, back: int = 1) -> pl.Expr:
+    """Return the entity's value before the row's instant, or before its day; or one further back."""
+    return values.shift(back).gather(pl.col(f"{what}:{by}")).over(by)
+
+
+def _first_of(column: str, by: Entities) -> pl.Expr:
+    """Return the place, among the entity's rows, of the first one with the same instant or day."""
+    value = pl.col(column)
+    return pl.when(value.ne_missing(value.shift(1))).then(pl.int_range(pl.len())).forward_fill().over(by)
