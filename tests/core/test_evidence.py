@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.evidence import evidence_of
+from mlflow_fraud.core.evidence.batches import evidence_of
 from tests.conftest import make_transactions
 
 
@@ -99,3 +99,14 @@ def test_a_label_that_arrives_with_its_payment_is_not_early(contract: Contract) 
     first = pl.int_range(pl.len()) < 3
     early = rows.with_columns(label_time=pl.col("label_time") - pl.duration(seconds=first.cast(pl.Int64)))
     assert evidence_of(early, clocked)["early_labels"].sum() == 3
+
+
+def test_missing_days_are_counted_and_the_first_of_them_named(contract: Contract) -> None:
+    rows = make_transactions(4000, days=20)
+    days = rows["event_time"].dt.date()
+    gone = days.unique().sort()[5:9]
+    (line,) = (
+        evidence_of(rows.filter(~days.is_in(gone.implode())), contract).filter(pl.col(BATCH) == "made-up").to_dicts()
+    )
+    assert line["missing_days"] == 4
+    assert line["missing_days_are"] == f"{gone[0]}, {gone[1]}, {gone[2]} and 1 more"

@@ -59,7 +59,7 @@ def test_the_gate_passes_the_archive_and_tells_its_two_oddities(
     assert report.rows == 609_755
     told = Path("gate/summary.md").read_text()
     assert told.count("- **warning**") == len(report.warnings) == 2
-    assert "no day is missing: 1 batch does not comply, for example fraudTrain (1)" in told
+    assert "no day is missing: 1 batch does not comply, for example fraudTrain (2020-02-29)" in told
     assert "the two clocks keep their distance: 1 batch does not comply, for example fraudTrain (86400)" in told
     assert report.headline in Path("gate/index.html").read_text()
     assert not Path("data/raw").exists()

@@ -13,7 +13,8 @@ import polars as pl
 
 from mlflow_fraud.adapters.data_docs import settle
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.evidence import evidence_of
+from mlflow_fraud.core.evidence.batches import evidence_of
+from mlflow_fraud.core.evidence.columns import WHICH
 from mlflow_fraud.core.findings import Finding, Report
 from mlflow_fraud.core.validation import Rule, is_secret, rules_of, seconds_of, shown
 
@@ -125,9 +126,13 @@ def _finding(rule: Rule, outcome: Any, contract: Contract, evidence: pl.DataFram
 
 
 def _batches_with(values: list[float], column: str, evidence: pl.DataFrame) -> list[str]:
-    """Return the batches that have one of these values, newest first, and the value."""
+    """Return the batches that have one of these values, newest first, with what it is made of or the value itself."""
     found = evidence.filter(pl.col(column).cast(pl.Float64).is_in(pl.Series(values, dtype=pl.Float64).implode()))
-    return [f"{batch} ({value:.6g})" for batch, value in reversed(found.select(BATCH, column).rows())]
+    if f"{column}{WHICH}" in evidence.columns:
+        told = found[f"{column}{WHICH}"].to_list()
+    else:
+        told = [f"{value:.6g}" for value in found[column]]
+    return [f"{batch} ({what})" for batch, what in reversed(list(zip(found[BATCH], told, strict=True)))]
 
 
 def _observed(outcome: Any, result: Mapping[str, Any]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mlflow_fraud.core.contract import Column, Contract, Limit
 from mlflow_fraud.core.contract_language import GATE
-from mlflow_fraud.core.evidence import FEWEST_FRAUDS, FEWEST_ROWS, RECENT
+from mlflow_fraud.core.evidence.against import FEWEST_ROWS
+from mlflow_fraud.core.evidence.alone import FEWEST_FRAUDS
+from mlflow_fraud.core.evidence.batches import RECENT
 from mlflow_fraud.core.validation import rules_of
 
 HISTORY = (

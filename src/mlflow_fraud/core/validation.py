@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlflow_fraud.core.contract import Column, Contract, Level, Limit
-from mlflow_fraud.core.evidence import categories, watched_columns
+from mlflow_fraud.core.evidence.columns import categories, watched_columns
 from mlflow_fraud.core.findings import Of
 
 SECRET_ROLES = frozenset({"event_id", "entity", "birth_date", "location"})
