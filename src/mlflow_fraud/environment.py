@@ -26,6 +26,7 @@ class Environment(Strict):
     s3_endpoint_url: str = ""
     poll_seconds: float = Field(default=2.0, gt=0)
     history: Path = Path("data/transactions.parquet")
+    journal: Path = Path(".local/journal")
     feature_engine: Literal["batch", "dask"] = "batch"
     github_token: SecretStr = SecretStr("")
 

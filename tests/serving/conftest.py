@@ -22,6 +22,7 @@ from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.release import FORMAT, GOLDEN_FILE, Golden, Manifest, Release, entry, version_of
 from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.live_model import LiveModel
 from tests.conftest import make_transactions
 from tests.s3_server import s3_server
@@ -154,13 +155,13 @@ def go_live(store: ReleaseStore, release: Release) -> Pointer:
 
 @pytest.fixture
 def live(store: ReleaseStore, history_path: Path) -> LiveModel:
-    return LiveModel(store, history_path)
+    return LiveModel(store, history_path, Journal())
 
 
 @pytest.fixture
 def client(store: ReleaseStore, history_path: Path) -> TestClient:
     """The service, whose model polls when the test says so: `client.app.state.model.poll()`."""
-    app = create_app(store, history_path=history_path, poll_seconds=3600)
+    app = create_app(store, history_path=history_path, journal=Journal(), poll_seconds=3600)
     return TestClient(app)  # not entered: no polling thread
 
 

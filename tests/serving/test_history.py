@@ -19,7 +19,8 @@ from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.serving.history import ARRIVES, AT_ONCE, History, Journal
+from mlflow_fraud.serving.history import ARRIVES, AT_ONCE, History
+from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.warm_start import read_past
 from tests.conftest import make_transactions
 
@@ -196,3 +197,28 @@ def test_a_journal_forgets_the_oldest_and_keeps_its_count() -> None:
     assert place == 25
     journal.add({"event_id": 24})
     assert journal.after(place, AT_ONCE) == ([], 25)
+
+
+def test_a_transaction_that_comes_far_too_late_leaves_recorded_scores_alone(
+    tmp_path: Path, schema: FeatureSchema
+) -> None:
+    params = FeatureParams.model_validate(
+        {
+            "scores": [{"by": ["category"], "span": "20d"}],
+            "windows": [{"by": ["card"], "spans": ["30d"], "take": ["sum"], "of": "amount_score_by_category_20d"}],
+        }
+    )
+    scored = FeatureSchema(params=params, contract=schema.contract, categories={})
+    whole = make_transactions(3000, cards=12, days=365)
+    whole.write_parquet(tmp_path / "past.parquet")
+    seen = list(read_past(tmp_path / "past.parquet", scored))
+    late = whole.filter(pl.col("event_time") < seen[0]["event_time"]).tail(20).drop("batch").to_dicts()
+    alone, disturbed = CardHistory(scored), CardHistory(scored)
+    for row in seen:
+        alone.update(row)
+        disturbed.update(row)
+    for row in late:
+        disturbed.update(row)
+    for row in rows_of(whole.tail(200)):
+        at = {**row, "event_time": seen[-1]["event_time"]}
+        assert disturbed.read(at) == alone.read(at)

@@ -14,6 +14,7 @@ from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Blob
 from mlflow_fraud.core.release import GOLDEN_FILE, Release
+from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.live_model import REST_POLLS, LiveModel, polling
 from tests.serving.conftest import MakeRelease, go_live, with_file
 
@@ -154,7 +155,7 @@ def test_a_refused_release_is_not_fetched_at_each_poll_but_again_later(
     store: ReleaseStore, history_path: Path, make_release: MakeRelease
 ) -> None:
     counting = CountingBlobs(store)
-    live = LiveModel(ReleaseStore(counting), history_path)  # type: ignore[arg-type]
+    live = LiveModel(ReleaseStore(counting), history_path, Journal())  # type: ignore[arg-type]
     go_live(store, a_model_that_is_no_model(make_release()))
     for _ in range(REST_POLLS):
         live.poll()

@@ -16,7 +16,7 @@ from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
-from mlflow_fraud.serving.history import Journal
+from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.loading import load_release
 from mlflow_fraud.serving.warm_start import warm_history
 from tests.conftest import ROOT, make_transactions

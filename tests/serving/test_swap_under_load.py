@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,40 +17,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.features.schema import FeatureSchema
-from tests.loopback import free_ports
 from tests.s3_server import S3Server
 from tests.serving.conftest import MakeRelease, Raw, as_json
+from tests.serving.service_process import PATIENCE, Place, running_service
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60.0
 CLIENTS = 4
-SERVE = "from mlflow_fraud.cli import main; main()"
-PROMOTE = """
-import sys
-from mlflow_fraud.adapters.release_store import open_store
-
-store = open_store(sys.argv[1], endpoint_url=sys.argv[2])
-at = "2026-01-01T00:00:00+00:00"
-store.promote(sys.argv[3], action="promote", who="ann", at=at, reasons=["better"], expected=store.latest())
-"""
-
-
-@dataclass(frozen=True)
-class Place:
-    location: str
-    endpoint_url: str
-    environment: dict[str, str]
-
-    @property
-    def store(self) -> ReleaseStore:
-        return open_store(self.location, endpoint_url=self.endpoint_url)
-
-    def promote(self, version: str) -> None:
-        command = [sys.executable, "-c", PROMOTE, self.location, self.endpoint_url, version]
-        subprocess.run(command, env=self.environment, check=True)
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -114,52 +85,6 @@ def test_the_version_changes_under_load_with_no_failed_request(
         ]
 
 
-@dataclass(frozen=True)
-class Service:
-    port: int
-    process: subprocess.Popen[bytes]
-
-    def card(self) -> dict[str, Any]:
-        found = answers(self.port, "/v1/model")
-        assert found is not None
-        return found
-
-    @contextmanager
-    def asleep(self) -> Iterator[None]:
-        """Stop the process for a while; its clients wait."""
-        self.process.send_signal(signal.SIGSTOP)
-        yield
-        self.process.send_signal(signal.SIGCONT)
-
-
-@contextmanager
-def running_service(place: Place, history_path: Path, folder: Path) -> Iterator[Service]:
-    """Start `mlflow-fraud serve`, wait until it is ready; at its end it must stop well when told to."""
-    (port,) = free_ports(1)
-    environment = place.environment | {
-        "FRAUD_RELEASE_STORE": place.location,
-        "FRAUD_S3_ENDPOINT_URL": place.endpoint_url,
-        "FRAUD_HISTORY": str(history_path),
-        "FRAUD_POLL_SECONDS": "0.1",
-    }
-    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port)]
-    with (folder / "service.log").open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        until = time.monotonic() + PATIENCE
-        while not answers(port, "/ready"):
-            assert process.poll() is None, (folder / "service.log").read_text()
-            assert time.monotonic() < until, (folder / "service.log").read_text()
-            time.sleep(0.1)
-        yield Service(port, process)
-        process.terminate()
-        process.wait(PATIENCE)
-        assert "Application shutdown complete" in (folder / "service.log").read_text()
-    finally:
-        process.kill()
-        process.wait()
-
-
 @contextmanager
 def load(port: int, rows: list[dict[str, Any]]) -> Iterator[Load]:
     """Send transactions from several clients, one after the other in each, until the block ends."""
@@ -191,19 +116,6 @@ def load(port: int, rows: list[dict[str, Any]]) -> Iterator[Load]:
         stop.set()
         for client in clients:
             client.join()
-
-
-def answers(port: int, path: str) -> dict[str, Any] | None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-    except ConnectionError:
-        return None
-    finally:
-        connection.close()
-    return body if answer.status == 200 else None
 
 
 def wait_until(condition: Callable[[], object], seen: Load) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from mlflow_fraud import __version__
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.serving.history import UnknownTransaction
+from mlflow_fraud.serving.journal import Journal, UnknownTransaction
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease
 from mlflow_fraud.serving.schema import problems
@@ -56,12 +56,12 @@ class State(BaseModel):
     status: str
 
 
-def create_app(store: ReleaseStore, *, history_path: Path, poll_seconds: float) -> FastAPI:
+def create_app(store: ReleaseStore, *, history_path: Path, journal: Journal, poll_seconds: float) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
-    `history_path` is `data/transactions.parquet`, the past that the features begin with.
+    The past that the features begin with is `history_path`, that is `data/transactions.parquet`, then `journal`.
     """
-    model = LiveModel(store, history_path)
+    model = LiveModel(store, history_path, journal)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
-from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.online import CardHistory, Transaction
 from mlflow_fraud.core.features.past import Value
 from mlflow_fraud.core.features.schema import FeatureSchema
-
-KEPT = 250_000
-"""So many scored transactions are kept at least, to know repeats and to be replayed; at most twice as many."""
+from mlflow_fraud.serving.journal import Journal, Label
 
 AT_ONCE = 1_000
 """How many are replayed while requests wait: some milliseconds."""
@@ -21,74 +17,6 @@ AT_ONCE = 1_000
 
 ARRIVES = "label arrives"
 """The column of a recorded transaction that says when its label arrives."""
-
-
-class UnknownTransaction(DataError):
-    """A label for a transaction that was not scored here."""
-
-
-class Label(NamedTuple):
-    """What became known of a transaction that was scored."""
-
-    transaction: Transaction
-    label: int
-    arrived: datetime
-
-
-class Journal:
-    """The transactions that were scored and the labels that came to them, each once, in the order they came.
-
-    New feature definitions need a past of their own; the journal is what the recorded file does not hold.
-    """
-
-    def __init__(self, *, kept: int = KEPT) -> None:
-        self.lock = Lock()
-        self._kept = kept
-        self._entries: list[Transaction | Label] = []
-        self._scored: dict[Any, Transaction] = {}
-        self._labels: dict[Any, int] = {}
-        self._forgotten = 0
-
-    def add(self, transaction: Transaction) -> None:
-        """Append `transaction`, unless its id is known."""
-        if transaction["event_id"] in self._scored:
-            return
-        self._scored[transaction["event_id"]] = transaction
-        self._append(transaction)
-
-    def label(self, event_id: Any, label: int, arrived: datetime) -> None:
-        """Append the label of a scored transaction; the same one again changes nothing.
-
-        Raises `UnknownTransaction` where none of this id is known, and `DataError` where its label was another.
-        """
-        if event_id not in self._scored:
-            raise UnknownTransaction(
-                "no transaction of this id was scored here, or it is forgotten; labels follow their scores"
-            )
-        if event_id not in self._labels:
-            self._labels[event_id] = label
-            self._append(Label(self._scored[event_id], label, arrived))
-        elif self._labels[event_id] != label:
-            raise DataError("this transaction has the other label already; a label is final")
-
-    def after(self, place: int, at_most: int) -> tuple[list[Transaction | Label], int]:
-        """Return what came after the first `place` entries ever added, and the place behind it."""
-        start = max(place - self._forgotten, 0)
-        found = self._entries[start : start + at_most]
-        return found, self._forgotten + start + len(found)
-
-    def _append(self, entry: Transaction | Label) -> None:
-        self._entries.append(entry)
-        if len(self._entries) > 2 * self._kept:
-            self._forget(len(self._entries) - self._kept)
-
-    def _forget(self, number: int) -> None:
-        for entry in self._entries[:number]:
-            if not isinstance(entry, Label):
-                self._scored.pop(entry["event_id"])
-                self._labels.pop(entry["event_id"], None)
-        del self._entries[:number]
-        self._forgotten += number
 
 
 class History:

@@ -11,7 +11,8 @@ from threading import Event, Thread
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
 from mlflow_fraud.core.errors import DataError, FraudError, ReleaseRejected
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.serving.history import History, Journal
+from mlflow_fraud.serving.history import History
+from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.warm_start import warm_history
 
@@ -29,12 +30,12 @@ class LiveModel:
     `trouble` says why the newest release is not the one that answers; it is None when it is.
     """
 
-    def __init__(self, store: ReleaseStore, history_path: Path) -> None:
+    def __init__(self, store: ReleaseStore, history_path: Path, journal: Journal) -> None:
         self.current: LiveRelease | None = None
         self.trouble: str | None = None
         self._store = store
         self._history_path = history_path
-        self._journal = Journal()
+        self._journal = journal
         self._refused: Pointer | None = None
         self._rest = 0
 

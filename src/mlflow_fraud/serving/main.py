@@ -10,6 +10,7 @@ import uvicorn
 
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.journal import open_journal
 
 GRACE_SECONDS = 10
 
@@ -30,6 +31,10 @@ class Place(Protocol):
         """The recorded transactions."""
 
     @property
+    def journal(self) -> Path:
+        """The folder of what was scored since."""
+
+    @property
     def poll_seconds(self) -> float:
         """How often the pointer is looked at."""
 
@@ -41,5 +46,9 @@ def serve(environment: Place, host: str, port: int) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     store = open_store(environment.release_store, endpoint_url=environment.s3_endpoint_url)
-    app = create_app(store, history_path=environment.history, poll_seconds=environment.poll_seconds)
-    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
+    past, poll = environment.history, environment.poll_seconds
+    with open_journal(environment.journal) as journal:
+        app = create_app(store, history_path=past, journal=journal, poll_seconds=poll)
+        uvicorn.run(
+            app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+        )

@@ -15,7 +15,8 @@ from mlflow_fraud.core.features.definitions import Entities, Labels, Last, Windo
 from mlflow_fraud.core.features.online import LATENESS, Transaction
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
-from mlflow_fraud.serving.history import ARRIVES, History, Journal
+from mlflow_fraud.serving.history import ARRIVES, History
+from mlflow_fraud.serving.journal import Journal
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,14 @@ import polars as pl
 
 from mlflow_fraud.core.features.definitions import AMOUNT, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
-from mlflow_fraud.core.features.instants import micros, start_of
+from mlflow_fraud.core.features.instants import MICROSECOND, micros, start_of
 from mlflow_fraud.core.features.past import Arrivals, Event, Number, Past, Value
 from mlflow_fraud.core.features.plan import LATENESS, AskedLabels, Plan, unscaled
 from mlflow_fraud.core.features.schema import FeatureSchema
 
 __all__ = ["LATENESS", "CardHistory", "Snapshot", "Transaction"]
+
+_LATENESS = LATENESS // MICROSECOND
 
 
 class Snapshot(NamedTuple):
@@ -61,7 +63,8 @@ class CardHistory:
     def update(self, transaction: Transaction) -> None:
         """Take `transaction` into the past; one that arrives late is put where it belongs.
 
-        What is read after it is as if it had come in time, the scores of what came before it included.
+        What is read after it is as if it had come in time, the scores of what lies between included; one that is
+        later than `LATENESS` leaves those as they were, for what they look back on may be forgotten.
         """
         at = micros(transaction["event_time"])
         event = Event(
@@ -74,7 +77,7 @@ class CardHistory:
         self._newest = max(self._newest, at)
         for entity in self._entities:
             found, later = entity.add(event)
-            if later and entity.scores:
+            if later and entity.scores and at >= self._newest - _LATENESS:
                 self._score_again(entity, found, event)
 
     def learn(self, transaction: Transaction, label: int, arrived: datetime) -> None:

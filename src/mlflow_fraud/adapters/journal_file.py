@@ -1,0 +1,128 @@
+"""A log that outlives its process: a JSON line for each entry, in two files that take turns."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from mlflow_fraud.core.errors import DataError
+
+log = logging.getLogger(__name__)
+
+Entry = Mapping[str, Any]
+"""Texts, numbers, times and days by name, and mappings of such."""
+
+OLDER, NEWER = "older.jsonl", "newer.jsonl"
+
+
+class JournalFile:
+    """The entries in a folder; the newest `kept` of them stay, and at most as many before.
+
+    What `append` was given survives the process. It is in the hands of the operating system, which a loss of power
+    may cost some seconds of. The files can be read by their owner alone, for the entries are as they came in.
+
+    Raises `DataError` where another process has the journal open, or a line cannot be read.
+    """
+
+    def __init__(self, folder: Path, *, kept: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._older, self._newer, self._kept = folder / OLDER, folder / NEWER, kept
+        self._lock = _locked(folder)
+        _cut_torn_end(self._newer)
+        self._stream = _open(self._newer)
+        self._size, self._lines = os.fstat(self._stream).st_size, 0
+
+    def entries(self) -> Iterator[Entry]:
+        """Return what is there, oldest first."""
+        self._lines = 0
+        for path in (self._older, self._newer):
+            if path.exists():
+                with path.open("rb") as lines:
+                    for number, line in enumerate(lines, start=1):
+                        yield _read(line, f"{path}:{number}")
+                        self._lines = number if path == self._newer else 0
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry; raise `OSError` where there is no room for it, and leave no half of it behind."""
+        if self._lines >= self._kept:
+            self._take_turns()
+        line = json.dumps(entry, default=_told, separators=(",", ":")).encode() + b"\n"
+        written = os.write(self._stream, line)
+        if written < len(line):
+            os.ftruncate(self._stream, self._size)
+            raise OSError(f"{self._newer}: only {written} of {len(line)} bytes could be written")
+        self._size += len(line)
+        self._lines += 1
+
+    def close(self) -> None:
+        """Let another process have the journal."""
+        os.close(self._stream)
+        os.close(self._lock)
+
+    def _take_turns(self) -> None:
+        os.close(self._stream)
+        self._newer.replace(self._older)
+        self._stream = _open(self._newer)
+        self._size = self._lines = 0
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+
+def _locked(folder: Path) -> int:
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise DataError(
+            f"{folder} is in use by another service: two would each know half of a card's past; "
+            "stop that one, or set FRAUD_JOURNAL to another folder"
+        ) from None
+    return descriptor
+
+
+def _cut_torn_end(path: Path) -> None:
+    """Drop a last line without an end: its process was killed while it wrote, and nobody had an answer to it."""
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        log.warning("%s ends in the middle of an entry, which is dropped", path)
+        os.truncate(path, whole)
+
+
+def _read(line: bytes, where: str) -> Entry:
+    try:
+        entry: Entry = json.loads(line, object_hook=_value)
+    except ValueError:
+        raise DataError(
+            f"{where}: expected an entry of the journal, found something else; "
+            "move the file away to start without what it holds"
+        ) from None
+    return entry
+
+
+def _told(value: object) -> Any:
+    if isinstance(value, datetime):
+        return {"$time": value.isoformat()}
+    if isinstance(value, date):
+        return {"$day": value.isoformat()}
+    raise TypeError(f"{type(value).__name__} has no place in a journal")
+
+
+def _value(found: dict[str, Any]) -> Any:
+    match found:
+        case {"$time": text}:
+            return datetime.fromisoformat(text)
+        case {"$day": text}:
+            return date.fromisoformat(text)
+    return found

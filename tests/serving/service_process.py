@@ -1,0 +1,122 @@
+"""The scoring service as a process of its own, and another one that promotes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from tests.loopback import free_ports
+from tests.serving.conftest import as_json
+
+PATIENCE = 60.0
+SERVE = "from mlflow_fraud.cli import main; main()"
+PROMOTE = """
+import sys
+from mlflow_fraud.adapters.release_store import open_store
+
+store = open_store(sys.argv[1], endpoint_url=sys.argv[2])
+at = "2026-01-01T00:00:00+00:00"
+store.promote(sys.argv[3], action="promote", who="ann", at=at, reasons=["better"], expected=store.latest())
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    location: str
+    endpoint_url: str
+    environment: dict[str, str]
+
+    @property
+    def store(self) -> ReleaseStore:
+        return open_store(self.location, endpoint_url=self.endpoint_url)
+
+    def promote(self, version: str) -> None:
+        command = [sys.executable, "-c", PROMOTE, self.location, self.endpoint_url, version]
+        subprocess.run(command, env=self.environment, check=True)
+
+
+@dataclass(frozen=True)
+class Service:
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def card(self) -> dict[str, Any]:
+        found = answers(self.port, "/v1/model")
+        assert found is not None
+        return found
+
+    def send(self, path: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Post a row; return the answer, which must be a good one."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.request("POST", path, as_json(row))
+        answer = connection.getresponse()
+        body: dict[str, Any] = json.loads(answer.read())
+        connection.close()
+        assert answer.status == 200, body
+        return body
+
+    def kill(self) -> None:
+        """End the process without a word to it."""
+        self.process.kill()
+        self.process.wait()
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Stop the process for a while; its clients wait."""
+        self.process.send_signal(signal.SIGSTOP)
+        yield
+        self.process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def running_service(place: Place, history_path: Path, folder: Path) -> Iterator[Service]:
+    """Start `mlflow-fraud serve`, wait until it is ready; at its end it must stop well when told to."""
+    (port,) = free_ports(1)
+    environment = place.environment | {
+        "FRAUD_RELEASE_STORE": place.location,
+        "FRAUD_S3_ENDPOINT_URL": place.endpoint_url,
+        "FRAUD_HISTORY": str(history_path),
+        "FRAUD_JOURNAL": str(folder / "journal"),
+        "FRAUD_POLL_SECONDS": "0.1",
+    }
+    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port)]
+    with (folder / "service.log").open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        until = time.monotonic() + PATIENCE
+        while not answers(port, "/ready"):
+            assert process.poll() is None, (folder / "service.log").read_text()
+            assert time.monotonic() < until, (folder / "service.log").read_text()
+            time.sleep(0.1)
+        yield Service(port, process)
+        if process.poll() is not None:
+            return  # it was killed on purpose
+        process.terminate()
+        process.wait(PATIENCE)
+        assert "Application shutdown complete" in (folder / "service.log").read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port: int, path: str) -> dict[str, Any] | None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    except ConnectionError:
+        return None
+    finally:
+        connection.close()
+    return body if answer.status == 200 else None
