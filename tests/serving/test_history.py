@@ -20,7 +20,7 @@ from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.history import ARRIVES, AT_ONCE, History
-from mlflow_fraud.serving.journal import Journal
+from mlflow_fraud.serving.journal import Journal, Scored
 from mlflow_fraud.serving.warm_start import read_past
 from tests.conftest import make_transactions
 
@@ -190,13 +190,36 @@ def test_a_label_comes_after_its_score_and_is_final(
 def test_a_journal_forgets_the_oldest_and_keeps_its_count() -> None:
     journal = Journal(kept=10)
     for number in range(25):
-        journal.add({"event_id": number})
+        journal.add(Scored("cards", {"event_id": number}))
     kept, place = journal.after(0, AT_ONCE)
-    assert [entry["event_id"] for entry in kept] == list(range(25 - len(kept), 25))
+    assert [entry.key for entry in kept if isinstance(entry, Scored)] == [
+        ("cards", number) for number in range(25 - len(kept), 25)
+    ]
     assert 10 <= len(kept) <= 20
     assert place == 25
-    journal.add({"event_id": 24})
+    journal.add(Scored("cards", {"event_id": 24}))
     assert journal.after(place, AT_ONCE) == ([], 25)
+
+
+def test_what_came_by_another_contract_is_no_part_of_this_past(
+    schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
+) -> None:
+    rows, journal = rows_of(stream), Journal()
+    expected = one_by_one(History(schema, rows_of(recorded), Journal()), rows)
+    for row in rows:
+        journal.add(Scored("transfers", {"event_id": row["event_id"], "account": "DE02"}))
+    np.testing.assert_array_equal(one_by_one(History(schema, rows_of(recorded), journal), rows), expected)
+
+
+def test_what_was_scored_before_the_contract_had_a_column_is_blank_there(
+    schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
+) -> None:
+    rows, journal = rows_of(stream), Journal()
+    for row in rows[:20]:
+        journal.add(Scored(schema.contract.name, {name: row[name] for name in row if name != "merchant"}))
+    history = History(schema, rows_of(recorded), journal)
+    history.catch_up()
+    assert len(history.observe(rows[20])) == len(schema.names)
 
 
 def test_a_transaction_that_comes_far_too_late_leaves_recorded_scores_alone(

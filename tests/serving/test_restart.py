@@ -13,7 +13,7 @@ import pytest
 
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.history import History
-from mlflow_fraud.serving.journal import Journal, open_journal
+from mlflow_fraud.serving.journal import Journal, Scored, open_journal
 from mlflow_fraud.serving.warm_start import warm_history
 from tests.conftest import make_transactions
 from tests.serving.conftest import MakeRelease, Raw
@@ -65,7 +65,7 @@ def test_what_was_ingested_meanwhile_is_not_counted_twice(schema: FeatureSchema,
     expected = served(warm_history(tmp_path / "year.parquet", schema, Journal()), new)
     with open_journal(tmp_path / "journal") as journal:
         for row in old.to_dicts():
-            journal.add(row)
+            journal.add(Scored(schema.contract.name, row))
         assert served(warm_history(tmp_path / "year.parquet", schema, journal), new) == expected
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mlflow_fraud.core.features.online import CardHistory, Transaction
 from mlflow_fraud.core.features.past import Value
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.serving.journal import Journal, Label
+from mlflow_fraud.serving.journal import Journal, Label, Scored
 
 AT_ONCE = 1_000
 """How many are replayed while requests wait: some milliseconds."""
@@ -24,6 +24,8 @@ class History:
 
     def __init__(self, schema: FeatureSchema, recorded: Iterable[Transaction], journal: Journal) -> None:
         self._past = CardHistory(schema)
+        self._contract = schema.contract.name
+        self._blank = dict.fromkeys(column.name for column in schema.contract.kept)
         self._journal = journal
         self._place = 0
         self._recorded: set[Any] = set()
@@ -42,7 +44,7 @@ class History:
         with self._journal.lock:
             self._replay(AT_ONCE)
             features = self._past.read(transaction)
-            self._journal.add(transaction)
+            self._journal.add(Scored(self._contract, transaction))
             self._replay(AT_ONCE)
         return features
 
@@ -52,7 +54,7 @@ class History:
         Raises `UnknownTransaction` where none of this id is known, and `DataError` where its label was another.
         """
         with self._journal.lock:
-            self._journal.label(event_id, label, arrived)
+            self._journal.label((self._contract, event_id), label, arrived)
             self._replay(AT_ONCE)
 
     def catch_up(self) -> None:
@@ -65,9 +67,11 @@ class History:
     def _replay(self, at_most: int) -> int:
         pending, self._place = self._journal.after(self._place, at_most)
         for entry in pending:
+            contract, transaction = entry.of if isinstance(entry, Label) else entry
+            if contract != self._contract or transaction["event_id"] in self._recorded:
+                continue
             if isinstance(entry, Label):
-                if entry.transaction["event_id"] not in self._recorded:
-                    self._past.learn(*entry)
-            elif entry["event_id"] not in self._recorded:
-                self._past.update(entry)
+                self._past.learn(transaction, entry.label, entry.arrived)
+            else:  # one that was scored before the contract had all its columns is blank there
+                self._past.update({**self._blank, **transaction})
         return len(pending)

@@ -21,15 +21,30 @@ KEPT = 250_000
 
 SCORED, LABEL = "scored", "label"
 
+Key = tuple[str, Any]
+"""A contract's name and a transaction's id."""
+
 
 class UnknownTransaction(DataError):
     """A label for a transaction that was not scored here."""
 
 
+class Scored(NamedTuple):
+    """A transaction, and the name of the contract that it came by."""
+
+    contract: str
+    transaction: Transaction
+
+    @property
+    def key(self) -> Key:
+        """What tells it from all others."""
+        return self.contract, self.transaction["event_id"]
+
+
 class Label(NamedTuple):
     """What became known of a transaction that was scored."""
 
-    transaction: Transaction
+    of: Scored
     label: int
     arrived: datetime
 
@@ -44,28 +59,28 @@ class Journal:
     def __init__(self, file: JournalFile | None = None, *, kept: int = KEPT) -> None:
         self.lock = Lock()
         self._kept = kept
-        self._entries: list[Transaction | Label] = []
-        self._scored: dict[Any, Transaction] = {}
-        self._labels: dict[Any, int] = {}
+        self._entries: list[Scored | Label] = []
+        self._scored: dict[Key, Scored] = {}
+        self._labels: dict[Key, int] = {}
         self._forgotten = 0
         self._file, self._failing = file, False
         for entry in file.entries() if file else ():
             self._restore(entry)
 
-    def add(self, transaction: Transaction) -> None:
-        """Append `transaction`, unless its id is known."""
-        if self._take(transaction):
-            self._write({SCORED: transaction})
+    def add(self, scored: Scored) -> None:
+        """Append a transaction, unless its id is known."""
+        if self._take(scored):
+            self._write({SCORED: scored})
 
-    def label(self, event_id: Any, label: int, arrived: datetime) -> None:
+    def label(self, key: Key, label: int, arrived: datetime) -> None:
         """Append the label of a scored transaction; the same one again changes nothing.
 
         Raises `UnknownTransaction` where none of this id is known, and `DataError` where its label was another.
         """
-        if self._note(event_id, label, arrived):
-            self._write({LABEL: [event_id, label, arrived]})
+        if self._note(key, label, arrived):
+            self._write({LABEL: [key, label, arrived]})
 
-    def after(self, place: int, at_most: int) -> tuple[list[Transaction | Label], int]:
+    def after(self, place: int, at_most: int) -> tuple[list[Scored | Label], int]:
         """Return what came after the first `place` entries ever added, and the place behind it."""
         start = max(place - self._forgotten, 0)
         found = self._entries[start : start + at_most]
@@ -73,29 +88,30 @@ class Journal:
 
     def _restore(self, entry: Entry) -> None:
         if SCORED in entry:
-            self._take(entry[SCORED])
+            self._take(Scored(*entry[SCORED]))
         else:
+            (contract, event_id), label, arrived = entry[LABEL]
             with suppress(UnknownTransaction):  # the transaction itself was too long ago to be kept
-                self._note(*entry[LABEL])
+                self._note((contract, event_id), label, arrived)
 
-    def _take(self, transaction: Transaction) -> bool:
+    def _take(self, scored: Scored) -> bool:
         """Append a transaction and return whether it is new."""
-        if transaction["event_id"] in self._scored:
+        if scored.key in self._scored:
             return False
-        self._scored[transaction["event_id"]] = transaction
-        self._append(transaction)
+        self._scored[scored.key] = scored
+        self._append(scored)
         return True
 
-    def _note(self, event_id: Any, label: int, arrived: datetime) -> bool:
+    def _note(self, key: Key, label: int, arrived: datetime) -> bool:
         """Append a label and return whether it is new."""
-        if event_id not in self._scored:
+        if key not in self._scored:
             raise UnknownTransaction(
                 "no transaction of this id was scored here, or it is forgotten; labels follow their scores"
             )
-        known = self._labels.get(event_id)
+        known = self._labels.get(key)
         if known is None:
-            self._labels[event_id] = label
-            self._append(Label(self._scored[event_id], label, arrived))
+            self._labels[key] = label
+            self._append(Label(self._scored[key], label, arrived))
         elif known != label:
             raise DataError("this transaction has the other label already; a label is final")
         return known is None
@@ -112,16 +128,16 @@ class Journal:
                 log.error("what is scored is not written to the journal: %s", error)
             self._failing = True
 
-    def _append(self, entry: Transaction | Label) -> None:
+    def _append(self, entry: Scored | Label) -> None:
         self._entries.append(entry)
         if len(self._entries) > 2 * self._kept:
             self._forget(len(self._entries) - self._kept)
 
     def _forget(self, number: int) -> None:
         for entry in self._entries[:number]:
-            if not isinstance(entry, Label):
-                self._scored.pop(entry["event_id"])
-                self._labels.pop(entry["event_id"], None)
+            if isinstance(entry, Scored):
+                self._scored.pop(entry.key)
+                self._labels.pop(entry.key, None)
         del self._entries[:number]
         self._forgotten += number
 
