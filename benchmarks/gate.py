@@ -22,9 +22,9 @@ from benchmarks.table import Line, some_cards
 from mlflow_fraud.adapters import gx_contract
 from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.adapters.raw_files import read_batches
-from mlflow_fraud.core.evidence.batches import evidence_of
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.validation import rules_of
+from mlflow_fraud.core.gate.batches import evidence_of
+from mlflow_fraud.core.gate.rules import rules_of
 from mlflow_fraud.settings import load_contract
 from mlflow_fraud.simulation import SimulationPlan, simulate
 

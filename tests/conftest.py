@@ -15,7 +15,7 @@ from hypothesis import settings
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.period import Period
+from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.settings import load_contract, load_params
 
 ROOT = Path(__file__).parents[1]

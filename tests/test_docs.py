@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_fraud.core.contract import Contract
-from mlflow_fraud.core.contract_page import page_of
+from mlflow_fraud.core.describing.page import page_of
 from mlflow_fraud.environment import PREFIX, Environment
 from mlflow_fraud.serving.schema import TransactionSchema
 from tests.conftest import ROOT

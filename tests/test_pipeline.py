@@ -53,7 +53,7 @@ def test_a_stage_depends_on_code_that_it_runs(stage: str) -> None:
     assert [each for each in told if not any(is_told(module, [each]) for module in modules)] == []
 
 
-@pytest.mark.parametrize(("stage", "package"), [("validate", "evidence"), ("preprocess", "features")])
+@pytest.mark.parametrize(("stage", "package"), [("validate", "gate"), ("preprocess", "features")])
 def test_a_stage_depends_on_each_module_of_what_it_computes(stage: str, package: str) -> None:
     computing = {module for module in imported_by(stage) if module.parent.name == package}
     assert len(computing) > 3

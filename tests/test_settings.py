@@ -23,9 +23,9 @@ def params_with(tmp_path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        pytest.param("max_depth: 7", "max_dept: 7", "train.xgboost.max_dept.*did you mean max_depth", id="deep"),
+        pytest.param("    max_depth:", "    max_dept:", "train.xgboost.max_dept.*did you mean max_depth", id="deep"),
         pytest.param("threshold:", "treshold:", "treshold is not known, did you mean threshold", id="at the top"),
-        pytest.param("eta: 0.05", "eta: fast", "train.xgboost.eta: .*found 'fast'", id="wrong type"),
+        pytest.param("    eta: ", "    eta: fast ", "train.xgboost.eta: .*found 'fast ", id="wrong type"),
         pytest.param("dataset: simulated", "dataset: simulatd", "did you mean simulated", id="unknown data set"),
         pytest.param("at_least: 2", "at_least: 9", "can never be reached", id="impossible rule"),
     ],

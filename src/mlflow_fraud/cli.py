@@ -126,7 +126,7 @@ def contract_check(
     files: Annotated[list[Path], typer.Argument(help="contracts")],
 ) -> None:
     """Check contracts; each mistake is named by its line, with the nearest right word."""
-    from mlflow_fraud.core.validation import rules_of
+    from mlflow_fraud.core.gate.rules import rules_of
     from mlflow_fraud.settings import load_contract
 
     for file in files:
@@ -137,7 +137,7 @@ def contract_check(
 @contract.command("schema")
 def contract_schema() -> None:
     """Print the JSON schema of contracts: docs/contract.schema.json is made so."""
-    from mlflow_fraud.core.contract_schema import contract_schema as schema
+    from mlflow_fraud.core.describing.schema import contract_schema as schema
 
     typer.echo(schema(), nl=False)
 
@@ -145,7 +145,7 @@ def contract_schema() -> None:
 @contract.command("language")
 def contract_language() -> None:
     """Print the page on the language of contracts: docs/contract-language.md is made so."""
-    from mlflow_fraud.core.contract_language import language_page
+    from mlflow_fraud.core.describing.language import language_page
 
     typer.echo(language_page(), nl=False)
 
@@ -155,7 +155,7 @@ def contract_page(
     file: Annotated[Path, typer.Argument(help="a contract")] = Path("data/contracts/sparkov.yaml"),
 ) -> None:
     """Print a contract as a page: docs/data-contract.md is made so."""
-    from mlflow_fraud.core.contract_page import page_of
+    from mlflow_fraud.core.describing.page import page_of
     from mlflow_fraud.settings import load_contract
 
     typer.echo(page_of(load_contract(file), file=file.as_posix()), nl=False)

@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 from mlflow_fraud.core.calibrating import CalibrationRule
 from mlflow_fraud.core.candidates import TrainParams
 from mlflow_fraud.core.contract import Contract, read_contract
-from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.decision import CompareRule
 from mlflow_fraud.core.document import Document, read_document
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.protocols import EvaluateParams
 from mlflow_fraud.core.retrain import MonitorRule
 from mlflow_fraud.core.split import SplitRule

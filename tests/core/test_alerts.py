@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.alerts import card_precision_at_k, recall_at_budget
-from mlflow_fraud.core.period import Period
+from mlflow_fraud.core.measuring.alerts import card_precision_at_k, recall_at_budget
+from mlflow_fraud.core.measuring.period import Period
 from tests.conftest import make_period
 
 Judged = tuple[Period, np.ndarray]

@@ -17,8 +17,8 @@ from mlflow_fraud.core.calibrating import (
     fit_calibration,
 )
 from mlflow_fraud.core.calibration import Method
+from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.metrics import calibration_error
-from mlflow_fraud.core.period import Period
 from tests.conftest import make_period
 
 METHODS: tuple[Method, ...] = ("none", "platt", "beta", "isotonic")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.compromise import burst_metrics, find_bursts
-from mlflow_fraud.core.period import Period
+from mlflow_fraud.core.measuring.compromise import burst_metrics, find_bursts
+from mlflow_fraud.core.measuring.period import Period
 from tests.conftest import make_period
 
 GAP = timedelta(hours=10)

@@ -13,8 +13,8 @@ import yaml
 
 from mlflow_fraud.core.column import NEEDS, ColumnType
 from mlflow_fraud.core.contract import read_contract
-from mlflow_fraud.core.contract_language import ROLES, TYPES, WORDS, language_page
-from mlflow_fraud.core.contract_schema import contract_schema
+from mlflow_fraud.core.describing.language import ROLES, TYPES, WORDS, language_page
+from mlflow_fraud.core.describing.schema import contract_schema
 from mlflow_fraud.core.errors import SettingsError
 from tests.conftest import ROOT
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlflow_fraud.core.cost import CostRule, expected_cost
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.measuring.cost import CostRule, expected_cost
 from mlflow_fraud.core.strict import parse
 from tests.conftest import make_period
 

@@ -6,7 +6,7 @@ import pytest
 
 from mlflow_fraud.core.decision import CompareRule, decide, select
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.core.interval import Interval
+from mlflow_fraud.core.measuring.interval import Interval
 from mlflow_fraud.core.metrics import Metrics
 from mlflow_fraud.core.strict import parse
 

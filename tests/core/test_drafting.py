@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from mlflow_fraud.core.contract import Contract, read_contract
+from mlflow_fraud.core.describing.drafting import draft
 from mlflow_fraud.core.document import read_document
-from mlflow_fraud.core.drafting import draft
 from mlflow_fraud.simulation import SimulationPlan, simulate
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.cost import CostRule
-from mlflow_fraud.core.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER, evaluate, gain
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER, evaluate, gain
 from tests.conftest import ROOT, make_period
 
 COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.evidence.batches import evidence_of
+from mlflow_fraud.core.gate.batches import evidence_of
 from tests.conftest import make_transactions
 
 

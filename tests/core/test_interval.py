@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from mlflow_fraud.core.cost import CostRule
-from mlflow_fraud.core.evaluation import evaluate
-from mlflow_fraud.core.interval import BootstrapRule, difference, intervals
-from mlflow_fraud.core.period import Period
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.interval import BootstrapRule, difference, intervals
+from mlflow_fraud.core.measuring.period import Period
 from tests.conftest import make_period
 
 RULE = BootstrapRule()

@@ -9,11 +9,11 @@ import polars as pl
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.cost import CostRule
-from mlflow_fraud.core.evaluation import evaluate
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.metrics import Metrics
-from mlflow_fraud.core.period import read_period
 from mlflow_fraud.core.split import PARTS, SplitRule, borders, part
 from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold
 from mlflow_fraud.settings import load_params

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
 
-from mlflow_fraud.core.cost import CostRule
-from mlflow_fraud.core.evaluation import evaluate
-from mlflow_fraud.core.measures import MEASURES
-from mlflow_fraud.core.period import Period
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.measures import MEASURES
+from mlflow_fraud.core.measuring.period import Period
 from tests.conftest import make_period
 
 COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlflow_fraud.core.period import Period, read_period
+from mlflow_fraud.core.measuring.period import Period, read_period
 from tests.conftest import make_period
 
 

@@ -54,12 +54,19 @@ def test_a_release_from_before_calibration_is_read_as_one_without() -> None:
     assert manifest.format == 1
 
 
+def test_a_release_from_before_models_said_log_odds_is_read_as_it_is() -> None:
+    manifest = read(document(format=2))
+    assert (manifest.calibration, manifest.format) == (STEEP, 2)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(without("calibration"), "calibration", id="format 2 that forgot its calibration"),
+        pytest.param(without("calibration"), "calibration", id="one that forgot its calibration"),
         pytest.param(document(format=1), "format 1 has no calibration", id="format 1 with a calibration"),
-        pytest.param(document(format=3), "has format 3, this program reads", id="a format to come"),
+        pytest.param(
+            document(format=FORMAT + 1), f"has format {FORMAT + 1}, this program reads", id="a format to come"
+        ),
         pytest.param(without("format"), "has format None", id="no format"),
         pytest.param(document(calibration={"method": "spline"}), "calibration.method", id="an unknown method"),
         pytest.param(document(calibration={"method": "platt", "coefficients": [-1, 0]}), "must rise", id="falling"),

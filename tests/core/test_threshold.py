@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.cost import CostRule, row_costs
 from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.measuring.cost import CostRule, row_costs
+from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.metrics import Confusion, confusion
-from mlflow_fraud.core.period import Period
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold
 from tests.conftest import make_period

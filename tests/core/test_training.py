@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mlflow_fraud.core.calibrating import CalibrationRule
-from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.interval import BootstrapRule
-from mlflow_fraud.core.period import Period
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.interval import BootstrapRule
+from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.threshold import ThresholdRule
 from mlflow_fraud.core.training import Assessment, JudgeRules, Scored, assess, settle
 from tests.conftest import make_period

@@ -114,7 +114,7 @@ def test_a_release_from_before_calibration_answers_with_the_scores_of_its_model(
     assert answer["model_version"] == old.manifest.version
     go_live(store, make_release(rounds=6))
     poll(client)
-    store.put(old)  # the same model, from a program that writes format 2: no new release
+    store.put(old)  # the same model, from a program that writes the present format: no new release
     assert store.fetch(old.manifest.version).manifest.format == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.release_store import open_store
-from mlflow_fraud.core.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER
+from mlflow_fraud.core.measuring.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER
 from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.compare import compare
 from mlflow_fraud.stages.monitor import watch

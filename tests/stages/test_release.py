@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict
-from mlflow_fraud.core.evaluation import gain
+from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.release import GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages.compare import compare

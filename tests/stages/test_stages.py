@@ -14,8 +14,8 @@ import yaml
 
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.errors import DataError, SettingsError
-from mlflow_fraud.core.evaluation import evaluate
-from mlflow_fraud.core.period import read_period
+from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.preprocess import preprocess

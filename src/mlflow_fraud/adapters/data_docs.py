@@ -12,7 +12,7 @@ import shutil
 from html import escape
 from pathlib import Path
 
-from mlflow_fraud.core.findings import Finding, Report
+from mlflow_fraud.core.gate.findings import Finding, Report
 
 FROM_ELSEWHERE = re.compile(
     r"<img[^>]*src=\"https?://[^>]*>|"

@@ -13,10 +13,10 @@ import polars as pl
 
 from mlflow_fraud.adapters.data_docs import settle
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.evidence.batches import evidence_of
-from mlflow_fraud.core.evidence.columns import WHICH
-from mlflow_fraud.core.findings import Finding, Report
-from mlflow_fraud.core.validation import Rule, is_secret, rules_of, seconds_of, shown
+from mlflow_fraud.core.gate.batches import evidence_of
+from mlflow_fraud.core.gate.columns import WHICH
+from mlflow_fraud.core.gate.findings import Finding, Report
+from mlflow_fraud.core.gate.rules import Rule, is_secret, rules_of, seconds_of, shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_fraud.core.calibration import Calibrated, Calibration
+from mlflow_fraud.core.calibration import Calibrated, Calibration, logistic
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release import Manifest
 
 BLOCK = 8192
 """Rows scored at once by an ONNX model."""
+
+LOG_ODDS = "log_odds"
+"""The output's name of an ONNX model that says log odds; any other says probabilities."""
 
 Rows = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float64]
@@ -69,12 +72,14 @@ class _OnnxScorer:
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
+        self._says_log_odds = self._session.get_outputs()[0].name == LOG_ODDS
 
     def score(self, rows: Rows) -> Probabilities:
         """Score in blocks: one-hot bins are wide, and a whole period of them would not fit."""
         blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
         scored = [self._session.run(None, {self._input: block})[0][:, 1] for block in blocks]
-        return np.concatenate(scored).astype(np.float64) if scored else np.empty(0)
+        scores = np.concatenate(scored).astype(np.float64) if scored else np.empty(0)
+        return logistic(scores) if self._says_log_odds else scores
 
 
 def _first_line(error: Exception) -> str:

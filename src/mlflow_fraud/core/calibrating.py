@@ -11,8 +11,8 @@ from pydantic import Field
 
 from mlflow_fraud.core.calibration import Calibration, Method, Probabilities, logarithms, logistic
 from mlflow_fraud.core.candidates import Labels
+from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.metrics import brier, calibration_error
-from mlflow_fraud.core.period import Period, Whole
 from mlflow_fraud.core.strict import Strict
 
 AS_SHARP = 1.01

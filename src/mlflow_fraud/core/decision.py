@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from mlflow_fraud.core.errors import nearest
-from mlflow_fraud.core.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER, gain
-from mlflow_fraud.core.interval import BootstrapRule, Interval
+from mlflow_fraud.core.measuring.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER, gain
+from mlflow_fraud.core.measuring.interval import BootstrapRule, Interval
 from mlflow_fraud.core.metrics import Metrics
 from mlflow_fraud.core.strict import Strict
 

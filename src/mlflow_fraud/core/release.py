@@ -16,7 +16,7 @@ from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.strict import Strict
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a reader of the old number could misread the new one.
 
 To raise it: make the number one more, write below what the new one means, keep the old ones in `READABLE`
@@ -24,9 +24,10 @@ with a line in `_in_the_present_format`, or take them out so that they are refus
 
 1. The model's own scores are the probabilities.
 2. `calibration` makes probabilities of the model's scores; threshold and golden scores are calibrated.
+3. The output `log_odds` of an ONNX model is what its name says; an older program takes any for probabilities.
 """
 
-READABLE = (1, 2)
+READABLE = (1, 2, 3)
 
 GOLDEN_TOLERANCE = 1e-6
 """Scores of one file differ by rounding between processors; more than this is another model."""
@@ -99,7 +100,7 @@ def version_of(
 ) -> str:
     """Return the version: the same model, features, calibration and threshold are the same release, whenever made.
 
-    A model that needs no calibration has the version that it has in format 1.
+    A model that needs no calibration has the version that it had in format 1.
 
     >>> version_of("xgboost", {"model.ubj": b"trees"}, 0.5)
     'xgboost-a928af5a4ece'
@@ -123,7 +124,7 @@ def read_manifest(content: bytes, *, version: str) -> Manifest:
         document = json.loads(content)
         found = document.get("format")
         if found not in READABLE:
-            known = " and ".join(str(number) for number in READABLE)
+            known = ", ".join(map(str, READABLE))
             raise ReleaseRejected(
                 f"release {version} has format {found}, this program reads {known}; upgrade it or promote again"
             )

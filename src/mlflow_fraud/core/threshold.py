@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.metrics import Probabilities
-from mlflow_fraud.core.period import Period
 from mlflow_fraud.core.strict import Strict
 
 Values = npt.NDArray[np.float64]

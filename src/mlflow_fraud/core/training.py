@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from mlflow_fraud.core.calibrating import CalibrationRule, Tried, choose_calibration
 from mlflow_fraud.core.calibration import Calibration, Method
-from mlflow_fraud.core.cost import CostRule
-from mlflow_fraud.core.evaluation import evaluate
-from mlflow_fraud.core.interval import BootstrapRule, Bounds, intervals
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.interval import BootstrapRule, Bounds, intervals
+from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.metrics import Metrics, Probabilities
-from mlflow_fraud.core.period import Period
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold, require_fraud
 

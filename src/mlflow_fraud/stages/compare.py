@@ -13,9 +13,9 @@ from mlflow_fraud.adapters.report import render_report
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.decision import Verdict, decide
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.interval import Bounds, Interval, difference
+from mlflow_fraud.core.measuring.interval import Bounds, Interval, difference
+from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.metrics import Metrics
-from mlflow_fraud.core.period import read_period
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.settings import Params, load_params
 from mlflow_fraud.stages.challenger import choose_challenger

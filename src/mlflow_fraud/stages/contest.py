@@ -9,13 +9,13 @@ from typing import NamedTuple
 import polars as pl
 
 from mlflow_fraud.adapters.model_file import load_released
-from mlflow_fraud.core.cost import CostRule
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.evaluation import evaluate
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.metrics import Metrics, Probabilities
-from mlflow_fraud.core.period import read_period
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.stages.challenger import release_version
 from mlflow_fraud.stages.paths import TRANSACTIONS

@@ -13,7 +13,7 @@ from mlflow_fraud.adapters.files import replacing, write_bytes, write_text
 from mlflow_fraud.adapters.raw_files import find_batches, read_batches
 from mlflow_fraud.adapters.raw_sample import csv_form_of, read_sample
 from mlflow_fraud.core.contract import Contract
-from mlflow_fraud.core.drafting import draft
+from mlflow_fraud.core.describing.drafting import draft
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.core.features.fitting import fit_features
 from mlflow_fraud.settings import PARAMS_FILE, load_contract, load_params

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated, load_scorer
 from mlflow_fraud.core.candidates import CANDIDATES, REFITS, Examples, Fitted, Progress, TrainParams, together
-from mlflow_fraud.core.period import Period
+from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.training import Assessment, JudgeRules, Scored, Settled, assess, settle
 
 

@@ -16,7 +16,7 @@ from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import AMOUNT
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.period import Period, read_period
+from mlflow_fraud.core.measuring.period import Period, read_period
 from mlflow_fraud.core.prequential import PrequentialRule, fold_parts, roll
 from mlflow_fraud.core.split import SplitRule, borders, part
 from mlflow_fraud.settings import Params, load_contract

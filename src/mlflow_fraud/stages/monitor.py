@@ -18,12 +18,12 @@ from mlflow_fraud.adapters.raw_files import batch_name, read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.drift import population_stability_index
 from mlflow_fraud.core.errors import ReleaseRejected
-from mlflow_fraud.core.evaluation import evaluate
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import arrival, known_at
-from mlflow_fraud.core.period import read_period
+from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.core.retrain import Answer, should_retrain
 from mlflow_fraud.environment import load_environment

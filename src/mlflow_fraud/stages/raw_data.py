@@ -18,7 +18,7 @@ from mlflow_fraud.adapters.files import md5, replacing, write_parquet, write_tex
 from mlflow_fraud.adapters.raw_files import batch_name, find_batches, read_batches
 from mlflow_fraud.core.contract import BATCH, Contract
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
-from mlflow_fraud.core.findings import Report
+from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from mlflow_fraud.stages.run import say

@@ -6,7 +6,7 @@ from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.report import TEAM, headline, markdown_table
 from mlflow_fraud.core.candidates import CANDIDATES
-from mlflow_fraud.core.findings import report_of
+from mlflow_fraud.core.gate.findings import report_of
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
 from mlflow_fraud.stages.trained import read_trained

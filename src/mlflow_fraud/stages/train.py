@@ -13,8 +13,8 @@ from mlflow_fraud.core.candidates import CANDIDATES, Examples, Fitted
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.metrics import confusion, precision_recall_points, reliability_points
-from mlflow_fraud.core.period import read_period
 from mlflow_fraud.core.training import Assessment, Settled
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge

@@ -7,7 +7,7 @@ import polars as pl
 
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.drift import population_stability_index, stability_of_shares
-from mlflow_fraud.core.evidence.columns import DIGITS, Row, categories, watched_in
+from mlflow_fraud.core.gate.columns import DIGITS, Row, categories, watched_in
 
 FEWEST_ROWS = 500
 """Fewer rows, or fewer values in the history, shift by chance alone."""

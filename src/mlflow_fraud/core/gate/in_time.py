@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from mlflow_fraud.core.evidence.columns import DAY, DIGITS, WHICH, Row
+from mlflow_fraud.core.gate.columns import DAY, DIGITS, WHICH, Row
 
 NAMED = 3
 """So many missing days are named."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_fraud.core.period import Period, Whole
+from mlflow_fraud.core.measuring.period import Period, Whole
 
 Probabilities = npt.NDArray[np.float64]
 

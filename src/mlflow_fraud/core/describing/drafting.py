@@ -10,8 +10,8 @@ from typing import NamedTuple
 import polars as pl
 
 from mlflow_fraud.core.column import AT_MOST_ONE, EXACTLY_ONE, TIMES
-from mlflow_fraud.core.column_guess import LATITUDE, LONGITUDE, PAYEE, format_of, role_of, type_of
 from mlflow_fraud.core.contract import Csv
+from mlflow_fraud.core.describing.guess import LATITUDE, LONGITUDE, PAYEE, format_of, role_of, type_of
 
 NEEDED = (*EXACTLY_ONE, "entity")
 

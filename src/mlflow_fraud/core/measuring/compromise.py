@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from mlflow_fraud.core.period import Flags, Period, Whole
+from mlflow_fraud.core.measuring.period import Flags, Period, Whole
 
 BurstMetrics = dict[str, float | None]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlflow_fraud.core.column import NEEDS, TIMES
 from mlflow_fraud.core.contract import Contract
-from mlflow_fraud.core.contract_language import WORDS
+from mlflow_fraud.core.describing.language import WORDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.evidence.columns import DIGITS, Row, categories, watched_in
-from mlflow_fraud.core.repeats import REPEATED, SHARED
+from mlflow_fraud.core.gate.columns import DIGITS, Row, categories, watched_in
+from mlflow_fraud.core.gate.repeats import REPEATED, SHARED
 
 FEWEST_FRAUDS = 10
 """Fewer frauds in a batch say nothing about how well one column alone finds them."""

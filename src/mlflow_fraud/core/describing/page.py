@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mlflow_fraud.core.contract import Column, Contract, Limit
-from mlflow_fraud.core.contract_language import GATE
-from mlflow_fraud.core.evidence.against import FEWEST_ROWS
-from mlflow_fraud.core.evidence.alone import FEWEST_FRAUDS
-from mlflow_fraud.core.evidence.batches import RECENT
-from mlflow_fraud.core.validation import rules_of
+from mlflow_fraud.core.describing.language import GATE
+from mlflow_fraud.core.gate.against import FEWEST_ROWS
+from mlflow_fraud.core.gate.alone import FEWEST_FRAUDS
+from mlflow_fraud.core.gate.batches import RECENT
+from mlflow_fraud.core.gate.rules import rules_of
 
 HISTORY = (
     f"- Only the newest {RECENT} batches are held against those before for `unseen_values` and `shift`; older ones "
@@ -49,7 +49,7 @@ def page_of(contract: Contract, *, file: str) -> str:
             "",
             "## The gate",
             "",
-            "Each batch is held against time, its label and the batches before it (`core/evidence.py`). A contract "
+            "Each batch is held against time, its label and the batches before it (`core/gate/batches.py`). A contract "
             "states under `gate:` what it wants otherwise, such as `gate: {shift: {level: critical, at_most: 0.2}}`.",
             "",
             *HISTORY,

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from mlflow_fraud.core.cost import CostRule
-from mlflow_fraud.core.evaluation import gain
-from mlflow_fraud.core.measures import MEASURES, count_cards
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.evaluation import gain
+from mlflow_fraud.core.measuring.measures import MEASURES, count_cards
+from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.metrics import Probabilities
-from mlflow_fraud.core.period import Period, Whole
 from mlflow_fraud.core.strict import Strict
 
 Bounds = tuple[float, float]

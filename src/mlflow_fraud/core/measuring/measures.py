@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_fraud.core.compromise import find_bursts
-from mlflow_fraud.core.cost import CostRule, row_costs
+from mlflow_fraud.core.measuring.compromise import find_bursts
+from mlflow_fraud.core.measuring.cost import CostRule, row_costs
+from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.metrics import Probabilities
-from mlflow_fraud.core.period import Period, Whole
 
 Values = npt.NDArray[np.float64]
 Measure = Callable[[Whole], float]

@@ -8,11 +8,11 @@ from __future__ import annotations
 import polars as pl
 
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.evidence.against import against
-from mlflow_fraud.core.evidence.alone import alone
-from mlflow_fraud.core.evidence.columns import DAY, HOUR, Row
-from mlflow_fraud.core.evidence.in_time import Before, in_time, including
-from mlflow_fraud.core.repeats import with_repeats
+from mlflow_fraud.core.gate.against import against
+from mlflow_fraud.core.gate.alone import alone
+from mlflow_fraud.core.gate.columns import DAY, HOUR, Row
+from mlflow_fraud.core.gate.in_time import Before, in_time, including
+from mlflow_fraud.core.gate.repeats import with_repeats
 
 RECENT = 12
 """So many of the newest batches are held against the ones before; older ones were when they were new."""

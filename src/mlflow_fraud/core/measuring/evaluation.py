@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from mlflow_fraud.core.alerts import card_precision_at_k, recall_at_budget
-from mlflow_fraud.core.compromise import burst_metrics
-from mlflow_fraud.core.cost import CostRule, expected_cost
+from mlflow_fraud.core.measuring.alerts import card_precision_at_k, recall_at_budget
+from mlflow_fraud.core.measuring.compromise import burst_metrics
+from mlflow_fraud.core.measuring.cost import CostRule, expected_cost
+from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.metrics import Metrics, Probabilities, brier, calibration_error, confusion
-from mlflow_fraud.core.period import Period
 
 HIGHER_IS_BETTER = (
     *("f1", "precision", "recall", "average_precision", "roc_auc"),

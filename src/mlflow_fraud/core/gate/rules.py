@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlflow_fraud.core.contract import Column, Contract, Level, Limit
-from mlflow_fraud.core.evidence.columns import categories, watched_columns
-from mlflow_fraud.core.findings import Of
+from mlflow_fraud.core.gate.columns import categories, watched_columns
+from mlflow_fraud.core.gate.findings import Of
 
 SECRET_ROLES = frozenset({"event_id", "entity", "birth_date", "location"})
 """Columns whose values point at a person: never shown in a report."""

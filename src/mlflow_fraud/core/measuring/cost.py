@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from mlflow_fraud.core.period import Flags, Period
+from mlflow_fraud.core.measuring.period import Flags, Period
 from mlflow_fraud.core.strict import Strict
 
 
