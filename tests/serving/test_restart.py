@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from mlflow_fraud.adapters.journal_file import JournalFile
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.history import History
 from mlflow_fraud.serving.journal import Journal, Scored, open_journal
@@ -79,6 +81,14 @@ def test_a_full_disk_costs_no_answer(
         journal._file.append = _no_room  # type: ignore[union-attr,method-assign]
         assert served(history, rows) == expected
     assert caplog.text.count("is not written to the journal: no room") == 1
+
+
+def test_an_entry_of_another_kind_stops_the_start(tmp_path: Path) -> None:
+    file = JournalFile(tmp_path, kept=10)
+    file.append({"scored": ["cards", {"amount": 3}]})
+    file.close()
+    with pytest.raises(DataError, match=r"holds an entry of \['scored'\], expected one of"), open_journal(tmp_path):
+        pass
 
 
 @pytest.mark.slow

@@ -102,12 +102,14 @@ def _cut_torn_end(path: Path) -> None:
 
 def _read(line: bytes, where: str) -> Entry:
     try:
-        entry: Entry = json.loads(line, object_hook=_value)
+        entry = json.loads(line, object_hook=_value)
     except ValueError:
+        entry = None
+    if not isinstance(entry, dict):
         raise DataError(
             f"{where}: expected an entry of the journal, found something else; "
             "move the file away to start without what it holds"
-        ) from None
+        )
     return entry
 
 

@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 KEPT = 250_000
 """So many entries are kept at least, to know repeats and to be replayed; at most twice as many."""
 
-SCORED, LABEL = "scored", "label"
-
 Key = tuple[str, Any]
 """A contract's name and a transaction's id."""
 
@@ -70,7 +68,7 @@ class Journal:
     def add(self, scored: Scored) -> None:
         """Append a transaction, unless its id is known."""
         if self._take(scored):
-            self._write({SCORED: scored})
+            self._write({"scored": scored})
 
     def label(self, key: Key, label: int, arrived: datetime) -> None:
         """Append the label of a scored transaction; the same one again changes nothing.
@@ -78,7 +76,7 @@ class Journal:
         Raises `UnknownTransaction` where none of this id is known, and `DataError` where its label was another.
         """
         if self._note(key, label, arrived):
-            self._write({LABEL: [key, label, arrived]})
+            self._write({"label": [key, label, arrived]})
 
     def after(self, place: int, at_most: int) -> tuple[list[Scored | Label], int]:
         """Return what came after the first `place` entries ever added, and the place behind it."""
@@ -87,12 +85,17 @@ class Journal:
         return found, self._forgotten + start + len(found)
 
     def _restore(self, entry: Entry) -> None:
-        if SCORED in entry:
-            self._take(Scored(*entry[SCORED]))
-        else:
-            (contract, event_id), label, arrived = entry[LABEL]
-            with suppress(UnknownTransaction):  # the transaction itself was too long ago to be kept
-                self._note((contract, event_id), label, arrived)
+        match entry:
+            case {"scored": [str(contract), {"event_id": _} as transaction]}:
+                self._take(Scored(contract, transaction))
+            case {"label": [[str(contract), event_id], int(label), datetime() as arrived]}:
+                with suppress(UnknownTransaction):  # the transaction itself was too long ago to be kept
+                    self._note((contract, event_id), label, arrived)
+            case _:
+                raise DataError(
+                    f"the journal holds an entry of {sorted(entry)}, expected one of scored or label; "
+                    "move its files away to start without what they hold"
+                )
 
     def _take(self, scored: Scored) -> bool:
         """Append a transaction and return whether it is new."""
