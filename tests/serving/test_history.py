@@ -19,7 +19,7 @@ from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.serving.history import ARRIVES, AT_ONCE, History
+from mlflow_fraud.serving.history import ARRIVES, AT_ONCE, History, Recorded
 from mlflow_fraud.serving.journal import Journal, Scored
 from mlflow_fraud.serving.warm_start import read_past
 from tests.conftest import make_transactions
@@ -75,7 +75,7 @@ def test_a_stream_after_a_warm_start_has_the_features_of_the_batch(
 def test_only_what_can_still_be_seen_is_read(tmp_path: Path, schema: FeatureSchema) -> None:
     year = make_transactions(3000, cards=3, days=365)
     year.write_parquet(tmp_path / "year.parquet")
-    read = list(read_past(tmp_path / "year.parquet", schema))
+    read = list(read_past(tmp_path / "year.parquet", schema).transactions)
     assert len(read) < 1000
     past, seen = CardHistory(schema), CardHistory(schema)
     for row in rows_of(year):
@@ -103,13 +103,13 @@ def test_a_missing_file_is_an_empty_past_and_a_warning(
     tmp_path: Path, schema: FeatureSchema, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert list(read_past(tmp_path / "none.parquet", schema)) == []
+        assert list(read_past(tmp_path / "none.parquet", schema).transactions) == []
     assert "every card starts without a past" in caplog.text
 
 
 def test_an_empty_file_is_an_empty_past(tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame) -> None:
     recorded.clear().write_parquet(tmp_path / "none.parquet")
-    assert list(read_past(tmp_path / "none.parquet", schema)) == []
+    assert list(read_past(tmp_path / "none.parquet", schema).transactions) == []
 
 
 def test_a_file_of_another_contract_is_refused(tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame) -> None:
@@ -124,7 +124,7 @@ def test_a_transaction_that_is_sent_again_is_counted_once(
     schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
 ) -> None:
     rows, again = rows_of(stream), {**rows_of(recorded.tail(1))[0]}
-    once, often = (History(schema, rows_of(recorded), Journal()) for _ in range(2))
+    once, often = (History(schema, Recorded(rows_of(recorded)), Journal()) for _ in range(2))
     for row in rows[:20]:
         first = once.observe(row)
         assert often.observe(row) == first
@@ -137,9 +137,9 @@ def test_new_feature_definitions_see_what_was_scored_under_the_old(
     schema: FeatureSchema, few_features: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
 ) -> None:
     journal, rows = Journal(), rows_of(stream)
-    old = History(schema, rows_of(recorded), journal)
+    old = History(schema, Recorded(rows_of(recorded)), journal)
     one_by_one(old, rows[:20])
-    new = History(few_features, rows_of(recorded), journal)
+    new = History(few_features, Recorded(rows_of(recorded)), journal)
     new.catch_up()
     one_by_one(old, rows[20:25])  # while the new one is being made ready
     online = one_by_one(new, rows[25:])
@@ -150,9 +150,9 @@ def test_what_the_file_holds_by_now_is_not_replayed(
     schema: FeatureSchema, few_features: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
 ) -> None:
     journal, rows = Journal(), rows_of(stream)
-    one_by_one(History(schema, rows_of(recorded), journal), rows[:20])
+    one_by_one(History(schema, Recorded(rows_of(recorded)), journal), rows[:20])
     grown = rows_of(pl.concat([recorded, stream.head(10)]))
-    online = one_by_one(History(few_features, grown, journal), rows[20:])
+    online = one_by_one(History(few_features, Recorded(grown), journal), rows[20:])
     assert_same(online, in_batch(pl.concat([recorded, stream]), few_features, 30), few_features)
 
 
@@ -160,7 +160,7 @@ def test_two_of_one_card_at_once_see_one_another_once(schema: FeatureSchema, rec
     template = rows_of(recorded.tail(1))[0]
     params = FeatureParams.model_validate({"windows": [{"by": ["card"], "spans": ["24h"], "take": ["count"]}]})
     counting = FeatureSchema(params=params, contract=schema.contract, categories={})
-    history = History(counting, rows_of(recorded.head(-1)), Journal())
+    history = History(counting, Recorded(rows_of(recorded.head(-1))), Journal())
     before = history.observe(template)
     place = counting.names.index("count_by_card_24h")
 
@@ -177,7 +177,7 @@ def test_two_of_one_card_at_once_see_one_another_once(schema: FeatureSchema, rec
 def test_a_label_comes_after_its_score_and_is_final(
     schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
 ) -> None:
-    history, row = History(schema, rows_of(recorded), Journal()), rows_of(stream)[0]
+    history, row = History(schema, Recorded(rows_of(recorded)), Journal()), rows_of(stream)[0]
     with pytest.raises(DataError, match="no transaction of this id was scored here"):
         history.learn(row["event_id"], 1, row["event_time"])
     history.observe(row)
@@ -205,10 +205,10 @@ def test_what_came_by_another_contract_is_no_part_of_this_past(
     schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame
 ) -> None:
     rows, journal = rows_of(stream), Journal()
-    expected = one_by_one(History(schema, rows_of(recorded), Journal()), rows)
+    expected = one_by_one(History(schema, Recorded(rows_of(recorded)), Journal()), rows)
     for row in rows:
         journal.add(Scored("transfers", {"event_id": row["event_id"], "account": "DE02"}))
-    np.testing.assert_array_equal(one_by_one(History(schema, rows_of(recorded), journal), rows), expected)
+    np.testing.assert_array_equal(one_by_one(History(schema, Recorded(rows_of(recorded)), journal), rows), expected)
 
 
 def test_what_was_scored_before_the_contract_had_a_column_is_blank_there(
@@ -217,7 +217,7 @@ def test_what_was_scored_before_the_contract_had_a_column_is_blank_there(
     rows, journal = rows_of(stream), Journal()
     for row in rows[:20]:
         journal.add(Scored(schema.contract.name, {name: row[name] for name in row if name != "merchant"}))
-    history = History(schema, rows_of(recorded), journal)
+    history = History(schema, Recorded(rows_of(recorded)), journal)
     history.catch_up()
     assert len(history.observe(rows[20])) == len(schema.names)
 
@@ -234,14 +234,17 @@ def test_a_transaction_that_comes_far_too_late_leaves_recorded_scores_alone(
     scored = FeatureSchema(params=params, contract=schema.contract, categories={})
     whole = make_transactions(3000, cards=12, days=365)
     whole.write_parquet(tmp_path / "past.parquet")
-    seen = list(read_past(tmp_path / "past.parquet", scored))
+    transactions, since = read_past(tmp_path / "past.parquet", scored)
+    seen = list(transactions)
     late = whole.filter(pl.col("event_time") < seen[0]["event_time"]).tail(20).drop("batch").to_dicts()
-    alone, disturbed = CardHistory(scored), CardHistory(scored)
+    alone, disturbed = CardHistory(scored, since), CardHistory(scored, since)
     for row in seen:
         alone.update(row)
         disturbed.update(row)
+    restored = CardHistory.restore(scored, alone.snapshot())
     for row in late:
         disturbed.update(row)
+        restored.update(row)
     for row in rows_of(whole.tail(200)):
         at = {**row, "event_time": seen[-1]["event_time"]}
-        assert disturbed.read(at) == alone.read(at)
+        assert disturbed.read(at) == alone.read(at) == restored.read(at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlflow_fraud.core.features.online import CardHistory, Transaction
 from mlflow_fraud.core.features.past import Value
@@ -19,17 +19,24 @@ ARRIVES = "label arrives"
 """The column of a recorded transaction that says when its label arrives."""
 
 
+class Recorded(NamedTuple):
+    """What is recorded of the past, in time order: from `since` on all of it, or simply all where that is None."""
+
+    transactions: Iterable[Transaction]
+    since: datetime | None = None
+
+
 class History:
     """The past as one set of feature definitions sees it: what was recorded, then the journal."""
 
-    def __init__(self, schema: FeatureSchema, recorded: Iterable[Transaction], journal: Journal) -> None:
-        self._past = CardHistory(schema)
+    def __init__(self, schema: FeatureSchema, recorded: Recorded, journal: Journal) -> None:
+        self._past = CardHistory(schema, recorded.since)
         self._contract = schema.contract.name
         self._blank = dict.fromkeys(column.name for column in schema.contract.kept)
         self._journal = journal
         self._place = 0
         self._recorded: set[Any] = set()
-        for transaction in recorded:
+        for transaction in recorded.transactions:
             self._past.update(transaction)
             self._recorded.add(transaction["event_id"])
             if transaction.get(ARRIVES):

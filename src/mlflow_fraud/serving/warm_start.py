@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,10 +11,10 @@ import polars as pl
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
 from mlflow_fraud.core.features.definitions import Entities, Labels, Last, Window, span_of, windows_behind
-from mlflow_fraud.core.features.online import LATENESS, Transaction
+from mlflow_fraud.core.features.online import LATENESS
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
-from mlflow_fraud.serving.history import ARRIVES, History
+from mlflow_fraud.serving.history import ARRIVES, History, Recorded
 from mlflow_fraud.serving.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ def warm_history(path: Path, schema: FeatureSchema, journal: Journal) -> History
     return history
 
 
-def read_past(path: Path, schema: FeatureSchema) -> Iterator[Transaction]:
+def read_past(path: Path, schema: FeatureSchema) -> Recorded:
     """Return the rows of `transactions.parquet` that matter to what comes after them, in time order.
 
     Those are the rows of the longest window, those whose label a window can still see, and of each entity the
@@ -37,9 +36,9 @@ def read_past(path: Path, schema: FeatureSchema) -> Iterator[Transaction]:
     """
     if not path.is_file():
         log.warning("%s is missing: every card starts without a past; set FRAUD_HISTORY or run the pipeline", path)
-        return iter(())
+        return Recorded(())
     try:
-        return _relevant(_read(path, schema), schema).iter_rows(named=True)
+        return _relevant(_read(path, schema), schema)
     except (pl.exceptions.PolarsError, OSError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
@@ -58,15 +57,16 @@ def _read(path: Path, schema: FeatureSchema) -> pl.DataFrame:
     return rows.with_columns(arrives.alias(ARRIVES))
 
 
-def _relevant(rows: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+def _relevant(rows: pl.DataFrame, schema: FeatureSchema) -> Recorded:
     newest: datetime | None = rows["event_time"].max()  # type: ignore[assignment]
     if newest is None:
-        return rows
-    seen = pl.col("event_time") >= newest - _longest(windows_behind(schema.features)) - LATENESS
+        return Recorded(())
+    since = newest - _longest(windows_behind(schema.features)) - LATENESS
+    seen = pl.col("event_time") >= since
     seen |= pl.col(ARRIVES) >= newest - _longest(schema.label_windows) - LATENESS
     for by, back in _remembered(schema).items():
         seen |= pl.col("event_id").cum_count(reverse=True).over(by) <= back
-    return rows.filter(seen.fill_null(False))
+    return Recorded(rows.filter(seen.fill_null(False)).iter_rows(named=True), since)
 
 
 def _columns(schema: FeatureSchema) -> list[str]:

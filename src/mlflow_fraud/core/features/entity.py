@@ -26,7 +26,7 @@ One that was recorded with its scores (whole thousandths, by the names of the sc
 class EntityPasts:
     """The pasts of all cards, or of all merchants, and what is read from them."""
 
-    def __init__(self, by: Entities, plan: Plan, schema: FeatureSchema) -> None:
+    def __init__(self, by: Entities, plan: Plan, schema: FeatureSchema, since: int) -> None:
         self._key = itemgetter(*by)
         self.pasts: dict[Any, Past] = {}
         self.scores = [name for name, (of, _, _) in plan.score_parts.items() if of == by]
@@ -47,13 +47,14 @@ class EntityPasts:
         self.score_reach = longest // MICROSECOND
         self._reach = (longest + LATENESS) // MICROSECOND
         self._back = max((back for _, back, _ in self._lasts), default=1)
+        self._since = since
         self._nothing = self._new()
         self._looks_at_scores = any(view.of in schema.scores for view in views)
 
     def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
         """Fill in this entity's windows and last ones."""
         found = self.pasts.get(self._key(transaction), self._nothing)
-        times, tracks = found.times, found.tracks
+        times, events, tracks = found.times, found.events, found.tracks
         end = found.number_before(at)
         midnight = at - at % DAY
         firsts = [bisect_left(times, at - span if span else midnight, 0, end) for span in self._starts]
@@ -63,8 +64,7 @@ class EntityPasts:
             value = statistic(tracks[track], firsts[span], end)
             values[place] = None if value is None else value / THOUSANDTHS
         for place, back, take in self._lasts:
-            event = found.before(end, back)
-            values[place] = take(event, at) if event else None
+            values[place] = take(events[end - back], at) if end >= back else None
 
     def add(self, event: Event) -> tuple[Past, int]:
         """Put the event into its past; return that, and how many events come after it."""
@@ -81,7 +81,7 @@ class EntityPasts:
 
     def _new(self) -> Past:
         tracks = [Track(view, kept) for view, kept in self._tracks]
-        return Past(tracks, reach=self._reach, back=self._back)
+        return Past(tracks, reach=self._reach, back=self._back, since=self._since)
 
 
 class _LookedAt(NamedTuple):

@@ -29,3 +29,12 @@ def span_micros(span: str) -> int:
 def start_of(span: int, at: int) -> int:
     """Return where the window begins that ends at `at`."""
     return at - span if span else at - at % DAY
+
+
+def moment(at: int) -> datetime:
+    """Return the instant of so many microseconds.
+
+    >>> moment(DAY)
+    datetime.datetime(1970, 1, 2, 0, 0)
+    """
+    return _EPOCH + at * MICROSECOND

@@ -4,41 +4,50 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from mlflow_fraud.core.features.definitions import AMOUNT, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
-from mlflow_fraud.core.features.instants import MICROSECOND, micros, start_of
+from mlflow_fraud.core.features.instants import micros, moment, start_of
 from mlflow_fraud.core.features.past import Arrivals, Event, Number, Past, Value
 from mlflow_fraud.core.features.plan import LATENESS, AskedLabels, Plan, unscaled
 from mlflow_fraud.core.features.schema import FeatureSchema
 
 __all__ = ["LATENESS", "CardHistory", "Snapshot", "Transaction"]
 
-_LATENESS = LATENESS // MICROSECOND
+ALWAYS = -(2**63)
+"""Earlier than any instant."""
 
 
 class Snapshot(NamedTuple):
-    """A history as tables: the events that are kept, with their scores, and each entity's arrived labels."""
+    """A history as tables: the events that are kept, with their scores, and each entity's arrived labels.
+
+    Before `since` events may be missing; None where nothing was forgotten.
+    """
 
     events: pl.DataFrame
     labels: dict[Entities, pl.DataFrame]
+    since: datetime | None
 
 
 class CardHistory:
     """What came before, for every entity that a feature looks back on.
 
     `read` first, then `update`: a transaction must not see itself. A label comes in by `learn`, whenever it arrives.
-    Memory is bounded by the longest window of each entity, plus its newest transactions.
+    Memory is bounded by the longest window of each entity, plus its newest transactions. One that begins with a past
+    that is cut off says `since` when it is whole.
     """
 
-    def __init__(self, schema: FeatureSchema) -> None:
+    def __init__(self, schema: FeatureSchema, since: datetime | None = None) -> None:
         self._schema = schema
         self._plan = plan = Plan(schema)
-        self._entities = [EntityPasts(by, plan, schema) for by in plan.entities]
+        begin = ALWAYS if since is None else micros(since)
+        self._entities = [EntityPasts(by, plan, schema, begin) for by in plan.entities]
         self._arrivals: dict[Entities, dict[Any, Arrivals]] = {by: {} for by in plan.labels}
+        self._keys = {by: itemgetter(*by) for by in plan.labels}
         self._newest = 0
         self._scored: tuple[Any, dict[str, Number]] | None = None
 
@@ -63,8 +72,8 @@ class CardHistory:
     def update(self, transaction: Transaction) -> None:
         """Take `transaction` into the past; one that arrives late is put where it belongs.
 
-        What is read after it is as if it had come in time, the scores of what lies between included; one that is
-        later than `LATENESS` leaves those as they were, for what they look back on may be forgotten.
+        What is read after it is as if it had come in time, the scores of what came before it included. Scores that
+        look back on what may be forgotten stay as they are; up to `LATENESS` there are none.
         """
         at = micros(transaction["event_time"])
         event = Event(
@@ -77,13 +86,13 @@ class CardHistory:
         self._newest = max(self._newest, at)
         for entity in self._entities:
             found, later = entity.add(event)
-            if later and entity.scores and at >= self._newest - _LATENESS:
+            if later and entity.scores:
                 self._score_again(entity, found, event)
 
     def learn(self, transaction: Transaction, label: int, arrived: datetime) -> None:
         """Take a label into the past: features see it from after `arrived` on. Any order will do."""
         for by, asked in self._plan.labels.items():
-            arrivals = self._arrivals[by].setdefault(_key(transaction, by), Arrivals())
+            arrivals = self._arrivals[by].setdefault(self._keys[by](transaction), Arrivals())
             arrivals.add(micros(arrived), int(label))
             arrivals.forget(self._newest - asked.reach)
 
@@ -99,7 +108,7 @@ class CardHistory:
         labels = {
             by: pl.DataFrame(
                 [
-                    (*key, at, after - before)
+                    (*(key if len(by) > 1 else (key,)), at, after - before)
                     for key, each in arrivals.items()
                     for at, before, after in zip(each.times, each.frauds, each.frauds[1:], strict=False)
                 ],
@@ -109,17 +118,20 @@ class CardHistory:
             )
             for by, arrivals in self._arrivals.items()
         }
-        return Snapshot(pl.DataFrame(rows, infer_schema_length=None), labels)
+        since = max((each.since for entity in self._entities for each in entity.pasts.values()), default=ALWAYS)
+        return Snapshot(
+            pl.DataFrame(rows, infer_schema_length=None), labels, None if since == ALWAYS else moment(since)
+        )
 
     @classmethod
     def restore(cls, schema: FeatureSchema, snapshot: Snapshot) -> CardHistory:
         """Return the history whose `snapshot` it is."""
-        history = cls(schema)
+        history = cls(schema, snapshot.since)
         for row in snapshot.events.iter_rows(named=True):
             history.update(row)
         for by, labels in snapshot.labels.items():
             for *key, at, label in labels.iter_rows():
-                history._arrivals[by].setdefault(tuple(key), Arrivals()).add(at, label)
+                history._arrivals[by].setdefault(tuple(key) if len(by) > 1 else key[0], Arrivals()).add(at, label)
         return history
 
     def _scores(self, transaction: Transaction, at: int) -> dict[str, Number]:
@@ -136,7 +148,7 @@ class CardHistory:
 
     def _score_again(self, entity: EntityPasts, found: Past, late: Event) -> None:
         """Score what came after a late event, and let every entity that looks at those scores know."""
-        start = bisect_left(found.times, late.at + 1)
+        start = bisect_left(found.times, max(late.at + 1, found.since + entity.score_reach))
         for event in found.events[start : bisect_left(found.times, late.at + entity.score_reach + 1)]:
             before = dict(event.scores)
             values: list[Value] = [None] * self._plan.size
@@ -150,7 +162,7 @@ class CardHistory:
     def _read_labels(
         self, by: Entities, asked: AskedLabels, transaction: Transaction, at: int, values: list[Value]
     ) -> None:
-        arrivals = self._arrivals[by].get(_key(transaction, by)) or Arrivals()
+        arrivals = self._arrivals[by].get(self._keys[by](transaction)) or Arrivals()
         for span, places in asked.places.items():
             number, frauds = arrivals.between(start_of(span, at), at)
             for place, statistic in places:
@@ -162,7 +174,3 @@ class CardHistory:
 
 def _ratio(upper: Value, lower: Value) -> Value:
     return None if upper is None or lower is None or lower <= 0 else upper / lower
-
-
-def _key(transaction: Transaction, by: Entities) -> tuple[Any, ...]:
-    return tuple(transaction[column] for column in by)

@@ -85,12 +85,16 @@ class Track:
 
 
 class Past:
-    """The events of one entity that a window can still reach, and the `back` newest."""
+    """The events of one entity that a window can still reach, and the `back` newest.
 
-    __slots__ = ("_back", "_reach", "events", "times", "tracks")
+    From `since` on all that came is there; of what was before some may be missing.
+    """
 
-    def __init__(self, tracks: list[Track], *, reach: int, back: int) -> None:
+    __slots__ = ("_back", "_reach", "events", "since", "times", "tracks")
+
+    def __init__(self, tracks: list[Track], *, reach: int, back: int, since: int) -> None:
         self.tracks = tracks
+        self.since = since
         self.times: list[int] = []
         self.events: list[Event] = []
         self._reach, self._back = reach, back
@@ -127,10 +131,6 @@ class Past:
         times = self.times
         return len(times) if not times or times[-1] < at else bisect_left(times, at)
 
-    def before(self, end: int, back: int) -> Event | None:
-        """Return the `back`-th newest of the first `end` events."""
-        return self.events[end - back] if end >= back else None
-
     def _place(self, event: Event) -> int:
         """Return the place behind all that is earlier, or of the same instant with a smaller id."""
         place = bisect_right(self.times, event.at)
@@ -144,6 +144,7 @@ class Past:
         if number <= 2 * FEWEST_DROPPED or self.times[number // 2] >= self.times[-1] - self._reach:
             return
         out_of_reach = min(bisect_left(self.times, self.times[-1] - self._reach), number - self._back)
+        self.since = max(self.since, self.times[out_of_reach - 1] + 1)
         del self.times[:out_of_reach], self.events[:out_of_reach]
         for track in self.tracks:
             track.drop(out_of_reach)
