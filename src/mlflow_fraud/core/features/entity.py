@@ -55,7 +55,7 @@ class EntityPasts:
         """Fill in this entity's windows and last ones."""
         found = self.pasts.get(self._key(transaction), self._nothing)
         times, events, tracks = found.times, found.events, found.tracks
-        end = found.number_before(at)
+        end = len(times) if not times or times[-1] < at else bisect_left(times, at)  # nearly always all of them
         midnight = at - at % DAY
         firsts = [bisect_left(times, at - span if span else midnight, 0, end) for span in self._starts]
         for place, statistic, span, track in self._whole:

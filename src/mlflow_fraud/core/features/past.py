@@ -126,11 +126,6 @@ class Past:
             for track in self.tracks:
                 track.rebuild(self.events, place - 1)
 
-    def number_before(self, at: int) -> int:
-        """Return how many events are earlier than `at`; nearly always that is all of them."""
-        times = self.times
-        return len(times) if not times or times[-1] < at else bisect_left(times, at)
-
     def _place(self, event: Event) -> int:
         """Return the place behind all that is earlier, or of the same instant with a smaller id."""
         place = bisect_right(self.times, event.at)

@@ -41,9 +41,12 @@ def row_expression(name: str, schema: FeatureSchema) -> pl.Expr:
 
 def row_function(name: str, schema: FeatureSchema) -> Callable[[Mapping[str, Any]], float | None]:
     """Return the online form of the row feature `name`: a function of one transaction."""
-    if name in _OF_THE_CLOCK:
-        of_clock = _OF_THE_CLOCK[name]
-        return lambda row: of_clock(row["event_time"])
+    if name == "hour":
+        return lambda row: hour_of(row["event_time"])
+    if name == "weekday":
+        return lambda row: float(row["event_time"].isoweekday())
+    if name == "night":
+        return lambda row: is_night(row["event_time"])
     if name == "age":
         return lambda row: None if row["birth_date"] is None else age_at(row["event_time"], row["birth_date"])
     if name == "distance":
@@ -74,7 +77,7 @@ def hour_of(at: datetime) -> float:
 
 def is_night(at: datetime) -> float:
     """Return 1.0 between 22:00 and 04:00, else 0.0."""
-    return float(at.hour >= NIGHT_FROM or at.hour < NIGHT_TO)
+    return 0.0 if NIGHT_TO <= at.hour < NIGHT_FROM else 1.0
 
 
 def age_at(at: datetime, birth_date: date) -> float:
@@ -98,13 +101,6 @@ def way(contract: Contract) -> tuple[str, str, str, str]:
     """Return the four columns between which the distance is measured: the first two places."""
     here, there = contract.places[:2]
     return f"{here}_latitude", f"{here}_longitude", f"{there}_latitude", f"{there}_longitude"
-
-
-_OF_THE_CLOCK: Mapping[str, Callable[[datetime], float]] = {
-    "hour": hour_of,
-    "weekday": lambda at: float(at.isoweekday()),
-    "night": is_night,
-}
 
 
 def _haversine(lat1: pl.Expr, long1: pl.Expr, lat2: pl.Expr, long2: pl.Expr) -> pl.Expr:
