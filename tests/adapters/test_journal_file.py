@@ -115,6 +115,12 @@ def test_a_second_process_is_turned_away(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", OPEN, str(tmp_path)], check=False).returncode == 0
 
 
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file cannot hold the journal .* set FRAUD_JOURNAL"):
+        JournalFile(tmp_path / "file", kept=10)
+
+
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     with journal(tmp_path) as file:
         file.append({"scored": ROW})

@@ -27,15 +27,20 @@ class JournalFile:
     What `append` was given survives the process. It is in the hands of the operating system, which a loss of power
     may cost some seconds of. The files can be read by their owner alone, for the entries are as they came in.
 
-    Raises `DataError` where another process has the journal open, or a line cannot be read.
+    Raises `DataError` where the folder cannot be written, another process has it open, or a line cannot be read.
     """
 
     def __init__(self, folder: Path, *, kept: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._older, self._newer, self._kept = folder / OLDER, folder / NEWER, kept
-        self._lock = _locked(folder)
-        _cut_torn_end(self._newer)
-        self._stream = _open(self._newer)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(folder)
+            _cut_torn_end(self._newer)
+            self._stream = _open(self._newer)
+        except OSError as error:
+            raise DataError(
+                f"{folder} cannot hold the journal ({error.strerror}); set FRAUD_JOURNAL to a folder that can"
+            ) from None
         self._size, self._lines = os.fstat(self._stream).st_size, 0
 
     def entries(self) -> Iterator[Entry]:
