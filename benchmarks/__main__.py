@@ -25,6 +25,7 @@ LARGEST = 4 / 1.85
 OF_ALL = (features.growth,)
 OF_ROWS = (
     features.windows_against_pandas,
+    features.whole_against_pandas_plain,
     features.whole_against_pandas_apply,
     features.whole_against_pandas_native,
     features.memory,

@@ -1,8 +1,9 @@
 """The shipped features as one writes them in pandas, to measure the batch engine against.
 
 Windows are `groupby.rolling(span, closed="left")`, those since midnight grouped running totals, labels two
-`merge_asof`. Distinct counts and last values come in two ways: `apply`, as every pandas has it, and `native`, by
-`rolling.nunique` of pandas 3 and by shifts over the instants of a group.
+`merge_asof`. Distinct counts and last values come in three ways: `plain`, by `rolling.apply` as it is by default, each
+window a Series; `apply`, the same on arrays (`raw=True`); and `native`, by `rolling.nunique` of pandas 3 and by shifts
+over the instants of a group.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from mlflow_fraud.core.features.definitions import (
 )
 from mlflow_fraud.core.features.schema import FeatureSchema
 
-Way = Literal["apply", "native"]
+Way = Literal["plain", "apply", "native"]
 Floats = npt.NDArray[np.float64]
 
 EVER = pd.Timedelta(days=36_500)
@@ -144,7 +145,9 @@ class PandasFeatures:
         rolling = self._grouped(values, window.by).rolling(window.span, closed="left")
         match window.statistic:
             case "distinct":
-                made = rolling.nunique() if self.way == "native" else rolling.apply(_distinct, raw=True)
+                made = (
+                    rolling.nunique() if self.way == "native" else self._applied(rolling, _distinct, pd.Series.nunique)
+                )
             case "std":
                 made = rolling.std(ddof=0)
             case statistic:
@@ -190,8 +193,12 @@ class PandasFeatures:
         groups = self._grouped(values, last.by)
         if self.way == "native":
             return groups.shift(last.back).to_numpy(float)[self.first_of_instant(last.by)]
-        before = groups.rolling(EVER, closed="left", min_periods=0).apply(_newest(last.back), raw=True)
+        ever = groups.rolling(EVER, closed="left", min_periods=0)
+        before = self._applied(ever, _newest(last.back), _newest_of_series(last.back))
         return self._put_back(before.to_numpy(float), last.by)[self.first_of_instant(last.by)]
+
+    def _applied(self, rolling: Any, of_array: Callable[[Floats], float], of_series: Callable[[Any], float]) -> Any:
+        return rolling.apply(of_series) if self.way == "plain" else rolling.apply(of_array, raw=True)
 
     def _labels(self, labels: Labels) -> Floats:
         by = list(labels.by)
@@ -242,3 +249,7 @@ def _distinct(values: Floats) -> float:
 
 def _newest(back: int) -> Callable[[Floats], float]:
     return lambda values: values[-back] if len(values) >= back else np.nan
+
+
+def _newest_of_series(back: int) -> Callable[[pd.Series[Any]], float]:
+    return lambda values: values.iloc[-back] if len(values) >= back else np.nan
