@@ -44,7 +44,7 @@ class JournalFile:
         self._size, self._lines = os.fstat(self._stream).st_size, 0
 
     def entries(self) -> Iterator[Entry]:
-        """Return what is there, oldest first."""
+        """Return what is there, oldest first; to be read to the end before the first `append`, which counts on."""
         self._lines = 0
         for path in (self._older, self._newer):
             if path.exists():
@@ -96,13 +96,14 @@ def _locked(folder: Path) -> int:
 
 def _cut_torn_end(path: Path) -> None:
     """Drop a last line without an end: its process was killed while it wrote, and nobody had an answer to it."""
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        log.warning("%s ends in the middle of an entry, which is dropped", path)
-        os.truncate(path, whole)
+    with path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            log.warning("%s ends in the middle of an entry, which is dropped", path)
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _read(line: bytes, where: str) -> Entry:

@@ -130,8 +130,8 @@ class CardHistory:
         for row in snapshot.events.iter_rows(named=True):
             history.update(row)
         for by, labels in snapshot.labels.items():
-            for *key, at, label in labels.iter_rows():
-                history._arrivals[by].setdefault(tuple(key) if len(by) > 1 else key[0], Arrivals()).add(at, label)
+            for row in labels.iter_rows(named=True):
+                history._arrivals[by].setdefault(history._keys[by](row), Arrivals()).add(row["arrived"], row["label"])
         return history
 
     def _scores(self, transaction: Transaction, at: int) -> dict[str, Number]:

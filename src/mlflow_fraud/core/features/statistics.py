@@ -37,18 +37,14 @@ def std(track: Track, first: int, last: int) -> Value:
 
 def least(track: Track, first: int, last: int) -> Value:
     """Return the smallest; None for none."""
-    values = track.values[first:last]
-    if track.counts[last] - track.counts[first] != last - first:
-        values = [value for value in values if value is not None]
-    return float(min(values)) if values else None
+    seen = _seen(track, first, last)
+    return float(min(seen)) if seen else None
 
 
 def largest(track: Track, first: int, last: int) -> Value:
     """Return the largest; None for none."""
-    values = track.values[first:last]
-    if track.counts[last] - track.counts[first] != last - first:
-        values = [value for value in values if value is not None]
-    return float(max(values)) if values else None
+    seen = _seen(track, first, last)
+    return float(max(seen)) if seen else None
 
 
 def distinct(track: Track, first: int, last: int) -> Value:
@@ -56,6 +52,13 @@ def distinct(track: Track, first: int, last: int) -> Value:
     seen = set(track.values[first:last])
     seen.discard(None)
     return float(len(seen))
+
+
+def _seen(track: Track, first: int, last: int) -> list[int]:
+    values = track.values[first:last]
+    if track.counts[last] - track.counts[first] == last - first:
+        return values
+    return [value for value in values if value is not None]
 
 
 class Asked(NamedTuple):

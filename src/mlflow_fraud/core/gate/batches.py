@@ -1,6 +1,6 @@
 """What only shows when a batch is held against time, its label and the batches before it: one row a batch.
 
-The rules on these columns are the contract's `gate`; `validation` turns them into expectations.
+The rules on these columns are the contract's `gate`; `rules` turns them into expectations.
 """
 
 from __future__ import annotations
