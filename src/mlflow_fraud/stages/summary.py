@@ -7,7 +7,6 @@ from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.report import TEAM, headline, markdown_table
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.gate.findings import report_of
-from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
 from mlflow_fraud.stages.trained import read_trained
 
@@ -51,8 +50,7 @@ def retraining_summary(since: str = "") -> str:
 
 def candidates_summary() -> str:
     """Return the candidates' test metrics at the threshold chosen on validation, with their intervals."""
-    params = load_params()
-    assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
+    assessed = {name: read_trained(name).assessment for name in CANDIDATES}
     return markdown_table(
         {name: assessment.test for name, assessment in assessed.items()},
         intervals={name: assessment.intervals for name, assessment in assessed.items()},
@@ -61,8 +59,7 @@ def candidates_summary() -> str:
 
 def team_summary() -> str:
     """Return what the candidates mean for those who look into alerts: bursts caught, money saved, alerts a day."""
-    params = load_params()
-    return markdown_table({name: read_trained(name, params).assessment.test for name in CANDIDATES}, columns=TEAM)
+    return markdown_table({name: read_trained(name).assessment.test for name in CANDIDATES}, columns=TEAM)
 
 
 def verdict_summary() -> str:
@@ -81,9 +78,8 @@ def _changes(since: str) -> str:
     """Return the candidates' test metrics now and at a git revision, where they differ."""
     before = metrics_since(since)
     lines = ["| candidate | metric | before | now |", "| --- | --- | ---: | ---: |"]
-    params = load_params()
     for name in CANDIDATES:
-        now = read_trained(name, params).assessment.test
+        now = read_trained(name).assessment.test
         old = before.get(str(model_folder(name) / "metrics.json"), {})
         lines += [
             f"| {name} | {metric.replace('_', ' ')} | {old[f'test.{metric}']:.4f} | {now[metric]:.4f} |"
