@@ -41,7 +41,17 @@ def running_postgres() -> Iterator[str]:
             if os.getuid() == 0:
                 shutil.chown(data, "nobody")
             (folder / "password").write_text(PASSWORD)
-            made = run(home / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", "-EUTF8", f"--pwfile={folder / 'password'}")
+            made = run(
+                home / "initdb",
+                "-D",
+                data,
+                "-U",
+                USER,
+                "-A",
+                "scram-sha-256",
+                "-EUTF8",
+                f"--pwfile={folder / 'password'}",
+            )
             if made.returncode == 0:
                 options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
                 control = home / "pg_ctl"
@@ -61,7 +71,9 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
     words = [str(word) for word in command]
     who = "nobody" if os.getuid() == 0 else None
-    return subprocess.run(words, user=who, env=environ, cwd="/", capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        words, user=who, env=environ, cwd="/", capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def made_database(port: int) -> str:

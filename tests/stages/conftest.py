@@ -44,6 +44,7 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data/raw/simulated").mkdir(parents=True)
     simulate(PLAN).write_csv(folder / "data/raw/simulated/2020.csv")
     (folder / "params.yaml").write_text(yaml.safe_dump(small_params()))
+    commit(folder)
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -55,7 +56,6 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pin()
     finally:
         os.chdir(before)
-    commit(folder)
     return folder
 
 

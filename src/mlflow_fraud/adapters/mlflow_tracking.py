@@ -91,6 +91,13 @@ class Tracking:
         self._model_name = model_name
         self._answered = False
 
+    def follow_project(self) -> Path | None:
+        """Let a file in a project that was moved or copied name the folder of now; return where it was, or None."""
+        if not self.uri.startswith(SQLITE):
+            return None
+        with explained(self.uri):
+            return follow_project(Path(self.uri.removeprefix(SQLITE)), Path(self._artifact_location), Path.cwd())
+
     def check(self) -> None:
         """Raise `SettingsError` or `TrackingFailed` where nothing could be logged, in seconds and before any work."""
         with self._asking():
@@ -173,9 +180,8 @@ class Tracking:
         # it prints the traceback of what it raises, which is told in a sentence
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         if self.uri.startswith(SQLITE):
-            database = Path(self.uri.removeprefix(SQLITE))
-            database.parent.mkdir(parents=True, exist_ok=True)
-            follow_project(database, Path(self._artifact_location), Path.cwd())
+            Path(self.uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        self.follow_project()
         if not self._served:
             check_database(self.uri, seconds=LOOK_SECONDS)
         mlflow.set_tracking_uri(self.uri)
