@@ -13,10 +13,11 @@ from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.measuring.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER
 from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.compare import compare
-from mlflow_fraud.stages.monitor import watch
+from mlflow_fraud.stages.monitor import Window, log_window, watch
 from mlflow_fraud.stages.paths import WINDOWS
 from mlflow_fraud.stages.promote import promote
 from mlflow_fraud.stages.summary import windows_summary
+from tests.loopback import free_ports
 from tests.stages.conftest import PLAN
 
 
@@ -33,3 +34,13 @@ def test_a_window_has_every_metric_and_the_teams_numbers_are_in_its_line() -> No
     assert set(window.metrics) == {*HIGHER_IS_BETTER, *LOWER_IS_BETTER, *COUNTS, "drift"}
     assert read_json(WINDOWS)[0]["money_saved"] == window.metrics["money_saved"]
     assert f"{window.metrics['bursts_caught']:.4g}" in windows_summary()
+
+
+def test_a_window_is_kept_where_mlflow_is_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FRAUD_TRACKING_URI", f"http://127.0.0.1:{free_ports(1)[0]}")
+
+    assert log_window(Window("2031", "xgboost-1", {"f1": 0.9}, {})) == ""
+
+    assert "warning: window 2031 is not in MLflow" in capsys.readouterr().out

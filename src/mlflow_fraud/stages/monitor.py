@@ -17,7 +17,7 @@ from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.raw_files import batch_name, read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.drift import population_stability_index
-from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.errors import ReleaseRejected, TrackingFailed
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
@@ -29,6 +29,7 @@ from mlflow_fraud.core.retrain import Answer, should_retrain
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.paths import TRANSACTIONS, WINDOWS, part_file
+from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.track import open_tracking
 
 
@@ -58,11 +59,18 @@ def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore) -> Window:
 
 
 def log_window(window: Window) -> str:
-    """Log the window's metrics to MLflow, once for the same window, release and numbers; return the run's id."""
+    """Log the window's metrics to MLflow, once for the same window, release and numbers; return the run's id.
+
+    Where MLflow cannot be reached it is said, and nothing is returned: the windows are in their file.
+    """
     metrics = window.metrics | {f"drift_{name}": value for name, value in window.drifts.items()}
     content = hashlib.sha256(json.dumps(metrics, sort_keys=True).encode()).hexdigest()
     tags = {"model_version": window.version, "window": window.name, "window_content": content}
-    return open_tracking(load_environment()).ensure_window(f"window {window.name}", metrics, tags)
+    try:
+        return open_tracking(load_environment()).ensure_window(f"window {window.name}", metrics, tags)
+    except TrackingFailed as error:
+        say(f"warning: window {window.name} is not in MLflow ({error}); the same command tries again")
+        return ""
 
 
 def answer(upto: str, version: str) -> Answer:

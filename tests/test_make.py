@@ -1,0 +1,38 @@
+"""The environment belongs to the folder that it was made in: a copy of it would run the other folder's code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("made_in", "again"),
+    [
+        pytest.param("{here}", False, id="here"),
+        pytest.param("", False, id="by an earlier version, which did not say"),
+        pytest.param("/somewhere/else", True, id="in another folder"),
+    ],
+)
+def test_an_environment_is_made_again_where_it_was_copied_from_elsewhere(
+    tmp_path: Path, made_in: str, again: bool
+) -> None:
+    for name in ("requirements.lock", "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/.ready").write_text(made_in.format(here=tmp_path) + "\n")
+
+    environ = {"PATH": os.environ["PATH"]}
+    said = subprocess.run(
+        ["make", "--dry-run", "serve"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert ("venv --clear .venv" in said) == again
+    assert ("copied or renamed from /somewhere/else" in said) == again
+    assert "mlflow-fraud serve" in said
