@@ -27,7 +27,7 @@ class MlflowServer:
         return self
 
     def __exit__(self, *ended: object) -> None:
-        self.end(signal.SIGKILL)
+        self.send(signal.SIGKILL)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -38,9 +38,9 @@ class MlflowServer:
             )
         wait_for(f"{self.uri}/health")
 
-    def end(self, how: signal.Signals) -> None:
-        """Send all of its processes a signal; one that stops them for good is waited for."""
+    def send(self, how: signal.Signals) -> None:
+        """Send all of its processes a signal; one that ends them is waited for."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, how)
-            if how != signal.SIGSTOP:
+            if how not in (signal.SIGSTOP, signal.SIGCONT):
                 self._process.wait(30)

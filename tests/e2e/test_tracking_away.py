@@ -32,7 +32,7 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(
         for line in flow.stdout:
             lines.append(line)
             if "stages.train forest" in line:
-                server.end(how)
+                server.send(how)
                 began = time.monotonic()
         flow.wait(60)
         said, took = "".join(lines), time.monotonic() - began
@@ -43,7 +43,7 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(
         assert "not in MLflow: forest, xgboost; `mlflow-fraud track` makes up for it" in said
         assert took < 240  # eight questions of ten seconds, and the work
         assert store.latest() == before
-        server.end(signal.SIGKILL)
+        server.send(signal.SIGKILL)
         if flow.returncode:  # there was something to promote
             (sentence,) = [line for line in lines if line.startswith("error: ")]
             assert "nothing was promoted; `mlflow-fraud promote` does it when MLflow is there" in sentence

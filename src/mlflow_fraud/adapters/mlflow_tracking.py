@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from mlflow_fraud.adapters.mlflow_database import check_database
 from mlflow_fraud.adapters.mlflow_errors import NO_SERVER, Patience, explained, shown
+from mlflow_fraud.adapters.mlflow_model import dataset, log_model
 from mlflow_fraud.adapters.mlflow_moved import follow_project
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.metrics import Metrics
@@ -256,7 +254,7 @@ class Tracking:
         for figure in training.figures:
             client.log_artifact(run_id, str(figure))
         for path, digest in training.data.items():
-            mlflow.log_input(_dataset(path, digest), context=Path(path).stem)
+            mlflow.log_input(dataset(path, digest), context=Path(path).stem)
 
     def _log_and_register(self, training: TrainingRun, patience: Patience) -> tuple[str, str]:
         import mlflow
@@ -272,7 +270,7 @@ class Tracking:
         ):
             try:
                 self._log(run.info.run_id, training)
-                version = self._register(run.info.run_id, training, _log_model(training))
+                version = self._register(run.info.run_id, training, log_model(training))
             except BaseException:
                 patience.be(seconds=1, retries=0)  # both runs are ended on the way out, whoever is there to hear it
                 raise
@@ -287,7 +285,7 @@ class Tracking:
         import mlflow
 
         with mlflow.start_run(run_id=run.info.run_id):
-            return self._register(run.info.run_id, training, _log_model(training))
+            return self._register(run.info.run_id, training, log_model(training))
 
     def _register(self, run_id: str, training: TrainingRun, logged: Any) -> str:
         from mlflow.exceptions import MlflowException
@@ -316,38 +314,3 @@ def _absolute(uri: str) -> str:
 def _location(given: str) -> str:
     """Return where artifacts go as an address; a path means the same folder from everywhere."""
     return given if "://" in given else Path(given).absolute().as_uri()
-
-
-def _dataset(path: str, digest: str) -> Any:
-    """Return a data set known by its DVC hash alone: hashing the rows again would take longer than logging."""
-    from mlflow.data.dataset_source_registry import resolve_dataset_source
-    from mlflow.data.meta_dataset import MetaDataset
-
-    with warnings.catch_warnings():  # a relative path fits two of its kinds of source; either will do
-        warnings.filterwarnings("ignore", "The specified dataset source can be interpreted")
-        source = resolve_dataset_source(path)
-    return MetaDataset(source=source, name=Path(path).stem, digest=digest[:36])  # type: ignore[abstract]  # it has the attribute
-
-
-def _log_model(training: TrainingRun) -> Any:
-    """Log the very bytes that would be released, in the flavour that reads them."""
-    import mlflow
-    import pandas as pd
-    from mlflow.models import infer_signature
-
-    example = pd.DataFrame(np.asarray(training.example), columns=list(training.names))
-    signature = infer_signature(example, np.zeros(1))
-    told: dict[str, Any] = {"name": "model", "signature": signature, "input_example": example}
-    if training.model_file.endswith(".ubj"):
-        import xgboost
-
-        booster = xgboost.Booster(model_file=bytearray(training.model))
-        pins = [f"xgboost=={xgboost.__version__}"]
-        return mlflow.xgboost.log_model(booster, model_format="ubj", pip_requirements=pins, **told)
-    import onnx
-    import onnxruntime
-
-    pins = [f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"]
-    graph = onnx.load_from_string(training.model)
-    told["onnx_execution_providers"] = ["CPUExecutionProvider"]
-    return mlflow.onnx.log_model(graph, pip_requirements=pins, **told)
