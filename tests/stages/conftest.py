@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlflow_fraud.adapters.dvc_repo import md5_of
+from mlflow_fraud.adapters.dvc_lock import md5_of
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.split import PARTS
 from mlflow_fraud.simulation import SimulationPlan, simulate

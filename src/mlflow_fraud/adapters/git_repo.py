@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-UNKNOWN = "unknown"
-CODE = ("src", "flows", "dvc.yaml")
-
 
 def head() -> str:
     """Return the commit checked out, or `unknown` outside a repository."""
-    return _ask("rev-parse", "HEAD") or UNKNOWN
+    return _ask("rev-parse", "HEAD") or "unknown"
+
+
+UNKNOWN = "unknown"
+CODE = ("src", "flows", "dvc.yaml")
 
 
 def code_state() -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from mlflow_fraud.adapters import dvc_repo, git_repo
+from mlflow_fraud.adapters import dvc_lock, dvc_repo, git_repo
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.stages.lineage import Lineage, lineage_file
 
@@ -24,7 +24,7 @@ def require_traceable(candidate: str, lineage: Lineage) -> str:
     """
     locked, model = dvc_repo.locked_data(), lineage_file(candidate).parent
     others = [path for path, digest in lineage.data.items() if locked.get(path) != digest]
-    others += dvc_repo.changed_since(_stage(candidate), model.as_posix())
+    others += dvc_lock.changed_since(_stage(candidate), model.as_posix())
     if others:
         raise DataError(
             f"{dvc_repo.LOCK} does not tell where {candidate} comes from ({', '.join(others)} is not as it says), and "
@@ -48,7 +48,7 @@ def require_traceable(candidate: str, lineage: Lineage) -> str:
 def params_as_run(text: str) -> str:
     """Return `params.yaml`, with what `dvc.lock` says the stages ran with where it says something else by now."""
     document = yaml.safe_load(text)
-    changed = [_put(document, name.split("."), value) for name, value in dvc_repo.locked_params().items()]
+    changed = [_put(document, name.split("."), value) for name, value in dvc_lock.locked_params().items()]
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True) if any(changed) else text
 
 
@@ -63,7 +63,7 @@ def _put(document: dict[str, Any], place: list[str], value: Any) -> bool:
 
 def _changed_code(candidate: str) -> list[str]:
     stages = ("ingest", "preprocess", _stage(candidate))
-    return sorted({path for stage in stages for path in dvc_repo.changed_since(stage, "src/")})
+    return sorted({path for stage in stages for path in dvc_lock.changed_since(stage, "src/")})
 
 
 def _stage(candidate: str) -> str:

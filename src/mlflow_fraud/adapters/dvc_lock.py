@@ -1,0 +1,56 @@
+"""`dvc.lock`: what each stage ran with, and whether that is still what lies here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlflow_fraud.adapters.dvc_repo import LOCK
+from mlflow_fraud.adapters.files import md5
+
+
+def locked_params(lock: Path = LOCK) -> dict[str, Any]:
+    """Return every parameter that the stages in `dvc.lock` ran with, by its dotted name in `params.yaml`."""
+    found: dict[str, Any] = {}
+    for stage in _stages(lock).values():
+        found |= stage.get("params", {}).get("params.yaml", {})
+    return found
+
+
+def changed_since(stage: str, under: str, lock: Path = LOCK) -> list[str]:
+    """Return what below `under` is not as `dvc.lock` says the stage found or left it, or that it has no such stage."""
+    locked = _stages(lock).get(stage)
+    if locked is None:
+        return [f"{lock} without the stage {stage}"]
+    items = [item for key in ("deps", "outs") for item in locked.get(key, []) if item["path"].startswith(under)]
+    return [item["path"] for item in items if md5_of(Path(item["path"])) != item.get("md5")]
+
+
+def _stages(lock: Path) -> dict[str, Any]:
+    if not lock.is_file():
+        return {}
+    return dict((yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}))
+
+
+def md5_of(path: Path) -> str:
+    """Return a file's or a folder's MD5 as DVC counts it, empty where it is not there."""
+    if path.is_file():
+        return md5(path)
+    if not path.is_dir():
+        return ""
+    inside = (file for file in path.rglob("*") if file.is_file() and not _ignored(file))
+    listed = sorted(({"md5": md5(file), "relpath": file.relative_to(path).as_posix()} for file in inside), key=_relpath)
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _relpath(entry: dict[str, str]) -> str:
+    return entry["relpath"]
+
+
+def _ignored(file: Path) -> bool:
+    """Return whether `.dvcignore` leaves the file out: what Python keeps beside its modules."""
+    return "__pycache__" in file.parts or file.suffix == ".pyc"
