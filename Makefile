@@ -29,8 +29,12 @@ setup: $(READY) ## make the environment
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 …")'
-	$(if $(MADE_IN),@echo "this folder was copied or renamed from $(MADE_IN): its environment is made again")
-	$(PYTHON) -m venv $(if $(MADE_IN),--clear) $(VENV)
+	$(PYTHON) -m venv $(VENV)
+ifdef MADE_IN
+	@echo "this folder was copied or renamed from $(MADE_IN): its environment is pointed here"
+	@grep -rlIF "$(MADE_IN)/" $(BIN) | xargs sed -i.before 's|$(MADE_IN)/|$(CURDIR)/|g'
+	@rm -f $(BIN)/*.before
+endif
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@echo "$(CURDIR)" > $@
