@@ -9,7 +9,7 @@ from flows.endings import fails_clearly, run_from_shell
 from flows.promotion import promotion
 from flows.training import training
 from flows.validation import validation
-from mlflow_fraud.adapters.dvc_repo import require_up_to_date
+from mlflow_fraud.stages.pins import require_up_to_date
 from mlflow_fraud.stages.promote import Promotion
 
 DAY = 24 * 3600

@@ -28,6 +28,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk = fresh_clone(
         folder, PREFECT_API_URL=url, PROJECT_ROOT=str(folder), PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200"
     )
+    desk.does("mlflow-fraud", "data", "simulate")
     started = [start(desk, "server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))]
     try:
         wait_for(f"{url}/health")

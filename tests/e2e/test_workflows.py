@@ -93,6 +93,9 @@ def uses() -> set[str]:
 def hosted(tmp_path: Path, github_server: GitHubServer) -> Hosted:
     """A repository on a host, its data in a DVC remote, and a clone of it."""
     desk = fresh_clone(tmp_path / "desk")
+    desk.does("mlflow-fraud", "data", "simulate")
+    desk.does("git", "add", "data/raw")
+    desk.does("git", "commit", "--quiet", "--message", "Data: the made-up payments")
     address, bare = f"https://github.com/{REPOSITORY}", tmp_path / "origin.git"
     config = tmp_path / "gitconfig"
     config.write_text(f'[url "{bare}"]\n\tinsteadOf = {address}\n[safe]\n\tdirectory = *\n')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from mlflow_fraud.core.errors import StageFailed
 Outcome = Literal["ran", "restored", "unchanged"]
 Log = Callable[[str], None]
 
-LOCK = Path("dvc.lock")
+GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 _SAID: dict[Outcome, str] = {
     "ran": "Running stage '",
     "restored": "is cached - skipping run",
@@ -42,13 +42,18 @@ def pin(path: Path) -> None:
         raise StageFailed(f"dvc add {path}: {last_words(ended.lines)}")
 
 
-def require_up_to_date() -> None:
-    """Raise `StageFailed` when something that DVC tracks changed while the stages ran."""
-    ended = _dvc("status", "--json", log=lambda line: None)
-    text = "".join(line for line in ended.lines if line.startswith("{"))
-    changed = sorted(json.loads(text)) if text else [last_words(ended.lines)]
-    if changed:
-        raise StageFailed(f"not up to date after all stages ran: {', '.join(changed)}; run again")
+def changed(targets: Sequence[Path]) -> list[str]:
+    """Return which of the targets, files of stages and pointers of data, are not as `dvc.lock` and pointers say.
+
+    What is pinned elsewhere is not looked at. Raises `StageFailed` where DVC cannot tell.
+    """
+    if not targets:
+        return []
+    ended = _dvc("status", "--json", *map(str, targets), log=lambda line: None)
+    text = next((line for line in ended.lines if line.startswith("{")), "")
+    if not text:
+        raise StageFailed(f"dvc status: {last_words(ended.lines)}")
+    return sorted(json.loads(text))
 
 
 def metrics_since(revision: str) -> dict[str, dict[str, float]]:

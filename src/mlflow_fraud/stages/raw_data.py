@@ -25,6 +25,8 @@ from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.validate import require_passed
 
 SIMULATED = "simulated"
+BUILT_IN = "????-??-??_????-??-??.csv.dvc"
+"""The pointer of a built-in batch, named by its first and last day; a month of `simulate_stream` has one day."""
 STREAM_DAYS = 30
 CLOCKS_APART = timedelta(days=1)
 """So far the clock of a feed, in whatever time zone, may be ahead of ours."""
@@ -37,7 +39,10 @@ PULL_REQUEST = """to open a pull request with it:
 
 
 def simulate_batch() -> Path:
-    """Make the built-in data set's batch, unless the pinned one is there; return where it lies."""
+    """Make the built-in data set's batch, unless the pinned one is there; return where it lies.
+
+    It takes the place of the one that other settings of `simulation` made, so that no pointer stays without a file.
+    """
     told = load_params().simulation
     last = told.start + timedelta(days=told.days - 1)
     target = Path("data/raw") / SIMULATED / f"{told.start}_{last}.csv"
@@ -45,9 +50,14 @@ def simulate_batch() -> Path:
         say(f"{target} is there and as pinned")
         return target
     plan = SimulationPlan(**told.model_dump())
+    say(f"making {target}: {plan.transactions:,} transactions expected, seed {plan.seed}")
     _write_csv(target, simulate(plan))
     dvc_repo.pin(target)
-    say(f"{target}: {plan.transactions:,} transactions expected, seed {plan.seed}")
+    for pointer in target.parent.glob(BUILT_IN):
+        if pointer.with_suffix("") != target:
+            pointer.with_suffix("").unlink(missing_ok=True)
+            pointer.unlink()
+            say(f"{pointer.with_suffix('')} is gone: it was made with other settings of `simulation:`")
     return target
 
 
