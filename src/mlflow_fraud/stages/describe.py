@@ -75,7 +75,8 @@ def first_contract(source: Path, name: str, **stated: str) -> str:
     Separator, decimal mark and encoding are told from the file where they are not `stated`.
     """
     form = csv_form_of(source, **stated)
-    return draft(read_sample(source, SAMPLE_ROWS, form), name, form)
+    sample = read_sample(source, SAMPLE_ROWS, form)
+    return draft(sample.rows, name, form, sample.of)
 
 
 def _split(source: Path, contract: Contract) -> dict[str, Any]:
