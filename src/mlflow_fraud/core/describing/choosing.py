@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 from mlflow_fraud.core.describing import guess, names
 from mlflow_fraud.core.describing.looks import Look
-from mlflow_fraud.core.describing.numbers import absent_words, marks_of
+from mlflow_fraud.core.describing.numbers import marks_of
 from mlflow_fraud.core.describing.times import UNITS, clock_format, epoch_unit, finer_than_milliseconds
 
 MADE_UP_START = "2001-01-01"
 """A Monday, on which nobody takes a count to begin: a start that the file does not name stands in the draft so."""
 EPOCH = "1970-01-01"
 _DAYS_IN_STEPS, _HOURS_IN_STEPS = 400, 20_000
+_SHORTEST, _LONGEST = 3600, 20 * 366 * 86400
+"""Seconds that the rows of a file may span, so that a unit is worth a word."""
 _SPAN_WORDS = frozenset("month week period".split())
 _UNIT_WORDS: Mapping[str, str] = {
     **dict.fromkeys(("hour", "hours", "hr", "hrs"), "hours"),
@@ -49,7 +51,9 @@ def label(looks: Sequence[Look]) -> Choice:
     if words is None:
         return Choice(best.source, spec, said=said)
     none, fraud = (next((v for v in best.there if v.lower() == word), word) for word in words)
-    to_do = (f"{best.source} says {none} and {fraud}; a label is 0 or 1: write {fraud} as 1 and {none} as 0 in the files",)
+    to_do = (
+        f"{best.source} says {none} and {fraud}; a label is 0 or 1: write {fraud} as 1 and {none} as 0 in the files",
+    )
     return Choice(best.source, spec, to_do, said)
 
 
@@ -83,7 +87,10 @@ def event_id(looks: Sequence[Look]) -> Choice:
     ids = [look for look in usable if names.is_identifier(look.source) or guess.entity_of(look)]
     others = [look.source for look in ids if look.all_differ and not names.is_row_number(look.source)]
     instead = f", or `role: event_id` for {listed(others)}, whose values all differ in the sample" if others else ""
-    to_do = f"no column is the payment's id by its name: the number of its row in the file stands for it{instead}"
+    to_do = (
+        f"no column is the payment's id by its name: the number of its row in the file stands for it{instead}. Rows that "
+        "are there twice then stop a batch; `gate: {repeated_rows: {level: warning}}` lets them be two payments"
+    )
     return Choice(None, to_do=(to_do,))
 
 
@@ -111,7 +118,7 @@ def read_as(look: Look) -> tuple[dict[str, str], tuple[str, ...]]:
     best = min(look.formats, key=lambda letters: (not _goes_on(look, letters), look.formats.index(letters)))
     zone = {"timezone": "UTC"} if "%z" in best else {}
     others = [f'"{letters}"' for letters in look.formats if letters != best]
-    to_do = [f"{look.source} can be read by more than one format; the other is {listed(others)}"] if others else []
+    to_do = [f"{look.source} can be read by {listed(others)} as well, in every row of the sample"] if others else []
     return {"type": look.kind, "format": best, **zone}, tuple(to_do)
 
 
@@ -173,18 +180,23 @@ def _count(looks: Sequence[Look]) -> Choice | None:
     look = found[0]
     low, high = look.numbers.to_numpy().min(), look.numbers.to_numpy().max()
     unit = _unit(look.source, float(high))
-    spans = ", ".join(f"{_span((high - low) * UNITS[other])} if {other}" for other in UNITS if other != "milliseconds")
-    to_do = [
-        f"{look.source} counts from an instant that the file does not name, by its look in {unit} ({low:.12g} to "
-        f"{high:.12g} in the sample: {spans}). Say the unit, and for `since` when 0 was; a day made up keeps order and "
-        "distances, but hours and nights are right only if 0 was a midnight"
-    ]
+    counted = (
+        f"{look.source} counts from an instant that the file does not name ({low:.12g} to {high:.12g} in the sample)"
+    )
     if word := next(iter(_SPAN_WORDS & set(names.words_of(look.source))), ""):
-        to_do.append(
-            f"{look.source} counts {word}s, for which a contract has no unit: as days the order is right and every "
-            f"distance too short; all rows of a {word} are of one instant"
+        to_do = (
+            f"{counted}, in {word}s, for which a contract has no unit: as days the order is right, every distance too "
+            f"short, and all rows of a {word} are of one instant; dates are better"
         )
-    return Choice(look.source, _counted(unit, MADE_UP_START), tuple(to_do), _also("time", look, found[1:]))
+    else:
+        spans = {other: (high - low) * UNITS[other] for other in UNITS}
+        likely = [f"{_span(span)} in {other}" for other, span in spans.items() if _SHORTEST < span < _LONGEST]
+        to_do = (
+            f"{counted}, by its look in {unit}; that is {', '.join(likely) or _span(spans[unit])}. Say the unit, and since "
+            "when it counts; a made-up day keeps order and distances, but hours and nights are right only if 0 was a "
+            "midnight"
+        )
+    return Choice(look.source, _counted(unit, MADE_UP_START), (to_do,), _also("time", look, found[1:]))
 
 
 def _counted(unit: str, since: str) -> dict[str, str]:
@@ -203,7 +215,7 @@ def _unit(name: str, most: float) -> str:
 def _span(seconds: float) -> str:
     sizes = (("years", 365.25 * 86400), ("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
     word, size = next(((word, size) for word, size in sizes if seconds >= 2 * size), sizes[-1])
-    return f"{seconds / size:.3g} {word}"
+    return f"{seconds / size:,.{0 if seconds >= 10 * size else 1}f} {word}"
 
 
 def _also(what: str, best: Look, others: Iterable[Look]) -> tuple[str, ...]:

@@ -14,16 +14,18 @@ from mlflow_fraud.core.column import EXACTLY_ONE, TIMES, Role
 from mlflow_fraud.core.contract import Csv
 from mlflow_fraud.core.describing import choosing, names
 from mlflow_fraud.core.describing.choosing import FIND, Choice
-from mlflow_fraud.core.describing.guess import MARKED, entity_of, guess
+from mlflow_fraud.core.describing.guess import LATER, entity_of, guess
 from mlflow_fraud.core.describing.looks import Look, look_at
-from mlflow_fraud.core.describing.numbers import absent_words
 from mlflow_fraud.core.describing.times import epoch_unit
 
 WIDTH = 118
+_FIRST_WORDS = "Every role below is a guess: look each over, then delete this line."
 ROW_NUMBER = "row_number"
 """What `event_id:` says where no column is the payment's id."""
-NEEDED: Mapping[Role, str] = {"event_time": "timestamp", "amount": "decimal", "label": "integer"}
-"""Roles without which there is no contract, and what they hold."""
+NEEDED = ("event_time", "amount", "label")
+"""Roles without which there is no contract."""
+PAID_AT = "paid_at"
+"""What a column is called that a person has to make."""
 
 _RANGES = {"label": (0, 1), "latitude": (-90, 90), "longitude": (-180, 180)}
 _TOLD = frozenset({"event_time", "label_time", "amount", "numeric", "categorical"})
@@ -66,7 +68,7 @@ def draft(sample: pl.DataFrame, name: str, form: Csv = Csv(), rows: int = 0) -> 
     said = {key: _quoted(value) for key, value in form.model_dump(exclude_defaults=True).items()}
     of = f" of {rows:,}" if rows > len(sample) else ""
     written = [
-        *_commented([f"Drafted from {len(sample):,}{of} rows. Every role below is a guess: look each over, then delete this line."]),
+        *_commented([f"Drafted from {len(sample):,}{of} rows. {_FIRST_WORDS}"]),
         *(text for to_do in _to_dos(looks, choices, lines) for text in _as_comment(to_do)),
         *_commented([f"Chosen: {sentence}." for choice in choices.values() for sentence in choice.said]),
         *_commented(_remarks(looks, choices, lines, decimals)),
@@ -97,10 +99,15 @@ def _lines(looks: Sequence[Look], choices: Mapping[str, Choice]) -> Iterator[Lin
         if look.source in chosen:
             role, spec = chosen[look.source]
             first = {"role": role, "type": spec["type"]}
-            yield Line(look.source, {**first, **_but(spec, "minimum", "maximum"), **gaps, **_only(spec, "minimum", "maximum")}, _seen(look, spec))
+            yield Line(
+                look.source,
+                {**first, **_but(spec, "minimum", "maximum"), **gaps, **_only(spec, "minimum", "maximum")},
+                _seen(look, spec),
+            )
         elif (entity := entity_of(look)) and entity not in entities:
             entities.add(entity)
-            yield Line(look.source, {"role": "entity", "type": look.kind, **gaps, "entity": entity})
+            kind = "text" if look.kind == "text" else "integer"
+            yield Line(look.source, {"role": "entity", "type": kind, **gaps, "entity": entity})
         elif look.source in places:
             axis = "latitude" if names.LATITUDE.match(look.source) else "longitude"
             spec = {"place": places[look.source] or home, "axis": axis, **_bounds(axis)}
@@ -141,26 +148,30 @@ def _places(looks: Sequence[Look]) -> dict[str, str]:
 
 
 def _to_dos(looks: Sequence[Look], choices: Mapping[str, Choice], lines: Sequence[Line]) -> Iterator[ToDo]:
-    for role, kind in NEEDED.items():
+    for role in NEEDED:
         choice = choices[role]
-        if choice.source is None:
+        if choice.source is None and choice.to_do:
+            yield ToDo(choice.to_do[0], _proposed(Line(PAID_AT, {"role": role, **choice.spec})))
+        elif choice.source is None:
             yield ToDo(f"no column seems to be the {role}; give one of them `role: {role}`")
-            proposed = {"role": role, **(choice.spec or {"type": kind})}
-            yield from (ToDo(what, _written(Line("paid_at", proposed)).strip()) for what in choice.to_do)
-    for role, choice in choices.items():
-        line = next((line for line in lines if line.source == choice.source), None)
-        proposed = _written(line._replace(seen="")).strip() if line else f"event_id: {ROW_NUMBER}"
-        if line or role == "event_id":
-            yield from (ToDo(what, proposed) for what in choice.to_do)
+    for choice in choices.values():
+        if choice.source is not None:
+            line = next(line for line in lines if line.source == choice.source)
+            yield from (ToDo(what, _proposed(line)) for what in choice.to_do)
+    if choices["event_id"].source is None:
+        yield ToDo(choices["event_id"].to_do[0], f"event_id: {ROW_NUMBER}")
     for line in lines:
         look = next(look for look in looks if look.source == line.source)
         if line.spec["role"] == "birth_date":
-            yield from (ToDo(what, _written(line).strip()) for what in choosing.read_as(look)[1])
-        words = absent_words(look.there) if look.kind == "text" else look.there.clear()
-        if line.why == MARKED and words.len():
-            said = ", ".join(words)
-            as_number = Line(line.source, {"role": "numeric", "type": "decimal", "nullable": "true"})
-            yield ToDo(f"{line.source} holds numbers and {said}; leave that empty in the files, then", _written(as_number).strip())
+            yield from (ToDo(what, _proposed(line)) for what in choosing.read_as(look)[1])
+    if absent := [look for look in looks if look.absent]:
+        words = ", ".join(sorted({word for look in absent for word in look.absent}))
+        sources = choosing.listed([look.source for look in absent])
+        first = next(line for line in lines if line.source == absent[0].source)
+        yield ToDo(
+            f"{sources} say {words} among numbers where nothing is known; leave that empty in the files",
+            _proposed(first),
+        )
 
 
 def _remarks(
@@ -176,17 +187,25 @@ def _remarks(
         yield f"Chosen: payments are followed by {choosing.listed(entities)}, the first as who pays."
     else:
         yield "Chosen: no column seems to name who pays or is paid; without one nobody's past is followed."
-    alone = [look.source for look in looks if look.all_differ and any(line.source == look.source and line.spec["role"] == "entity" for line in lines)]
+    alone = [
+        look.source
+        for look in looks
+        if look.all_differ and any(line.source == look.source and line.spec["role"] == "entity" for line in lines)
+    ]
     if alone:
         yield f"Careful: {choosing.listed(alone)} is never there twice in the sample; there may be no past to follow."
     for why in dict.fromkeys(line.why for line in lines if line.why):
         of_it = [line.source for line in lines if line.why == why]
-        yield f"Unused: {choosing.listed(of_it)}: {why}."
+        yield f"{'Careful' if why == LATER else 'Left out'}: {choosing.listed(of_it)}, {why}."
     if any(look.source == "" for look in looks):
         yield "Left out: the column without a name."
     if decimals > _MOST_DECIMALS:
         yield f"Careful: {choices['amount'].source} has {decimals} decimals; amounts are rounded to {_CURRENCY_DECIMALS}."
-    quoted = [look.source for look in looks if look.kind == "text" and len(look.there) and look.there.str.contains("^'.*'$").all()]
+    quoted = [
+        look.source
+        for look in looks
+        if look.kind == "text" and len(look.there) and look.there.str.contains("^'.*'$").all()
+    ]
     if quoted:
         yield f"Careful: in {choosing.listed(quoted)} the single quotes are part of each value, in a request too."
 
@@ -234,9 +253,18 @@ def _commented(sentences: Iterable[str]) -> list[str]:
         line
         for sentence in sentences
         for line in textwrap.wrap(
-            sentence, WIDTH, initial_indent="# ", subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False
+            sentence,
+            WIDTH,
+            initial_indent="# ",
+            subsequent_indent="#   ",
+            break_long_words=False,
+            break_on_hyphens=False,
         )
     ]
+
+
+def _proposed(line: Line) -> str:
+    return _written(line._replace(seen="")).strip()
 
 
 def _written(line: Line) -> str:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from mlflow_fraud.core.column import Role
 from mlflow_fraud.core.describing import names
 from mlflow_fraud.core.describing.looks import FEW, Look
-from mlflow_fraud.core.describing.numbers import absent_words, marks_of
+from mlflow_fraud.core.describing.numbers import marks_of
+from mlflow_fraud.core.describing.times import clock_format
 
 BOOLEANS = ("0", "1"), ("false", "true"), ("f", "t"), ("n", "y"), ("no", "yes"), ("genuine", "fraud")
 """How the two values of a label are written: none and fraud."""
@@ -21,13 +22,16 @@ class Guess(NamedTuple):
     why: str = ""
 
 
-LATER = "known only after the payment, or because of its label, by their names: a model that learns from them is blind"
+LATER = (
+    "by their names known only after the payment, or because of its label; no model can count on them when it scores"
+)
 IDENTIFIERS = "ids or numbers that nearly all differ: nothing to learn from"
 CODES = "codes, whose numbers count nothing, with too many different values for a category"
 TOO_MANY = f"texts with more than {FEW} different values, or that nearly all differ: no category"
 MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
 TIMES_LEFT = "times or days that nothing reads; what lies between them and the payment needs a column of its own"
 ADDRESSES = "parts of an address; `role: categorical` if they may tell something"
+CENTURY = "births with years of two digits, which do not tell the century; with four they can be `role: birth_date`"
 ROW_NUMBERS = "a program's count of the rows"
 
 
@@ -37,14 +41,14 @@ def guess(look: Look) -> Guess:
     if names.is_row_number(name) and (look.is_whole or not look.there.len()):
         return Guess("unused", ROW_NUMBERS)
     if look.kind == "date" and names.is_birth(name):
-        return Guess("birth_date")
+        return Guess("personal", CENTURY) if "%y" in look.formats[0] else Guess("birth_date")
     if names.is_personal(name):
         return Guess("personal")
     if names.is_of_an_address(name):
         return Guess("unused", ADDRESSES)
     if names.is_known_later(name):
         return Guess("unused", LATER)
-    if look.kind in ("timestamp", "date"):
+    if look.kind in ("timestamp", "date") or clock_format(look.there):
         return Guess("unused", TIMES_LEFT)
     if names.is_identifier(name):
         return Guess("unused", IDENTIFIERS)
@@ -54,13 +58,13 @@ def guess(look: Look) -> Guess:
 def _of_text(look: Look) -> Guess:
     if not look.there.len():
         return Guess("unused")
-    if look.different > 2 and (marks_of(look.there) or absent_words(look.there).len()):
+    if look.different > 2 and marks_of(look.there):
         return Guess("unused", MARKED)
     return Guess("categorical") if _is_category(look) else Guess("unused", TOO_MANY)
 
 
 def _of_numbers(look: Look) -> Guess:
-    if look.is_whole and names.is_code(look.source):
+    if look.is_whole and (names.is_code(look.source) or names.entity_of(look.source)) and not _is_a_switch(look):
         return Guess("categorical") if _is_category(look) else Guess("unused", CODES)
     if look.is_whole and look.mostly_differ and not names.is_measure(look.source):
         return Guess("unused", IDENTIFIERS)
@@ -74,12 +78,10 @@ def _is_category(look: Look) -> bool:
 def entity_of(look: Look) -> str:
     """Return whom a column names, empty where it names nobody: one value or two name none."""
     entity = names.entity_of(look.source)
-    if not entity or look.kind not in ("integer", "text") or names.is_known_later(look.source):
+    if not entity or not (look.is_whole or look.kind == "text") or names.is_known_later(look.source):
         return ""
-    codes_of_persons = names.is_personal(look.source) and not look.looks_like_ids
-    if codes_of_persons or (names.is_side(entity) and not look.looks_like_ids) or _is_a_switch(look):
-        return ""
-    return entity
+    needs_ids = names.is_personal(look.source) or names.is_side(entity)
+    return "" if _is_a_switch(look) or (needs_ids and not look.looks_like_ids) else entity
 
 
 def _is_a_switch(look: Look) -> bool:

@@ -9,7 +9,7 @@ import polars as pl
 
 from mlflow_fraud.core.column import TIMES, ColumnType
 from mlflow_fraud.core.describing.names import is_of_time
-from mlflow_fraud.core.describing.numbers import as_numbers, kind_of_numbers
+from mlflow_fraud.core.describing.numbers import absent_words, as_numbers, kind_of_numbers
 from mlflow_fraud.core.describing.times import day_formats, time_formats
 
 FEW = 50
@@ -31,6 +31,8 @@ class Look:
     kind: ColumnType
     formats: tuple[str, ...] = ()
     """The forms that read each of its times or days, each with another meaning."""
+    absent: tuple[str, ...] = ()
+    """The words for a missing value among its numbers, which are no values here."""
 
     @property
     def has_gaps(self) -> bool:
@@ -87,14 +89,16 @@ def look_at(values: pl.Series) -> Look:
     """Return what a column of texts holds; digits that are days, as in 20200131, are days by name or length."""
     text = values.str.strip_chars()
     there = text.filter((text != "").fill_null(value=False))
+    absent = absent_words(there)
+    there = there.filter(~there.is_in(absent.implode())) if len(absent) else there
     kind: ColumnType = kind_of_numbers(there) or "text"
     if kind == "integer" and not _may_be_compact(values.name, there):
-        return Look(values.name, there, len(values), kind)
+        return Look(values.name, there, len(values), kind, absent=tuple(absent))
     if kind != "decimal":
         for time, formats in zip(TIMES, (time_formats, day_formats), strict=True):
             if found := formats(there):
                 return Look(values.name, there, len(values), time, found)
-    return Look(values.name, there, len(values), kind)
+    return Look(values.name, there, len(values), kind, absent=tuple(absent))
 
 
 def _may_be_compact(name: str, there: pl.Series) -> bool:

@@ -37,20 +37,21 @@ _EVENT = re.compile(
     re.IGNORECASE,
 )
 _PAYERS = (
-    ("card", re.compile(r"card|cc_?num|(^|_)pan$", re.IGNORECASE)),
-    ("customer", re.compile(r"customer|cust_", re.IGNORECASE)),
-    ("client", re.compile(r"client", re.IGNORECASE)),
+    ("card", re.compile(r"card|cc_?num|(^|_)pan$|karte", re.IGNORECASE)),
+    ("customer", re.compile(r"customer|cust_|kunde", re.IGNORECASE)),
+    ("client", re.compile(r"client|cliente", re.IGNORECASE)),
     ("user", re.compile(r"user|member", re.IGNORECASE)),
-    ("account", re.compile(r"account|acct", re.IGNORECASE)),
-    ("payer", re.compile(r"payer|sender|orig(in|inator)?$|(^|_)from$|remitter|debtor", re.IGNORECASE)),
+    ("account", re.compile(r"account|acct|konto", re.IGNORECASE)),
 )
 _PAYEES = (
-    ("merchant", re.compile(r"merch|shop|store|vendor|seller", re.IGNORECASE)),
+    ("merchant", re.compile(r"merch|shop|store|vendor|seller|h(ä|ae)ndler", re.IGNORECASE)),
     ("terminal", re.compile(r"terminal", re.IGNORECASE)),
     ("device", re.compile(r"device_?(id|key|hash|fingerprint)$|imei", re.IGNORECASE)),
-    ("payee", re.compile(r"payee|receiver|recipient|beneficiar|dest(ination)?$|(^|_)to$|creditor", re.IGNORECASE)),
 )
-_SIDES = frozenset({"payer", "payee"})
+_SIDES = (
+    ("payer", re.compile(r"payer|sender|orig(in|inator)?$|(^|_)from(_|$)|remitter|debtor", re.IGNORECASE)),
+    ("payee", re.compile(r"payee|receiver|recipient|beneficiar|dest(ination)?$|(^|_)to(_|$)|creditor", re.IGNORECASE)),
+)
 
 LATITUDE = re.compile(r"^(.*?)_?lat(itude)?$", re.IGNORECASE)
 LONGITUDE = re.compile(r"^(.*?)_?(long?|lng|longitude)$", re.IGNORECASE)
@@ -58,7 +59,7 @@ LONGITUDE = re.compile(r"^(.*?)_?(long?|lng|longitude)$", re.IGNORECASE)
 _LABEL = (
     re.compile(r"^(is|tx)?_?fraud(ulent)?_?(bool|label|flag|ind|indicator|status)?\??$", re.IGNORECASE),
     re.compile(r"^(class|label|target|y)$", re.IGNORECASE),
-    re.compile(r"fraud|label|target", re.IGNORECASE),
+    re.compile(r"fraud|label|target|launder|betrug", re.IGNORECASE),
 )
 _NO_LABEL = frozenset(
     "flagged count score rate predicted prediction prob probability risk alert rule num n history previous prior "
@@ -66,7 +67,7 @@ _NO_LABEL = frozenset(
 )
 _LABEL_TIME = re.compile(r"label|fraud|charge_?back|report|arriv|known", re.IGNORECASE)
 _KNOWN_LATER = re.compile(
-    r"fraud|charge_?back|dispute|flagged|predict|blocked|declined|refund|recover|investigat|"
+    r"fraud|launder|charge_?back|dispute|flagged|predict|blocked|declined|refund|recover|investigat|"
     r"new_?bal|bal(ance)?_?(after|new)|after_?bal|(^|_)post_",
     re.IGNORECASE,
 )
@@ -156,17 +157,17 @@ def entity_of(name: str) -> str:
     words = words_of(name)
     if is_measure(name) or (len(words) > 1 and words[-1] in ATTRIBUTES):
         return ""
-    return next((entity for entity, named in (*_PAYERS, *_PAYEES) if named.search(name)), "")
+    return next((entity for entity, named in (*_SIDES, *_PAYERS, *_PAYEES) if named.search(name)), "")
 
 
 def is_side(entity: str) -> bool:
     """Return whether an entity is known by the side of the payment alone: its values have to look like ids."""
-    return entity in _SIDES
+    return entity in dict(_SIDES)
 
 
 def is_paid(entity: str) -> bool:
     """Return whether an entity is the one that is paid."""
-    return entity in {name for name, _ in _PAYEES}
+    return entity == "payee" or entity in dict(_PAYEES)
 
 
 def label_rank(name: str) -> int | None:

@@ -9,6 +9,7 @@ import polars as pl
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WHOLE = r"^[+-]?(0|[1-9]\d{0,18})$"
+_MOST_EXACT = 2**53
 _CODE = r"^[+-]?0\d+$"
 """Leading zeros: the digits are a name, not a number."""
 _ABSENT = r"(?i)^(na|n/a|#n/a|nan|null|none|nil|\\n|-|\?|\.)$"
@@ -33,7 +34,8 @@ def kind_of_numbers(there: pl.Series) -> Literal["integer", "decimal"] | None:
         return None
     values = others.cast(pl.Float64)
     written_whole = not others.str.contains(r"\.0*$|^[^eE]*\.[^eE]*$").any()
-    return "integer" if written_whole and bool((values == values.floor()).all()) else "decimal"
+    whole = bool(((values == values.floor()) & (values.abs() <= _MOST_EXACT)).all())
+    return "integer" if written_whole and whole else "decimal"
 
 
 def as_numbers(there: pl.Series) -> pl.Series:
