@@ -30,6 +30,7 @@ CODES = "codes, whose numbers count nothing, with too many different values for 
 TOO_MANY = f"texts with more than {FEW} different values, or that nearly all differ: no category"
 MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
 TIMES_LEFT = "times or days that nothing reads; what lies between them and the payment needs a column of its own"
+PIECES = "pieces of the time, to be made into one column"
 ADDRESSES = "parts of an address; `role: categorical` if they may tell something"
 CENTURY = "births with years of two digits, which do not tell the century; with four they can be `role: birth_date`"
 ROW_NUMBERS = "a program's count of the rows"
@@ -48,7 +49,7 @@ def guess(look: Look) -> Guess:
         return Guess("unused", ADDRESSES)
     if names.is_known_later(name):
         return Guess("unused", LATER)
-    if look.kind in ("timestamp", "date") or clock_format(look.there):
+    if look.kind in ("timestamp", "date") or (look.kind == "text" and clock_format(look.there)):
         return Guess("unused", TIMES_LEFT)
     if names.is_identifier(name):
         return Guess("unused", IDENTIFIERS)

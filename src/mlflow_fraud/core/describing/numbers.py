@@ -7,13 +7,13 @@ from typing import Literal
 
 import polars as pl
 
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+from mlflow_fraud.core.notation import DECIMAL, MOST_EXACT
+
 _WHOLE = r"^[+-]?(0|[1-9]\d{0,18})$"
-_MOST_EXACT = 2**53
 _CODE = r"^[+-]?0\d+$"
 """Leading zeros: the digits are a name, not a number."""
 _ABSENT = r"(?i)^(na|n/a|#n/a|nan|null|none|nil|\\n|-|\?|\.)$"
-_MARKS = r"[$€£¥₹%\s'’_]|\b[A-Z]{3}\b"
+_MARKS = r"[$€£¥₹%\s'\u2019_]|\b[A-Z]{3}\b"
 _GROUPED = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$")
 
 
@@ -23,7 +23,7 @@ def kind_of_numbers(there: pl.Series) -> Literal["integer", "decimal"] | None:
     >>> [kind_of_numbers(pl.Series([text, "7"])) for text in ("1e+05", "4.2e-05", "+3", ".5", "007", "9" * 19)]
     ['integer', 'decimal', 'integer', 'decimal', None, None]
     """
-    if there.is_empty() or there.str.contains(_CODE).any() or not there.str.contains(NUMBER).all():
+    if there.is_empty() or there.str.contains(_CODE).any() or not there.str.contains(DECIMAL).all():
         return None
     others = there.filter(~there.str.contains(_WHOLE))
     if there.filter(there.str.contains(_WHOLE)).cast(pl.Int64, strict=False).null_count():
@@ -34,7 +34,7 @@ def kind_of_numbers(there: pl.Series) -> Literal["integer", "decimal"] | None:
         return None
     values = others.cast(pl.Float64)
     written_whole = not others.str.contains(r"\.0*$|^[^eE]*\.[^eE]*$").any()
-    whole = bool(((values == values.floor()) & (values.abs() <= _MOST_EXACT)).all())
+    whole = bool(((values == values.floor()) & (values.abs() <= MOST_EXACT)).all())
     return "integer" if written_whole and whole else "decimal"
 
 
@@ -60,7 +60,7 @@ def marks_of(there: pl.Series) -> str:
         return ""
     bare = there.str.replace_all(_MARKS, "")
     plain = bare.str.replace_all(",", "", literal=True)
-    if not plain.str.contains(NUMBER).all() or plain.str.contains(_CODE).any():
+    if not plain.str.contains(DECIMAL).all() or plain.str.contains(_CODE).any():
         return ""
     grouped = [value for value in bare.filter(bare.str.contains(",", literal=True)) if not _GROUPED.match(value)]
     found = "".join(there.head(1000)).translate(str.maketrans("", "", "0123456789.+-eE"))

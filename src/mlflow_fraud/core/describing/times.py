@@ -5,43 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
 
 import polars as pl
 
+from mlflow_fraud.core.moments import MICROSECONDS, text_expression
+from mlflow_fraud.core.time_format import time_format
 
-class Form(NamedTuple):
-    """A form in the letters of strftime, and the pattern of what is written so."""
-
-    letters: str
-    pattern: str
-
-
-_TWO, _YEAR, _MONTH = r"\d{1,2}", r"\d{4}", r"[A-Za-z]{3,9}"
-_PATTERNS = {
-    **{"%Y": _YEAR, "%y": r"\d{2}", "%b": r"[A-Za-z]{3}", "%B": r"[A-Za-z]{4,9}", "%a": r"[A-Za-z]{3}"},
-    **{"%p": r"(?:[AaPp][Mm])", "%.f": r"(?:\.\d{1,9})", "%z": r"[+-]\d{2}:?\d{2}"},
-    **{f"%{letter}": _TWO for letter in "mdHIMS"},
-}
 _DAYS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y"),
-    *("%d %b %y", "%d/%b/%Y", "%d%b%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%a, %d %b %Y"),
+    *("%d %b %y", "%d/%b/%Y", "%d%b%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d. %B %Y"),
+    *("%a, %d %b %Y", "%a %d %b %Y", "%A, %B %d, %Y", "%y-%m-%d", "%y/%m/%d"),
 )
 _BETWEEN = (" ", "T", "", ", ", ":", "_", "-")
 _CLOCKS = (
-    *("%H:%M:%S", "%H:%M", "%H:%M:%S%.f", "%H%M%S", "%H%M", "%H.%M.%S", "%H.%M"),
+    *("%H:%M:%S", "%H:%M", "%H:%M:%S%.f", "%H:%M:%S,%f", "%H%M%S", "%H%M", "%H.%M.%S", "%H.%M", "%H:%M:%S:%f"),
     *("%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p", "%I:%M:%S%.f %p", "%I.%M.%S %p", "%I.%M.%S%.f %p"),
 )
-_ZONES = ("", "Z", "%z", " %z", " UTC", " GMT", " Z")
-_CLOCKS_IN_ZONES = tuple(clock + zone for clock in _CLOCKS for zone in _ZONES)
-_WHOLES = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y")
+_ZONES = ("", "%z", " %z", " UTC", " GMT")
+_WHOLES = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S UTC %Y")
 _TOGETHER = frozenset({"%H%M%S", "%H%M", "%Y%m%d"})
 """Forms without marks, in which each number has all its digits."""
+_CLOCKS_IN_ZONES = tuple(clock + zone for clock in _CLOCKS for zone in _ZONES)
+_CLOCKS_TOGETHER = tuple(clock for clock in _CLOCKS_IN_ZONES if clock[:4] in _TOGETHER)
 _FIRST, _LAST = 1900, 2100
 
-UNITS: Mapping[str, float] = {"seconds": 1, "milliseconds": 0.001, "minutes": 60, "hours": 3600, "days": 86400}
-_CLOCK_RANGE = (631_152_000, 4_102_444_800)
+UNITS: Mapping[str, float] = {unit: MICROSECONDS[unit] / 10**6 for unit in ("seconds", *MICROSECONDS)}
+"""Seconds of each unit, the most usual unit first."""
+_UNIX_YEARS = (631_152_000, 4_102_444_800)
 """Seconds since 1970, from 1990 to 2100."""
 
 
@@ -51,14 +42,14 @@ def time_formats(there: pl.Series) -> tuple[str, ...]:
     >>> time_formats(pl.Series(["03/04/2020 10:00", "05/06/2020 11:00"]))
     ('%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M')
     >>> time_formats(pl.Series(["20200131235959"])), time_formats(pl.Series(["2020-01-31T10:00:00.5Z"]))
-    (('%Y%m%d%H%M%S',), ('%Y-%m-%dT%H:%M:%S%.fZ',))
+    (('%Y%m%d%H%M%S',), ('%Y-%m-%dT%H:%M:%S%.f%z',))
     """
-    return _fitting(there, _moments_like(there[0]) if len(there) else [])
+    return _fitting(there, _like(there[0]) if len(there) else [])
 
 
 def day_formats(there: pl.Series) -> tuple[str, ...]:
     """Return the formats of a day that read every value, each with another meaning."""
-    return _fitting(there, map(_form, _DAYS))
+    return _fitting(there, _DAYS)
 
 
 def clock_format(there: pl.Series) -> str:
@@ -67,78 +58,62 @@ def clock_format(there: pl.Series) -> str:
     >>> clock_format(pl.Series(["10:15", "9:05"])), clock_format(pl.Series(["10"]))
     ('%H:%M', '')
     """
-    forms = [_form(letters) for letters in _CLOCKS if letters not in _TOGETHER]
-    return next((form.letters for form in forms if there.len() and _all_match(there, form)), "")
+    forms = [letters for letters in _CLOCKS if letters not in _TOGETHER]
+    return next((letters for letters in forms if len(there) and _all_match(there, letters)), "")
 
 
-def epoch_unit(numbers: pl.Series) -> str:
+def moments(there: pl.Series, letters: str) -> pl.Series:
+    """Return the moments that texts say in a format, in UTC where they have offsets."""
+    return pl.select(text_expression(pl.lit(there), time_format(letters))).to_series()
+
+
+def unix_unit(numbers: pl.Series) -> str:
     """Return the unit in which numbers count from 1970, empty where they do not: too small, or of finer units.
 
-    >>> epoch_unit(pl.Series([1.6e9])), epoch_unit(pl.Series([1.6e12])), epoch_unit(pl.Series([5.0]))
+    >>> unix_unit(pl.Series([1.6e9])), unix_unit(pl.Series([1.6e12])), unix_unit(pl.Series([5.0]))
     ('seconds', 'milliseconds', '')
     """
     low, high = numbers.to_numpy().min(), numbers.to_numpy().max()
     scales = [(unit, UNITS[unit]) for unit in ("seconds", "milliseconds")]
-    return next((unit for unit, s in scales if _CLOCK_RANGE[0] <= low * s <= high * s <= _CLOCK_RANGE[1]), "")
+    return next((unit for unit, s in scales if _UNIX_YEARS[0] <= low * s <= high * s <= _UNIX_YEARS[1]), "")
 
 
 def finer_than_milliseconds(numbers: pl.Series) -> str:
     """Return `microseconds` or `nanoseconds` where numbers count those from 1970, else nothing."""
     scaled = [("microseconds", 1e-6), ("nanoseconds", 1e-9)]
-    return next((unit for unit, scale in scaled if epoch_unit(numbers * scale) == "seconds"), "")
+    return next((unit for unit, scale in scaled if unix_unit(numbers * scale) == "seconds"), "")
 
 
-def _fitting(there: pl.Series, forms: Iterable[Form]) -> tuple[str, ...]:
-    """Return the letters of the forms that fit, without those that mean the same as one before."""
+def _fitting(there: pl.Series, forms: Iterable[str]) -> tuple[str, ...]:
+    """Return the formats that fit, without those that mean the same as one before."""
     found: dict[str, pl.Series] = {}
-    for form in forms:
-        if there.is_empty() or not _all_match(there, form):
+    for letters in forms:
+        if there.is_empty() or not _all_match(there, letters):
             continue
-        moments = there.str.to_datetime(form.letters, strict=False, time_unit="us")
-        known = moments.null_count() == 0 and moments.dt.year().is_between(_FIRST, _LAST).all()
-        if known and not any(moments.equals(other) for other in found.values()):
-            found[form.letters] = moments
+        said = moments(there, letters)
+        known = said.null_count() == 0 and said.dt.year().is_between(_FIRST, _LAST).all()
+        if known and not any(said.equals(other) for other in found.values()):
+            found[letters] = said
     return tuple(found)
 
 
-def _all_match(there: pl.Series, form: Form) -> bool:
-    return bool(there.str.contains(f"^{form.pattern}$").all())
+def _all_match(there: pl.Series, letters: str) -> bool:
+    return bool(there.str.contains(time_format(letters).pattern).all())
 
 
-def _moments_like(value: str) -> Iterator[Form]:
-    """Yield the forms of a day with a time of day in which one value may be written."""
-    for day in map(_form, _DAYS):
-        begins = re.match(day.pattern, value)
+def _like(value: str) -> Iterator[str]:
+    """Yield the formats of a day with a time of day in which one value may be written."""
+    for day in _DAYS:
+        begins = _beginning(day).match(value)
         for between in _BETWEEN if begins else ():
-            rest = value[begins.end() :].removeprefix(between) if begins else ""
-            if begins and value == begins[0] + between + rest:
-                yield from (
-                    _form(f"{day.letters}{between}{clock.letters}")
-                    for clock in map(_form, _CLOCKS_IN_ZONES)
-                    if re.fullmatch(clock.pattern, rest) and (between or _together(day) == _together(clock) is True)
-                )
-    yield from map(_form, _WHOLES)
-
-
-def _together(form: Form) -> bool:
-    return form.letters[:6] in _TOGETHER or form.letters[:4] in _TOGETHER
+            rest = value[len(begins[0]) :] if begins else ""
+            if rest.startswith(between):
+                clocks = _CLOCKS_IN_ZONES if between else _CLOCKS_TOGETHER if day in _TOGETHER else ()
+                tail = rest[len(between) :]
+                yield from (f"{day}{between}{clock}" for clock in clocks if time_format(clock).reader.fullmatch(tail))
+    yield from _WHOLES
 
 
 @cache
-def _form(letters: str) -> Form:
-    """Return the form; where numbers stand together each has all its digits.
-
-    >>> _form("%Y%m%d").pattern
-    '\\\\d{4}\\\\d{2}\\\\d{2}'
-    """
-    pieces = re.findall(r"%\.f|%.|.", letters)
-    touching = {i for i, (a, b) in enumerate(zip(pieces, pieces[1:], strict=False)) if _is_number(a) and _is_number(b)}
-    patterns = []
-    for i, piece in enumerate(pieces):
-        pattern = _PATTERNS.get(piece, re.escape(piece))
-        patterns.append(r"\d{2}" if pattern == _TWO and {i, i - 1} & touching else pattern)
-    return Form(letters, "".join(patterns))
-
-
-def _is_number(piece: str) -> bool:
-    return piece in ("%Y", "%y", *(f"%{letter}" for letter in "mdHIMS"))
+def _beginning(day: str) -> re.Pattern[str]:
+    return re.compile(time_format(day).pattern.removesuffix("$"), re.ASCII)
