@@ -31,6 +31,7 @@ TOO_MANY = f"texts with more than {FEW} different values, or that nearly all dif
 MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
 TIMES_LEFT = "times or days that nothing reads; what lies between them and the payment needs a column of its own"
 PIECES = "pieces of the time, to be made into one column"
+NAMESAKES = "called like another column inside the pipeline; with another name in the files they may be predictors"
 ADDRESSES = "parts of an address; `role: categorical` if they may tell something"
 CENTURY = "births with years of two digits, which do not tell the century; with four they can be `role: birth_date`"
 ROW_NUMBERS = "a program's count of the rows"
@@ -47,7 +48,7 @@ def guess(look: Look) -> Guess:
         return Guess("personal")
     if names.is_of_an_address(name):
         return Guess("unused", ADDRESSES)
-    if names.is_known_later(name):
+    if names.is_known_later(name) or (names.label_rank(name) is not None and is_label(look)):
         return Guess("unused", LATER)
     if look.kind in ("timestamp", "date") or (look.kind == "text" and clock_format(look.there)):
         return Guess("unused", TIMES_LEFT)
@@ -67,7 +68,7 @@ def _of_text(look: Look) -> Guess:
 def _of_numbers(look: Look) -> Guess:
     if look.is_whole and (names.is_code(look.source) or names.entity_of(look.source)) and not _is_a_switch(look):
         return Guess("categorical") if _is_category(look) else Guess("unused", CODES)
-    if look.is_whole and look.mostly_differ and not names.is_measure(look.source):
+    if look.counts_nothing and not names.is_measure(look.source):
         return Guess("unused", IDENTIFIERS)
     return Guess("numeric")
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mlflow_fraud.core.column import TIMES
+from mlflow_fraud.core.contract import BATCH
 from mlflow_fraud.core.describing import choosing, names
 from mlflow_fraud.core.describing.choosing import Choice
-from mlflow_fraud.core.describing.guess import PIECES, entity_of, guess
+from mlflow_fraud.core.describing.guess import NAMESAKES, PIECES, entity_of, guess
 from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.moment import pieces_of
 from mlflow_fraud.core.describing.times import moments, unix_unit
@@ -55,7 +56,25 @@ def lines_of(looks: Sequence[Look], choices: Mapping[str, Choice]) -> list[Line]
             lines.append(
                 _line(look, {"role": role, **(_type(look) if role != "categorical" else {"type": "text"})}, why)
             )
-    return _payer_first(lines)
+    return _payer_first(_of_names_of_their_own(lines))
+
+
+def _of_names_of_their_own(lines: list[Line]) -> list[Line]:
+    """Return the lines; a number or a category that is called like another column inside the pipeline goes."""
+    predictors = ("numeric", "categorical")
+    inside = {_inside(line) for line in lines if line.role not in predictors} | {BATCH}
+    return [
+        line._replace(spec={**line.spec, "role": "unused"}, why=NAMESAKES)
+        if line.role in predictors and line.source in inside
+        else line
+        for line in lines
+    ]
+
+
+def _inside(line: Line) -> str:
+    """Return what a column is called inside the pipeline."""
+    place = f"{line.spec['place']}_{line.spec['axis']}" if line.role == "location" else ""
+    return line.spec.get("entity", "") or place or line.role
 
 
 def _line(look: Look, spec: Mapping[str, str], why: str = "") -> Line:

@@ -17,6 +17,7 @@ FEW = 50
 MANY_ROWS = 10
 """From so many rows on it tells something that all values differ."""
 _COMPACT = r"^(19|20)\d{6}(\d{4}|\d{6})?$"
+_MANY_DIGITS = 10**7
 _HAS_DIGIT = r"\d"
 
 
@@ -68,6 +69,11 @@ class Look:
     def mostly_differ(self) -> bool:
         """Whether hardly a value is there twice, of enough rows to tell."""
         return len(self.there) >= MANY_ROWS and self.different > 0.9 * len(self.there)
+
+    @property
+    def counts_nothing(self) -> bool:
+        """Whether it holds whole numbers that all differ, or nearly all and of many digits: names, not quantities."""
+        return self.is_whole and (self.all_differ or (self.mostly_differ and self.numbers.abs().max() >= _MANY_DIGITS))
 
     @cached_property
     def looks_like_ids(self) -> bool:
