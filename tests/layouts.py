@@ -1,9 +1,15 @@
-"""Made-up files in the layouts of public fraud data sets: the columns, types and notations, no value of theirs."""
+"""Made-up files in the layouts of public fraud data sets: the columns, types and notations, no value of theirs.
+
+`python -m tests.layouts paysim .local/paysim.csv` writes one.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -11,9 +17,10 @@ from numpy.random import Generator, default_rng
 
 LETTERS = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 FRAUD_SHARE = 0.04
+ROWS = 10_000
 
 
-def creditcard(rows: int = 4000, seed: int = 1) -> pl.DataFrame:
+def creditcard(rows: int = ROWS, seed: int = 1) -> pl.DataFrame:
     """Return rows as in creditcard.csv: seconds since the first one, components, an amount and a class in quotes."""
     rng = default_rng(seed)
     fraud = _frauds(rng, rows)
@@ -30,7 +37,7 @@ def creditcard(rows: int = 4000, seed: int = 1) -> pl.DataFrame:
     ).sort(pl.col("Time").cast(pl.Float64))
 
 
-def paysim(rows: int = 4000, seed: int = 2) -> pl.DataFrame:
+def paysim(rows: int = ROWS, seed: int = 2) -> pl.DataFrame:
     """Return rows as in PaySim: hours as steps, accounts of both sides, balances before and after."""
     rng = default_rng(seed)
     fraud = _frauds(rng, rows)
@@ -58,7 +65,7 @@ def paysim(rows: int = 4000, seed: int = 2) -> pl.DataFrame:
     )
 
 
-def banksim(rows: int = 4000, seed: int = 3) -> pl.DataFrame:
+def banksim(rows: int = ROWS, seed: int = 3) -> pl.DataFrame:
     """Return rows as in BankSim: days as steps, every text in single quotes of its own."""
     rng = default_rng(seed)
     fraud = _frauds(rng, rows)
@@ -82,7 +89,7 @@ def banksim(rows: int = 4000, seed: int = 3) -> pl.DataFrame:
     )
 
 
-def ieee_cis(rows: int = 3000, seed: int = 4) -> pl.DataFrame:
+def ieee_cis(rows: int = ROWS, seed: int = 4) -> pl.DataFrame:
     """Return rows as in IEEE-CIS' train_transaction: seconds, codes as decimals, flags as letters, many gaps."""
     rng = default_rng(seed)
     fraud = _frauds(rng, rows)
@@ -119,7 +126,7 @@ def ieee_cis(rows: int = 3000, seed: int = 4) -> pl.DataFrame:
     )
 
 
-def bank_account(rows: int = 4000, seed: int = 5) -> pl.DataFrame:
+def bank_account(rows: int = ROWS, seed: int = 5) -> pl.DataFrame:
     """Return rows as in the Bank Account Fraud suite: applications with a month, and measures of many kinds."""
     rng = default_rng(seed)
     fraud = _frauds(rng, rows)
@@ -162,7 +169,7 @@ def bank_account(rows: int = 4000, seed: int = 5) -> pl.DataFrame:
     )
 
 
-def ecommerce(rows: int = 3000, seed: int = 6) -> pl.DataFrame:
+def ecommerce(rows: int = ROWS, seed: int = 6) -> pl.DataFrame:
     """Return rows as in Fraud_Data.csv: one purchase a user, devices that several share, addresses as numbers."""
     rng = default_rng(seed)
     fraud = _frauds(rng, rows)
@@ -194,6 +201,16 @@ LAYOUTS: Mapping[str, Callable[[], pl.DataFrame]] = {
     "bank_account": bank_account,
     "ecommerce": ecommerce,
 }
+
+
+def write(frame: pl.DataFrame, file: Path) -> Path:
+    """Write a file as its publisher does: creditcard.csv has quotes around its classes."""
+    quotes: Literal["non_numeric", "necessary"] = "non_numeric" if "Class" in frame.columns else "necessary"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame.write_csv(file, quote_style=quotes)
+    return file
+
+
 _PAYSIM_TYPES = ["PAYMENT", "TRANSFER", "CASH_OUT", "DEBIT", "CASH_IN"]
 _BANKSIM_KINDS = [
     f"es_{kind}" for kind in "transportation food health fashion home leisure travel sportsandtoys".split()
@@ -218,3 +235,8 @@ def _words(rng: Generator, words: int, letters: int) -> np.ndarray:
 
 def _written(second: int) -> str:
     return (datetime(2015, 2, 1) + timedelta(seconds=int(second))).strftime("%Y-%m-%d %H:%M:%S")
+
+
+if __name__ == "__main__":
+    layout, target = sys.argv[1:]
+    write(LAYOUTS[layout](), Path(target))

@@ -22,7 +22,7 @@ from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from mlflow_fraud.stages.describe import first_contract
 from tests.conftest import ROOT
-from tests.layouts import LAYOUTS
+from tests.layouts import LAYOUTS, write
 
 ROWS = 800
 ARCHIVE = ROOT.parent / "shared/data/sparkov/archive.zip"
@@ -114,17 +114,11 @@ SAID = {
 }
 
 
-def wrote(file: Path, frame: pl.DataFrame) -> Path:
-    quotes: Any = "non_numeric" if "Class" in frame.columns else "necessary"
-    frame.write_csv(file, quote_style=quotes)
-    return file
-
-
 @pytest.fixture(scope="module")
 def drafts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The draft for each layout."""
     folder = tmp_path_factory.mktemp("layouts")
-    return {name: first_contract(wrote(folder / f"{name}.csv", made(ROWS)), name) for name, made in LAYOUTS.items()}
+    return {name: first_contract(write(made(ROWS), folder / f"{name}.csv"), name) for name, made in LAYOUTS.items()}
 
 
 def parsed(text: str) -> Contract:
@@ -152,7 +146,7 @@ def test_the_draft_reads_the_whole_file_and_gives_features(
     layout: str, made: Callable[[int], pl.DataFrame], drafts: dict[str, str], tmp_path: Path
 ) -> None:
     contract = parsed(drafts[layout])
-    rows = read_batches([wrote(tmp_path / "file.csv", made(ROWS))], contract)
+    rows = read_batches([write(made(ROWS), tmp_path / "file.csv")], contract)
     assert len(rows) == ROWS
     assert rows["event_time"].n_unique() > 1
     assert rows["label"].sum() > 0
@@ -188,7 +182,7 @@ def kaggle_head(file: Path) -> Path:
 
 def kaggle_made(file: Path) -> Path:
     plan = SimulationPlan(start=date(2020, 1, 1), days=60, transactions=4000, cards=40, merchants=60)
-    return wrote(file, simulate(plan))
+    return write(simulate(plan), file)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +215,7 @@ def test_a_sample_is_of_the_whole_file(tmp_path: Path) -> None:
     days = pl.date_range(date(2020, 1, 1), date(2020, 12, 31), eager=True).dt.strftime("%d/%m/%Y 12:00")
     at = pl.concat([days] * 100).sort()
     frame = pl.DataFrame({"id": range(len(at)), "paid": at, "amount": 1.5, "is_fraud": 0})
-    drafted = first_contract(wrote(tmp_path / "payments.csv", frame), "own")
+    drafted = first_contract(write(frame, tmp_path / "payments.csv"), "own")
     assert parsed(drafted).columns[1].format == "%d/%m/%Y %H:%M"
     assert "as well" not in drafted
     assert f"of {len(at):,} rows" in drafted

@@ -73,7 +73,9 @@ class Look:
     @property
     def counts_nothing(self) -> bool:
         """Whether it holds whole numbers that all differ, or nearly all and of many digits: names, not quantities."""
-        return self.is_whole and (self.all_differ or (self.mostly_differ and self.numbers.abs().max() >= _MANY_DIGITS))
+        return self.is_whole and (
+            self.all_differ or (self.mostly_differ and bool((self.numbers.abs() >= _MANY_DIGITS).any()))
+        )
 
     @cached_property
     def looks_like_ids(self) -> bool:
