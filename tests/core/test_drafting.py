@@ -237,6 +237,7 @@ IDS = [
     ("whatever", [f"{7919 * i}" for i in range(ROWS)], "unused"),
     ("Unnamed: 0", [f"{i}" for i in range(ROWS)], "unused"),
     ("device_hash", [f"{i}e+12" for i in range(1, ROWS + 1)], "entity"),
+    ("tx_time_seconds", [f"{900 * i}" for i in range(ROWS)], "unused"),
     ("note", [f"text {i}" for i in range(ROWS)], "unused"),
 ]
 
@@ -256,6 +257,7 @@ MEASURES = [
     ("email_is_free", ["0", "1"] * 20, "numeric"),
     ("card_present", ["Y", "N"] * 20, "categorical"),
     ("M1", ["T", "F"] * 20, "categorical"),
+    ("used_pin_number", ["0.0", "1.0"] * 20, "numeric"),
     ("is_weekend", ["True", "False"] * 20, "categorical"),
     ("mcc", ["5411", "5912"] * 20, "categorical"),
     ("card_type", ["visa", "amex"] * 20, "categorical"),
@@ -284,13 +286,19 @@ def test_a_label_in_words_is_said(words: tuple[str, str]) -> None:
     assert column(text, "is_fraud")["role"] == "label"
 
 
+def test_a_label_of_more_values_is_said() -> None:
+    text = drafted(is_fraud=["no", "suspected", "yes", "no"] * 10)
+    assert "is_fraud is called like a label and has 3 different values" in text
+    assert column(text, "is_fraud")["role"] == "label"
+
+
 def test_which_of_two_columns_was_taken_is_said() -> None:
     text = drafted(price=HUNDREDTHS, settled_at=HOURS, posted_time=HOURS, target=ZEROS)
     said = " ".join(line.removeprefix("#").strip() for line in text.splitlines())
     assert "amount is taken for the amount, by their names price may be it too" in said
     assert "is_fraud is taken for the label, by their names target may be it too" in said
     assert "at is taken for the time, by their names posted_time may be it too" in said
-    assert "Left out: settled_at and posted_time: times or days that nothing reads" in said
+    assert "Left out: settled_at and posted_time: times that nothing reads" in said
     assert column(text, "target")["role"] == "unused"
 
 

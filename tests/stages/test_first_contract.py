@@ -110,7 +110,7 @@ SAID = {
     "banksim": ["7.5 days in hours, 179 days in days", "the single quotes are part of each value"],
     "ieee_cis": ["card2, card3, card5 and addr1: codes, whose numbers count nothing"],
     "bank_account": ["device_fraud_count: by their names known only", "in months, for which a contract has no unit"],
-    "ecommerce": ["signup_time: times or days that nothing reads", "user_id may be it"],
+    "ecommerce": ["signup_time: times that nothing reads", "user_id may be it"],
 }
 
 

@@ -23,14 +23,23 @@ class Choice(NamedTuple):
     said: tuple[str, ...] = ()
 
 
+_BARELY_NAMED = 2
+"""The rank of names in which there is a word of fraud somewhere."""
+
+
 def label(looks: Sequence[Look]) -> Choice:
     """Choose the label: by name among columns of 0 and 1, or of two words for them."""
     named = [(rank, look) for look in looks if (rank := names.label_rank(look.source)) is not None]
     fitting = [(rank, not guess.is_label(look), look) for rank, look in named if _may_be_label(look)]
     found = [look for *_, look in sorted(fitting, key=lambda each: each[:2])]
+    spec = {"type": "integer", "minimum": "0", "maximum": "1"}
     if not found:
-        return Choice(None)
-    best, spec = found[0], {"type": "integer", "minimum": "0", "maximum": "1"}
+        called_so = [look for rank, look in named if rank < _BARELY_NAMED and not look.there.is_empty()]
+        what = "{} is called like a label and has {} different values, a label is 0 or 1: write it so in the files"
+        return next(
+            (Choice(look.source, spec, what.format(look.source, look.different)) for look in called_so), Choice(None)
+        )
+    best = found[0]
     said = also("label", best, found[1:])
     words = guess.words_of_label(best)
     if words is None:

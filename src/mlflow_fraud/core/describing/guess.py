@@ -29,7 +29,7 @@ IDENTIFIERS = "ids or numbers that nearly all differ: nothing to learn from"
 CODES = "codes, whose numbers count nothing, with too many different values for a category"
 TOO_MANY = f"texts with more than {FEW} different values, or that nearly all differ: no category"
 MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
-TIMES_LEFT = "times or days that nothing reads; what lies between them and the payment needs a column of its own"
+TIMES_LEFT = "times that nothing reads; what lies between them and the payment needs a column of its own"
 PIECES = "pieces of the time, to be made into one column"
 NAMESAKES = "called like another column inside the pipeline; with another name in the files they may be predictors"
 ADDRESSES = "parts of an address; `role: categorical` if they may tell something"
@@ -52,7 +52,9 @@ def guess(look: Look) -> Guess:
         return Guess("unused", LATER)
     if look.kind in ("timestamp", "date") or (look.kind == "text" and clock_format(look.there)):
         return Guess("unused", TIMES_LEFT)
-    if names.is_identifier(name):
+    if look.is_number and names.count_rank(name) == 0 and look.never_falls and look.different > 2:
+        return Guess("unused", TIMES_LEFT)
+    if names.is_identifier(name) and look.different > 2:
         return Guess("unused", IDENTIFIERS)
     return _of_text(look) if look.kind == "text" else _of_numbers(look)
 
