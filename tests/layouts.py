@@ -103,7 +103,7 @@ def ieee_cis(rows: int = ROWS, seed: int = 4) -> pl.DataFrame:
     matches = {f"M{i}": _with_gaps(rng, rng.choice(["T", "F"], rows)) for i in range(1, 10)}
     matches["M4"] = _with_gaps(rng, rng.choice(["M0", "M1", "M2"], rows))
     flags = {f"V{i}": _with_gaps(rng, rng.integers(0, 4, rows).astype(float)) for i in range(1, 340)}
-    flags["V258"] = _with_gaps(rng, rng.integers(0, 3, rows) + 4.0 * fraud)
+    flags["V258"] = _with_gaps(rng, rng.integers(0, 4, rows) + 2.0 * fraud)
     return pl.DataFrame(
         {
             "TransactionID": np.arange(2_987_000, 2_987_000 + rows),

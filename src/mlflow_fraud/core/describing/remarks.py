@@ -92,8 +92,10 @@ def _of_entities(looks: Sequence[Look], lines: Sequence[Line]) -> Iterator[str]:
     who = [f"{entity} ({source})" for source, entity in entities.items()]
     yield f"Chosen: histories are kept of {listed(who)}" + ("; the first pays." if len(who) > 1 else ".")
     alone = [look.source for look in looks if look.source in entities and look.all_differ]
+    others = [entity for source, entity in entities.items() if source not in alone]
     if alone:
-        yield f"Careful: no value of {listed(alone)} is there twice in the sample; there may be no past to follow."
+        instead = f"; with `role: unused` in its place {others[0]} comes first" if others else ""
+        yield f"Careful: no value of {listed(alone)} is there twice in the sample, it may have no past{instead}."
 
 
 def _is_quoted(look: Look) -> bool:
