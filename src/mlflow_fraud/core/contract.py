@@ -112,6 +112,11 @@ class Contract(Strict):
         return tuple(column.name for column in self.columns if column.role == "entity")
 
     @property
+    def payer(self) -> str | None:
+        """The entity that pays, for example card: the first one; None where there is none."""
+        return next(iter(self.entities), None)
+
+    @property
     def places(self) -> tuple[str, ...]:
         """The places with a latitude and a longitude, for example home and merchant."""
         return tuple(dict.fromkeys(column.place for column in self.columns if column.role == "location"))
