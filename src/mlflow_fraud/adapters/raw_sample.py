@@ -10,8 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
+from mlflow_fraud.adapters.raw_batches import is_batch
 from mlflow_fraud.adapters.raw_csv import as_utf8, first_line, opened, scan_csv
-from mlflow_fraud.adapters.raw_files import SUFFIXES, is_batch
+from mlflow_fraud.core.batch_names import SUFFIXES
 from mlflow_fraud.core.contract import Csv
 from mlflow_fraud.core.csv_form import HEAD_LINES, guess_decimal, guess_encoding, guess_separator
 from mlflow_fraud.core.errors import DataError
@@ -25,8 +26,8 @@ ROWS = 1000
 def read_sample(file: Path, rows: int, csv: Csv) -> pl.DataFrame:
     """Return the first rows of a file as text, all columns of it; raise `DataError` where it cannot be read."""
     try:
-        if file.suffix == ".parquet":
-            return pl.scan_parquet(file).head(rows).select(pl.all().cast(pl.String)).collect()
+        if file.suffix.lower() == ".parquet":
+            return pl.scan_parquet(file, glob=False).head(rows).select(pl.all().cast(pl.String)).collect()
         with as_utf8(file, csv) as content:
             sample = scan_csv(file, content, csv).head(rows).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -42,7 +43,7 @@ def csv_form_of(file: Path, **stated: str) -> Csv:
         raise DataError(f"{file} is not there or is no batch; expected a {', '.join(SUFFIXES)} file")
     said = {key: value for key, value in stated.items() if value}
     parse(Csv, said, where="how the file is written")
-    if file.suffix == ".parquet":
+    if file.suffix.lower() == ".parquet":
         return Csv()
     try:
         if "encoding" not in said:
