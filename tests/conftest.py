@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from hypothesis import settings
 
 from mlflow_fraud.core.contract import Contract
@@ -22,6 +24,14 @@ ROOT = Path(__file__).parents[1]
 
 settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 settings.load_profile("any machine")
+
+
+def write_pointer(file: Path) -> None:
+    """Write the pointer that DVC would keep of a file."""
+    content = file.read_bytes()
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    out = {"md5": digest, "size": len(content), "hash": "md5", "path": file.name}
+    file.with_name(f"{file.name}.dvc").write_text(yaml.safe_dump({"outs": [out]}, sort_keys=False))
 
 
 @pytest.fixture(autouse=True)

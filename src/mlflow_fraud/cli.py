@@ -52,11 +52,14 @@ def data_add(
     backwards: Annotated[
         bool, typer.Option("--backwards", help="rows may reach before the end of what is pinned")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="a batch takes the place of the pinned one of its name, whose rows go")
+    ] = False,
 ) -> None:
     """Check raw batches against the contract and pin them with DVC; nothing changes when one fails."""
     from mlflow_fraud.stages.raw_data import add
 
-    add(source, dataset, backwards=backwards)
+    add(source, dataset, backwards=backwards, replace=replace)
 
 
 @data.command("check")
@@ -64,12 +67,15 @@ def data_check(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
     to: Annotated[Path, typer.Option(help="the folder for the gate's pages")] = Path(".local/gate"),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="look as if it took the place of the pinned one of its name")
+    ] = False,
 ) -> None:
     """Hold raw batches against the contract and all that is pinned; pin nothing, write what the gate finds as pages."""
     from mlflow_fraud.stages.raw_data import check
     from mlflow_fraud.stages.validate import require_passed
 
-    report = check(source, dataset, to)
+    report = check(source, dataset, to, replace=replace)
     typer.echo(f"{report.to_markdown()}\npages: {to / 'index.html'}")
     require_passed(report)
 

@@ -1,15 +1,16 @@
-"""Raw batches as they arrive, in CSV or Parquet files or a zip of them, read into typed, time-ordered rows."""
+"""Raw batches as they arrive, in CSV or Parquet files, read into typed, time-ordered rows."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from mlflow_fraud.adapters.raw_batches import batch_name as batch_name
+from mlflow_fraud.adapters.raw_batches import batches_in as batches_in
+from mlflow_fraud.adapters.raw_batches import find_batches as find_batches
 from mlflow_fraud.adapters.raw_csv import (
     as_utf8,
     first_line,
@@ -18,6 +19,7 @@ from mlflow_fraud.adapters.raw_csv import (
     scan_csv,
     unreadable,
 )
+from mlflow_fraud.core.batch_names import names_of
 from mlflow_fraud.core.contract import BATCH, Column, Contract
 from mlflow_fraud.core.errors import DataError, nearest
 from mlflow_fraud.core.features.batch import TIME_ORDER
@@ -27,46 +29,6 @@ from mlflow_fraud.core.time_format import SPACES, time_format
 
 EXAMPLES = 3
 ROW = "row of the file"
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
-
-
-def find_batches(path: Path, unpack_to: Path) -> list[Path]:
-    """Return the batches that `path` holds: itself, the files in a folder, or those in a zip.
-
-    Files in a zip are unpacked into `unpack_to`. Raises `DataError` where there are none.
-    """
-    if path.is_dir():
-        found = batches_in(path)
-    elif path.suffix == ".zip":
-        found = _unpack(path, unpack_to)
-    elif path.is_file() and is_batch(path):
-        found = [path]
-    else:
-        raise DataError(
-            f"{path} is not there or is no batch; expected a {', '.join(SUFFIXES)} or .zip file, or a folder of them"
-        )
-    if not found:
-        raise DataError(f"{path} holds no {', '.join(SUFFIXES)} file")
-    return found
-
-
-def batches_in(folder: Path) -> list[Path]:
-    """Return the batches in a folder, by name."""
-    return sorted(path for path in folder.glob("*") if path.is_file() and is_batch(path))
-
-
-def is_batch(path: Path) -> bool:
-    """Return whether a file's name is that of a batch."""
-    return path.name.endswith(SUFFIXES) and not path.name.startswith(".")
-
-
-def batch_name(path: Path) -> str:
-    """Return the name of the batch in a file.
-
-    >>> batch_name(Path("data/raw/cards/2020-01.csv.gz"))
-    '2020-01'
-    """
-    return next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), path.stem)
 
 
 def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
@@ -75,12 +37,13 @@ def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
     Personal and unused columns are never read. Raises `DataError` for the first file that is not what
     the contract says, with counts and a few examples.
     """
+    names_of(file.name for file in files)
     frames = [_read(file, contract) for file in files]
     return pl.concat(frames).sort(TIME_ORDER)
 
 
 def _read(file: Path, contract: Contract) -> pl.DataFrame:
-    if file.suffix == ".parquet":
+    if file.suffix.lower() == ".parquet":
         frame = _typed(file, _require_columns(file, _scan_parquet(file, contract), contract), contract)
     else:
         with as_utf8(file, contract.csv) as content:
@@ -118,7 +81,7 @@ def _typed(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
 
 def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
     try:
-        raw = pl.scan_parquet(file)
+        raw = pl.scan_parquet(file, glob=False)
         types = raw.collect_schema()
     except (pl.exceptions.ComputeError, OSError) as error:
         raise DataError(f"{file.name} cannot be read as Parquet: {first_line(error)}") from None
@@ -254,19 +217,3 @@ def _minor_units(number: pl.Expr, column: Column, units: int) -> pl.Expr:
         whole = integer_expression(number)
         return pl.when(whole.is_between(-(INT64 // units), INT64 // units)).then(whole * units)
     return (decimal_expression(number) * units).round().cast(pl.Int64, strict=False)
-
-
-def _unpack(archive: Path, folder: Path) -> list[Path]:
-    try:
-        with zipfile.ZipFile(archive) as packed:
-            names = sorted(name for name in packed.namelist() if is_batch(Path(name)))
-            return [_unpack_one(packed, name, folder) for name in names]
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise DataError(f"{archive.name} is not a whole zip file: {first_line(error)}; fetch it again") from None
-
-
-def _unpack_one(packed: zipfile.ZipFile, name: str, folder: Path) -> Path:
-    target = folder / Path(name).name
-    with packed.open(name) as source, target.open("wb") as sink:
-        shutil.copyfileobj(source, sink, 1 << 20)
-    return target

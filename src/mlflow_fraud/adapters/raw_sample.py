@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeVar
 
 import polars as pl
 
+from mlflow_fraud.adapters.raw_batches import is_batch
 from mlflow_fraud.adapters.raw_csv import as_utf8, first_line, opened, scan_csv
-from mlflow_fraud.adapters.raw_files import SUFFIXES, is_batch
+from mlflow_fraud.core.batch_names import SUFFIXES
 from mlflow_fraud.core.contract import Csv
 from mlflow_fraud.core.csv_form import HEAD_LINES, guess_decimal, guess_encoding, guess_separator
 from mlflow_fraud.core.errors import DataError
@@ -51,8 +52,8 @@ def read_sample(file: Path, rows: int, csv: Csv) -> Sample:
 def _taken(file: Path, csv: Csv, take: Callable[[pl.LazyFrame], T]) -> T:
     """Return what is taken of a file's columns of text."""
     try:
-        if file.suffix == ".parquet":
-            return take(pl.scan_parquet(file).select(pl.all().cast(pl.String)))
+        if file.suffix.lower() == ".parquet":
+            return take(pl.scan_parquet(file, glob=False).select(pl.all().cast(pl.String)))
         with as_utf8(file, csv) as content:
             return take(scan_csv(file, content, csv))
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -65,7 +66,7 @@ def csv_form_of(file: Path, **stated: str) -> Csv:
         raise DataError(f"{file} is not there or is no batch; expected a {', '.join(SUFFIXES)} file")
     said = {key: value for key, value in stated.items() if value}
     parse(Csv, said, where="how the file is written")
-    if file.suffix == ".parquet":
+    if file.suffix.lower() == ".parquet":
         return Csv()
     try:
         if "encoding" not in said:

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from mlflow_fraud.adapters.files import replacing, write_bytes, write_text
-from mlflow_fraud.adapters.raw_files import find_batches, read_batches
+from mlflow_fraud.adapters.raw_batches import find_batches
+from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.adapters.raw_sample import csv_form_of, read_sample
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.describing.drafting import draft

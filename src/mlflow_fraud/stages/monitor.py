@@ -14,7 +14,8 @@ import polars as pl
 
 from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.model_file import load_released
-from mlflow_fraud.adapters.raw_files import batch_name, read_batches
+from mlflow_fraud.adapters.raw_batches import batch_name
+from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.drift import population_stability_index
 from mlflow_fraud.core.errors import ReleaseRejected
