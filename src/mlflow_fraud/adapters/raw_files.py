@@ -20,6 +20,7 @@ from mlflow_fraud.adapters.raw_csv import (
     unreadable,
 )
 from mlflow_fraud.core.batch_names import names_of
+from mlflow_fraud.core.bounds import beyond, expected
 from mlflow_fraud.core.contract import BATCH, Column, Contract
 from mlflow_fraud.core.errors import DataError, nearest
 from mlflow_fraud.core.features.batch import TIME_ORDER
@@ -76,7 +77,23 @@ def _typed(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
     sentences = [s for column in gaps for s in _sentences(column, faults, contract)]
     if sentences:
         raise DataError(f"{file.name}: " + "; ".join(sentences))
+    _require_bounds(file, frame, contract)
     return frame
+
+
+def _require_bounds(file: Path, frame: pl.DataFrame, contract: Contract) -> None:
+    """Raise `DataError` where a value is larger, longer or further away in time than anything is held."""
+    decimals = contract.currency_decimals
+    checks = [beyond(column, decimals=decimals).sum().alias(column.name) for column in contract.kept]
+    numbers = frame.select(checks).row(0, named=True)
+    said = [
+        f"{column.source}: {numbers[column.name]} values are beyond the bounds, "
+        f"expected {expected(column, decimals=decimals)}"
+        for column in contract.kept
+        if numbers[column.name]
+    ]
+    if said:
+        raise DataError(f"{file.name}: " + "; ".join(said))
 
 
 def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:

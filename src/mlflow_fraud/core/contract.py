@@ -8,12 +8,13 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from mlflow_fraud.core.bounds import LETTERS, expected, has_control_character, own_limits, range_of
 from mlflow_fraud.core.column import AT_MOST_ONE, EXACTLY_ONE
 from mlflow_fraud.core.column import Column as Column
 from mlflow_fraud.core.column import Level as Level
 from mlflow_fraud.core.column import Role as Role
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.core.strict import Place, Strict, parse
+from mlflow_fraud.core.strict import Place, Strict, line_of, parse
 
 BATCH = "batch"
 """The column that ingest adds: the name of the raw batch a row came in."""
@@ -184,4 +185,29 @@ def read_contract(document: Mapping[str, Any], *, where: str, lines: Mapping[Pla
             return ("columns", sources[place[1]], *place[2:])
         return place
 
-    return parse(Contract, {**document, "columns": listed}, where=where, lines=lines, stands=stands)
+    contract = parse(Contract, {**document, "columns": listed}, where=where, lines=lines, stands=stands)
+    _require_bounds(contract, where, lines or {})
+    return contract
+
+
+def _require_bounds(contract: Contract, where: str, lines: Mapping[Place, int]) -> None:
+    """Raise `SettingsError` where a limit admits what is not held: a contract may ask for less, never for more."""
+    for column in contract.kept:
+        held = range_of(column, decimals=contract.currency_decimals) if column.type != "text" else None
+        for key, limit in zip(("minimum", "maximum"), own_limits(column), strict=True):
+            if held and limit is not None and not held.least <= limit <= held.greatest:
+                raise SettingsError(
+                    f"{where}{_at(('columns', column.source, key), lines)}: columns.{column.source}.{key}: "
+                    f"{getattr(column, key)} is beyond the bounds, expected one from {held}"
+                )
+        long = [value for value in column.values if len(value) > LETTERS or has_control_character(value)]
+        if long:
+            raise SettingsError(
+                f"{where}{_at(('columns', column.source, 'values'), lines)}: columns.{column.source}.values: "
+                f"{long[0][:20]!r} is beyond the bounds, expected {expected(column, decimals=0)}"
+            )
+
+
+def _at(place: Place, lines: Mapping[Place, int]) -> str:
+    line = line_of(place, lines)
+    return f", line {line}" if line else ""

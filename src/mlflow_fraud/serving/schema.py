@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, NamedTuple
@@ -16,7 +18,9 @@ from pydantic import (
     WithJsonSchema,
     create_model,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from mlflow_fraud.core.bounds import LETTERS, has_control_character, narrowed
 from mlflow_fraud.core.contract import Column, Contract
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
@@ -24,8 +28,8 @@ from mlflow_fraud.core.moments import ISO, read_count, read_text
 from mlflow_fraud.core.notation import whole_of
 from mlflow_fraud.core.time_format import SPACES, TimeFormat, time_format
 
-INT64 = 2**63
-"""Whole numbers are held in 64 bits everywhere in the pipeline."""
+NOT_ASKED = ("label", "label_time", "clock")
+"""The roles of kept columns that a request does not have."""
 
 
 class TransactionSchema:
@@ -35,8 +39,9 @@ class TransactionSchema:
     """
 
     def __init__(self, contract: Contract) -> None:
-        asked = [column for column in contract.kept if column.role not in ("label", "label_time", "clock")]
+        asked = [column for column in contract.kept if column.role not in NOT_ASKED]
         self._names = {f"column_{place}": column.name for place, column in enumerate(asked)}
+        self.time_column = next(column.source for column in asked if column.role == "event_time")
         fields = {field: _field(column, contract) for field, column in zip(self._names, asked, strict=True)}
         self._model: type[BaseModel] = create_model("Transaction", **fields)
 
@@ -46,6 +51,7 @@ class TransactionSchema:
         Raises pydantic's `ValidationError` where the body is not what the contract says; see `problems`.
         """
         request = self._model.model_validate_json(body)
+        _require_once(body, self._model)
         return {name: getattr(request, field) for field, name in self._names.items()}
 
     def json_schema(self) -> dict[str, Any]:
@@ -68,6 +74,7 @@ class LabelSchema:
         by_role = {column.role: column for column in contract.kept}
         label = by_role["label"].model_copy(update={"type": "integer", "minimum": 0, "maximum": 1})
         arrived = by_role.get("label_time", by_role["event_time"].model_copy(update={"source": LABEL_TIME}))
+        self.time_column = arrived.source
         fields = {
             "event_id": _field(by_role["event_id"], contract),
             "label": _field(label, contract),
@@ -78,6 +85,7 @@ class LabelSchema:
     def read(self, body: bytes) -> LabelMessage:
         """Return the label; raise pydantic's `ValidationError` where the body is not what the contract says."""
         request: Any = self._model.model_validate_json(body)
+        _require_once(body, self._model)
         return LabelMessage(request.event_id, request.label, request.arrived)
 
     def json_schema(self) -> dict[str, Any]:
@@ -94,6 +102,25 @@ def problems(error: ValidationError) -> list[dict[str, Any]]:
     ]
 
 
+def problem(column: str, sentence: str, kind: str) -> list[dict[str, Any]]:
+    """Return what is wrong with one column in the form of `problems`."""
+    return [{"loc": ["body", column], "msg": sentence, "type": kind}]
+
+
+def _require_once(body: bytes, model: type[BaseModel]) -> None:
+    """Raise `ValidationError` where a column is there twice: which of the values is meant, nobody can know."""
+    pairs = json.loads(body, object_pairs_hook=list, parse_int=str, parse_float=str)
+    if len(pairs) == len(dict(pairs)):
+        return
+    times = Counter(name for name, _ in pairs)
+    twice = [field.alias for field in model.model_fields.values() if field.alias and times[field.alias] > 1]
+    if twice:
+        wrong = PydanticCustomError("repeated", "expected once, found more than once")
+        raise ValidationError.from_exception_data(
+            model.__name__, [InitErrorDetails(type=wrong, loc=(name,), input=None) for name in twice]
+        )
+
+
 def _field(column: Column, contract: Contract) -> Any:
     kind = Annotated[_type(column), *_checks(column, contract)]  # type: ignore[valid-type]
     if column.may_be_missing:
@@ -107,32 +134,49 @@ def _type(column: Column) -> type:
 
 def _checks(column: Column, contract: Contract) -> list[Any]:
     checks: list[Any] = []
+    decimals = contract.currency_decimals
     if column.type in ("timestamp", "date"):
-        bounds = [column.limit(bound, decimals=0) for bound in (column.minimum, column.maximum)]
-        checks += [BeforeValidator(_moment_reader(column)), AfterValidator(_between(*bounds))]
-        checks += [WithJsonSchema(_json_schema_of_time(column))]
+        between = narrowed(column, decimals=decimals)
+        checks += [BeforeValidator(_in_any_calendar(_moment_reader(column))), AfterValidator(_between(*between))]
+        shape = _json_schema_of_time(column)
+        checks.append(WithJsonSchema({**shape, "description": f"from {between.least} to {between.greatest}"}))
     elif column.type == "text":
-        checks.append(StringConstraints(strict=True, strip_whitespace=True, min_length=1))
+        checks.append(StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=LETTERS))
+        checks.append(AfterValidator(_without_control_characters))
     else:
-        checks.append(_number(column))
+        checks.append(_number(column, decimals))
         checks.append(BeforeValidator(_whole) if column.type == "integer" else AfterValidator(_without_sign_of_zero))
     if column.values:
         checks += [AfterValidator(_one_of(column.values)), Field(json_schema_extra={"enum": list(column.values)})]
     if column.role == "amount":
-        checks.append(AfterValidator(lambda amount: round(float(amount) * 10**contract.currency_decimals)))
+        checks.append(AfterValidator(lambda amount: round(float(amount) * 10**decimals)))
     return checks
 
 
-def _number(column: Column) -> Any:
+def _number(column: Column, decimals: int) -> Any:
     """Return the range check; a number is a JSON number, a text that looks like one is refused."""
-    low, high = (None if bound is None else float(bound) for bound in (column.minimum, column.maximum))
+    low, high = narrowed(column, decimals=decimals)
     if column.type == "decimal":
         return Field(strict=True, allow_inf_nan=False, ge=low, le=high)
-    return Field(
-        strict=True,
-        ge=-INT64 if low is None else int(low),
-        le=INT64 - 1 if high is None else int(high),
-    )
+    return Field(strict=True, ge=low, le=high)
+
+
+def _without_control_characters(text: str) -> str:
+    if has_control_character(text):
+        raise ValueError("expected a text without control characters")
+    return text
+
+
+def _in_any_calendar(read: Callable[[object], date]) -> Callable[[object], date]:
+    """Return a reader that refuses what the calendar cannot count, as it refuses what is no time."""
+
+    def checked(text: object) -> date:
+        try:
+            return read(text)
+        except OverflowError:
+            raise ValueError("expected a time that the calendar has") from None
+
+    return checked
 
 
 def _without_sign_of_zero(number: float) -> float:
