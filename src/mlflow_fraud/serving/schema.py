@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from mlflow_fraud.core.bounds import LETTERS, has_control_character, narrowed
+from mlflow_fraud.core.bounds import LETTERS, Range, has_control_character, narrowed
 from mlflow_fraud.core.contract import Column, Contract
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
@@ -138,8 +138,7 @@ def _checks(column: Column, contract: Contract) -> list[Any]:
     if column.type in ("timestamp", "date"):
         between = narrowed(column, decimals=decimals)
         checks += [BeforeValidator(_in_any_calendar(_moment_reader(column))), AfterValidator(_between(*between))]
-        shape = _json_schema_of_time(column)
-        checks.append(WithJsonSchema({**shape, "description": f"from {between.least} to {between.greatest}"}))
+        checks.append(WithJsonSchema(_json_schema_of_time(column, between)))
     elif column.type == "text":
         checks.append(StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=LETTERS))
         checks.append(AfterValidator(_without_control_characters))
@@ -241,10 +240,12 @@ def _iso_example(column: Column) -> str:
     return "2020-01-31" if column.type == "date" else "2020-01-31T13:59:59" + ("+01:00" if column.timezone else "")
 
 
-def _json_schema_of_time(column: Column) -> dict[str, Any]:
+def _json_schema_of_time(column: Column, between: Range) -> dict[str, Any]:
+    bounds = f"from {between.least} to {between.greatest}"
     if column.unit:
-        return {"type": "number", "description": f"{column.unit} since {column.since}"}
-    return {"type": "string", "description": f"like {column.format} or ISO 8601 like {_iso_example(column)}"}
+        return {"type": "number", "description": f"{column.unit} since {column.since}, {bounds}"}
+    form = f"like {column.format} or ISO 8601 like {_iso_example(column)}"
+    return {"type": "string", "description": f"{form}, {bounds}"}
 
 
 def _between(low: datetime | None, high: datetime | None) -> Callable[[date], date]:

@@ -15,15 +15,13 @@ def require_batches_here() -> None:
     A missing one would otherwise be left out, and the models would learn from less without a word.
     """
     pointers = pointers_of(load_params())
-    missing, other = [], []
-    for pointer in pointers if pointers else ():
-        (other if pointer.with_suffix("").is_file() else missing).append(pointer)
-    changed = dvc_repo.changed(other)
+    missing = [pointer for pointer in pointers if not pointer.with_suffix("").is_file()]
     if missing:
         raise DataError(
             f"{_named(missing)} of {missing[0].parent} {_is(missing)} pinned and not here; `dvc pull` fetches what is "
             "pinned, `mlflow-fraud data simulate` makes the built-in batch"
         )
+    changed = dvc_repo.changed(pointers)
     if changed:
         files = [Path(name) for name in changed]
         raise DataError(
