@@ -12,6 +12,7 @@ from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import write_json, write_text
 from mlflow_fraud.adapters.mlflow_tracking import PlainRun
 from mlflow_fraud.adapters.report import markdown_table
+from mlflow_fraud.core.metrics import told
 from mlflow_fraud.core.protocols import check_protocol, over_folds, split_for
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.core.training import Assessment
@@ -85,7 +86,7 @@ def _fold(history: History, cut: Cut, candidate: str, params: Params) -> Fold:
     say(f"{cut.name} ({sizes} rows)")
     assessment = judge(history, cut, candidate, params.train, params.judging, say)
     shown = " ".join(
-        f"{name} {assessment.test[name]:.4f}" for name in ("f1", "precision", "recall", "average_precision")
+        f"{name} {told(assessment.test[name])}" for name in ("f1", "precision", "recall", "average_precision")
     )
     say(f"{cut.name}: test {shown} at threshold {assessment.threshold:.4f} from validation")
     return Fold(name=cut.name, assessment=assessment)

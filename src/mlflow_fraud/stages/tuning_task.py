@@ -21,6 +21,7 @@ from mlflow_fraud.stages.history import (
     read_transactions,
     rolling_tests,
 )
+from mlflow_fraud.stages.judging import require_cuts
 
 OBJECTIVES = ("validation", "prequential")
 
@@ -82,6 +83,7 @@ def task_for(candidate: str, objective: str, params: Params) -> Task:
         until = borders(transactions, split).test_from.replace(hour=0, minute=0, second=0, microsecond=0)
         card = load_contract(params.active.contract).entities[0]
         cuts, part = rolling_tests(transactions, rolling, card, until), "test"
+    require_cuts(transactions, cuts, dict.fromkeys(("train", "validation", part)))
     history = build_history(transactions, told, cuts[0])
     rule = split if part == "validation" else rolling
     return Task(candidate, objective, history, cuts, part, params.train, rule)
