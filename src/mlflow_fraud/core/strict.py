@@ -19,6 +19,8 @@ _SENTENCES = {
     "model_type": "expected keys and values",
     "dict_type": "expected keys and values",
     "string_type": "expected text; put it in quotes",
+    "date_parsing": "expected a day like 2020-01-31",
+    "date_from_datetime_parsing": "expected a day like 2020-01-31",
     "finite_number": "expected a finite number",
 }
 
