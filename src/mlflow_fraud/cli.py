@@ -172,11 +172,35 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help="official, holdout or prequential")] = "prequential",
     dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
     candidate: Annotated[str, typer.Option(help="logistic, forest or xgboost")] = "xgboost",
+    alerts_per_day: Annotated[int | None, typer.Option(min=1, help="k, instead of that in `costs`")] = None,
+    test_until: Annotated[str | None, typer.Option(help="prequential: the last test's last day")] = None,
+    test_days: Annotated[int | None, typer.Option(help="prequential: days of each test")] = None,
+    folds: Annotated[int | None, typer.Option(help="prequential: how many tests")] = None,
+    train_days: Annotated[int | None, typer.Option(help="prequential: days learned from, validation's too")] = None,
+    validation_days: Annotated[int | None, typer.Option(help="prequential: the last of them")] = None,
+    label_delay_days: Annotated[int | None, typer.Option(help="prequential: days until a label is known")] = None,
+    known_days: Annotated[
+        int | None, typer.Option(help="prequential: a card's fraud in so many last train days makes it known")
+    ] = None,
 ) -> None:
-    """Judge a candidate by a protocol: each test period, their mean and standard deviation."""
+    """Judge a candidate by a protocol: each test period, their mean and standard deviation.
+
+    Options of the protocol prequential take the place of `evaluate.prequential` in params.yaml.
+    """
     from mlflow_fraud.stages import evaluate as evaluating
 
-    typer.echo(evaluating.evaluate(protocol, candidate, dataset))
+    told = {
+        "train_days": train_days,
+        "validation_days": validation_days,
+        "label_delay_days": label_delay_days,
+        "test_days": test_days,
+        "folds": folds,
+        "test_until": test_until,
+        "known_days": known_days,
+    }
+    rolling = {name: value for name, value in told.items() if value is not None}
+    page = evaluating.evaluate(protocol, candidate, dataset, rolling=rolling, alerts_per_day=alerts_per_day)
+    typer.echo(page)
 
 
 @app.command()

@@ -12,6 +12,7 @@ import yaml
 
 from mlflow_fraud.adapters.process import Ended, python_environ, run
 from mlflow_fraud.core.errors import StageFailed
+from mlflow_fraud.core.metrics import Metrics
 
 Outcome = Literal["ran", "restored", "unchanged"]
 Log = Callable[[str], None]
@@ -56,20 +57,21 @@ def changed(targets: Sequence[Path]) -> list[str]:
     return sorted(json.loads(text))
 
 
-def metrics_since(revision: str) -> dict[str, dict[str, float]]:
+def metrics_since(revision: str) -> dict[str, Metrics]:
     """Return what each metrics file held at a git revision where it differs now, as `{file: {metric: old value}}`.
 
-    A file that was not there is not in it. Raises `StageFailed` when git knows no such revision.
+    None is a metric that was not defined. A file that was not there is not in it. Raises `StageFailed` when git
+    knows no such revision.
     """
     ended = _dvc("metrics", "diff", "--json", revision, log=lambda line: None)
     if ended.code:
         raise StageFailed(f"dvc metrics diff {revision}: {last_words(ended.lines)}")
     changed = json.loads(next((line for line in ended.lines if line.startswith("{")), "{}"))
-    held = {
-        file: {name: float(value["old"]) for name, value in metrics.items() if isinstance(value.get("old"), float)}
+    held: dict[str, Metrics] = {
+        file: {name: value["old"] for name, value in metrics.items() if isinstance(value.get("old"), float | None)}
         for file, metrics in changed.items()
     }
-    return {file: metrics for file, metrics in held.items() if metrics}
+    return {file: metrics for file, metrics in held.items() if any(old is not None for old in metrics.values())}
 
 
 def locked_data(lock: Path = LOCK) -> dict[str, str]:

@@ -82,8 +82,8 @@ def best_method(tried: Mapping[Method, Tried]) -> Method:
 
 
 def fit_calibration(method: Method, labels: Labels, scores: Probabilities) -> Calibration:
-    """Return the calibration of a method; `none` where the scores do not rise with the share of fraud."""
-    return _FITS[method](labels, scores)
+    """Return the calibration of a method; `none` where the scores do not rise with the share of fraud, or are none."""
+    return _FITS[method](labels, scores) if len(scores) else Calibration()
 
 
 def cross_fitted(method: Method, period: Period, scores: Probabilities, folds: int) -> Probabilities:

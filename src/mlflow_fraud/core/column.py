@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
+from math import isfinite
 from typing import Any, Literal, NamedTuple, Self
 from zoneinfo import available_timezones
 
@@ -132,11 +133,16 @@ class Column(Strict):
             return None
         if self.type in ("timestamp", "date"):
             return datetime.fromisoformat(str(bound))
-        return round(float(bound) * 10**decimals) if self.role == "amount" else float(bound)
+        number = float(bound)
+        if not isfinite(number):
+            raise ValueError(f"{bound} bounds nothing")
+        return round(number * 10**decimals) if self.role == "amount" else number
 
     @field_validator("minimum", "maximum", "since", mode="before")
     @classmethod
     def _a_day_is_one_with_and_without_quotes(cls, bound: object) -> object:
+        if isinstance(bound, float) and not isfinite(bound):
+            raise ValueError("expected a finite number")
         return bound.isoformat() if isinstance(bound, date) else bound
 
     @model_serializer(mode="wrap")

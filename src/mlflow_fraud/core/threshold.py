@@ -36,7 +36,7 @@ class ThresholdRule(Strict):
 
     policy: Policy
     precision: float | None = Field(default=None, gt=0, le=1)
-    alerts_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    alerts_per_day: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _has_what_the_policy_asks(self) -> Self:
@@ -81,6 +81,7 @@ def choose_threshold(period: Period, scores: Probabilities, rule: ThresholdRule,
     0.9
     """
     require_fraud(period)
+    require_numbers(scores)
     cuts = cuts_of(period, scores)
     return float(cuts.thresholds[int(np.argmax(_WORTH[rule.policy](cuts, rule, costs)))])
 
@@ -89,6 +90,16 @@ def require_fraud(validation: Period) -> None:
     """Raise `DataError` where validation holds no fraud."""
     if not validation.fraud.any():
         raise DataError("validation holds no fraud, so no threshold can be chosen; make validation_days longer")
+
+
+def require_numbers(scores: Probabilities) -> None:
+    """Raise `DataError` where a score is no number: no threshold is above or below it."""
+    lost = int((~np.isfinite(scores)).sum())
+    if lost:
+        raise DataError(
+            f"the model gives {lost:,} of {len(scores):,} validation rows no score, so no threshold can be chosen; "
+            "look at its parameters in params.yaml"
+        )
 
 
 def cuts_of(period: Period, scores: Probabilities) -> Cuts:

@@ -11,8 +11,9 @@ from mlflow_fraud.adapters.files import read_json, write_json, write_text
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.adapters.report import render_report
 from mlflow_fraud.core.candidates import CANDIDATES
-from mlflow_fraud.core.decision import Verdict, decide
+from mlflow_fraud.core.decision import CompareRule, Verdict, decide
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.interval import Bounds, Interval, difference
 from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.metrics import Metrics
@@ -30,7 +31,8 @@ ALREADY_LIVE = "the challenger is the live release: nothing has changed"
 class Comparison:
     """The content of `verdict.json`; `against` is the live version that the challenger was judged against.
 
-    `candidates` and `intervals` are those of all candidates on the test period.
+    `candidates` and `intervals` are those of all candidates on the test period; `budget` says how many alerts a day
+    all of them are judged with.
     """
 
     challenger: Contestant
@@ -40,6 +42,7 @@ class Comparison:
     verdict: Verdict
     candidates: dict[str, Metrics]
     intervals: dict[str, dict[str, Bounds | None]]
+    budget: str
 
 
 def compare(store: ReleaseStore) -> Comparison:
@@ -66,17 +69,20 @@ def read_comparison() -> Comparison:
         verdict=Verdict(verdict["promote"], tuple(verdict["in_favour"]), tuple(verdict["against"])),
         candidates=document["candidates"],
         intervals=document["intervals"],
+        budget=document.get("budget", ""),
     )
 
 
 def _judge(challenger: TrainedCandidate, champion: Release | None, params: Params) -> Comparison:
     test = pl.read_parquet(part_file("test"))
-    ours = enter_challenger(challenger, test, params.costs)
+    budget = challenger.assessment.budget
+    costs = params.costs.within(budget)
+    ours = enter_challenger(challenger, test, costs)
     theirs, gain, trouble = None, None, ""
     if champion is not None:
         try:
-            theirs = enter_champion(champion, test, challenger.schema, params.costs)
-            gain = _gain(ours, theirs, test, challenger, params)
+            theirs = enter_champion(champion, test, challenger.schema, costs)
+            gain = _gain(ours, theirs, test, challenger, params.compare, costs)
         except DataError as error:
             trouble = str(error)
     assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
@@ -88,6 +94,7 @@ def _judge(challenger: TrainedCandidate, champion: Release | None, params: Param
         verdict=Verdict(False, (), (trouble,)) if trouble else _verdict(ours, theirs, gain, params),
         candidates={name: assessment.test for name, assessment in assessed.items()},
         intervals={name: assessment.intervals for name, assessment in assessed.items()},
+        budget=str(budget),
     )
 
 
@@ -105,9 +112,8 @@ def _decide(ours: Entry, champion: Metrics | None, gain: Interval | None, params
 
 
 def _gain(
-    ours: Entry, theirs: Entry, test: pl.DataFrame, challenger: TrainedCandidate, params: Params
+    ours: Entry, theirs: Entry, test: pl.DataFrame, challenger: TrainedCandidate, rule: CompareRule, costs: CostRule
 ) -> Interval | None:
     period = read_period(test, decimals=challenger.schema.contract.currency_decimals)
     pair = [(entry.scores, entry.contestant.threshold) for entry in (ours, theirs)]
-    rule = params.compare
-    return difference(rule.metric, period, pair[0], pair[1], params.costs, rule.bootstrap)
+    return difference(rule.metric, period, pair[0], pair[1], costs, rule.bootstrap)

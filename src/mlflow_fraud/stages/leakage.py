@@ -26,10 +26,10 @@ from mlflow_fraud.core.leakage import (
     shuffled,
     together,
 )
-from mlflow_fraud.core.metrics import Metrics
+from mlflow_fraud.core.metrics import Metrics, told
 from mlflow_fraud.settings import Params, load_params
 from mlflow_fraud.stages.history import Cut, History, build_history, of_dataset, one_test, read_transactions
-from mlflow_fraud.stages.judging import check_candidate, judge
+from mlflow_fraud.stages.judging import check_candidate, judge, require_cuts
 from mlflow_fraud.stages.paths import LEAKAGE
 from mlflow_fraud.stages.run import say
 
@@ -45,6 +45,7 @@ def leakage(candidate: str, dataset: str = "", borders: int = 6, build: Builder 
     params = of_dataset(load_params(), dataset)
     transactions = read_transactions(params, active=load_params().dataset)
     cut = one_test(transactions, params.active.split)
+    require_cuts(transactions, [cut])
     history = build_history(transactions, params, cut)
 
     def built(rows: pl.DataFrame) -> pl.DataFrame:
@@ -110,7 +111,7 @@ def _rows(cut: Cut, part: str) -> npt.NDArray[np.intp]:
 
 def _judged(history: History, cut: Cut, candidate: str, params: Params) -> Metrics:
     metrics = judge(history, cut, candidate, params.train, params.judging, lambda line: None).test
-    say(f"{candidate}, test {cut.name}: average precision {metrics['average_precision']:.4f}")
+    say(f"{candidate}, test {cut.name}: average precision {told(metrics['average_precision'])}")
     return metrics
 
 

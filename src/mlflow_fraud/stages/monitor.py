@@ -23,9 +23,11 @@ from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_m
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import arrival, known_at
+from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.period import read_period
-from mlflow_fraud.core.release import Release
+from mlflow_fraud.core.metrics import Metrics, defined
+from mlflow_fraud.core.release import Manifest, Release
 from mlflow_fraud.core.retrain import Answer, should_retrain
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_params
@@ -39,7 +41,7 @@ class Window:
 
     name: str
     version: str
-    metrics: dict[str, float]
+    metrics: Metrics
     drifts: dict[str, float]
 
 
@@ -60,7 +62,8 @@ def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore) -> Window:
 
 def log_window(window: Window) -> str:
     """Log the window's metrics to MLflow, once for the same window, release and numbers; return the run's id."""
-    metrics = window.metrics | {f"drift_{name}": value for name, value in window.drifts.items()}
+    measured = window.metrics | {f"drift_{name}": value for name, value in window.drifts.items()}
+    metrics = {name: value for name, value in measured.items() if value is not None}
     content = hashlib.sha256(json.dumps(metrics, sort_keys=True).encode()).hexdigest()
     tags = {"model_version": window.version, "window": window.name, "window_content": content}
     return open_tracking(load_environment()).ensure_window(f"window {window.name}", metrics, tags)
@@ -85,10 +88,20 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     scores = load_released(manifest, live.files).score(model_matrix(features, schema))
     contract = schema.contract
     period = read_period(rows, card=contract.payer, amount="amount", decimals=contract.currency_decimals)
-    measured = evaluate(period, scores, manifest.threshold, load_params().costs)
+    costs = load_params().costs
+    metrics = evaluate(period, scores, manifest.threshold, costs.within(_budget(manifest, costs)))
     drifts = _drifts(features, schema)
-    metrics = {name: value for name, value in measured.items() if value is not None}
     return Window(batch_name(file), manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)
+
+
+def _budget(manifest: Manifest, costs: CostRule) -> AlertBudget:
+    """Return the stated budget, or else the one that the release was judged with; an early release has none."""
+    if costs.alerts_per_day is not None:
+        return AlertBudget(alerts_per_day=costs.alerts_per_day, derived=False)
+    recorded = defined(manifest.metrics.get("validation", {}).get("alert_budget"))
+    if recorded is not None:
+        return AlertBudget(alerts_per_day=int(recorded), derived=True)
+    return budget_of(costs, read_period(pl.read_parquet(part_file("validation"))))
 
 
 def _features(

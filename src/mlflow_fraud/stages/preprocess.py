@@ -11,6 +11,7 @@ from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.define import categorical_columns, define
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.learnable import require_learnable
 from mlflow_fraud.core.split import PARTS, borders, part
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_contract, load_params
@@ -30,6 +31,7 @@ def preprocess() -> None:
     transactions = pl.read_parquet(TRANSACTIONS)
     cut = borders(transactions, rule)
     parts = transactions.select(part(cut, rule, transactions.columns))["part"]
+    require_learnable({name: transactions.filter(parts == name)["label"].to_numpy() for name in PARTS})
     schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"), rule.label_delay_days)
     features = _features(transactions, schema)
     block = [pl.col(contract.payer).rank("dense").alias("block")] if contract.payer else []

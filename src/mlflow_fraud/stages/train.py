@@ -14,7 +14,7 @@ from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.measuring.period import read_period
-from mlflow_fraud.core.metrics import confusion, precision_recall_points, reliability_points
+from mlflow_fraud.core.metrics import confusion, precision_recall_points, reliability_points, told
 from mlflow_fraud.core.training import Assessment, Settled
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge
@@ -35,8 +35,9 @@ def train(candidate: str) -> None:
     if not assessment.validation["alerts_per_day"]:
         say(f"{candidate}: no threshold serves the policy {params.threshold.policy}: nothing of validation is flagged")
     _write(model_folder(candidate), candidate, judged)
-    shown = " ".join(f"{k} {assessment.test[k]:.4f}" for k in ("f1", "precision", "recall", "average_precision"))
+    shown = " ".join(f"{k} {told(assessment.test[k])}" for k in ("f1", "precision", "recall", "average_precision"))
     say(f"{candidate}: test {shown} at threshold {assessment.threshold:.4f} from validation")
+    say(f"{candidate}: recall in the budget {told(assessment.test['recall_at_budget'])} at {assessment.budget}")
     track_if_possible(candidate)
 
 

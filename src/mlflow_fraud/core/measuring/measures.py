@@ -28,11 +28,6 @@ def count_cards(period: Period) -> int:
     return int(period.cards.max()) + 1 if len(period.cards) else 0
 
 
-def _f1(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
-    flags = scores >= threshold
-    return _per_card(period, 2.0 * (flags & period.fraud)), _per_card(period, 1.0 * flags + period.fraud)
-
-
 def _precision(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
     flags = scores >= threshold
     return _per_card(period, flags & period.fraud), _per_card(period, flags)
@@ -88,6 +83,18 @@ def _share(
     return measure
 
 
+def _f1(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Measure:
+    """Return the measure of F1; without fraud there is none, however many are flagged in vain."""
+    flags = scores >= threshold
+    hits, flagged, frauds = (_per_card(period, each) for each in (flags & period.fraud, flags, period.fraud))
+
+    def measure(times: Whole) -> float:
+        total = float(np.sum(times * frauds))
+        return 2 * float(np.sum(times * hits)) / (float(np.sum(times * flagged)) + total) if total else np.nan
+
+    return measure
+
+
 def _average_precision(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Measure:
     """Return the measure of average precision: exact for each draw, the rows are sorted only once."""
     order = np.argsort(-scores, kind="stable")
@@ -107,7 +114,7 @@ def _average_precision(period: Period, scores: Probabilities, threshold: float, 
 
 
 MEASURES: dict[str, Callable[[Period, Probabilities, float, CostRule], Measure]] = {
-    "f1": partial(_share, _f1),
+    "f1": _f1,
     "precision": partial(_share, _precision),
     "recall": partial(_share, _recall),
     "average_precision": _average_precision,
