@@ -13,6 +13,7 @@ from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import BootstrapRule, Bounds, intervals
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.metrics import Metrics, Probabilities
+from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold, in_few_digits, require_fraud
 
@@ -69,13 +70,15 @@ def settle(validation: Scored, rules: JudgeRules) -> Settled:
     )
 
 
-def assess(settled: Settled, validation: Scored, test: Scored, rules: JudgeRules) -> Assessment:
+def assess(
+    settled: Settled, validation: Scored, test: Scored, rules: JudgeRules, progress: Progress = lambda line: None
+) -> Assessment:
     """Return the metrics of calibrated probabilities; the test labels are read once, after all is settled."""
     return Assessment(
         validation=rounded_figures(evaluate(*validation, settled.threshold, rules.costs)),
         test=rounded_figures(evaluate(*test, settled.threshold, rules.costs)),
         threshold=settled.threshold,
-        intervals=rounded_figures(intervals(*test, settled.threshold, rules.costs, rules.bootstrap)),
+        intervals=rounded_figures(intervals(*test, settled.threshold, rules.costs, rules.bootstrap, progress)),
         calibration=settled.calibration,
         calibrations_tried={method: rounded_figures(tried._asdict()) for method, tried in settled.tried.items()},
     )

@@ -20,6 +20,7 @@ from mlflow_fraud.core.training import Assessment, Settled
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge
 from mlflow_fraud.stages.paths import SCHEMA, model_folder, part_file
+from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import run_stage, say
 from mlflow_fraud.stages.track import track_if_possible
 
@@ -30,7 +31,8 @@ def train(candidate: str) -> None:
         raise SettingsError(f"no candidate is called {candidate}, {nearest(candidate, CANDIDATES)}")
     params, schema = load_params(), read_schema(read_json(SCHEMA), where=str(SCHEMA))
     learn, validation, test = (read_part(part, schema) for part in ("train", "validation", "test"))
-    judged = fit_and_judge(candidate, learn.examples, validation, test, params.train, params.judging, say)
+    with watched(candidate) as progress:
+        judged = fit_and_judge(candidate, learn.examples, validation, test, params.train, params.judging, progress)
     assessment = judged.assessment
     _say_how_it_is_settled(candidate, judged.settled)
     if not assessment.validation["alerts_per_day"]:
