@@ -31,6 +31,7 @@ from mlflow_fraud.settings import Params, load_params
 from mlflow_fraud.stages.history import Cut, History, build_history, of_dataset, one_test, read_transactions
 from mlflow_fraud.stages.judging import check_candidate, judge, require_cuts
 from mlflow_fraud.stages.paths import LEAKAGE
+from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import say
 
 Builder = Callable[[pl.DataFrame, FeatureSchema], pl.DataFrame]
@@ -110,7 +111,8 @@ def _rows(cut: Cut, part: str) -> npt.NDArray[np.intp]:
 
 
 def _judged(history: History, cut: Cut, candidate: str, params: Params) -> Metrics:
-    metrics = judge(history, cut, candidate, params.train, params.judging, lambda line: None).test
+    with watched(candidate) as progress:
+        metrics = judge(history, cut, candidate, params.train, params.judging, progress).test
     say(f"{candidate}, test {cut.name}: average precision {told(metrics['average_precision'])}")
     return metrics
 
