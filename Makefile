@@ -4,6 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
+# Its scripts name the folder that it was made in: in a copy or a renamed folder they would run that one's code.
+MADE_IN := $(filter-out $(abspath $(VENV)),$(shell cat $(READY) 2>/dev/null))
+ifdef MADE_IN
+.PHONY: $(READY)
+endif
 
 # No usage statistics leave this machine.
 export DO_NOT_TRACK := true
@@ -22,20 +27,14 @@ help: ## list these words
 
 setup: $(READY) ## make the environment
 
-# An environment knows its folder by heart: in a project that was moved or copied it is made again.
-ifneq ($(shell cat $(READY) 2>/dev/null),$(abspath $(VENV)))
-CLEAR := --clear
-$(READY): anew
-endif
-.PHONY: anew
-
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 …")'
+	@$(if $(MADE_IN),echo "this folder was copied or renamed: its environment names $(MADE_IN) and is made again")
 	@echo "the environment: $(VENV) from requirements.lock; with a quick line to the package index about a minute and a half"
-	@$(PYTHON) -m venv $(CLEAR) $(VENV)
-	@$(BIN)/pip install -qq --no-deps --require-hashes -r requirements.lock
-	@$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
-	@echo $(abspath $(VENV)) > $@
+	@$(PYTHON) -m venv $(if $(MADE_IN),--clear) $(VENV)
+	@$(VENV)/bin/pip install -qq --no-deps --require-hashes -r requirements.lock
+	@$(VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
+	@echo "$(abspath $(VENV))" > $@
 
 demo: announce $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files, with CONTRACT=<yaml> any others
 ifdef CONTRACT
@@ -81,6 +80,7 @@ serve: $(READY) ## the scoring service on port 8000
 	mlflow-fraud serve
 
 mlflow: $(READY) ## MLflow's pages on port 5000
+	python -m mlflow_fraud.stages.moved
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 	  --backend-store-uri sqlite:///.local/mlflow.db --artifacts-destination .local/mlflow-artifacts
 

@@ -151,7 +151,7 @@ def test_a_model_in_mlflow_is_the_shipped_file_and_no_pickle(store: ReleaseStore
     mark_challenger()
     mlflow.set_tracking_uri(open_tracking(load_environment()).uri)
     logged = Path(mlflow.artifacts.download_artifacts("models:/fraud@challenger"))
-    shipped = next(Path("data/models", comparison.challenger.candidate, "model").iterdir())
+    shipped = next(Path("data/models", comparison.challenger.candidate, "model").glob("model.*"))
     assert (logged / shipped.name).read_bytes() == shipped.read_bytes()
     assert not [path for path in logged.rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
+from mlflow_fraud.adapters.files import md5
 from mlflow_fraud.adapters.process import Ended, python_environ, run
 from mlflow_fraud.core.errors import StageFailed
 from mlflow_fraud.core.metrics import Metrics
@@ -76,11 +78,51 @@ def metrics_since(revision: str) -> dict[str, Metrics]:
 
 def locked_data(lock: Path = LOCK) -> dict[str, str]:
     """Return the MD5 of every data file that `dvc.lock` names, inputs and outputs alike."""
+    items = [item for stage in _stages(lock).values() for key in ("deps", "outs") for item in stage.get(key, [])]
+    return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
+
+
+def locked_params(lock: Path = LOCK) -> dict[str, Any]:
+    """Return every parameter that the stages in `dvc.lock` ran with, by its dotted name in `params.yaml`."""
+    found: dict[str, Any] = {}
+    for stage in _stages(lock).values():
+        found |= stage.get("params", {}).get("params.yaml", {})
+    return found
+
+
+def changed_since(stage: str, under: str, lock: Path = LOCK) -> list[str]:
+    """Return what below `under` is not as `dvc.lock` says the stage found or left it, or that it has no such stage."""
+    locked = _stages(lock).get(stage)
+    if locked is None:
+        return [f"{lock} without the stage {stage}"]
+    items = [item for key in ("deps", "outs") for item in locked.get(key, []) if item["path"].startswith(under)]
+    return [item["path"] for item in items if md5_of(Path(item["path"])) != item.get("md5")]
+
+
+def _stages(lock: Path) -> dict[str, Any]:
     if not lock.is_file():
         return {}
-    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {})
-    items = [item for stage in stages.values() for key in ("deps", "outs") for item in stage.get(key, [])]
-    return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
+    return dict((yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}))
+
+
+def md5_of(path: Path) -> str:
+    """Return a file's or a folder's MD5 as DVC counts it, empty where it is not there."""
+    if path.is_file():
+        return md5(path)
+    if not path.is_dir():
+        return ""
+    inside = (file for file in path.rglob("*") if file.is_file() and not _ignored(file))
+    listed = sorted(({"md5": md5(file), "relpath": file.relative_to(path).as_posix()} for file in inside), key=_relpath)
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _relpath(entry: dict[str, str]) -> str:
+    return entry["relpath"]
+
+
+def _ignored(file: Path) -> bool:
+    """Return whether `.dvcignore` leaves the file out: what Python keeps beside its modules."""
+    return "__pycache__" in file.parts or file.suffix == ".pyc"
 
 
 def _without_advice(log: Log) -> Log:

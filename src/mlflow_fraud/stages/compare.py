@@ -85,7 +85,7 @@ def _judge(challenger: TrainedCandidate, champion: Release | None, params: Param
             gain = _gain(ours, theirs, test, challenger, params.compare, costs)
         except DataError as error:
             trouble = str(error)
-    assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
+    assessed = {name: read_trained(name).assessment for name in CANDIDATES}
     return Comparison(
         challenger=ours.contestant,
         against=champion.manifest.version if champion else None,

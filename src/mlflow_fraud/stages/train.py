@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall, draw_reliability
 from mlflow_fraud.adapters.files import read_json, write_bytes, write_json
 from mlflow_fraud.core.candidates import CANDIDATES, Examples, Fitted
@@ -19,6 +20,7 @@ from mlflow_fraud.core.metrics import confusion, precision_recall_points, reliab
 from mlflow_fraud.core.training import Assessment, Settled
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge
+from mlflow_fraud.stages.lineage import write_lineage
 from mlflow_fraud.stages.paths import SCHEMA, model_folder, part_file
 from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import run_stage, say
@@ -38,10 +40,11 @@ def train(candidate: str) -> None:
     if not assessment.validation["alerts_per_day"]:
         say(f"{candidate}: no threshold serves the policy {params.threshold.policy}: nothing of validation is flagged")
     _write(model_folder(candidate), candidate, judged)
+    write_lineage(candidate, params, schema)
     shown = " ".join(f"{k} {told(assessment.test[k])}" for k in ("f1", "precision", "recall", "average_precision"))
     say(f"{candidate}: test {shown} at threshold {assessment.threshold:.4f} from validation")
     say(f"{candidate}: recall in the budget {told(assessment.test['recall_at_budget'])} at {assessment.budget}")
-    track_if_possible(candidate)
+    track_if_possible(candidate, git_sha=git_repo.code_state())
 
 
 def read_part(part: str, schema: FeatureSchema) -> Part:
