@@ -212,26 +212,34 @@ def track() -> None:
 
 
 @app.command()
-def compare() -> None:
+def compare(
+    first: Annotated[bool, typer.Option("--first", help="this may be the first release: nothing is live yet")] = False,
+) -> None:
     """Judge the best candidate against the live release and write the verdict."""
     from mlflow_fraud.stages import compare as comparing
     from mlflow_fraud.stages.store import open_configured_store
     from mlflow_fraud.stages.summary import verdict_summary
 
-    comparing.compare(open_configured_store())
+    comparing.compare(open_configured_store(), first=first)
     typer.echo(verdict_summary())
 
 
 @app.command()
-def promote() -> None:
+def promote(
+    first: Annotated[bool, typer.Option("--first", help="judge again, as what may be the first release")] = False,
+) -> None:
     """Carry out the verdict: write the release, move the pointer, set MLflow's alias."""
+    from mlflow_fraud.stages import compare as comparing
     from mlflow_fraud.stages import promote as promoting
     from mlflow_fraud.stages.store import open_configured_store
 
     store = open_configured_store()
+    if first:
+        comparing.compare(store, first=True)
     outcome = promoting.promote(store)
     promoting.mirror_champion(store)
-    typer.echo(f"live: {outcome.version}; {'; '.join(outcome.reasons)}")
+    live = f"live: {outcome.version}" if outcome.version else f"nothing is live in {store}"
+    typer.echo(f"{live}; {'; '.join(outcome.reasons)}")
 
 
 @app.command()

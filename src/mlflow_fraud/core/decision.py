@@ -72,24 +72,35 @@ class Verdict:
 
 
 def decide(
-    challenger: Metrics, champion: Metrics | None, gained: Interval | None, *, validated: bool, rule: CompareRule
+    challenger: Metrics,
+    champion: Metrics | None,
+    gained: Interval | None,
+    *,
+    validated: bool,
+    rule: CompareRule,
+    first: bool = False,
+    store: str = "the release store",
 ) -> Verdict:
     """Return the verdict on a challenger, both scored on the same mature test rows.
 
     `gained` is in the rule's metric, better is positive. With a champion its lower bound must be above
-    `min_gain` and no guardrail may break; without one the floors and ceilings decide. Anything missing means no.
+    `min_gain` and no guardrail may break; without one the floors and ceilings decide, if a `first` release was asked for: an empty
+    `store` may as well be the wrong one. Anything missing means no.
 
     >>> rule = CompareRule(floors={"recall": 0.5}, max_loss={}, min_frauds=10)
-    >>> decide({"recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule).reasons
+    >>> decide({"recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule, first=True).reasons
     ('there is no champion yet and every floor holds',)
-    >>> decide({"recall": 0.7, "frauds": 3}, None, None, validated=True, rule=rule).reasons
+    >>> decide({"recall": 0.7, "frauds": 3}, None, None, validated=True, rule=rule, first=True).reasons
     ('only 3 frauds in the test rows, 10 are needed to judge',)
+    >>> decide({"recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule, store="live").reasons
+    ('there is no champion yet in live; a first release needs to be asked for: --first',)
     """
     against = [
         *_evidence(challenger, validated, rule),
         *_outside_limits(challenger, {**rule.floors, **rule.ceilings}),
     ]
     if champion is None:
+        against = [*([] if first else [no_champion(store)]), *against]
         return _verdict(["there is no champion yet and every floor holds"], against)
     against += _lost(challenger, champion, rule.max_loss)
     name = "F1" if rule.metric == "f1" else _words(rule.metric)
@@ -100,6 +111,11 @@ def decide(
     if gained.lower <= rule.min_gain:
         against.append(f"{sentence}: its lower bound must be above {rule.min_gain:+.4f}")
     return _verdict([sentence], against)
+
+
+def no_champion(store: str) -> str:
+    """Return the reason that keeps a challenger out of a store in which nothing is live."""
+    return f"there is no champion yet in {store}; a first release needs to be asked for: --first"
 
 
 def select(validation: Mapping[str, Metrics], by: str) -> str:

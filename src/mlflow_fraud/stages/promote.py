@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
-from mlflow_fraud.core.errors import PromotionConflict
+from mlflow_fraud.core.decision import no_champion
+from mlflow_fraud.core.errors import PromotionConflict, SettingsError
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.challenger import build_release, choose_challenger, release_version
 from mlflow_fraud.stages.compare import read_comparison
+from mlflow_fraud.stages.store import is_store_set, require_lasting_store
 from mlflow_fraud.stages.track import open_tracking, track
 
 
@@ -26,12 +28,16 @@ class Promotion(NamedTuple):
 def promote(store: ReleaseStore) -> Promotion:
     """Carry out the verdict in `data/decision/verdict.json`; doing it again changes nothing.
 
-    Raises `PromotionConflict` when the verdict is not about the models and the champion of now.
+    Raises `PromotionConflict` when the verdict is not about the models, the champion and the store of now, and
+    `SettingsError` where a release should be live and none is, or the store is not said where it must be.
     """
+    require_lasting_store()
     comparison = read_comparison()
     challenger = choose_challenger(load_params())
     version, pointer = release_version(challenger), store.latest()
     live = pointer.version if pointer else None
+    if live is None and not comparison.first and is_store_set():
+        raise SettingsError(f"{no_champion(str(store))}; or FRAUD_RELEASE_STORE names the wrong place")
     if live == version or not comparison.verdict.promote:
         return Promotion(False, live, comparison.verdict.reasons)
     if (comparison.challenger.version, comparison.against) != (version, live):
@@ -39,6 +45,8 @@ def promote(store: ReleaseStore) -> Promotion:
             f"the verdict is on {comparison.challenger.version} against {comparison.against}, but now it would be "
             f"{version} against {live}; compare again"
         )
+    if comparison.store != str(store):
+        raise PromotionConflict(f"the verdict is on what is live in {comparison.store}, not in {store}; compare again")
     logged = track(challenger.name)
     store.put(build_release(challenger, logged, comparison.verdict))
     store.promote(
