@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlflow_fraud.core.errors import FraudError
+from mlflow_fraud.stages.before import changes_the_folder, prepare_environment
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
@@ -20,12 +21,14 @@ app.add_typer(contract, name="contract")
 def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 1."""
     try:
+        prepare_environment()
         app()
     except FraudError as error:
         sys.exit(f"error: {error}")
 
 
 @data.command("simulate")
+@changes_the_folder
 def data_simulate() -> None:
     """Make the built-in data set's batch and pin it."""
     from mlflow_fraud.stages.raw_data import simulate_batch
@@ -46,6 +49,7 @@ def data_stream(
 
 
 @data.command("add")
+@changes_the_folder
 def data_add(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
@@ -75,6 +79,7 @@ def data_check(
 
 
 @data.command("bring")
+@changes_the_folder
 def data_bring(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     contract: Annotated[Path, typer.Argument(help="the contract that says what its columns are")],
@@ -212,6 +217,7 @@ def track() -> None:
 
 
 @app.command()
+@changes_the_folder
 def compare(
     first: Annotated[bool, typer.Option("--first", help="this may be the first release: nothing is live yet")] = False,
 ) -> None:
@@ -225,6 +231,7 @@ def compare(
 
 
 @app.command()
+@changes_the_folder
 def promote(
     first: Annotated[bool, typer.Option("--first", help="judge again, as what may be the first release")] = False,
 ) -> None:

@@ -67,7 +67,7 @@ def test_a_store_that_was_named_and_is_empty_is_an_error_at_promotion(
 ) -> None:
     compare(store)
     monkeypatch.setenv("FRAUD_RELEASE_STORE", str(store))
-    with pytest.raises(SettingsError, match="no champion yet in .*--first; or FRAUD_RELEASE_STORE names the wrong"):
+    with pytest.raises(SettingsError, match=r"no champion yet in .*--first; or FRAUD_RELEASE_STORE names the wrong"):
         promote(store)
     assert compare(store, first=True).verdict.promote
     assert promote(store).moved

@@ -84,8 +84,8 @@ def decide(
     """Return the verdict on a challenger, both scored on the same mature test rows.
 
     `gained` is in the rule's metric, better is positive. With a champion its lower bound must be above
-    `min_gain` and no guardrail may break; without one the floors and ceilings decide, if a `first` release was asked for: an empty
-    `store` may as well be the wrong one. Anything missing means no.
+    `min_gain` and no guardrail may break; without one the floors and ceilings decide, if a `first` release
+    was asked for: an empty `store` may as well be the wrong one. Anything missing means no.
 
     >>> rule = CompareRule(floors={"recall": 0.5}, max_loss={}, min_frauds=10)
     >>> decide({"recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule, first=True).reasons

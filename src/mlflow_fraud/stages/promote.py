@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
-from mlflow_fraud.core.decision import no_champion
-from mlflow_fraud.core.errors import PromotionConflict, SettingsError
+from mlflow_fraud.core.errors import PromotionConflict
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.challenger import build_release, choose_challenger, release_version
 from mlflow_fraud.stages.compare import read_comparison
-from mlflow_fraud.stages.store import is_store_set, require_lasting_store
+from mlflow_fraud.stages.store import require_expected_champion, require_lasting_store
 from mlflow_fraud.stages.track import open_tracking, track
 
 
@@ -36,8 +35,8 @@ def promote(store: ReleaseStore) -> Promotion:
     challenger = choose_challenger(load_params())
     version, pointer = release_version(challenger), store.latest()
     live = pointer.version if pointer else None
-    if live is None and not comparison.first and is_store_set():
-        raise SettingsError(f"{no_champion(str(store))}; or FRAUD_RELEASE_STORE names the wrong place")
+    if live is None and not comparison.first:
+        require_expected_champion(store)
     if live == version or not comparison.verdict.promote:
         return Promotion(False, live, comparison.verdict.reasons)
     if (comparison.challenger.version, comparison.against) != (version, live):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.core.decision import no_champion
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.environment import load_environment
 
@@ -21,6 +22,26 @@ def open_configured_store() -> ReleaseStore:
 def is_store_set() -> bool:
     """Return whether somebody said where releases go live, instead of leaving it at this folder's own place."""
     return "release_store" in load_environment().model_fields_set
+
+
+def require_store(*, first: bool) -> str:
+    """Look into the store before work begins; return why nothing can go live there, empty when something can.
+
+    Raises `SettingsError` or `FraudError` where the store cannot be read, or one that somebody named holds nothing and
+    no `first` release is asked for.
+    """
+    require_lasting_store()
+    store = open_configured_store()
+    if store.latest() is not None or first:
+        return ""
+    require_expected_champion(store)
+    return no_champion(str(store))
+
+
+def require_expected_champion(store: ReleaseStore) -> None:
+    """Raise `SettingsError` where somebody said where releases are live, and none is there."""
+    if is_store_set():
+        raise SettingsError(f"{no_champion(str(store))}; or FRAUD_RELEASE_STORE names the wrong place")
 
 
 def require_lasting_store() -> None:
