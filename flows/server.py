@@ -60,7 +60,7 @@ def _require_answer(url: str) -> None:
         raise SettingsError(f"{named}, and no Prefect server answers there ({reason}); {WAYS_OUT}") from error
     if answer.status_code != HTTPStatus.OK or answer.text.strip() != "true":
         raise SettingsError(
-            f"{named}, and what answers there is no Prefect server (HTTP {answer.status_code}): such an address ends in "
+            f"{named}, and what answers there is no Prefect server (HTTP {answer.status_code}): its address ends in "
             f"/api; {WAYS_OUT}"
         )
 
