@@ -20,6 +20,7 @@ WAYS_OUT = "start it (docs/runbook.md), or unset PREFECT_API_URL to run without 
 def require_server() -> None:
     """Raise `SettingsError` where Prefect could not run a flow: no server answers, or ours would have no place."""
     _require_profile(os.environ.get("PREFECT_PROFILE", ""))
+    _require_clients()
     settings = get_current_settings()
     url = settings.api.url
     if url:
@@ -48,13 +49,24 @@ def _require_profile(name: str) -> None:
         )
 
 
+def _require_clients() -> None:
+    """Raise `SettingsError` where a proxy's address is none: every client would stop at it, whoever it is to ask."""
+    try:
+        httpx.Client().close()
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        named = [name for name in sorted(os.environ) if name.lower().endswith("_proxy") and os.environ[name]]
+        raise SettingsError(
+            f"one of {', '.join(named)} is no address of a proxy, expected http://host:port; correct it or unset it"
+        ) from error
+
+
 def _require_answer(url: str) -> None:
     named = f"PREFECT_API_URL is {_shown(url)}"
     api = get_current_settings().api
     try:
         answer = httpx.get(f"{url}/health", timeout=SECONDS, verify=not api.tls_insecure_skip_verify)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError, ImportError) as error:
-        raise SettingsError(f"{named}, or a proxy that is set cannot be asked: {error}; {WAYS_OUT}") from error
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise SettingsError(f"{named}, expected http://host:port/api ({error}); {WAYS_OUT}") from error
     except (httpx.HTTPError, OSError) as error:
         reason = str(error) or type(error).__name__
         raise SettingsError(f"{named}, and no Prefect server answers there ({reason}); {WAYS_OUT}") from error

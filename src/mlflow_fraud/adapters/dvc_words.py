@@ -18,6 +18,7 @@ _WAYS_OUT = {
     "permission denied": "a run needs a folder that it may write to",
     "possible merge conflicts": "take one side (`git checkout --ours dvc.lock`), then `dvc repro` and commit it",
     "missing data 'source'": _FETCH,
+    "no such file or directory": _FETCH,
     "not in cache": _FETCH,
     "cache files do not exist": _FETCH,
     "checkout failed": _FETCH,
