@@ -18,6 +18,7 @@ from prefect.states import Failed
 from flows.server import one_sentence, require_server
 from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
+from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.before import prepare_environment, require_workplace, tell
 
 P = ParamSpec("P")
@@ -68,6 +69,7 @@ def fails_clearly(steps: Callable[P, R]) -> Callable[P, R]:
         try:
             prepare_environment()
             require_workplace()
+            load_params()
             with one_at_a_time(tell=get_run_logger().info):
                 return steps(*args, **kwargs)
         except (FraudError, FailedRun) as error:

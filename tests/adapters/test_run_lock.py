@@ -29,7 +29,8 @@ def test_the_second_waits_for_the_first_names_it_and_goes_on_when_it_is_killed(
     tmp_path: Path, how: signal.Signals
 ) -> None:
     place = tmp_path / "local/run.lock"
-    first = subprocess.Popen([sys.executable, "-c", HOLDER, str(place), "retraining"], stdout=subprocess.PIPE)
+    (tmp_path / "retrain").write_text(HOLDER)
+    first = subprocess.Popen([sys.executable, tmp_path / "retrain", place], stdout=subprocess.PIPE)
     assert first.stdout is not None
     assert first.stdout.readline() == b"held\n"
     said: list[str] = []
@@ -45,7 +46,7 @@ def test_the_second_waits_for_the_first_names_it_and_goes_on_when_it_is_killed(
         assert first.wait(10) == -how
     killer.join()
     (line,) = said
-    assert f"process {first.pid} (`-c {place} retraining`, since 2" in line
+    assert f"process {first.pid} (`retrain {place}`, since 2" in line
 
 
 def test_what_a_run_calls_needs_no_second_lock(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import yaml
 
 from mlflow_fraud.core.errors import SettingsError
 
-CONFIG, PIPELINE, LOCK = Path(".dvc/config"), Path("dvc.yaml"), Path("dvc.lock")
+CONFIG, PIPELINE, LOCK, PARAMS = Path(".dvc/config"), Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
 MARKS = ("<<<<<<< ", ">>>>>>> ")
 
 
@@ -21,7 +21,7 @@ def require_project(folder: Path = Path()) -> None:
                 "the repository again"
             )
     pointers = sorted(path.relative_to(folder) for path in (folder / "data").rglob("*.dvc"))
-    for file in (CONFIG, PIPELINE, LOCK, *pointers):
+    for file in (CONFIG, PIPELINE, PARAMS, LOCK, *pointers):
         if (folder / file).is_file():
             _require_whole(folder, file)
 
@@ -35,7 +35,7 @@ def _require_whole(folder: Path, file: Path) -> None:
             f"{file} has the marks of a merge conflict from line {marked[0]} on; take one side: "
             f"`git checkout --ours {file}` or `--theirs`{again}"
         )
-    if file != CONFIG:
+    if file not in (CONFIG, PARAMS):  # who reads these two says more
         _require_yaml(text, file)
 
 

@@ -66,11 +66,18 @@ def _wait(stream: TextIO, tell: Callable[[str], None]) -> None:
 
 
 def _sign(stream: TextIO) -> None:
-    command = " ".join(["python" if "python" in Path(sys.argv[0]).name else Path(sys.argv[0]).name, *sys.argv[1:]])
     since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     stream.truncate(0)
-    stream.write(json.dumps({"pid": os.getpid(), "command": command, "since": since}))
+    stream.write(json.dumps({"pid": os.getpid(), "command": _command(), "since": since}))
     stream.flush()
+
+
+def _command() -> str:
+    """Return what was typed to start this process, programs by their names alone."""
+    program, *rest = sys.orig_argv
+    if rest and rest[0] == sys.argv[0]:  # an installed command, such as `mlflow-fraud`
+        return " ".join([Path(rest[0]).name, *rest[1:]])
+    return " ".join([Path(program).name, *rest])
 
 
 def _who(stream: TextIO) -> str:
