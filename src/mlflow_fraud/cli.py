@@ -93,6 +93,17 @@ def data_bring(
     bring(contract, source, label_delay_days)
 
 
+@data.command("remote")
+@changes_the_folder
+def data_remote(
+    url: Annotated[str, typer.Argument(help="where pinned data is shared: s3://bucket/prefix or a folder")],
+) -> None:
+    """Let this clone push to and pull from a DVC remote, at FRAUD_S3_ENDPOINT_URL where that is set."""
+    from mlflow_fraud.stages.remote import use_remote
+
+    use_remote(url)
+
+
 @data.command("log")
 def data_log(
     dataset: Annotated[str, typer.Argument(help="the data set's name; the active one if not given")] = "",

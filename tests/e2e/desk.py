@@ -20,7 +20,7 @@ PERSON = {
     "GIT_COMMITTER_NAME": "A Tester",
     "GIT_COMMITTER_EMAIL": "tester@bank.example",
 }
-KEPT_OUT = (PREFIX, "MLFLOW_", "PREFECT_", "AWS_", "GIT_", "PYTEST_")
+KEPT_OUT = (PREFIX, "MLFLOW_", "PREFECT_", "AWS_", "GIT_", "PYTEST_", "GITHUB_", "CI")
 
 
 class Desk:

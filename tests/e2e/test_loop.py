@@ -140,7 +140,7 @@ def test_a_run_killed_in_training_is_finished_by_the_next_one_with_the_same_byte
     first_run: FirstRun, tmp_path: Path, how: signal.Signals
 ) -> None:
     desk = fresh_clone(tmp_path / "clone")
-    flow = desk.starts("python", "-m", "flows.retraining")
+    flow = desk.starts("python", "-m", "flows.retraining", "--first")
     assert flow.stdout is not None
     for line in flow.stdout:
         if "stages.train forest" in line:
@@ -151,7 +151,7 @@ def test_a_run_killed_in_training_is_finished_by_the_next_one_with_the_same_byte
     if how == signal.SIGTERM:
         assert left_in(desk.folder) == []
 
-    printed = desk.does("python", "-m", "flows.retraining")
+    printed = desk.does("python", "-m", "flows.retraining", "--first")
 
     assert "is live now" in printed
     assert not set(ran(printed)) & {"ingest", "validate", "preprocess", "train@logistic"}

@@ -28,7 +28,7 @@ def desk(tmp_path: Path) -> Desk:
 
 def test_the_whole_loop_runs_on_it(desk: Desk) -> None:
     brought = desk.does("mlflow-fraud", "data", "bring", ".local/payments.csv", CONTRACT, "--label-delay-days", "7")
-    printed = desk.does("python", "-m", "flows.retraining")
+    printed = desk.does("python", "-m", "flows.retraining", "--first")
 
     assert "params.yaml describes terminals now" in brought
     params = yaml.safe_load(desk.path("params.yaml").read_text())

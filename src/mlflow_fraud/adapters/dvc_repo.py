@@ -14,12 +14,13 @@ import yaml
 
 from mlflow_fraud.adapters import dvc_words
 from mlflow_fraud.adapters.process import POLL_SECONDS, Ended, python_environ, run
-from mlflow_fraud.core.errors import StageFailed
+from mlflow_fraud.core.errors import SettingsError, StageFailed
 
 Outcome = Literal["ran", "restored", "unchanged"]
 Log = Callable[[str], None]
 
 LOCK = Path("dvc.lock")
+REMOTE = "store"
 RWLOCK = Path(".dvc/tmp/rwlock")
 _SAID: dict[Outcome, str] = {
     "ran": "Running stage '",
@@ -44,6 +45,22 @@ def pin(path: Path) -> None:
     ended = _dvc("add", str(path), log=lambda line: None)
     if ended.code:
         raise StageFailed(f"dvc add {path}: {_complaint(ended.lines)}")
+
+
+def set_remote(url: str, *, endpoint_url: str = "") -> None:
+    """Let `url` be where this clone pushes and pulls, each file checked against its hash; the setting stays here.
+
+    `endpoint_url` is that of an S3 server other than AWS.
+    """
+    told = {"verify": "true"}
+    if endpoint_url and url.startswith("s3://"):
+        told["endpointurl"] = endpoint_url
+    commands = [["add", "--local", "--default", "--force", REMOTE, url]]
+    commands += [["modify", "--local", REMOTE, name, value] for name, value in told.items()]
+    for command in commands:
+        ended = _dvc("remote", *command, log=lambda line: None)
+        if ended.code:
+            raise SettingsError(f"dvc remote {' '.join(command)}: {_complaint(ended.lines)}")
 
 
 def require_up_to_date() -> None:
