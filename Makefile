@@ -46,7 +46,7 @@ else
 	mlflow-fraud data simulate
 	mlflow-fraud data use simulated
 endif
-	python -m flows.retraining
+	python -m flows.retraining --first
 	mlflow-fraud show
 	@seconds=$$(( $$(date +%s) - $$(cat $(TOOK).began) )) && rm $(TOOK).began && \
 	  echo "$$((seconds / 60)) min $$((seconds % 60)) s" | tee $(TOOK) | sed 's/^/make demo took /'

@@ -38,7 +38,7 @@ def write_pointer(file: Path) -> None:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test an environment without settings of the person who runs it."""
     for name in os.environ:
-        if name.startswith(("FRAUD_", "MLFLOW_TRACKING", "AWS_")):
+        if name.startswith(("FRAUD_", "MLFLOW_TRACKING", "AWS_")) or name in ("CI", "GITHUB_ACTIONS"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("GX_ANALYTICS_ENABLED", "false")

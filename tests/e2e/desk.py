@@ -21,7 +21,7 @@ PERSON = {
     "GIT_COMMITTER_NAME": "A Tester",
     "GIT_COMMITTER_EMAIL": "tester@bank.example",
 }
-KEPT_OUT = (PREFIX, "MLFLOW_", "PREFECT_", "AWS_", "GIT_", "PYTEST_", "MAKE", "MFLAGS")
+KEPT_OUT = (PREFIX, "MLFLOW_", "PREFECT_", "AWS_", "GIT_", "PYTEST_", "GITHUB_", "CI", "MAKE", "MFLAGS")
 
 
 class Desk:

@@ -142,7 +142,7 @@ def test_a_run_killed_in_training_is_finished_by_the_next_one_with_the_same_byte
 ) -> None:
     desk = fresh_clone(tmp_path / "clone")
     desk.does("mlflow-fraud", "data", "simulate")
-    flow = desk.starts("python", "-m", "flows.retraining")
+    flow = desk.starts("python", "-m", "flows.retraining", "--first")
     assert flow.stdout is not None
     for line in flow.stdout:
         if "stages.train forest" in line:
@@ -153,7 +153,7 @@ def test_a_run_killed_in_training_is_finished_by_the_next_one_with_the_same_byte
     if how == signal.SIGTERM:
         assert left_in(desk.folder) == []
 
-    printed = desk.does("python", "-m", "flows.retraining")
+    printed = desk.does("python", "-m", "flows.retraining", "--first")
 
     assert "is live now" in printed
     assert not set(ran(printed)) & {"ingest", "validate", "preprocess", "train@logistic"}

@@ -68,7 +68,7 @@ def flow_runs(desk: Desk, deployment: str) -> list[dict[str, object]]:
 
 
 def test_a_deployment_run_on_a_worker_trains_and_promotes(worker: Desk) -> None:
-    printed = worker.does("prefect", "deployment", "run", "retraining/retraining", "--watch")
+    printed = worker.does("prefect", "deployment", "run", "retraining/retraining", "--param", "first=true", "--watch")
 
     assert "Completed" in printed
     assert open_store(str(worker.path(".local/releases"))).latest() is not None
