@@ -15,9 +15,9 @@ from tests.conftest import ROOT
 @pytest.mark.parametrize(
     ("made_in", "again"),
     [
-        pytest.param("{here}", False, id="here"),
+        pytest.param("{here}/.venv", False, id="here"),
         pytest.param("", False, id="by an earlier version, which did not say"),
-        pytest.param("/somewhere/else", True, id="in another folder"),
+        pytest.param("/somewhere/else/.venv", True, id="in another folder"),
     ],
 )
 def test_an_environment_that_was_copied_from_elsewhere_is_pointed_here(
@@ -33,6 +33,6 @@ def test_an_environment_that_was_copied_from_elsewhere_is_pointed_here(
         ["make", "--dry-run", "serve"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
     ).stdout
 
-    assert ("s|/somewhere/else/|" in said) == again
-    assert ("copied or renamed from /somewhere/else" in said) == again
+    assert ("s|/somewhere/else/.venv|" in said) == again
+    assert ("copied or renamed: its environment is pointed from /somewhere/else" in said) == again
     assert "mlflow-fraud serve" in said

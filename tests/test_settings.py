@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from mlflow_fraud.core.contract import read_contract
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.strict import parse
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.settings import load_params
+from mlflow_fraud.settings import Params, load_params
 from tests.conftest import ROOT
 
 
@@ -55,3 +61,56 @@ def test_the_environment_is_read_and_a_misspelt_variable_refused() -> None:
 
 def test_a_secret_is_not_shown() -> None:
     assert "hunter2" not in repr(load_environment({"FRAUD_GITHUB_TOKEN": "hunter2"}))
+
+
+def numbers_in(document: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Give the place of each number in a YAML document."""
+    if isinstance(document, dict | list):
+        for key, value in document.items() if isinstance(document, dict) else enumerate(document):
+            yield from numbers_in(value, (*place, key))
+    elif isinstance(document, int | float) and not isinstance(document, bool):
+        yield place
+
+
+def with_number(document: Any, place: tuple[Any, ...], value: object) -> Any:
+    changed = deepcopy(document)
+    inner = changed
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_no_setting_may_be_a_number_that_is_none(value: float) -> None:
+    """No comparison with NaN is true, none with infinity false: such a limit guards nothing."""
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    places = list(numbers_in(document))
+    assert len(places) > 50
+    for place in places:
+        with pytest.raises(SettingsError, match="expected a finite number, found"):
+            parse(Params, with_number(document, place, value), where="params.yaml")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), "nan", "-inf", "1e999"])
+def test_no_bound_of_a_contract_may_be_a_number_that_is_none(value: object) -> None:
+    document = yaml.safe_load((ROOT / "data/contracts/sparkov.yaml").read_text())
+    document["table"] = {"minimum_rows": 1000, "fraud_rate": [0.001, 0.1]}
+    document["gate"] = {"shift": {"at_most": 0.2}, "rows_against_history": {"at_least": 0.5}}
+    places = list(numbers_in(document))
+    assert len(places) > 10
+    for place in places:
+        with pytest.raises(SettingsError, match=r"finite number|is a number, found|valid (number|integer)"):
+            read_contract(with_number(document, place, value), where="x.yaml")
+
+
+def test_a_bound_that_is_no_number_is_one_sentence() -> None:
+    document = yaml.safe_load((ROOT / "data/contracts/sparkov.yaml").read_text())
+    document["columns"]["amt"]["maximum"] = float("inf")
+    with pytest.raises(SettingsError, match=r"^x\.yaml: columns\.amt\.maximum: expected a finite number, found inf$"):
+        read_contract(document, where="x.yaml")
+
+
+def test_the_environment_refuses_a_number_that_is_none_too() -> None:
+    with pytest.raises(SettingsError, match="poll_seconds: expected a finite number"):
+        load_environment({"FRAUD_POLL_SECONDS": "nan"})

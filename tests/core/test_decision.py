@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from mlflow_fraud.core.decision import CompareRule, decide, select
-from mlflow_fraud.core.errors import SettingsError
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlflow_fraud.core.decision import CompareRule, Verdict, decide, select
+from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.measuring.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER
 from mlflow_fraud.core.measuring.interval import Interval
 from mlflow_fraud.core.metrics import Metrics
 from mlflow_fraud.core.strict import parse
@@ -48,7 +53,7 @@ GAIN = Interval(0.03, 0.01, 0.05)
 def test_no_is_the_answer_when(
     challenger: Metrics, champion: Metrics | None, gain: Interval | None, validated: bool, reason: str
 ) -> None:
-    verdict = decide(challenger, champion, gain, validated=validated, rule=RULE)
+    verdict = decide(challenger, champion, gain, validated=validated, rule=RULE, first=True)
     assert not verdict.promote
     assert any(reason in sentence for sentence in verdict.reasons)
 
@@ -60,7 +65,19 @@ def test_a_surely_better_challenger_is_promoted_with_the_interval() -> None:
 
 
 def test_the_first_model_needs_only_the_floors() -> None:
-    assert decide(GOOD, None, None, validated=True, rule=RULE).promote
+    assert decide(GOOD, None, None, validated=True, rule=RULE, first=True).promote
+
+
+def test_where_nothing_is_live_a_first_release_needs_to_be_asked_for() -> None:
+    verdict = decide(GOOD, None, None, validated=True, rule=RULE, store="s3://bank/live/")
+    assert verdict.against == (
+        "there is no champion yet in s3://bank/live/; a first release needs to be asked for: --first",
+    )
+
+
+def test_asking_for_a_first_release_does_not_spare_a_challenger_the_champion() -> None:
+    worse = decide(GOOD, GOOD, Interval(0.0, -0.1, 0.1), validated=True, rule=RULE, first=True)
+    assert not worse.promote
 
 
 def test_every_reason_against_is_named_at_once() -> None:
@@ -99,7 +116,7 @@ def test_a_guardrail_knows_which_way_is_better(changed: Metrics, reason: str | N
 
 
 def test_the_first_model_needs_the_ceilings_too() -> None:
-    verdict = decide({**GUARDED, "expected_cost": 900.0}, None, None, validated=True, rule=BOTH_WAYS)
+    verdict = decide({**GUARDED, "expected_cost": 900.0}, None, None, validated=True, rule=BOTH_WAYS, first=True)
     assert verdict.against == ("expected cost 900.000 is above the ceiling 500.000",)
 
 
@@ -137,3 +154,92 @@ def test_the_candidate_with_the_lowest_of_what_should_be_low_is_chosen() -> None
 def test_a_rule_that_could_not_be_judged_is_refused(section: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         parse(CompareRule, {"floors": {}, "max_loss": {}, **section}, where="params.yaml")
+
+
+EVERYTHING: Metrics = {
+    **dict.fromkeys(HIGHER_IS_BETTER, 0.9),
+    **dict.fromkeys(LOWER_IS_BETTER, 0.1),
+    **dict.fromkeys(COUNTS, 100.0),
+}
+STRICTEST = CompareRule(
+    floors=dict.fromkeys(HIGHER_IS_BETTER, 0.5),
+    ceilings=dict.fromkeys(LOWER_IS_BETTER, 0.5),
+    max_loss=dict.fromkeys((*HIGHER_IS_BETTER, *LOWER_IS_BETTER), 0.01),
+)
+NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
+no_numbers = st.sampled_from(NO_NUMBERS)
+sides = st.sampled_from(["challenger", "champion"])
+
+
+def verdict_on(
+    changed: str = "", value: float | None = 0.0, gained: Interval | None = GAIN, rule: CompareRule = STRICTEST
+) -> Verdict:
+    """Return the verdict where `changed`, as `side name`, has another value; None takes it away."""
+    side, _, name = changed.partition(" ")
+    found = {each: dict(EVERYTHING) for each in ("challenger", "champion")}
+    if changed:
+        found[side][name] = value
+    return decide(found["challenger"], found["champion"], gained, validated=True, rule=rule)
+
+
+def test_with_everything_as_it_should_be_the_strictest_rule_promotes() -> None:
+    assert verdict_on().promote
+
+
+@given(sides, st.sampled_from(sorted(EVERYTHING)), no_numbers)
+def test_a_metric_that_is_no_number_never_promotes_and_is_named(side: str, name: str, value: float) -> None:
+    """Whether or not the rule asks for it: who has measured NaN has not measured."""
+    lax = CompareRule(floors={}, max_loss={})
+    for rule in (STRICTEST, lax):
+        verdict = verdict_on(f"{side} {name}", value, rule=rule)
+        assert not verdict.promote
+        assert any(f"the {side}'s {name.replace('_', ' ')} is {value}" in reason for reason in verdict.against)
+
+
+@given(sides, st.sampled_from([*HIGHER_IS_BETTER, *LOWER_IS_BETTER]))
+def test_a_metric_that_is_not_defined_never_passes_a_guardrail(side: str, name: str) -> None:
+    verdict = verdict_on(f"{side} {name}", None)
+    assert not verdict.promote
+    assert any(f"{name.replace('_', ' ')} is missing" in reason for reason in verdict.against)
+
+
+@given(st.sampled_from(["estimate", "lower", "upper"]), no_numbers)
+def test_a_gain_that_is_no_number_never_promotes(bound: str, value: float) -> None:
+    verdict = verdict_on(gained=replace(GAIN, **{bound: value}))
+    assert not verdict.promote
+    assert len(verdict.against) == 1
+
+
+@given(st.data(), no_numbers)
+def test_a_limit_that_is_no_number_never_promotes_not_even_the_first(data: st.DataObject, value: float) -> None:
+    section = data.draw(st.sampled_from(["floors", "ceilings", "max_loss", "min_gain", "min_frauds"]))
+    whole = getattr(STRICTEST, section)
+    if isinstance(whole, dict):
+        spoiled: object = {**whole, data.draw(st.sampled_from(sorted(whole))): value}
+    else:
+        spoiled = value
+    rule = STRICTEST.model_copy(update={section: spoiled})  # past the reading, which refuses it
+    assert not verdict_on(rule=rule).promote
+    if section in ("floors", "ceilings", "min_frauds"):
+        assert not decide(EVERYTHING, None, None, validated=True, rule=rule).promote
+    with pytest.raises(SettingsError, match="expected a finite number"):
+        parse(CompareRule, {**STRICTEST.model_dump(), section: spoiled}, where="params.yaml")
+
+
+@pytest.mark.parametrize("metric", ["f1", "average_precision", "expected_cost"])
+def test_the_verdict_needs_the_metric_that_it_is_about(metric: str) -> None:
+    rule = CompareRule(metric=metric, floors={}, max_loss={})
+    lost = {name: value for name, value in EVERYTHING.items() if name != metric}
+    for challenger, champion in ((lost, EVERYTHING), (EVERYTHING, lost), (lost, None), ({**lost, metric: None}, None)):
+        verdict = decide(challenger, champion, GAIN if champion else None, validated=True, rule=rule)
+        assert len(verdict.against) == 1
+        assert "is missing, and the verdict is about it" in verdict.against[0]
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, None])
+def test_a_candidate_whose_metric_is_no_number_is_not_chosen(value: float | None) -> None:
+    for order in (["logistic", "forest"], ["forest", "logistic"]):
+        found: dict[str, Metrics] = {name: {"f1": value if name == "logistic" else 0.1} for name in order}
+        assert select(found, "f1") == "forest"
+    with pytest.raises(DataError, match=r"f1 is defined for none of logistic, forest .*compare\.select_by"):
+        select({"logistic": {"f1": value}, "forest": {}}, "f1")

@@ -28,17 +28,40 @@ def test_a_metric_that_needs_frauds_is_missing_without_them() -> None:
     metrics = evaluate(make_period([0] * 5), np.linspace(0, 1, 5), 0.5, COSTS)
     missing = {name for name, value in metrics.items() if value is None}
     assert missing == {
-        *("average_precision", "roc_auc", "recall_at_budget"),
+        *("f1", "recall", "average_precision", "roc_auc", "recall_at_budget"),
         *("bursts_caught", "frauds_before_alert", "money_before_alert", "money_saved"),
     }
-    assert metrics["precision"] == metrics["recall"] == metrics["f1"] == 0.0
+    assert metrics["precision"] == 0.0
+
+
+def test_precision_is_missing_when_nothing_is_flagged_while_missing_every_fraud_is_a_recall_of_zero() -> None:
+    metrics = evaluate(make_period([1, 0, 1]), np.array([0.1, 0.2, 0.3]), 0.5, COSTS)
+    assert (metrics["precision"], metrics["recall"], metrics["f1"]) == (None, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_of_scores_or_a_threshold_that_are_no_numbers_only_the_counts_are_known(bad: float) -> None:
+    period = make_period([1, 0, 1])
+    good = np.array([0.9, 0.2, 0.8])
+    for scores, threshold in ((np.append(good[:2], bad), 0.5), (good, bad)):
+        known = {name for name, value in evaluate(period, scores, threshold, COSTS).items() if value is not None}
+        assert known == set(COUNTS)
+
+
+def test_without_a_budget_nothing_is_said_of_what_a_budget_would_find() -> None:
+    metrics = evaluate(
+        make_period([1, 0]), np.array([0.9, 0.2]), 0.5, COSTS.model_copy(update={"alerts_per_day": None})
+    )
+    assert {name for name, value in metrics.items() if value is None} == {
+        *("alert_budget", "card_precision_at_k", "card_precision_at_k_best", "recall_at_budget")
+    }
 
 
 def test_of_no_rows_only_the_counts_are_known() -> None:
     metrics = evaluate(make_period([]), np.empty(0), 0.5, COSTS)
     assert {name: value for name, value in metrics.items() if value is not None} == {
-        **dict.fromkeys(("f1", "precision", "recall"), 0.0),
         **dict.fromkeys(("frauds", "rows", "bursts"), 0),
+        "alert_budget": 10,
     }
 
 

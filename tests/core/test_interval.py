@@ -87,6 +87,28 @@ def test_without_frauds_there_is_no_difference_to_speak_of() -> None:
     assert difference("average_precision", make_period([0] * 20), nothing, nothing, COSTS, RULE) is None
 
 
+def test_false_alarms_without_fraud_are_no_f1_of_zero() -> None:
+    flags, none = (np.full(20, 0.9), THRESHOLD), (np.zeros(20), THRESHOLD)
+    assert difference("f1", make_period([0] * 20), none, flags, COSTS, RULE) is None
+    assert intervals(make_period([0] * 20), flags[0], THRESHOLD, COSTS, RULE)["f1"] is None
+
+
+@pytest.mark.parametrize("metric", ["f1", "average_precision", "expected_cost"])
+def test_one_card_is_the_same_in_every_draw_so_it_proves_nothing(metric: str) -> None:
+    period = make_period([1, 0] * 30, cards=[0] * 60)
+    better, worse = (perfect(period), THRESHOLD), (1 - perfect(period), THRESHOLD)
+    assert difference(metric, period, better, worse, COSTS, RULE) is None
+    assert set(intervals(period, *better, COSTS, RULE).values()) == {None}
+
+
+def test_frauds_of_two_cards_among_many_leave_too_many_draws_without_any() -> None:
+    labels, cards = [1] * 60 + [0] * 100, [0] * 30 + [1] * 30 + list(range(2, 102))
+    better, worse = (np.array(labels, float), THRESHOLD), (np.full(160, 0.9), THRESHOLD)
+    assert difference("f1", make_period(labels, cards=cards), better, worse, COSTS, RULE) is None
+    spread = [place % 40 for place in range(60)] + list(range(40, 140))
+    assert difference("f1", make_period(labels, cards=spread), better, worse, COSTS, RULE) is not None
+
+
 def test_five_hundred_samples_of_a_full_test_period_take_seconds() -> None:
     draw = np.random.default_rng(3)
     labels = (draw.random(180_000) < 0.005).astype(int).tolist()

@@ -20,9 +20,17 @@ judged = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, 
 def test_counts_agree_with_scikit_learn(rows: tuple[np.ndarray, np.ndarray], threshold: float) -> None:
     labels, scores = rows
     counts, flagged = confusion(labels, scores, threshold), scores >= threshold
-    assert counts.f1 == pytest.approx(f1_score(labels, flagged, zero_division=0))
-    assert counts.precision == pytest.approx(precision_score(labels, flagged, zero_division=0))
-    assert counts.recall == pytest.approx(recall_score(labels, flagged, zero_division=0))
+    expected = (
+        f1_score(labels, flagged) if labels.any() else None,
+        precision_score(labels, flagged) if flagged.any() else None,
+        recall_score(labels, flagged) if labels.any() else None,
+    )
+    assert (counts.f1, counts.precision, counts.recall) == pytest.approx(expected)
+
+
+def test_without_fraud_or_rows_there_is_no_curve() -> None:
+    assert precision_recall_points(np.zeros(3, np.int8), np.array([0.1, 0.2, 0.2])) == []
+    assert precision_recall_points(np.empty(0, np.int8), np.empty(0)) == []
 
 
 def test_the_curve_is_thinned_and_keeps_its_ends() -> None:

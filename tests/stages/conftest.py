@@ -20,7 +20,7 @@ from mlflow_fraud.stages.paths import TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.train import train
 from mlflow_fraud.stages.validate import validate
-from tests.conftest import ROOT
+from tests.conftest import ROOT, write_pointer
 
 PLAN = SimulationPlan(start=date(2020, 1, 1), days=240, transactions=16_000, cards=60, merchants=60, fraud_rate=0.015)
 
@@ -43,6 +43,7 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "data/contracts", folder / "data/contracts")
     (folder / "data/raw/simulated").mkdir(parents=True)
     simulate(PLAN).write_csv(folder / "data/raw/simulated/2020.csv")
+    write_pointer(folder / "data/raw/simulated/2020.csv")
     (folder / "params.yaml").write_text(yaml.safe_dump(small_params()))
     commit(folder)
     before = Path.cwd()

@@ -15,7 +15,7 @@ from mlflow.entities import Run
 
 from mlflow_fraud.adapters.files import md5
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
-from mlflow_fraud.core.errors import DataError, SettingsError, TrackingFailed
+from mlflow_fraud.core.errors import DataError, FraudError, SettingsError, TrackingFailed
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages import promote as promoting
 from mlflow_fraud.stages.compare import compare
@@ -113,7 +113,7 @@ def test_a_model_without_its_lineage_says_what_to_run(workspace: Path) -> None:
 
 def test_a_release_has_the_parameters_that_its_model_was_trained_with(store: ReleaseStore) -> None:
     text = Path("params.yaml").read_text()
-    compare(store)
+    compare(store, first=True)
     change("train.xgboost", max_depth=2)
     change("train", seed=99)
 
@@ -130,7 +130,7 @@ def test_what_is_compared_has_the_features_that_it_was_trained_on(store: Release
     pl.read_parquet(file).head(50).write_parquet(file)
 
     with pytest.raises(DataError, match=r"test.parquet has changed since .* was trained on it"):
-        compare(store)
+        compare(store, first=True)
 
 
 def without_git(workspace: Path) -> None:
@@ -156,7 +156,7 @@ def with_other_code(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        pytest.param(without_git, "git knows no commit here", id="no repository"),
+        pytest.param(without_git, "this folder is in no git repository", id="no repository"),
         pytest.param(without_a_lock, r"dvc.lock does not tell where", id="no lock"),
         pytest.param(with_another_model, r"dvc.lock does not tell where", id="a lock of another model"),
         pytest.param(with_other_code, r"the code has changed since .*core/training.py", id="code of now"),
@@ -165,10 +165,10 @@ def with_other_code(workspace: Path) -> None:
 def test_an_origin_that_cannot_be_known_stops_the_promotion(
     store: ReleaseStore, workspace: Path, spoil: Any, said: str
 ) -> None:
-    compare(store)
+    compare(store, first=True)
     spoil(workspace)
 
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(FraudError, match=said):
         promote(store)
     assert store.latest() is None
 
@@ -176,7 +176,7 @@ def test_an_origin_that_cannot_be_known_stops_the_promotion(
 def test_code_that_is_not_committed_is_said_in_the_release(store: ReleaseStore, workspace: Path) -> None:
     (workspace / "dvc.yaml").write_text("stages: {}\n")
     subprocess.run(["git", "add", "dvc.yaml"], cwd=workspace, check=True)
-    compare(store)
+    compare(store, first=True)
 
     version = promote(store).version
 
@@ -189,7 +189,7 @@ def test_training_and_comparing_go_on_without_mlflow_and_track_makes_up_for_it(
 ) -> None:
     look_at_mlflow()
     assert track_if_possible("forest") is None
-    compare(store)
+    compare(store, first=True)
     mark_challenger()
     said = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in said] == ["warning"] * 3
@@ -202,7 +202,7 @@ def test_training_and_comparing_go_on_without_mlflow_and_track_makes_up_for_it(
 
 
 def test_promotion_needs_mlflow_and_says_so_before_anything_is_done(store: ReleaseStore, away: str) -> None:
-    compare(store)
+    compare(store, first=True)
 
     with pytest.raises(TrackingFailed, match="nothing was promoted; `mlflow-fraud promote` does it when"):
         promote(store)
@@ -213,7 +213,7 @@ def test_promotion_needs_mlflow_and_says_so_before_anything_is_done(store: Relea
 def test_what_is_live_stays_live_when_mlflow_goes_away_after_it(
     store: ReleaseStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    compare(store)
+    compare(store, first=True)
     version = promote(store).version
     monkeypatch.setenv("FRAUD_TRACKING_URI", f"http://127.0.0.1:{free_ports(1)[0]}")
 
@@ -226,7 +226,7 @@ def test_what_is_live_stays_live_when_mlflow_goes_away_after_it(
 
 
 def test_an_experiment_that_was_deleted_stops_before_the_work_with_the_way_out(store: ReleaseStore) -> None:
-    compare(store)
+    compare(store, first=True)
     tracking = open_tracking(load_environment())
     tracking._client.delete_experiment(tracking._experiment_id)
 

@@ -22,6 +22,7 @@ from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.train import read_part, train
 from mlflow_fraud.stages.trained import read_trained
 from mlflow_fraud.stages.validate import validate
+from tests.conftest import write_pointer
 
 PROMISED = {"f1", "precision", "recall", "average_precision", "roc_auc"}
 
@@ -44,7 +45,8 @@ def test_a_candidate_leaves_the_promised_metrics_and_a_model_that_scores_like_th
     trained = read_trained(candidate)
     scores = trained.scorer.score(read_part("test", trained.schema).examples.x)
     period = read_period(pl.read_parquet("data/features/test.parquet"))
-    assert evaluate(period, scores, metrics["threshold"], params.costs) == metrics["test"]
+    costs = params.costs.within(trained.assessment.budget)
+    assert evaluate(period, scores, metrics["threshold"], costs) == metrics["test"]
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES)
@@ -112,9 +114,11 @@ def test_a_bad_batch_leaves_the_previous_table_untouched(workspace: Path) -> Non
     before = hashes(workspace / "data")
     bad = workspace / "data/raw/simulated/later.csv"
     bad.write_text("a,b\n1,2\n")
+    write_pointer(bad)
     with pytest.raises(DataError, match=r"later\.csv: 13 columns of the contract sparkov are missing"):
         ingest()
     bad.unlink()
+    bad.with_name("later.csv.dvc").unlink()
     assert hashes(workspace / "data") == before
 
 

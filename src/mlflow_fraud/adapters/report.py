@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from mlflow_fraud.core.metrics import defined, told
+
 QUALITY = {
     "f1": ".4f",
     "precision": ".4f",
@@ -58,6 +60,7 @@ PAGE = """<!doctype html>
 {candidates}
 <h2>What they mean for the team</h2>
 {team}
+<p>{budget}</p>
 {figures}
 </html>
 """
@@ -78,6 +81,7 @@ def render_report(decision: Mapping[str, Any], models: Path = Path("data/models"
         contest=_table(contestants),
         candidates=_table(decision["candidates"], intervals=decision["intervals"]),
         team=_table({**contestants, **decision["candidates"]}, TEAM),
+        budget=escape(budget_line(decision.get("budget", ""))),
         figures="\n".join(_figure(path) for path in sorted(models.glob("*/*.png"))),
     )
 
@@ -86,6 +90,12 @@ def headline(decision: Mapping[str, Any]) -> str:
     """Return the verdict in one line."""
     version = decision["challenger"]["version"]
     return f"{version}: promote" if decision["verdict"]["promote"] else f"{version}: do not promote"
+
+
+def budget_line(budget: str) -> str:
+    """Return what stands under a table for the team: how many alerts its budget is, and what a dash says."""
+    said = f"Recall in the budget is at {budget}. " if budget else ""
+    return f"{said}A dash: not defined on these rows (docs/metrics.md)."
 
 
 def markdown_table(
@@ -131,8 +141,8 @@ def _cells(
 
 
 def _cell(value: float | None, form: str, bounds: Sequence[float] | None) -> str:
-    number = "-" if value is None else f"{value:{form}}"
-    return f"{number} ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds and value is not None else number
+    number = told(value, form)
+    return f"{number} ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds and defined(value) is not None else number
 
 
 def _words(column: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from mlflow_fraud.core.candidates import Labels
 
 Probabilities = npt.NDArray[np.float64]
 Metrics = dict[str, float | None]
+"""None where a metric is not defined."""
 
 ROUNDING = 1e-9
 """What sums of scores may be off by when they are cut into equal parts."""
@@ -31,23 +33,44 @@ class Confusion:
         return self.true_positives + self.false_negatives
 
     @property
-    def precision(self) -> float:
-        """Share of the flagged that is fraud; 0 when nothing is flagged."""
+    def precision(self) -> float | None:
+        """Share of the flagged that is fraud; not defined when nothing is flagged."""
         return _share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
-    def recall(self) -> float:
-        """Share of the fraud that is flagged; 0 when there is none."""
+    def recall(self) -> float | None:
+        """Share of the fraud that is flagged; not defined when there is none."""
         return _share(self.true_positives, self.frauds)
 
     @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall.
+    def f1(self) -> float | None:
+        """Harmonic mean of precision and recall; not defined without fraud, 0 when all of it is missed.
 
         >>> round(Confusion(8, 2, 2, 88).f1, 3)
         0.8
+        >>> Confusion(0, 0, 3, 97).f1, Confusion(0, 2, 0, 98).f1
+        (0.0, None)
         """
-        return _share(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+        doubled = 2 * self.true_positives
+        return _share(doubled, doubled + self.false_positives + self.false_negatives) if self.frauds else None
+
+
+def defined(value: float | None) -> float | None:
+    """Return a number as it is; None for what is no number to judge by: missing, NaN, infinite.
+
+    >>> defined(0.5), defined(None), defined(float("nan")), defined(float("inf"))
+    (0.5, None, None, None)
+    """
+    return value if value is not None and isfinite(value) else None
+
+
+def told(value: float | None, form: str = ".4f") -> str:
+    """Return a metric for a person: a dash where it is not defined.
+
+    >>> told(0.5), told(2.25, ".1f"), told(None)
+    ('0.5000', '2.2', '-')
+    """
+    return "-" if defined(value) is None else f"{value:{form}}"
 
 
 def confusion(labels: Labels, scores: Probabilities, threshold: float) -> Confusion:
@@ -117,12 +140,14 @@ def share_interval(share: float, rows: float) -> tuple[float, float]:
 
 
 def precision_recall_points(labels: Labels, scores: Probabilities, *, points: int = 200) -> list[dict[str, float]]:
-    """Return the precision-recall curve thinned to `points`, from the highest threshold down."""
+    """Return the precision-recall curve thinned to `points`, from the highest threshold down; none without fraud."""
+    if not labels.any():
+        return []
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(labels[order], dtype=np.int64)
     last_of_score = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     chosen = last_of_score[np.unique(_spread(hits[last_of_score], points))]
-    total = max(int(labels.sum()), 1)
+    total = int(labels.sum())
     return [
         {
             "recall": float(hits[place] / total),
@@ -135,8 +160,8 @@ def precision_recall_points(labels: Labels, scores: Probabilities, *, points: in
 
 def _spread(hits: npt.NDArray[np.int64], points: int) -> npt.NDArray[np.intp]:
     """Return the places where recall reaches `points` evenly spaced levels."""
-    return np.clip(np.searchsorted(hits, np.linspace(1, max(hits[-1], 1), points)), 0, len(hits) - 1)
+    return np.clip(np.searchsorted(hits, np.linspace(1, hits[-1], points)), 0, len(hits) - 1)
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from mlflow_fraud.core.metrics import defined
 from mlflow_fraud.core.strict import Strict
 
 
@@ -41,10 +42,11 @@ class Answer:
     reason: str
 
 
-def should_retrain(windows: Sequence[Mapping[str, float]], rule: MonitorRule) -> Answer:
+def should_retrain(windows: Sequence[Mapping[str, float | None]], rule: MonitorRule) -> Answer:
     """Return whether the live model needs a successor; `windows` is oldest first.
 
-    A single bad window is not a trend, and a trend that is over needs no new model.
+    A single bad window is not a trend, and a trend that is over needs no new model. A window in which a metric is
+    not defined, as recall without fraud, is neither good nor bad in it, and the answer says so.
 
     >>> rule = MonitorRule(limits=Limits(f1=0.6, recall=0.5, drift=0.25), at_least=2, of_last=3)
     >>> good, bad = {"f1": 0.9, "recall": 0.9, "drift": 0.0}, {"f1": 0.4, "recall": 0.6, "drift": 0.0}
@@ -52,16 +54,24 @@ def should_retrain(windows: Sequence[Mapping[str, float]], rule: MonitorRule) ->
     Answer(retrain=True, reason='f1 below 0.6 in 2 of the last 3 windows, now 0.400')
     >>> should_retrain([bad, bad, good], rule).retrain
     False
+    >>> should_retrain([bad, bad, {"drift": 0.0}], rule).reason
+    'no limit broken in 2 of the last 3 windows; not defined: f1 in 1, recall in 1'
     """
     recent = windows[-rule.of_last :]
-    for name, limit in rule.limits.model_dump().items():
-        over = [_is_bad(name, window[name], limit) for window in recent]
+    limits: dict[str, float] = rule.limits.model_dump()
+    for name, limit in limits.items():
+        over = [_is_bad(name, defined(window.get(name)), limit) for window in recent]
         if any(over[-1:]) and sum(over) >= rule.at_least:
             side = "above" if name == "drift" else "below"
             now = f"now {recent[-1][name]:.3f}"
             return Answer(True, f"{name} {side} {limit} in {sum(over)} of the last {len(recent)} windows, {now}")
-    return Answer(False, f"no limit broken in {rule.at_least} of the last {rule.of_last} windows")
+    reason = f"no limit broken in {rule.at_least} of the last {rule.of_last} windows"
+    unknown = {name: sum(defined(window.get(name)) is None for window in recent) for name in limits}
+    said = ", ".join(f"{name} in {number}" for name, number in unknown.items() if number)
+    return Answer(False, f"{reason}; not defined: {said}" if said else reason)
 
 
-def _is_bad(name: str, value: float, limit: float) -> bool:
+def _is_bad(name: str, value: float | None, limit: float) -> bool:
+    if value is None:
+        return False
     return value > limit if name == "drift" else value < limit

@@ -19,13 +19,25 @@ _SENTENCES = {
     "model_type": "expected keys and values",
     "dict_type": "expected keys and values",
     "string_type": "expected text; put it in quotes",
+    "date_parsing": "expected a day like 2020-01-31",
+    "date_from_datetime_parsing": "expected a day like 2020-01-31",
+    "finite_number": "expected a finite number",
 }
 
 
 class Strict(BaseModel):
-    """A frozen value that refuses keys it does not know."""
+    """A frozen value that refuses keys it does not know, and numbers that are none.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    No comparison with NaN is true and none with infinity is false, so a limit that is one of them guards nothing.
+
+    >>> class Limit(Strict):
+    ...     at_most: float
+    >>> parse(Limit, {"at_most": float("nan")}, where="params.yaml")
+    Traceback (most recent call last):
+    mlflow_fraud.core.errors.SettingsError: params.yaml: at_most: expected a finite number, found nan
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def parse(

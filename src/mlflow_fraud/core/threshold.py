@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from mlflow_fraud.core.digits import ROOM, below
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.period import Period
@@ -36,7 +37,7 @@ class ThresholdRule(Strict):
 
     policy: Policy
     precision: float | None = Field(default=None, gt=0, le=1)
-    alerts_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    alerts_per_day: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _has_what_the_policy_asks(self) -> Self:
@@ -81,14 +82,38 @@ def choose_threshold(period: Period, scores: Probabilities, rule: ThresholdRule,
     0.9
     """
     require_fraud(period)
+    require_numbers(scores)
     cuts = cuts_of(period, scores)
     return float(cuts.thresholds[int(np.argmax(_WORTH[rule.policy](cuts, rule, costs)))])
+
+
+def in_few_digits(threshold: float, scores: Probabilities) -> float:
+    """Return a short number that flags the same of these scores, and is itself none of them.
+
+    Another processor may find a score's last digit one lower, and would pass the row that made the threshold.
+
+    >>> in_few_digits(0.6, np.array([0.1, 0.9, 0.7, 0.6]))
+    0.599998
+    """
+    flagged, passed = scores[scores >= threshold], scores[scores < threshold]
+    least = float(flagged.min()) if len(flagged) else threshold + ROOM * abs(threshold)
+    return below(least, float(passed.max()) if len(passed) else None)
 
 
 def require_fraud(validation: Period) -> None:
     """Raise `DataError` where validation holds no fraud."""
     if not validation.fraud.any():
         raise DataError("validation holds no fraud, so no threshold can be chosen; make validation_days longer")
+
+
+def require_numbers(scores: Probabilities) -> None:
+    """Raise `DataError` where a score is no number: no threshold is above or below it."""
+    lost = int((~np.isfinite(scores)).sum())
+    if lost:
+        raise DataError(
+            f"the model gives {lost:,} of {len(scores):,} validation rows no score, so no threshold can be chosen; "
+            "look at its parameters in params.yaml"
+        )
 
 
 def cuts_of(period: Period, scores: Probabilities) -> Cuts:

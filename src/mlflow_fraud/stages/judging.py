@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import polars as pl
 from sklearn.metrics import average_precision_score
 
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_scorer
-from mlflow_fraud.core.candidates import CANDIDATES, Progress, TrainParams
+from mlflow_fraud.core.candidates import CANDIDATES, Labels, TrainParams
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
+from mlflow_fraud.core.learnable import lacking
+from mlflow_fraud.core.progress import Progress
+from mlflow_fraud.core.split import PARTS
 from mlflow_fraud.core.training import Assessment, JudgeRules
 from mlflow_fraud.stages.fit import Part, fit_and_judge
 from mlflow_fraud.stages.history import Cut, History
@@ -18,7 +24,7 @@ def judge(
 ) -> Assessment:
     """Return what the candidate is worth on the cut's test; validation decides all that is to be decided.
 
-    Raises `DataError` where a part holds no fraud.
+    Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
     learn, validation, test = (_part(history, cut, name) for name in ("train", "validation", "test"))
     return fit_and_judge(candidate, learn.examples, validation, test, train, rules, progress).assessment
@@ -27,7 +33,7 @@ def judge(
 def average_precision(
     history: History, cut: Cut, candidate: str, train: TrainParams, part: str, progress: Progress
 ) -> float:
-    """Return the candidate's average precision on one part; raise `DataError` where a part holds no fraud."""
+    """Return the candidate's average precision on one part; raise `DataError` where a part has not both classes."""
     learn, validation, asked = (_part(history, cut, name).examples for name in ("train", "validation", part))
     fitted = CANDIDATES[candidate](learn, validation, train, progress)
     return float(average_precision_score(asked.y, load_scorer(*model_bytes(fitted.estimator)).score(asked.x)))
@@ -39,12 +45,23 @@ def check_candidate(candidate: str) -> None:
         raise SettingsError(f"no candidate is called {candidate}, {nearest(candidate, CANDIDATES)}")
 
 
+def require_cuts(transactions: pl.DataFrame, cuts: Sequence[Cut], parts: Sequence[str] = PARTS) -> None:
+    """Raise `DataError` where a part of a cut has not both classes; to be asked before the first is worked on."""
+    for cut in cuts:
+        for name in parts:
+            _require_both(cut, name, transactions["label"].filter((cut.parts == name).fill_null(False)).to_numpy())
+
+
 def _part(history: History, cut: Cut, name: str) -> Part:
     chosen = cut.parts == name
     part = Part(history.examples(chosen), history.period(chosen))
-    if not part.examples.y.any():
-        raise DataError(
-            f"{cut.name}: the {name} rows hold no fraud (there are {len(part.examples.y):,}), so nothing can be told; "
-            "make that period longer in params.yaml"
-        )
+    _require_both(cut, name, part.examples.y)
     return part
+
+
+def _require_both(cut: Cut, name: str, labels: Labels) -> None:
+    found = lacking(labels)
+    if found:
+        raise DataError(
+            f"{cut.name}: the {name} rows hold {found}, so nothing can be told; make that period longer in params.yaml"
+        )

@@ -14,7 +14,8 @@ import polars as pl
 
 from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.model_file import load_released
-from mlflow_fraud.adapters.raw_files import batch_name, read_batches
+from mlflow_fraud.adapters.raw_batches import batch_name
+from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.drift import population_stability_index
 from mlflow_fraud.core.errors import ReleaseRejected, TrackingFailed
@@ -22,9 +23,11 @@ from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_m
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import arrival, known_at
+from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.period import read_period
-from mlflow_fraud.core.release import Release
+from mlflow_fraud.core.metrics import Metrics, defined
+from mlflow_fraud.core.release import Manifest, Release
 from mlflow_fraud.core.retrain import Answer, should_retrain
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_params
@@ -39,7 +42,7 @@ class Window:
 
     name: str
     version: str
-    metrics: dict[str, float]
+    metrics: Metrics
     drifts: dict[str, float]
 
 
@@ -63,7 +66,8 @@ def log_window(window: Window) -> str:
 
     Where MLflow cannot be reached it is said, and nothing is returned: the windows are in their file.
     """
-    metrics = window.metrics | {f"drift_{name}": value for name, value in window.drifts.items()}
+    measured = window.metrics | {f"drift_{name}": value for name, value in window.drifts.items()}
+    metrics = {name: value for name, value in measured.items() if value is not None}
     content = hashlib.sha256(json.dumps(metrics, sort_keys=True).encode()).hexdigest()
     tags = {"model_version": window.version, "window": window.name, "window_content": content}
     try:
@@ -91,11 +95,21 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     rows, features = _features(window, between, schema)
     scores = load_released(manifest, live.files).score(model_matrix(features, schema))
     contract = schema.contract
-    period = read_period(rows, card=contract.entities[0], amount="amount", decimals=contract.currency_decimals)
-    measured = evaluate(period, scores, manifest.threshold, load_params().costs)
+    period = read_period(rows, card=contract.payer, amount="amount", decimals=contract.currency_decimals)
+    costs = load_params().costs
+    metrics = evaluate(period, scores, manifest.threshold, costs.within(_budget(manifest, costs)))
     drifts = _drifts(features, schema)
-    metrics = {name: value for name, value in measured.items() if value is not None}
     return Window(batch_name(file), manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)
+
+
+def _budget(manifest: Manifest, costs: CostRule) -> AlertBudget:
+    """Return the stated budget, or else the one that the release was judged with; an early release has none."""
+    if costs.alerts_per_day is not None:
+        return AlertBudget(alerts_per_day=costs.alerts_per_day, derived=False)
+    recorded = defined(manifest.metrics.get("validation", {}).get("alert_budget"))
+    if recorded is not None:
+        return AlertBudget(alerts_per_day=int(recorded), derived=True)
+    return budget_of(costs, read_period(pl.read_parquet(part_file("validation"))))
 
 
 def _features(

@@ -19,8 +19,8 @@ def code_of(candidate: str) -> str:
 def require_traceable(candidate: str, lineage: Lineage) -> str:
     """Return the commit whose code made the candidate.
 
-    Raises `DataError` where what a release must say of its origin cannot be known: the commit, and by `dvc.lock` the
-    raw data and the parameters.
+    Raises `DataError` or `SettingsError` where what a release must say of its origin cannot be known: the commit, and
+    by `dvc.lock` the raw data and the parameters.
     """
     locked, model = dvc_repo.locked_data(), lineage_file(candidate).parent
     others = [path for path, digest in lineage.data.items() if locked.get(path) != digest]
@@ -36,13 +36,8 @@ def require_traceable(candidate: str, lineage: Lineage) -> str:
             f"the code has changed since {candidate} was trained ({', '.join(changed)}), so no commit says how a "
             "release of it was made; run `dvc repro`, then compare and promote"
         )
-    commit = git_repo.code_state()
-    if commit.startswith(git_repo.UNKNOWN):
-        raise DataError(
-            "git knows no commit here, and a release must say which code made it; promote from a clone, or `git init`, "
-            "`git add --all` and `git commit` first"
-        )
-    return commit
+    git_repo.require_head()
+    return git_repo.code_state()
 
 
 def params_as_run(text: str) -> str:
@@ -56,7 +51,7 @@ def _put(document: dict[str, Any], place: list[str], value: Any) -> bool:
     """Put `value` at `place`; return whether there was another."""
     for name in place[:-1]:
         document = document.setdefault(name, {})
-    other = document.get(place[-1]) != value
+    other: bool = document.get(place[-1]) != value
     document[place[-1]] = value
     return other
 

@@ -14,6 +14,7 @@ from mlflow_fraud.stages.challenger import build_release, choose_challenger, rel
 from mlflow_fraud.stages.compare import read_comparison
 from mlflow_fraud.stages.origin import require_traceable
 from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.store import require_expected_champion, require_lasting_store
 from mlflow_fraud.stages.track import open_tracking, require_mlflow, track
 
 
@@ -28,12 +29,16 @@ class Promotion(NamedTuple):
 def promote(store: ReleaseStore) -> Promotion:
     """Carry out the verdict in `data/decision/verdict.json`; doing it again changes nothing.
 
-    Raises `PromotionConflict` when the verdict is not about the models and the champion of now.
+    Raises `PromotionConflict` when the verdict is not about the models, the champion and the store of now, and
+    `SettingsError` where a release should be live and none is, or the store is not said where it must be.
     """
+    require_lasting_store()
     comparison = read_comparison()
     challenger = choose_challenger(load_params())
     version, pointer = release_version(challenger), store.latest()
     live = pointer.version if pointer else None
+    if live is None and not comparison.first:
+        require_expected_champion(store)
     if live == version or not comparison.verdict.promote:
         return Promotion(False, live, comparison.verdict.reasons)
     if (comparison.challenger.version, comparison.against) != (version, live):
@@ -41,6 +46,8 @@ def promote(store: ReleaseStore) -> Promotion:
             f"the verdict is on {comparison.challenger.version} against {comparison.against}, but now it would be "
             f"{version} against {live}; compare again"
         )
+    if comparison.store != str(store):
+        raise PromotionConflict(f"the verdict is on what is live in {comparison.store}, not in {store}; compare again")
     require_mlflow()
     require_traceable(challenger.name, challenger.lineage)
     logged = track(challenger.name)

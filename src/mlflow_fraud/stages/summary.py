@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
-from mlflow_fraud.adapters.report import TEAM, headline, markdown_table
+from mlflow_fraud.adapters.report import TEAM, budget_line, headline, markdown_table
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.gate.findings import report_of
+from mlflow_fraud.core.metrics import told
 from mlflow_fraud.stages.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
 from mlflow_fraud.stages.trained import read_trained
 
@@ -58,8 +59,11 @@ def candidates_summary() -> str:
 
 
 def team_summary() -> str:
-    """Return what the candidates mean for those who look into alerts: bursts caught, money saved, alerts a day."""
-    return markdown_table({name: read_trained(name).assessment.test for name in CANDIDATES}, columns=TEAM)
+    """Return what the candidates mean for those who look into alerts, and how many alerts the budget is."""
+    assessed = {name: read_trained(name).assessment for name in CANDIDATES}
+    table = markdown_table({name: assessment.test for name, assessment in assessed.items()}, columns=TEAM)
+    budgets = dict.fromkeys(str(assessment.budget) for assessment in assessed.values())
+    return f"{table}\n{budget_line('; '.join(budgets))}\n"
 
 
 def verdict_summary() -> str:
@@ -82,7 +86,7 @@ def _changes(since: str) -> str:
         now = read_trained(name).assessment.test
         old = before.get(str(model_folder(name) / "metrics.json"), {})
         lines += [
-            f"| {name} | {metric.replace('_', ' ')} | {old[f'test.{metric}']:.4f} | {now[metric]:.4f} |"
+            f"| {name} | {metric.replace('_', ' ')} | {told(old[f'test.{metric}'])} | {told(now[metric])} |"
             for metric in COMPARED
             if f"test.{metric}" in old
         ]
@@ -97,6 +101,6 @@ def windows_summary() -> str:
     heads = " | ".join(column.replace("_", " ") for column in columns)
     lines = [f"| window | release | {heads} |", "| --- | --- |" + " ---: |" * len(columns)]
     for window in read_json(WINDOWS):
-        numbers = " | ".join(f"{window[column]:.4g}" if column in window else "-" for column in columns)
+        numbers = " | ".join(told(window.get(column), ".4g") for column in columns)
         lines.append(f"| {window['name']} | `{window['version']}` | {numbers} |")
     return "\n".join(lines) + "\n"

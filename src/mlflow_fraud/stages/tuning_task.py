@@ -21,6 +21,7 @@ from mlflow_fraud.stages.history import (
     read_transactions,
     rolling_tests,
 )
+from mlflow_fraud.stages.judging import require_cuts
 
 OBJECTIVES = ("validation", "prequential")
 
@@ -59,7 +60,8 @@ class Task:
         """The study's name: another one for other rows, folds, fixed parameters, space or seed."""
         fixed = {name: value for name, value in self.section.model_dump().items() if name not in self.current}
         space = [vars(each) for each in self.space]
-        content = [self.history.sha256, self.rule.model_dump(), self.part, fixed, space, self.train.seed]
+        rule = self.rule.model_dump(mode="json", exclude_none=True)
+        content = [self.history.sha256, rule, self.part, fixed, space, self.train.seed]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return f"{self.candidate}-{self.objective}-{digest[:10]}"
 
@@ -80,8 +82,9 @@ def task_for(candidate: str, objective: str, params: Params) -> Task:
     cuts, part = [one_test(transactions, split)], "validation"
     if objective == "prequential":  # the test period of the data set's own split stays unseen
         until = borders(transactions, split).test_from.replace(hour=0, minute=0, second=0, microsecond=0)
-        card = load_contract(params.active.contract).entities[0]
+        card = load_contract(params.active.contract).payer
         cuts, part = rolling_tests(transactions, rolling, card, until), "test"
+    require_cuts(transactions, cuts, tuple(dict.fromkeys(("train", "validation", part))))
     history = build_history(transactions, told, cuts[0])
     rule = split if part == "validation" else rolling
     return Task(candidate, objective, history, cuts, part, params.train, rule)

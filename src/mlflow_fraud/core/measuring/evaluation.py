@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mlflow_fraud.core.measuring.alerts import card_precision_at_k, recall_at_budget
@@ -18,16 +19,24 @@ LOWER_IS_BETTER = (
     *("brier", "calibration_error", "alerts_per_day", "expected_cost"),
     *("frauds_before_alert", "money_before_alert"),
 )
-COUNTS = ("frauds", "rows", "bursts", "card_precision_at_k_best")
+COUNTS = ("frauds", "rows", "bursts", "alert_budget", "card_precision_at_k_best")
 """Said of the period, not of the model."""
 
 
 def evaluate(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Metrics:
-    """Return every metric; one that cannot be computed is None, as one that needs both classes where one is absent.
+    """Return every metric; one that is not defined is None, as one that needs both classes where one is absent.
 
-    `docs/metrics.md` defines each. Everything at or over `threshold` is flagged.
+    `docs/metrics.md` defines each. Everything at or over `threshold` is flagged. Of scores that are not all numbers
+    nothing is defined, and without a budget nothing that asks how many alerts are looked into.
     """
-    labels, flags = period.labels, scores >= threshold
+    if np.isfinite(scores).all() and np.isfinite(threshold):
+        return _measured(period, scores, threshold, costs)
+    counted = _measured(period, np.zeros(len(scores)), 0.5, costs)
+    return {name: value if name in COUNTS else None for name, value in counted.items()}
+
+
+def _measured(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Metrics:
+    labels, flags, budget = period.labels, scores >= threshold, costs.alerts_per_day
     counts = confusion(labels, scores, threshold)
     some, both = len(labels) > 0, 0 < counts.frauds < len(labels)
     return {
@@ -40,9 +49,10 @@ def evaluate(period: Period, scores: Probabilities, threshold: float, costs: Cos
         "calibration_error": calibration_error(labels, scores) if some else None,
         "frauds": counts.frauds,
         "rows": len(labels),
-        "card_precision_at_k": card_precision_at_k(period, scores, costs.alerts_per_day),
-        "card_precision_at_k_best": card_precision_at_k(period, labels.astype(float), costs.alerts_per_day),
-        "recall_at_budget": recall_at_budget(period, scores, costs.alerts_per_day),
+        "alert_budget": budget,
+        "card_precision_at_k": card_precision_at_k(period, scores, budget) if budget else None,
+        "card_precision_at_k_best": card_precision_at_k(period, labels.astype(float), budget) if budget else None,
+        "recall_at_budget": recall_at_budget(period, scores, budget) if budget else None,
         "alerts_per_day": float(flags.sum()) / period.days if some else None,
         "expected_cost": expected_cost(period, flags, costs),
         **burst_metrics(period, flags, costs.burst_gap),

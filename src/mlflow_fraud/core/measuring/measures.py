@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_fraud.core.measuring.compromise import find_bursts
+from mlflow_fraud.core.measuring.compromise import Bursts, find_bursts
 from mlflow_fraud.core.measuring.cost import CostRule, row_costs
 from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.metrics import Probabilities
@@ -27,11 +28,6 @@ def count_cards(period: Period) -> int:
     return int(period.cards.max()) + 1 if len(period.cards) else 0
 
 
-def _f1(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
-    flags = scores >= threshold
-    return _per_card(period, 2.0 * (flags & period.fraud)), _per_card(period, 1.0 * flags + period.fraud)
-
-
 def _precision(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
     flags = scores >= threshold
     return _per_card(period, flags & period.fraud), _per_card(period, flags)
@@ -45,13 +41,19 @@ def _cost(period: Period, scores: Probabilities, threshold: float, costs: CostRu
     return _per_card(period, row_costs(period, scores >= threshold, costs)), float(period.days)
 
 
+def _bursts(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Bursts:
+    """Return the bursts; none where data has no cards."""
+    frauds = period if period.has_cards else replace(period, labels=np.zeros_like(period.labels))
+    return find_bursts(frauds, scores >= threshold, costs.burst_gap)
+
+
 def _caught(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
-    found = find_bursts(period, scores >= threshold, costs.burst_gap)
+    found = _bursts(period, scores, threshold, costs)
     return _sum(found.cards, found.caught, period), _sum(found.cards, np.ones_like(found.caught), period)
 
 
 def _saved(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
-    found = find_bursts(period, scores >= threshold, costs.burst_gap)
+    found = _bursts(period, scores, threshold, costs)
     money = _sum(found.cards, found.money, period)
     return money - _sum(found.cards, found.money_lost, period), money
 
@@ -81,6 +83,18 @@ def _share(
     return measure
 
 
+def _f1(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Measure:
+    """Return the measure of F1; without fraud there is none, however many are flagged in vain."""
+    flags = scores >= threshold
+    hits, flagged, frauds = (_per_card(period, each) for each in (flags & period.fraud, flags, period.fraud))
+
+    def measure(times: Whole) -> float:
+        total = float(np.sum(times * frauds))
+        return 2 * float(np.sum(times * hits)) / (float(np.sum(times * flagged)) + total) if total else np.nan
+
+    return measure
+
+
 def _average_precision(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Measure:
     """Return the measure of average precision: exact for each draw, the rows are sorted only once."""
     order = np.argsort(-scores, kind="stable")
@@ -100,7 +114,7 @@ def _average_precision(period: Period, scores: Probabilities, threshold: float, 
 
 
 MEASURES: dict[str, Callable[[Period, Probabilities, float, CostRule], Measure]] = {
-    "f1": partial(_share, _f1),
+    "f1": _f1,
     "precision": partial(_share, _precision),
     "recall": partial(_share, _recall),
     "average_precision": _average_precision,
