@@ -22,7 +22,15 @@ from mlflow_fraud.core.contract import BATCH, Column, Contract
 from mlflow_fraud.core.errors import DataError, nearest
 from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.moments import count_expression, local_expression, text_expression
-from mlflow_fraud.core.notation import INT64, THOUSANDS, WHOLE, decimal_expression, integer_expression, with_point
+from mlflow_fraud.core.notation import (
+    COMMA,
+    LARGEST,
+    THOUSANDS,
+    WHOLE,
+    decimal_expression,
+    integer_expression,
+    with_point,
+)
 from mlflow_fraud.core.time_format import SPACES, time_format
 
 EXAMPLES = 3
@@ -181,6 +189,8 @@ def _hint(column: Column, examples: Sequence[str], contract: Contract) -> str:
     if any(re.match(THOUSANDS, example) for example in examples):
         mark = contract.csv.decimal
         return f"; marks between thousands are not read, and {mark!r} is the decimal mark (the contract's csv.decimal)"
+    if contract.csv.decimal == "." and any(re.match(COMMA, example) for example in examples):
+        return "; the contract can say csv: {decimal: ','}"
     return ""
 
 
@@ -252,7 +262,7 @@ def _minor_units(number: pl.Expr, column: Column, units: int) -> pl.Expr:
     """Return the amount in minor units, null beyond 64 bits."""
     if column.type == "integer":
         whole = integer_expression(number)
-        return pl.when(whole.is_between(-(INT64 // units), INT64 // units)).then(whole * units)
+        return pl.when(whole.is_between(-(LARGEST // units), LARGEST // units)).then(whole * units)
     return (decimal_expression(number) * units).round().cast(pl.Int64, strict=False)
 
 
