@@ -111,7 +111,7 @@ def _typed(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
     parsed = {column: _parsed(column, contract, types[column.source]) for column in contract.in_files}
     columns = [*ids, *(parse.alias(column.name) for column, parse in parsed.items())]
     try:
-        numbered = raw.with_row_index(ROW, offset=1)
+        numbered = raw.with_row_index(ROW, offset=1) if contract.event_id else raw
         frame = numbered.select(*columns, pl.lit(batch_name(file)).alias(BATCH)).collect(engine="streaming")
         gaps = [column for column in contract.in_files if frame[column.name].null_count()]
         checks = [check for column in gaps for check in _checks(column, parsed[column])]
