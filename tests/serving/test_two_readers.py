@@ -196,7 +196,8 @@ def test_a_count_is_the_same_moment_in_a_file_and_in_a_request(
 def test_a_count_says_what_it_expects_of_a_request() -> None:
     told = contract({"when": COUNTED})
     schema = TransactionSchema(told).json_schema()["properties"]["when"]
-    assert (schema["type"], schema["description"]) == ("number", "hours since 2017-12-01")
+    assert schema["type"] == "number"
+    assert schema["description"].startswith("hours since 2017-12-01")
     for wrong in ('"36"', '"2017-12-02T12:00:00"', "true", "null", "NaN", "1e400", "1" + "0" * 400):
         assert in_a_request(told, "when", wrong) is REFUSED
     assert in_a_request(told, "when", "36.5") == datetime(2017, 12, 2, 12, 30)
