@@ -11,14 +11,15 @@ from pathlib import Path
 import polars as pl
 
 from mlflow_fraud.adapters.raw_batches import is_batch
-from mlflow_fraud.adapters.raw_csv import as_utf8, first_line, opened, scan_csv
+from mlflow_fraud.adapters.raw_csv import CHUNK, as_utf8, first_line, header_of, opened, scan_csv
 from mlflow_fraud.core.batch_names import SUFFIXES
 from mlflow_fraud.core.contract import Csv
+from mlflow_fraud.core.counted import listed
 from mlflow_fraud.core.csv_form import HEAD_LINES, guess_decimal, guess_encoding, guess_separator
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.header import is_row, names_doubled
 from mlflow_fraud.core.strict import parse
 
-CHUNK = 1 << 20
 ROWS = 1000
 """So many rows tell the decimal mark."""
 
@@ -29,7 +30,9 @@ def read_sample(file: Path, rows: int, csv: Csv) -> pl.DataFrame:
         if file.suffix.lower() == ".parquet":
             return pl.scan_parquet(file, glob=False).head(rows).select(pl.all().cast(pl.String)).collect()
         with as_utf8(file, csv) as content:
-            sample = scan_csv(file, content, csv).head(rows).collect()
+            scanned = scan_csv(file, content, csv)
+            _require_names(file, header_of(content, csv, scanned.collect_schema().names()))
+            sample = scanned.head(rows).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name} cannot be read: {first_line(error)}") from None
     if sample.is_empty():
@@ -57,6 +60,15 @@ def csv_form_of(file: Path, **stated: str) -> Csv:
     if "decimal" not in said:
         form = form.model_copy(update={"decimal": guess_decimal(_texts(read_sample(file, ROWS, form)))})
     return form
+
+
+def _require_names(file: Path, names: list[str]) -> None:
+    """Raise `DataError` where the first line has no names, or one twice."""
+    if is_row(names):
+        raise DataError(f"{file.name} begins with a row; put a line with the names of its columns before it")
+    twice = names_doubled(names)
+    if twice:
+        raise DataError(f"{file.name} has two columns of the name {listed(twice)}; rename one of them")
 
 
 def _head(file: Path, encoding: str) -> list[str]:
