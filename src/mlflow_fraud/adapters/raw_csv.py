@@ -96,7 +96,7 @@ def look_at_lines(file: Path, content: Path, names: Sequence[str], csv: Csv) -> 
 
     A quote that is open at the end of a line goes on in the next.
     """
-    lines = pl.scan_lines(content, name=_LINE, row_index_name=_NUMBER, row_index_offset=1, glob=False)
+    lines = pl.scan_lines(content, name=_LINE, glob=False)
     try:
         if _is_plain(lines, len(names), csv.separator):
             return Lines()
@@ -110,15 +110,18 @@ def _is_plain(lines: pl.LazyFrame, names: int, separator: str) -> bool:
     """Return whether no line has a quote or a NUL in it, and all have as many values as there are names."""
     line = pl.col(_LINE)
     marks = line.str.count_matches(separator, literal=True)
-    plain = (marks == names - 1) & ~line.str.contains('["\x00]')
-    return bool(lines.select(plain.all()).collect(engine="streaming").item())
+    marked = [line.str.contains(mark, literal=True).any().alias(mark) for mark in ('"', "\x00")]
+    found = lines.select((marks != names - 1).any(), *marked).collect(engine="streaming")
+    return not any(found.row(0))
 
 
 def _look_at_each(lines: pl.LazyFrame, names: Sequence[str], separator: str) -> pl.LazyFrame:
     """Return the one row of what there is in the lines; what several columns are made of is made once."""
     line, quotes = pl.col(_LINE), pl.col("quotes")
     named = len(names) - next((place for place, name in enumerate(reversed(names)) if name.strip()), 0)
-    counts = lines.with_columns(line.str.count_matches('"', literal=True).alias("quotes"))
+    counts = lines.with_row_index(_NUMBER, offset=1).with_columns(
+        line.str.count_matches('"', literal=True).alias("quotes")
+    )
     records = counts.with_columns(
         (((quotes.cum_sum() - quotes) % 2 == 0) & (quotes % 2 == 0)).alias("whole"),
         pl.when(quotes > 0).then(line.str.replace_all('"[^"]*"', "")).otherwise(line).alias("bare"),

@@ -19,7 +19,7 @@ from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.core.features.fitting import fit_features
 from mlflow_fraud.settings import PARAMS_FILE, load_contract, load_params
 from mlflow_fraud.stages.raw_data import add, use
-from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.run import say, taking_long
 
 CONTRACTS = Path("data/contracts")
 FEWEST_DAYS = 10
@@ -80,7 +80,7 @@ def first_contract(source: Path, name: str, **stated: str) -> str:
 
 
 def _split(source: Path, contract: Contract) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as scratch:
+    with taking_long(f"looking at the days that {source} spans"), tempfile.TemporaryDirectory() as scratch:
         times = read_batches(find_batches(source, Path(scratch)), contract)["event_time"]
     days = (times[-1].date() - times[0].date()).days + 1
     if days < FEWEST_DAYS:
