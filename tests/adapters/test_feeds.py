@@ -99,10 +99,13 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "no rows": (lambda f: text(f.head(0)).encode(), "has a header and no rows"),
     "nothing at all": (lambda f: b"", "is empty; expected a header line and rows"),
     "a quote left open": (lambda f: (text(f) + '"abc,\n').encode(), "cannot be read to its end: CSV malformed"),
-    "a row cut short": (lambda f: (text(f) + "1,2,3\n").encode(), "amt: 1 values are missing"),
+    "a row cut short": (
+        lambda f: (text(f) + "1,2,3\n").encode(),
+        f"1 row has fewer values than the {FIELDS} names of the header, so it is not certain which",
+    ),
     "a row with too many values": (
         lambda f: (text(f.head(20)) + text(f.tail(1), include_header=False).rstrip() + ",Jennifer,9\n").encode(),
-        f"1 rows have more values than the {FIELDS} names of the header, so it is not certain which is which",
+        f"1 row has more values than the {FIELDS} names of the header, so it is not certain which is which",
     ),
     "a separator inside a value": (
         lambda f: text(f.with_columns(merchant=pl.lit("Kirlin, Inc")), quote_style="never").encode(),
@@ -110,7 +113,7 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     ),
     "the header in the middle": (
         lambda f: (text(f) * 2).encode(),
-        "amt: 1 values are not a decimal, they look like 'aaa'",
+        "amt: 1 value is not a decimal, it looks like 'aaa'",
     ),
     "no text": (lambda f: bytes(range(256)) * 100, "is not text in utf-8"),
 }

@@ -7,53 +7,103 @@ from pathlib import Path
 
 import polars as pl
 
+from mlflow_fraud.adapters.raw_batches import Tell, quiet
 from mlflow_fraud.adapters.raw_batches import batch_name as batch_name
 from mlflow_fraud.adapters.raw_batches import batches_in as batches_in
 from mlflow_fraud.adapters.raw_batches import find_batches as find_batches
 from mlflow_fraud.adapters.raw_csv import (
     as_utf8,
     first_line,
-    require_no_surplus,
+    header_of,
+    is_utf8_after_all,
+    look_at_lines,
+    require_even,
     require_readable,
     scan_csv,
     unreadable,
+    without_empty,
 )
+from mlflow_fraud.adapters.raw_doubts import require_exact, rounded_amounts
+from mlflow_fraud.adapters.raw_progress import Progress
 from mlflow_fraud.adapters.raw_values import checks_of, expression_of, sentences_of
 from mlflow_fraud.core.batch_names import names_of
 from mlflow_fraud.core.bounds import beyond, expected
 from mlflow_fraud.core.contract import BATCH, Contract
-from mlflow_fraud.core.errors import DataError, nearest
+from mlflow_fraud.core.counted import counted
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import TIME_ORDER
+from mlflow_fraud.core.header import look_at
 
 ROW = "row of the file"
 
 
-def read_batches(files: Sequence[Path], contract: Contract) -> pl.DataFrame:
+def read_batches(files: Sequence[Path], contract: Contract, tell: Tell = quiet) -> pl.DataFrame:
     """Return all rows of `files` by pipeline names and types, in time order.
 
-    Personal and unused columns are never read. Raises `DataError` for the first file that is not what
-    the contract says, with counts and a few examples.
+    Personal and unused columns are never read. What is told is how far it has come, and as a warning each thing that
+    is not read as it stands. Raises `DataError` for the first file that is not what the contract says, with counts
+    and a few examples.
     """
     names_of(file.name for file in files)
-    frames = [_read(file, contract) for file in files]
-    return pl.concat(frames).sort(TIME_ORDER)
+    progress = Progress(tell, len(files))
+    return pl.concat([_read(file, contract, progress, _warner(file, tell)) for file in files]).sort(TIME_ORDER)
 
 
-def _read(file: Path, contract: Contract) -> pl.DataFrame:
+def _warner(file: Path, tell: Tell) -> Tell:
+    def warn(sentence: str) -> None:
+        tell(f"warning: {file.name}: {sentence}")
+
+    return warn
+
+
+def _read(file: Path, contract: Contract, progress: Progress, warn: Tell) -> pl.DataFrame:
+    progress.begin(file.name)
     if file.suffix.lower() == ".parquet":
-        frame = _typed(file, _require_columns(file, _scan_parquet(file, contract), contract), contract)
+        frame = _read_parquet(file, contract, progress, warn)
     else:
+        if is_utf8_after_all(file, contract.csv):
+            warn(f"its letters are those of UTF-8, the contract's csv.encoding says {contract.csv.encoding}")
         with as_utf8(file, contract.csv) as content:
-            scanned = scan_csv(file, content, contract.csv)
-            raw = _require_columns(file, scanned, contract)
-            require_no_surplus(file, content, len(scanned.collect_schema()), contract.csv)
-            frame = _typed(file, raw, contract)
+            frame = _read_csv(file, content, contract, progress, warn)
     if frame.is_empty():
         raise DataError(f"{file.name} has a header and no rows")
     return frame
 
 
-def _typed(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
+def _read_parquet(file: Path, contract: Contract, progress: Progress, warn: Tell) -> pl.DataFrame:
+    try:
+        whole = pl.scan_parquet(file, glob=False)
+        _look_at_header(file, whole.collect_schema().names(), contract, warn)
+        for sentence in require_exact(file, whole, contract):
+            warn(sentence)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{file.name} cannot be read as Parquet: {first_line(error)}") from None
+    raw = _with_optional(_scan_parquet(file, contract), contract)
+    return _typed(file, raw, contract, progress, warn)
+
+
+def _read_csv(file: Path, content: Path, contract: Contract, progress: Progress, warn: Tell) -> pl.DataFrame:
+    raw = scan_csv(file, content, contract.csv)
+    names = header_of(content, contract.csv, raw.collect_schema().names())
+    require_readable(file, names, contract)
+    _look_at_header(file, names, contract, warn)
+    lines = look_at_lines(file, content, names, contract.csv)
+    require_even(file, lines, len(names), contract.csv)
+    if lines.empty:
+        raw = without_empty(raw)
+        warn(f"{counted(lines.empty, 'line')} without any value {'is' if lines.empty == 1 else 'are'} no row")
+    return _typed(file, _with_optional(raw, contract), contract, progress, warn)
+
+
+def _look_at_header(file: Path, names: Sequence[str], contract: Contract, warn: Tell) -> None:
+    header = look_at(names, contract)
+    if header.faults:
+        raise DataError(f"{file.name}: {'; '.join(header.faults)}")
+    for sentence in header.warnings:
+        warn(sentence)
+
+
+def _typed(file: Path, raw: pl.LazyFrame, contract: Contract, progress: Progress, warn: Tell) -> pl.DataFrame:
     """Return the typed rows; raise `DataError` where a value is not of its column's type, or missing and needed.
 
     A column without gaps is right, so only the others are looked at once more.
@@ -64,16 +114,19 @@ def _typed(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.DataFrame:
     columns = [*ids, *(parse.alias(column.name) for column, parse in parsed.items())]
     try:
         numbered = raw.with_row_index(ROW, offset=1) if contract.event_id else raw
-        frame = numbered.select(*columns, pl.lit(batch_name(file)).alias(BATCH)).collect(engine="streaming")
+        frame = progress.collect(numbered.select(*columns, pl.lit(batch_name(file)).alias(BATCH)))
         gaps = [column for column in contract.in_files if frame[column.name].null_count()]
         checks = [check for column in gaps for check in checks_of(column, parsed[column])]
         faults = raw.select(checks).collect(engine="streaming").row(0, named=True) if gaps else {}
-    except (pl.exceptions.ComputeError, OSError) as error:
+        rounded = rounded_amounts(raw, contract)
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise unreadable(file, error) from None
     sentences = [s for column in gaps for s in sentences_of(column, faults, contract)]
     if sentences:
         raise DataError(f"{file.name}: " + "; ".join(sentences))
     _require_bounds(file, frame, contract)
+    for sentence in rounded:
+        warn(sentence)
     return frame
 
 
@@ -96,7 +149,7 @@ def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
     try:
         raw = pl.scan_parquet(file, glob=False)
         types = raw.collect_schema()
-    except (pl.exceptions.ComputeError, OSError) as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name} cannot be read as Parquet: {first_line(error)}") from None
     return raw.select(
         _as_told(column.source, types[column.source]) for column in contract.in_files if column.source in types
@@ -111,16 +164,8 @@ def _as_told(name: str, dtype: pl.DataType) -> pl.Expr:
     return values.cast(pl.String)
 
 
-def _require_columns(file: Path, raw: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
-    """Return `raw` with an empty column for each optional one that the file lacks; the others must be there."""
+def _with_optional(raw: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
+    """Return `raw` with an empty column for each optional one that the file lacks."""
     found = raw.collect_schema().names()
-    absent = [column for column in contract.in_files if column.source not in found]
-    missing = [column.source for column in absent if not column.optional]
-    if missing:
-        require_readable(file, found, contract)
-    if missing:
-        hints = "; ".join(f"{name}: {nearest(name, found)}" for name in missing)
-        raise DataError(f"{file.name}: {len(missing)} columns of the contract {contract.name} are missing: {hints}")
-    return raw.with_columns(pl.lit(None, pl.String).alias(column.source) for column in absent)
-
-
+    absent = [column.source for column in contract.in_files if column.source not in found]
+    return raw.with_columns(pl.lit(None, pl.String).alias(source) for source in absent)

@@ -63,11 +63,19 @@ def sentences_of(column: Column, faults: Mapping[str, object], contract: Contrac
         told = [str(example) for example in examples] if isinstance(examples, list) else []
         hint = _hint(column, told, contract)
         said.append(
-            f"{column.source}: {wrong} values are not {_expected(column)}, they look like {_shapes(told)}{hint}"
+            f"{column.source}: {_values(wrong)} not {_expected(column)}, {_looks(wrong)} like {_shapes(told)}{hint}"
         )
     if missing and not column.may_be_missing:
-        said.append(f"{column.source}: {missing} values are missing")
+        said.append(f"{column.source}: {_values(missing)} missing")
     return said
+
+
+def _values(number: object) -> str:
+    return f"{number} value is" if number == 1 else f"{number} values are"
+
+
+def _looks(number: object) -> str:
+    return "it looks" if number == 1 else "they look"
 
 
 def _text(column: Column) -> pl.Expr:

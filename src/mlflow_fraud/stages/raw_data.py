@@ -23,7 +23,7 @@ from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from mlflow_fraud.stages.pinned import intake, is_pinned, pinned_in, require_as_pinned
-from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.run import say, taking_long
 from mlflow_fraud.stages.validate import require_passed
 
 SIMULATED = "simulated"
@@ -100,7 +100,7 @@ def add(source: Path, dataset: str, *, backwards: bool = False, replace: bool = 
         if replaced:
             _tell_what_goes(new, replaced, contract, meant=replace)
         history = _history(folder, [*new, *replaced.values()])
-        frame = read_batches([*history, *new.values()], contract)
+        frame = read_batches([*history, *new.values()], contract, say)
         _require_past(frame)
         if not backwards:
             _require_forwards(frame, history, [batch for target, batch in new.items() if target not in replaced])
@@ -128,11 +128,12 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
         if replaced:
             _tell_what_goes(new, replaced, contract, meant=replace)
         history = _history(folder, [*(folder / batch.name for batch in batches), *replaced.values()])
-        frame = read_batches([*history, *batches], contract)
+        frame = read_batches([*history, *batches], contract, say)
         _require_past(frame)
         table = Path(scratch) / "incoming.parquet"
-        write_parquet(table, frame)
-        report = gx_contract.check(table, contract, docs=to)
+        with taking_long(_gating(frame, contract)):
+            write_parquet(table, frame)
+            report = gx_contract.check(table, contract, docs=to)
     write_text(to / "report.json", report.to_json())
     write_text(to / "summary.md", report.to_markdown())
     return report
@@ -217,13 +218,18 @@ def _require_forwards(frame: pl.DataFrame, history: Sequence[Path], new: Sequenc
 
 
 def _gate(frame: pl.DataFrame, contract: Contract, table: Path) -> None:
-    write_parquet(table, frame)
-    report = gx_contract.check(table, contract)
+    with taking_long(_gating(frame, contract)):
+        write_parquet(table, frame)
+        report = gx_contract.check(table, contract)
     for finding in report.warnings:
         say(f"warning: {finding.sentence}")
     require_passed(report)
     held = len(report.findings) - len(report.warnings)
     say(f"{report.rows:,} rows with what was pinned: {held} of {len(report.findings)} rules of {contract.name} hold")
+
+
+def _gating(frame: pl.DataFrame, contract: Contract) -> str:
+    return f"holding {counted(len(frame), 'row')} against the contract {contract.name}"
 
 
 def _contract_of(dataset: str, params: Params) -> Contract:
