@@ -129,11 +129,11 @@ def test_since_when_a_card_counts_as_known_can_be_stated(known_days: int | None,
 @given(st.integers(40, 90), st.integers(0, 60))
 @settings(max_examples=10)
 def test_with_a_stated_span_the_test_does_not_depend_on_what_is_learned_from(train_days: int, known: int) -> None:
-    rows = history(120, {day: day % 3 for day in range(0, 120, 7)})
+    rows = history(130, {day: day % 3 for day in range(0, 130, 7)})
     tests = []
     for days in (train_days, 90):
         rule = RULE.model_copy(update={"train_days": days, "known_days": known})
-        [fold] = roll(BEGIN, BEGIN + 120 * DAY, rule)
+        [fold] = roll(BEGIN, BEGIN + 130 * DAY, rule)
         tests.append((fold_parts(rows, fold, rule, "card") == "test").fill_null(False))
     assert tests[0].equals(tests[1])
 
@@ -146,9 +146,9 @@ def test_where_transactions_have_no_card_none_is_known() -> None:
 
 @pytest.mark.parametrize("hour", [0, 5, 23])
 def test_the_last_test_ends_with_the_stated_day(hour: int) -> None:
-    rule = RULE.model_copy(update={"test_until": date(2020, 3, 20)})
-    [fold] = roll(BEGIN, rule.until(datetime(2020, 4, 9, hour)), rule)
-    assert fold.name == "fold 1: 2020-03-01 to 2020-03-20"
+    rule = RULE.model_copy(update={"test_until": date(2020, 4, 20)})
+    [fold] = roll(BEGIN, rule.until(datetime(2020, 5, 9, hour)), rule)
+    assert fold.name == "fold 1: 2020-04-01 to 2020-04-20"
 
 
 def test_a_test_whose_labels_are_not_all_known_yet_is_refused_with_the_last_day_that_can_be() -> None:

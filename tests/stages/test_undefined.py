@@ -15,7 +15,7 @@ import yaml
 from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.candidates import CANDIDATES
-from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.compare import compare, read_comparison
@@ -181,6 +181,27 @@ def test_a_month_without_fraud_is_watched_and_asks_for_nothing() -> None:
     decision = answer(window.name, window.version)
     assert not decision.retrain
     assert "not defined: f1 in 3, recall in 3" in decision.reason
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_window_whose_labels_have_not_arrived_has_nothing_but_counts() -> None:
+    store = open_store("live")
+    compare(store)
+    promote(store)
+    params = small_params()
+    params["datasets"]["simulated"]["split"]["label_delay_days"] = 40  # type: ignore[index]
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    later = replace(PLAN, start=PLAN.start + timedelta(days=PLAN.days), days=20, transactions=800)
+    Path("young.csv").write_bytes(simulate(later).write_csv().encode())
+    window = watch(Path("young.csv"), [], store)
+    known = {name: value for name, value in window.metrics.items() if value}
+    assert set(known) == {"alert_budget"}
+    assert not answer(window.name, window.version).retrain
+
+
+def test_a_timeout_that_is_no_number_is_refused(workspace: Path) -> None:
+    with pytest.raises(SettingsError, match="--timeout is a number of seconds, found nan"):
+        tune("logistic", 1, float("nan"))
 
 
 LIMITS = {"f1": 0.6, "recall": 0.5, "drift": 1e6}
