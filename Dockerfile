@@ -1,17 +1,18 @@
 # The MLflow service: tracking server, model registry and UI on port 5000.
 #
 #   docker build -t mlflow-fraud .
-#   docker run -p 5000:5000 -v mlflow:/mlflow mlflow-fraud
+#   docker run -p 127.0.0.1:5000:5000 -v mlflow:/mlflow mlflow-fraud
 #
 # Runs and artifacts are in the volume /mlflow. Settings are MLflow's own variables, given by `docker run -e`:
-#   MLFLOW_BACKEND_STORE_URI     another database. A PostgreSQL driver is not in the lock: lock one, add it to PACKAGES
+#   MLFLOW_BACKEND_STORE_URI     another database: postgresql+psycopg://user:password@host/database, its driver is here
 #   MLFLOW_ARTIFACTS_DESTINATION another place, s3://bucket/path too (AWS_… and MLFLOW_S3_ENDPOINT_URL say how; a
 #                                client that cannot reach S3 itself: MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false)
-#   MLFLOW_SERVER_ALLOWED_HOSTS  more host names (name:port, …) to answer to, beside localhost and mlflow
-# MLflow asks nobody for a password: publish the port to people who may see and change everything.
+#   MLFLOW_SERVER_ALLOWED_HOSTS  more names and addresses (name:port, …) to answer to, beside localhost and mlflow:
+#                                under any other it answers 403
+# MLflow asks nobody for a password: publish the port (-p 5000:5000) to people who may see and change everything.
 
 FROM python:3.11-slim AS packages
-ARG PACKAGES="mlflow boto3"
+ARG PACKAGES="mlflow boto3 psycopg psycopg-binary"
 WORKDIR /build
 COPY requirements.lock .
 # pip cannot take a lock with hashes as constraints. So: fetch by locked version, let through only files whose hash is

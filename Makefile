@@ -2,8 +2,13 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
+# Its scripts name the folder that it was made in: in a copy or a renamed folder they would run that one's code.
+MADE_IN := $(filter-out $(abspath $(VENV)),$(shell cat $(READY) 2>/dev/null))
+ifdef MADE_IN
+.PHONY: $(READY)
+endif
 
 # No usage statistics leave this machine.
 export DO_NOT_TRACK := true
@@ -12,10 +17,10 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 # A thread that waits gives its core away soon: on a busy machine training takes a fifth of the time.
 export GOMP_SPINCOUNT := 10000
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench lock screenshots clean
+.PHONY: help setup demo announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,13 +28,15 @@ help: ## list these words
 setup: $(READY) ## make the environment
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 …")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $@
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 …")'
+	@$(if $(MADE_IN),echo "this folder was copied or renamed: its environment names $(MADE_IN) and is made again")
+	@echo "the environment: $(VENV) from requirements.lock; with a quick line to the package index about a minute and a half"
+	@$(PYTHON) -m venv $(if $(MADE_IN),--clear) $(VENV)
+	@$(VENV)/bin/pip install -qq --no-deps --require-hashes -r requirements.lock
+	@$(VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
+	@echo "$(abspath $(VENV))" > $@
 
-demo: $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files, with CONTRACT=<yaml> any others
+demo: announce $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files, with CONTRACT=<yaml> any others
 ifdef CONTRACT
 	mlflow-fraud data bring "$(DATA)" "$(CONTRACT)" --label-delay-days $(or $(LABEL_DELAY_DAYS),0)
 else ifdef DATA
@@ -39,8 +46,23 @@ else
 	mlflow-fraud data simulate
 	mlflow-fraud data use simulated
 endif
-	python -m flows.retraining
+	python -m flows.retraining --first
 	mlflow-fraud show
+	@seconds=$$(( $$(date +%s) - $$(cat $(TOOK).began) )) && rm $(TOOK).began && \
+	  echo "$$((seconds / 60)) min $$((seconds % 60)) s" | tee $(TOOK) | sed 's/^/make demo took /'
+
+# What is to come and how long it took the last time, before anything else.
+TOOK := .local/took/demo-$(if $(CONTRACT),own,$(if $(DATA),sparkov,simulated))
+USUAL := about three minutes on two idle cores
+ifdef DATA
+USUAL := about six minutes for 600,000 rows and twenty for 1.85 million, on two idle cores
+endif
+announce:
+	@mkdir -p $(dir $(TOOK)) && date +%s > $(TOOK).began
+	@echo "make demo goes through the whole loop on this machine; nothing leaves it:"
+	@echo "  environment -> data -> validation -> features -> three candidates -> comparison -> the best one live"
+	@if [ -f $(TOOK) ]; then echo "  it took $$(cat $(TOOK)) the last time; what has not changed since is not done again"; \
+	  else echo "  the first time it takes $(USUAL)"; fi
 
 retrain: $(READY) ## validate, train, compare and promote what has changed
 	python -m flows.retraining
@@ -58,6 +80,7 @@ serve: $(READY) ## the scoring service on port 8000
 	mlflow-fraud serve
 
 mlflow: $(READY) ## MLflow's pages on port 5000
+	python -m mlflow_fraud.stages.moved
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 	  --backend-store-uri sqlite:///.local/mlflow.db --artifacts-destination .local/mlflow-artifacts
 

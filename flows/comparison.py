@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import REPEATED, fails_clearly, run_from_shell
+from flows.endings import REPEATED, asks, fails_clearly, run_from_shell
 from mlflow_fraud.stages.compare import compare
 from mlflow_fraud.stages.store import open_configured_store
 from mlflow_fraud.stages.summary import verdict_summary
@@ -15,18 +17,18 @@ from mlflow_fraud.stages.track import mark_challenger
 
 @flow(name="comparison", log_prints=True)
 @fails_clearly
-def comparison() -> bool:
-    """Return whether the challenger should go live; the reasons are in `data/decision/`."""
-    promote = judge()
+def comparison(first: bool = False) -> bool:
+    """Return whether the challenger should go live, as a `first` release too; the reasons are in `data/decision/`."""
+    promote = judge(first)
     name_challenger()
     publish_verdict()
     return promote
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
-def judge() -> bool:
+def judge(first: bool) -> bool:
     """Score both on the same rows and write the verdict and its report."""
-    return compare(open_configured_store()).verdict.promote
+    return compare(open_configured_store(), first=first).verdict.promote
 
 
 @task(**REPEATED)
@@ -42,4 +44,4 @@ def publish_verdict() -> None:
 
 
 if __name__ == "__main__":
-    run_from_shell(comparison)
+    run_from_shell(partial(comparison, first=asks("--first")))

@@ -1,4 +1,4 @@
-"""How runs end: a user's mistake is a Failed state with one clear sentence, exit code 1, and no second try."""
+"""How runs begin and end: one at a time; a user's mistake is a Failed state with one clear sentence and exit code 1."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.states import Failed
 
+from flows.server import one_sentence, require_server
+from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
+from mlflow_fraud.settings import load_params
+from mlflow_fraud.stages.before import prepare_environment, require_workplace, tell
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,6 +58,7 @@ ONE_SENTENCE = OneSentence()
 def fails_clearly(steps: Callable[P, R]) -> Callable[P, R]:
     """Let a `FraudError` of a flow's steps end it as Failed with its sentence, not with a traceback.
 
+    Whoever started the flow, a shell or a worker: it looks around first, and waits while another is at work here.
     For flows only: a task that *returns* a Failed state does not stop the flow that called it, so tasks raise.
     """
 
@@ -61,18 +67,40 @@ def fails_clearly(steps: Callable[P, R]) -> Callable[P, R]:
         for name in RUN_LOGGERS:
             logging.getLogger(name).addFilter(ONE_SENTENCE)
         try:
-            return steps(*args, **kwargs)
+            prepare_environment()
+            require_workplace()
+            load_params()
+            with one_at_a_time(tell=get_run_logger().info):
+                return steps(*args, **kwargs)
         except (FraudError, FailedRun) as error:
             return Failed(message=str(error))  # type: ignore[return-value]  # Prefect takes it as the run's state
 
     return guarded
 
 
+def asks(word: str) -> bool:
+    """Return whether the command line holds `word`, the only one that the command knows."""
+    others = [each for each in sys.argv[1:] if each != word]
+    if others:
+        sys.exit(f"error: {' '.join(others)} is not known here, only {word} is")
+    return word in sys.argv[1:]
+
+
 def run_from_shell(flow: Callable[..., Any]) -> Any:
     """Run a flow as a command and return its result; exit with 1 and one line when it failed."""
     # so that being stopped ends this process in order, and Prefect's temporary server with it
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    state = flow(return_state=True)
+    try:
+        prepare_environment()
+        require_server()
+        with one_at_a_time(tell=tell):  # before Prefect's temporary server: its history is one file, too
+            state = flow(return_state=True)
+    except FraudError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("error: stopped; the next run goes on from here")
+    except Exception as error:  # what the flow's own steps raise comes back as a state: this is Prefect's
+        sys.exit(f"error: {one_sentence(error)}")
     if not state.is_completed():
         sys.exit(f"error: {state.message}")
     return state.result()

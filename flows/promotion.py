@@ -16,8 +16,9 @@ def promotion() -> Promotion:
     """Write the release, move the pointer, then let MLflow's alias follow."""
     outcome = release()
     follow()
-    said = "is live now" if outcome.moved else "stays live"
-    get_run_logger().info("%s %s: %s", outcome.version or "nothing", said, "; ".join(outcome.reasons))
+    said = f"{outcome.version} is live now" if outcome.moved else f"{outcome.version} stays live"
+    told = said if outcome.version else "nothing is live"
+    get_run_logger().info("%s: %s", told, "; ".join(outcome.reasons))
     return outcome
 
 

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import flow, get_run_logger
 
 from flows.comparison import comparison
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import asks, fails_clearly, run_from_shell
 from flows.promotion import promotion
 from flows.training import training
 from flows.validation import validation
-from mlflow_fraud.adapters.dvc_repo import require_up_to_date
+from mlflow_fraud.stages.before import require_workplace
+from mlflow_fraud.stages.pins import require_up_to_date
 from mlflow_fraud.stages.promote import Promotion
+from mlflow_fraud.stages.store import require_store
 
 DAY = 24 * 3600
 
 
 @flow(name="retraining", log_prints=True, timeout_seconds=DAY)
 @fails_clearly
-def retraining(reason: str = "asked for by hand") -> Promotion:
-    """Validate, train, compare, promote. What has not changed is not done again."""
+def retraining(reason: str = "asked for by hand", first: bool = False) -> Promotion:
+    """Validate, train, compare, promote. What has not changed is not done again.
+
+    Where nothing is live yet, nothing goes live unless a `first` release is asked for.
+    """
     get_run_logger().info("retraining: %s", reason)
+    require_workplace(commit=True)
+    missing = require_store(first=first)
+    if missing:
+        get_run_logger().warning("what is trained now will not go live: %s", missing)
     validation()
     outcomes = training()
     again = [candidate for candidate, outcome in outcomes.items() if outcome == "ran"]
     get_run_logger().info("trained: %s", ", ".join(again) or "nothing, no input of any model has changed")
     require_up_to_date()
-    comparison()
+    comparison(first=first)
     return promotion()
 
 
 if __name__ == "__main__":
-    run_from_shell(retraining)
+    run_from_shell(partial(retraining, first=asks("--first")))

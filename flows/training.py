@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
 
-from flows.endings import REPEATED, fails_clearly, run_from_shell
+from flows.endings import fails_clearly, run_from_shell
 from flows.steps import reproduce
 from mlflow_fraud.adapters.dvc_repo import Outcome
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.stages.summary import candidates_summary, team_summary
-from mlflow_fraud.stages.track import track
+from mlflow_fraud.stages.track import look_at_mlflow, track_if_possible
 
 
 @flow(name="training", log_prints=True)
 @fails_clearly
 def training() -> dict[str, Outcome]:
     """Train what has changed; return each candidate's outcome: ran, restored or unchanged."""
+    ask_mlflow()
     reproduce("preprocess")
     outcomes: dict[str, Outcome] = {}
-    runs: dict[str, Logged] = {}
+    runs: dict[str, Logged | None] = {}
     for candidate in CANDIDATES:
         outcomes[candidate] = reproduce(f"train@{candidate}")
         runs[candidate] = ensure_logged(candidate)
     publish_candidates()
-    publish_runs(runs)
+    publish_runs({candidate: run or ensure_logged(candidate) for candidate, run in runs.items()})
     return outcomes
 
 
-@task(task_run_name="mlflow-{candidate}", **REPEATED)
-def ensure_logged(candidate: str) -> Logged:
-    """Make sure that MLflow knows the candidate; safe to repeat, since a known one is only looked up."""
-    return track(candidate)
+@task(cache_policy=NO_CACHE, persist_result=False)
+def ask_mlflow() -> None:
+    """Look before any work whether MLflow can be used; one that is away is waited for no longer than this."""
+    look_at_mlflow()
+
+
+@task(task_run_name="mlflow-{candidate}", cache_policy=NO_CACHE, persist_result=False)
+def ensure_logged(candidate: str) -> Logged | None:
+    """Make sure that MLflow knows the candidate; where it is away, say so and go on."""
+    return track_if_possible(candidate)
 
 
 @task
@@ -43,9 +51,12 @@ def publish_candidates() -> None:
 
 
 @task
-def publish_runs(runs: dict[str, Logged]) -> None:
-    """Show where MLflow has the candidates."""
-    table = [{"candidate": candidate, **logged._asdict()} for candidate, logged in runs.items()]
+def publish_runs(runs: dict[str, Logged | None]) -> None:
+    """Show where MLflow has the candidates, and say which it does not have."""
+    table = [{"candidate": candidate, **logged._asdict()} for candidate, logged in runs.items() if logged]
+    missing = [candidate for candidate, logged in runs.items() if logged is None]
+    if missing:
+        get_run_logger().warning("not in MLflow: %s; `mlflow-fraud track` makes up for it", ", ".join(missing))
     create_table_artifact(key="mlflow-runs", table=table, description="the candidates' runs and versions in MLflow")
 
 

@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.endings import fails_clearly, run_from_shell
 from flows.steps import reproduce
+from mlflow_fraud.stages.pins import require_batches_here
 from mlflow_fraud.stages.summary import validation_summary
 
 
@@ -14,6 +15,7 @@ from mlflow_fraud.stages.summary import validation_summary
 @fails_clearly
 def validation() -> None:
     """Ingest and validate; Failed with counts and examples when the data breaks its contract."""
+    require_batches_here()
     reproduce("ingest")
     try:
         reproduce("validate")

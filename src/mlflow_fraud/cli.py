@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mlflow_fraud.core.errors import FraudError
+from mlflow_fraud.stages.before import changes_the_folder, prepare_environment
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
@@ -20,12 +21,14 @@ app.add_typer(contract, name="contract")
 def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 1."""
     try:
+        prepare_environment()
         app()
     except FraudError as error:
         sys.exit(f"error: {error}")
 
 
 @data.command("simulate")
+@changes_the_folder
 def data_simulate() -> None:
     """Make the built-in data set's batch and pin it."""
     from mlflow_fraud.stages.raw_data import simulate_batch
@@ -46,17 +49,21 @@ def data_stream(
 
 
 @data.command("add")
+@changes_the_folder
 def data_add(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
     backwards: Annotated[
         bool, typer.Option("--backwards", help="rows may reach before the end of what is pinned")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="a batch takes the place of the pinned one of its name, whose rows go")
+    ] = False,
 ) -> None:
     """Check raw batches against the contract and pin them with DVC; nothing changes when one fails."""
     from mlflow_fraud.stages.raw_data import add
 
-    add(source, dataset, backwards=backwards)
+    add(source, dataset, backwards=backwards, replace=replace)
 
 
 @data.command("check")
@@ -64,17 +71,21 @@ def data_check(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
     to: Annotated[Path, typer.Option(help="the folder for the gate's pages")] = Path(".local/gate"),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="look as if it took the place of the pinned one of its name")
+    ] = False,
 ) -> None:
     """Hold raw batches against the contract and all that is pinned; pin nothing, write what the gate finds as pages."""
     from mlflow_fraud.stages.raw_data import check
     from mlflow_fraud.stages.validate import require_passed
 
-    report = check(source, dataset, to)
+    report = check(source, dataset, to, replace=replace)
     typer.echo(f"{report.to_markdown()}\npages: {to / 'index.html'}")
     require_passed(report)
 
 
 @data.command("bring")
+@changes_the_folder
 def data_bring(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     contract: Annotated[Path, typer.Argument(help="the contract that says what its columns are")],
@@ -86,6 +97,17 @@ def data_bring(
     from mlflow_fraud.stages.describe import bring
 
     bring(contract, source, label_delay_days)
+
+
+@data.command("remote")
+@changes_the_folder
+def data_remote(
+    url: Annotated[str, typer.Argument(help="where pinned data is shared: s3://bucket/prefix or a folder")],
+) -> None:
+    """Let this clone push to and pull from a DVC remote, at FRAUD_S3_ENDPOINT_URL where that is set."""
+    from mlflow_fraud.stages.remote import use_remote
+
+    use_remote(url)
 
 
 @data.command("log")
@@ -236,26 +258,36 @@ def track() -> None:
 
 
 @app.command()
-def compare() -> None:
+@changes_the_folder
+def compare(
+    first: Annotated[bool, typer.Option("--first", help="this may be the first release: nothing is live yet")] = False,
+) -> None:
     """Judge the best candidate against the live release and write the verdict."""
     from mlflow_fraud.stages import compare as comparing
     from mlflow_fraud.stages.store import open_configured_store
     from mlflow_fraud.stages.summary import verdict_summary
 
-    comparing.compare(open_configured_store())
+    comparing.compare(open_configured_store(), first=first)
     typer.echo(verdict_summary())
 
 
 @app.command()
-def promote() -> None:
+@changes_the_folder
+def promote(
+    first: Annotated[bool, typer.Option("--first", help="judge again, as what may be the first release")] = False,
+) -> None:
     """Carry out the verdict: write the release, move the pointer, set MLflow's alias."""
+    from mlflow_fraud.stages import compare as comparing
     from mlflow_fraud.stages import promote as promoting
     from mlflow_fraud.stages.store import open_configured_store
 
     store = open_configured_store()
+    if first:
+        comparing.compare(store, first=True)
     outcome = promoting.promote(store)
     promoting.mirror_champion(store)
-    typer.echo(f"live: {outcome.version}; {'; '.join(outcome.reasons)}")
+    live = f"live: {outcome.version}" if outcome.version else f"nothing is live in {store}"
+    typer.echo(f"{live}; {'; '.join(outcome.reasons)}")
 
 
 @app.command()

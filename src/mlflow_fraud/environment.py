@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.strict import Strict, parse
@@ -27,8 +29,22 @@ class Environment(Strict):
     poll_seconds: float = Field(default=2.0, gt=0)
     history: Path = Path("data/transactions.parquet")
     journal: Path = Path(".local/journal")
+    clock: Literal["wall", "stream"] = "stream"
+    clock_tolerance: str = "1d"
     feature_engine: Literal["batch", "dask"] = "batch"
     github_token: SecretStr = SecretStr("")
+
+    @property
+    def tolerance(self) -> timedelta:
+        """How far ahead of now a time may be."""
+        return timedelta(hours=int(self.clock_tolerance[:-1]) * (24 if self.clock_tolerance.endswith("d") else 1))
+
+    @field_validator("clock_tolerance")
+    @classmethod
+    def _is_a_span(cls, text: str) -> str:
+        if not re.fullmatch(r"\d{1,3}[hd]", text):
+            raise ValueError("expected a number of hours or days such as 36h or 1d")
+        return text
 
 
 def load_environment(environ: Mapping[str, str] | None = None) -> Environment:

@@ -53,7 +53,7 @@ GAIN = Interval(0.03, 0.01, 0.05)
 def test_no_is_the_answer_when(
     challenger: Metrics, champion: Metrics | None, gain: Interval | None, validated: bool, reason: str
 ) -> None:
-    verdict = decide(challenger, champion, gain, validated=validated, rule=RULE)
+    verdict = decide(challenger, champion, gain, validated=validated, rule=RULE, first=True)
     assert not verdict.promote
     assert any(reason in sentence for sentence in verdict.reasons)
 
@@ -65,7 +65,19 @@ def test_a_surely_better_challenger_is_promoted_with_the_interval() -> None:
 
 
 def test_the_first_model_needs_only_the_floors() -> None:
-    assert decide(GOOD, None, None, validated=True, rule=RULE).promote
+    assert decide(GOOD, None, None, validated=True, rule=RULE, first=True).promote
+
+
+def test_where_nothing_is_live_a_first_release_needs_to_be_asked_for() -> None:
+    verdict = decide(GOOD, None, None, validated=True, rule=RULE, store="s3://bank/live/")
+    assert verdict.against == (
+        "there is no champion yet in s3://bank/live/; a first release needs to be asked for: --first",
+    )
+
+
+def test_asking_for_a_first_release_does_not_spare_a_challenger_the_champion() -> None:
+    worse = decide(GOOD, GOOD, Interval(0.0, -0.1, 0.1), validated=True, rule=RULE, first=True)
+    assert not worse.promote
 
 
 def test_every_reason_against_is_named_at_once() -> None:
@@ -104,7 +116,7 @@ def test_a_guardrail_knows_which_way_is_better(changed: Metrics, reason: str | N
 
 
 def test_the_first_model_needs_the_ceilings_too() -> None:
-    verdict = decide({**GUARDED, "expected_cost": 900.0}, None, None, validated=True, rule=BOTH_WAYS)
+    verdict = decide({**GUARDED, "expected_cost": 900.0}, None, None, validated=True, rule=BOTH_WAYS, first=True)
     assert verdict.against == ("expected cost 900.000 is above the ceiling 500.000",)
 
 

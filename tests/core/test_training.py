@@ -13,7 +13,7 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule
 from mlflow_fraud.core.measuring.interval import BootstrapRule
 from mlflow_fraud.core.measuring.period import Period
-from mlflow_fraud.core.threshold import ThresholdRule
+from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold, in_few_digits
 from mlflow_fraud.core.training import Assessment, JudgeRules, Scored, assess, settle
 from tests.conftest import make_period
 
@@ -47,7 +47,10 @@ def test_the_threshold_is_on_the_calibrated_probability() -> None:
     validation = scored(1)
     settled = settle(validation, RULES)
     assert settled.calibration.method != "none"
-    assert settled.threshold in settled.calibration(validation.scores)
+    probabilities = settled.calibration(validation.scores)
+    assert settled.threshold == in_few_digits(
+        choose_threshold(validation.period, probabilities, RULES.threshold, COSTS), probabilities
+    )
 
 
 def test_an_assessment_survives_its_file() -> None:

@@ -1,4 +1,4 @@
-"""One clone in which the whole loop has run, copied for each test that goes on from there."""
+"""One clone in which only `make demo` was typed, copied for each test that goes on from there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.e2e.desk import Desk, fresh_clone
 
 
 class FirstRun(NamedTuple):
-    """A clone after `python -m flows.retraining`, and what that printed."""
+    """A clone after `make demo`, and what that printed."""
 
     desk: Desk
     printed: str
@@ -22,7 +22,7 @@ class FirstRun(NamedTuple):
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
     """The loop's first run in a fresh clone; do not change the clone."""
     desk = fresh_clone(tmp_path_factory.mktemp("first") / "clone")
-    return FirstRun(desk, desk.does("python", "-m", "flows.retraining"))
+    return FirstRun(desk, desk.makes("demo"))
 
 
 @pytest.fixture

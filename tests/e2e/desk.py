@@ -14,13 +14,14 @@ from mlflow_fraud.environment import PREFIX
 from tests.conftest import ROOT
 
 BIN = Path(sys.executable).parent
+VENV = BIN.parent
 PERSON = {
     "GIT_AUTHOR_NAME": "A Tester",
     "GIT_AUTHOR_EMAIL": "tester@bank.example",
     "GIT_COMMITTER_NAME": "A Tester",
     "GIT_COMMITTER_EMAIL": "tester@bank.example",
 }
-KEPT_OUT = (PREFIX, "MLFLOW_", "PREFECT_", "AWS_", "GIT_", "PYTEST_")
+KEPT_OUT = (PREFIX, "MLFLOW_", "PREFECT_", "AWS_", "GIT_", "PYTEST_", "GITHUB_", "CI", "MAKE", "MFLAGS")
 
 
 class Desk:
@@ -70,6 +71,10 @@ class Desk:
             start_new_session=True,
         )
 
+    def makes(self, *goals: str, **environ: str) -> str:
+        """Run `make` in the clone, in this environment instead of one of its own, and return what it printed."""
+        return self.does("make", f"--assume-old={VENV}/.ready", f"VENV={VENV}", *goals, **environ)
+
     def path(self, name: str) -> Path:
         """Return a path in the clone."""
         return self.folder / name
@@ -81,7 +86,10 @@ class Desk:
 
 
 def fresh_clone(folder: Path, **environ: str) -> Desk:
-    """Clone this repository as it lies here, changes included, and commit smaller parameters in it."""
+    """Clone this repository as it lies here, changes included, and commit smaller parameters in it.
+
+    Nothing else is prepared: what is pinned here is pinned there, and its files are not there.
+    """
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -99,10 +107,6 @@ def fresh_clone(folder: Path, **environ: str) -> Desk:
             target.unlink(missing_ok=True)
     desk = Desk(folder, **environ)
     desk.path("params.yaml").write_text(smaller((ROOT / "params.yaml").read_text()))
-    desk.path("dvc.lock").unlink(missing_ok=True)
-    for pointer in desk.path("data/raw/simulated").glob("*.dvc"):
-        pointer.unlink()
-    desk.does("mlflow-fraud", "data", "simulate")
     desk.does("git", "add", "--all")
     desk.does("git", "commit", "--quiet", "--message", "Less of everything")
     return desk

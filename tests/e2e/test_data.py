@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 def fresh(tmp_path: Path) -> Desk:
     """A clone with its first batch, and the two months after it in `.local/stream/stable`."""
     desk = fresh_clone(tmp_path / "clone")
+    desk.does("mlflow-fraud", "data", "simulate")
     desk.does("mlflow-fraud", "data", "stream", "--months", "2")
     return desk
 

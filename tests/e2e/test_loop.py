@@ -76,6 +76,7 @@ def test_a_second_run_trains_logs_and_releases_nothing_and_says_so(desk: Desk) -
 
 def test_two_clones_make_the_same_bytes_by_the_flow_and_by_dvc_alone(first_run: FirstRun, tmp_path: Path) -> None:
     second = fresh_clone(tmp_path / "second")
+    second.does("mlflow-fraud", "data", "simulate")
     second.does("dvc", "repro")
 
     lock = second.lock()
@@ -140,7 +141,8 @@ def test_a_run_killed_in_training_is_finished_by_the_next_one_with_the_same_byte
     first_run: FirstRun, tmp_path: Path, how: signal.Signals
 ) -> None:
     desk = fresh_clone(tmp_path / "clone")
-    flow = desk.starts("python", "-m", "flows.retraining")
+    desk.does("mlflow-fraud", "data", "simulate")
+    flow = desk.starts("python", "-m", "flows.retraining", "--first")
     assert flow.stdout is not None
     for line in flow.stdout:
         if "stages.train forest" in line:
@@ -151,7 +153,7 @@ def test_a_run_killed_in_training_is_finished_by_the_next_one_with_the_same_byte
     if how == signal.SIGTERM:
         assert left_in(desk.folder) == []
 
-    printed = desk.does("python", "-m", "flows.retraining")
+    printed = desk.does("python", "-m", "flows.retraining", "--first")
 
     assert "is live now" in printed
     assert not set(ran(printed)) & {"ingest", "validate", "preprocess", "train@logistic"}

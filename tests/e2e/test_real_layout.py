@@ -14,7 +14,7 @@ from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.raw_data import check, use
 from mlflow_fraud.stages.train import train
 from mlflow_fraud.stages.validate import validate
-from tests.conftest import ROOT
+from tests.conftest import ROOT, write_pointer
 
 ARCHIVE = ROOT.parent / "shared/data/sparkov/archive.zip"
 
@@ -33,6 +33,8 @@ def test_xgboost_clears_the_bar_at_the_threshold_that_validation_chose(
     monkeypatch.chdir(tmp_path)
     with zipfile.ZipFile(ARCHIVE) as packed:
         packed.extractall("data/raw/sparkov")
+    for batch in Path("data/raw/sparkov").glob("*.csv"):
+        write_pointer(batch)
     use("sparkov")
     ingest()
     validate()

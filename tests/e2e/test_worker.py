@@ -28,6 +28,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk = fresh_clone(
         folder, PREFECT_API_URL=url, PROJECT_ROOT=str(folder), PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200"
     )
+    desk.does("mlflow-fraud", "data", "simulate")
     started = [start(desk, "server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))]
     try:
         wait_for(f"{url}/health")
@@ -67,7 +68,7 @@ def flow_runs(desk: Desk, deployment: str) -> list[dict[str, object]]:
 
 
 def test_a_deployment_run_on_a_worker_trains_and_promotes(worker: Desk) -> None:
-    printed = worker.does("prefect", "deployment", "run", "retraining/retraining", "--watch")
+    printed = worker.does("prefect", "deployment", "run", "retraining/retraining", "--param", "first=true", "--watch")
 
     assert "Completed" in printed
     assert open_store(str(worker.path(".local/releases"))).latest() is not None

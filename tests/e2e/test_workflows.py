@@ -28,6 +28,11 @@ class Hosted:
     def __init__(self, folder: Path, desk: Desk, github: GitHubServer) -> None:
         self.folder, self.desk, self.github = folder, desk, github
         self.remote, self.store, self.artifacts = folder / "remote", folder / "releases", folder / "artifacts"
+        self.variables = {
+            "DVC_REMOTE": str(self.remote),
+            "FRAUD_RELEASE_STORE": str(self.store),
+            "FRAUD_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        }
 
     def pushes(self, branch: str) -> str:
         """Push what is checked out; return its commit."""
@@ -45,18 +50,16 @@ class Hosted:
         base = {"ref": "main", "sha": self.at("main")}
         return self._runs("pull_request", "retrain", {"pull_request": {"number": 7, "head": head, "base": base}})
 
-    def promotes(self) -> subprocess.CompletedProcess[str]:
-        """Run `promote.yml` for a push to main."""
-        return self._runs("push", "promote", {"ref": "refs/heads/main"})
+    def promotes(self, *, first: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run `promote.yml` for a push to main, or by hand, asking for a first release."""
+        event: dict[str, object] = {"ref": "refs/heads/main"}
+        if first:
+            return self._runs("workflow_dispatch", "promote", event | {"inputs": {"first": "true"}})
+        return self._runs("push", "promote", event)
 
     def _runs(self, name: str, workflow: str, event: dict[str, object]) -> subprocess.CompletedProcess[str]:
         file = self.folder / "event.json"
         file.write_text(json.dumps(event | {"repository": {"full_name": REPOSITORY}}))
-        variables = {
-            "DVC_REMOTE": str(self.remote),
-            "FRAUD_RELEASE_STORE": str(self.store),
-            "FRAUD_TRACKING_URI": f"sqlite:///{self.folder}/mlflow.db",
-        }
         environ = {
             "TEST_VENV": str(BIN.parent),
             "TEST_ARTIFACTS": str(self.artifacts),
@@ -74,7 +77,7 @@ class Hosted:
             "a-reviewer",
         ]
         command += ["--secret", f"GITHUB_TOKEN={self.github.token}"]
-        command += [part for name, value in variables.items() for part in ("--var", f"{name}={value}")]
+        command += [part for name, value in self.variables.items() for part in ("--var", f"{name}={value}")]
         command += [part for name, value in environ.items() for part in ("--env", f"{name}={value}")]
         for used in uses():
             stand_in = ACTIONS / used.split("@")[0].removeprefix("actions/")
@@ -93,6 +96,9 @@ def uses() -> set[str]:
 def hosted(tmp_path: Path, github_server: GitHubServer) -> Hosted:
     """A repository on a host, its data in a DVC remote, and a clone of it."""
     desk = fresh_clone(tmp_path / "desk")
+    desk.does("mlflow-fraud", "data", "simulate")
+    desk.does("git", "add", "data/raw")
+    desk.does("git", "commit", "--quiet", "--message", "Data: the made-up payments")
     address, bare = f"https://github.com/{REPOSITORY}", tmp_path / "origin.git"
     config = tmp_path / "gitconfig"
     config.write_text(f'[url "{bare}"]\n\tinsteadOf = {address}\n[safe]\n\tdirectory = *\n')
@@ -124,8 +130,10 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
 
     assert retrained.returncode == 0, retrained.stdout + retrained.stderr
     (comment,) = hosted.github.bodies(7)
-    version = re.search(r"### (\w+-[0-9a-f]{12}): promote", comment)
+    version = re.search(r"### (\w+-[0-9a-f]{12}): do not promote", comment)
     assert version is not None, comment
+    reasons = re.findall(r"^- (.*)$", comment.partition(version[0])[2].partition("|")[0], re.MULTILINE)
+    assert reasons == [f"there is no champion yet in {hosted.store}; a first release needs to be asked for: --first"]
     assert open_store(str(hosted.store)).latest() is None
     assert (hosted.artifacts / "decision/data/decision/report.html").is_file()
     assert hosted.at("data-month") != pushed
@@ -136,7 +144,13 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     hosted.desk.does("git", "checkout", "--quiet", "main")
     hosted.desk.does("git", "merge", "--quiet", "--no-edit", "data-month")
     hosted.pushes("main")
-    promoted = hosted.promotes()
+    refused = hosted.promotes()
+
+    assert refused.returncode != 0
+    assert f"there is no champion yet in {hosted.store}" in refused.stdout
+    assert open_store(str(hosted.store)).latest() is None
+
+    promoted = hosted.promotes(first=True)
 
     assert promoted.returncode == 0, promoted.stdout + promoted.stderr
     assert "Running stage" not in promoted.stdout
@@ -186,7 +200,20 @@ def test_a_fork_is_judged_but_may_write_nothing(hosted: Hosted) -> None:
     assert retrained.returncode == 0, retrained.stdout + retrained.stderr
     assert hosted.github.bodies(7) == []
     assert hosted.at("data-month") == pushed
-    assert ": promote" in (hosted.artifacts / "decision/summary.md").read_text()
+    assert ": do not promote" in (hosted.artifacts / "decision/summary.md").read_text()
+
+
+@pytest.mark.parametrize("unset", ["DVC_REMOTE", "FRAUD_RELEASE_STORE"])
+def test_a_repository_that_is_not_set_up_promotes_nothing_and_says_so(hosted: Hosted, unset: str) -> None:
+    del hosted.variables[unset]
+
+    promoted = hosted.promotes()
+
+    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
+    assert "nothing is promoted: DVC_REMOTE and FRAUD_RELEASE_STORE are not both set" in promoted.stdout
+    assert "live:" not in promoted.stdout
+    assert not hosted.store.exists()
+    assert not hosted.desk.path(".local/releases").exists()
 
 
 def test_a_merge_whose_lock_does_not_fit_its_files_promotes_nothing(hosted: Hosted) -> None:

@@ -74,7 +74,9 @@ def test_another_data_set_is_judged_from_its_raw_batches_without_becoming_the_ac
 
 
 def test_a_table_of_other_batches_than_those_pinned_is_not_used(workspace: Path) -> None:
-    (workspace / "data/raw/simulated/2020.csv").rename(workspace / "data/raw/simulated/2021.csv")
+    raw = workspace / "data/raw/simulated"
+    for suffix in ("", ".dvc"):
+        (raw / f"2020.csv{suffix}").rename(raw / f"2021.csv{suffix}")
     with pytest.raises(DataError, match=r"holds the batches \['2020'\], simulated has \['2021'\]; run `dvc repro"):
         evaluate("holdout", "logistic")
 

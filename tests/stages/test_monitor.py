@@ -23,7 +23,7 @@ from tests.stages.conftest import PLAN
 @pytest.mark.usefixtures("workspace")
 def test_a_window_has_every_metric_and_the_teams_numbers_are_in_its_line() -> None:
     store = open_store("live")
-    compare(store)
+    compare(store, first=True)
     promote(store)
     later = replace(PLAN, start=PLAN.start + timedelta(days=PLAN.days), days=30, transactions=2000)
     Path("month.csv").write_bytes(simulate(later).write_csv().encode())

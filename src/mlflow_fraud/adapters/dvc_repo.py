@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
-from mlflow_fraud.adapters.process import Ended, python_environ, run
-from mlflow_fraud.core.errors import StageFailed
+from mlflow_fraud.adapters import dvc_words
+from mlflow_fraud.adapters.files import md5
+from mlflow_fraud.adapters.process import POLL_SECONDS, Ended, python_environ, run
+from mlflow_fraud.core.errors import SettingsError, StageFailed
 from mlflow_fraud.core.metrics import Metrics
 
 Outcome = Literal["ran", "restored", "unchanged"]
 Log = Callable[[str], None]
 
-LOCK = Path("dvc.lock")
+GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
+REMOTE = "store"
+RWLOCK = Path(".dvc/tmp/rwlock")
 _SAID: dict[Outcome, str] = {
     "ran": "Running stage '",
     "restored": "is cached - skipping run",
@@ -30,9 +37,9 @@ def reproduce(stage: str, *, log: Log) -> Outcome:
 
     The stages before it are not looked at: call them first, in order.
     """
-    ended = _dvc("repro", "--single-item", stage, log=_without_advice(log))
+    ended = _dvc("repro", "--single-item", stage, log=_without_advice(log), tell=log)
     if ended.code:
-        raise StageFailed(f"{stage}: {last_words(ended.lines)}")
+        raise StageFailed(f"{stage}: {_complaint(ended.lines)}")
     return next((o for o, words in _SAID.items() if any(words in line for line in ended.lines)), "ran")
 
 
@@ -40,16 +47,37 @@ def pin(path: Path) -> None:
     """Put a raw file under DVC; its pointer `<path>.dvc` is what git keeps."""
     ended = _dvc("add", str(path), log=lambda line: None)
     if ended.code:
-        raise StageFailed(f"dvc add {path}: {last_words(ended.lines)}")
+        raise StageFailed(f"dvc add {path}: {_complaint(ended.lines)}")
 
 
-def require_up_to_date() -> None:
-    """Raise `StageFailed` when something that DVC tracks changed while the stages ran."""
-    ended = _dvc("status", "--json", log=lambda line: None)
-    text = "".join(line for line in ended.lines if line.startswith("{"))
-    changed = sorted(json.loads(text)) if text else [last_words(ended.lines)]
-    if changed:
-        raise StageFailed(f"not up to date after all stages ran: {', '.join(changed)}; run again")
+def set_remote(url: str, *, endpoint_url: str = "") -> None:
+    """Let `url` be where this clone pushes and pulls, each file checked against its hash; the setting stays here.
+
+    `endpoint_url` is that of an S3 server other than AWS.
+    """
+    told = {"verify": "true"}
+    if endpoint_url and url.startswith("s3://"):
+        told["endpointurl"] = endpoint_url
+    commands = [["add", "--local", "--default", "--force", REMOTE, url]]
+    commands += [["modify", "--local", REMOTE, name, value] for name, value in told.items()]
+    for command in commands:
+        ended = _dvc("remote", *command, log=lambda line: None)
+        if ended.code:
+            raise SettingsError(f"dvc remote {' '.join(command)}: {_complaint(ended.lines)}")
+
+
+def changed(targets: Sequence[Path]) -> list[str]:
+    """Return which of the targets, files of stages and pointers of data, are not as `dvc.lock` and pointers say.
+
+    What is pinned elsewhere is not looked at. Raises `StageFailed` where DVC cannot tell.
+    """
+    if not targets:
+        return []
+    ended = _dvc("status", "--json", *map(str, targets), log=lambda line: None)
+    text = next((line for line in ended.lines if line.startswith("{")), "")
+    if not text:
+        raise StageFailed(f"dvc status: {last_words(ended.lines)}")
+    return sorted(json.loads(text))
 
 
 def metrics_since(revision: str) -> dict[str, Metrics]:
@@ -60,7 +88,7 @@ def metrics_since(revision: str) -> dict[str, Metrics]:
     """
     ended = _dvc("metrics", "diff", "--json", revision, log=lambda line: None)
     if ended.code:
-        raise StageFailed(f"dvc metrics diff {revision}: {last_words(ended.lines)}")
+        raise StageFailed(f"dvc metrics diff {revision}: {_complaint(ended.lines)}")
     changed = json.loads(next((line for line in ended.lines if line.startswith("{")), "{}"))
     held: dict[str, Metrics] = {
         file: {name: value["old"] for name, value in metrics.items() if isinstance(value.get("old"), float | None)}
@@ -71,19 +99,64 @@ def metrics_since(revision: str) -> dict[str, Metrics]:
 
 def locked_data(lock: Path = LOCK) -> dict[str, str]:
     """Return the MD5 of every data file that `dvc.lock` names, inputs and outputs alike."""
-    if not lock.is_file():
-        return {}
-    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {})
-    items = [item for stage in stages.values() for key in ("deps", "outs") for item in stage.get(key, [])]
+    items = [item for stage in _stages(lock).values() for key in ("deps", "outs") for item in stage.get(key, [])]
     return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
 
 
+def locked_params(lock: Path = LOCK) -> dict[str, Any]:
+    """Return every parameter that the stages in `dvc.lock` ran with, by its dotted name in `params.yaml`."""
+    found: dict[str, Any] = {}
+    for stage in _stages(lock).values():
+        found |= stage.get("params", {}).get("params.yaml", {})
+    return found
+
+
+def changed_since(stage: str, under: str, lock: Path = LOCK) -> list[str]:
+    """Return what below `under` is not as `dvc.lock` says the stage found or left it, or that it has no such stage."""
+    locked = _stages(lock).get(stage)
+    if locked is None:
+        return [f"{lock} without the stage {stage}"]
+    items = [item for key in ("deps", "outs") for item in locked.get(key, []) if item["path"].startswith(under)]
+    return [item["path"] for item in items if md5_of(Path(item["path"])) != item.get("md5")]
+
+
+def _stages(lock: Path) -> dict[str, Any]:
+    if not lock.is_file():
+        return {}
+    return dict((yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}))
+
+
+def md5_of(path: Path) -> str:
+    """Return a file's or a folder's MD5 as DVC counts it, empty where it is not there."""
+    if path.is_file():
+        return md5(path)
+    if not path.is_dir():
+        return ""
+    inside = (file for file in path.rglob("*") if file.is_file() and not _ignored(file))
+    listed = sorted(({"md5": md5(file), "relpath": file.relative_to(path).as_posix()} for file in inside), key=_relpath)
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _relpath(entry: dict[str, str]) -> str:
+    return entry["relpath"]
+
+
+def _ignored(file: Path) -> bool:
+    """Return whether `.dvcignore` leaves the file out: what Python keeps beside its modules."""
+    return "__pycache__" in file.parts or file.suffix == ".pyc"
+
+
 def _without_advice(log: Log) -> Log:
-    """Return `log` without DVC's hints on git, which a flow has no use for."""
+    """Return `log` without DVC's hints on git, which a flow has no use for, and with its warnings in our words."""
+    told = set[str]()
     hints = ("To track the changes", "git add", "To enable auto", "dvc config core", "Use `dvc push`", "Updating lock")
 
     def tell(line: str) -> None:
-        if line.strip() and not line.strip().startswith(hints):
+        if dvc_words.is_of_a_killed_run(line):
+            if dvc_words.KILLED not in told:
+                log(dvc_words.KILLED)
+            told.add(dvc_words.KILLED)
+        elif line.strip() and not dvc_words.is_of_a_wait(line) and not line.strip().startswith(hints):
             log(line)
 
     return tell
@@ -100,6 +173,43 @@ def last_words(lines: list[str]) -> str:
     return (own or dvc or lines or ["it printed nothing"])[-1]
 
 
-def _dvc(*arguments: str, log: Log) -> Ended:
+def _complaint(lines: list[str]) -> str:
+    """Return why DVC failed, in one sentence with the way out where we know one."""
+    broken = [line for line in lines if "is invalid" in line]
+    said = broken[0] if broken else last_words(lines)
+    return said.removeprefix("ERROR: ") + dvc_words.way_out("\n".join(lines))
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def _dvc(*arguments: str, log: Log, tell: Log = _to_stderr) -> Ended:
+    """Run DVC; while another process is at work on the same files, `tell` which one, wait for it and try again."""
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
-    return run(command, log=log, environ=python_environ())
+    told: list[dvc_words.Blocker] = []
+    while True:
+        ended = run(command, log=log, environ=python_environ())
+        blockers = dvc_words.blockers(ended.lines) if ended.code else []
+        if not blockers:
+            return ended
+        if blockers != told:
+            names = " and ".join(f"process {each.pid} (`{each.command}`)" for each in blockers)
+            tell(f"waiting: {names} is at work on the same files; if it is gone, remove .dvc/tmp/rwlock")
+            told = blockers
+        while any(_is_at_work(each.pid) for each in blockers):
+            time.sleep(POLL_SECONDS)
+
+
+def _is_at_work(pid: int) -> bool:
+    """Return whether the process lives and still holds files, as far as DVC wrote it down."""
+    try:
+        if f'"pid": {pid},' not in RWLOCK.read_text(encoding="utf-8"):
+            return False
+        os.kill(pid, 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True

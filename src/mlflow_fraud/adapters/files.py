@@ -47,9 +47,12 @@ def read_json(path: Path) -> Any:
 
 
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:
-    """Write `frame`, whole or not at all; the same frame gives the same bytes."""
+    """Write `frame`, whole or not at all; the same frame gives the same bytes.
+
+    In one piece: into how many a frame is cut follows from the number of threads that made it, and shows in the file.
+    """
     with replacing(path) as pending:
-        frame.write_parquet(pending, compression="zstd", statistics=True)
+        frame.rechunk().write_parquet(pending, compression="zstd", statistics=True)
 
 
 def md5(path: Path) -> str:

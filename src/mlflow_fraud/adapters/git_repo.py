@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
+
+from mlflow_fraud.core.errors import SettingsError
+
+UNKNOWN = "unknown"
+CODE = ("src", "flows", "dvc.yaml")
 
 
 def head() -> str:
     """Return the commit checked out, or `unknown` outside a repository."""
-    return _ask("rev-parse", "HEAD") or "unknown"
+    return _ask("rev-parse", "HEAD") or UNKNOWN
+
+
+def code_state() -> str:
+    """Return the commit checked out, with `-dirty` where tracked code differs; `unknown` outside a repository."""
+    changed = _ask("status", "--porcelain", "--untracked-files=no", "--", *CODE)
+    return head() + ("-dirty" if changed else "")
 
 
 def last_commit_of(path: Path) -> str:
@@ -16,8 +28,59 @@ def last_commit_of(path: Path) -> str:
     return _ask("log", "-1", "--format=%h", "--", str(path))
 
 
+def require_repository() -> None:
+    """Raise `SettingsError`, with the way out, where git is not installed or this folder is in no repository of it."""
+    ended = _run("rev-parse", "--git-dir")
+    if ended.returncode:
+        raise SettingsError(_trouble(ended.stderr))
+
+
+def require_head() -> str:
+    """Return the commit checked out; raise `SettingsError`, with the way out, where there is none."""
+    require_repository()
+    ended = _run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if ended.returncode:
+        raise SettingsError(
+            "the git repository has no commit yet, so nothing can say which code made a model; "
+            "`git add --all && git commit -m start` makes one"
+        )
+    return ended.stdout.strip()
+
+
+def _trouble(said: str) -> str:
+    """Return git's complaint as one sentence with the way out.
+
+    >>> _trouble("fatal: not a git repository (or any of the parent directories): .git")
+    'this folder is in no git repository, which DVC and the record of a model need; clone the project with git, or \
+`git init && git add --all && git commit -m start` here'
+    """
+    if "dubious ownership" in said:
+        return (
+            "git does not trust this folder, since it belongs to another user; "
+            f"`git config --global --add safe.directory {Path.cwd()}` trusts it"
+        )
+    if "not a git repository" in said:
+        return (
+            "this folder is in no git repository, which DVC and the record of a model need; "
+            "clone the project with git, or `git init && git add --all && git commit -m start` here"
+        )
+    return f"git cannot work here: {' '.join(said.split()).removeprefix('fatal: ') or 'it said nothing'}"
+
+
+def _run(*question: str) -> subprocess.CompletedProcess[str]:
+    """Run git in its own language, English, and return how it ended."""
+    environ = os.environ | {"LC_ALL": "C"}
+    try:
+        return subprocess.run(["git", *question], capture_output=True, text=True, check=False, env=environ)
+    except OSError as error:
+        raise SettingsError(
+            f"git is not to be run ({error.strerror or error}), and DVC and the record of a model need it; install git"
+        ) from error
+
+
 def _ask(*question: str) -> str:
     try:
-        return subprocess.run(["git", *question], capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
+        ended = _run(*question)
+    except SettingsError:
         return ""
+    return "" if ended.returncode else ended.stdout.strip()

@@ -11,12 +11,16 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from mlflow_fraud.core.bounds import BODY_BYTES
 from mlflow_fraud.core.errors import DataError
 
 log = logging.getLogger(__name__)
 
 Entry = Mapping[str, Any]
 """Texts, numbers, times and days by name, and mappings of such."""
+
+LONGEST = 8 * BODY_BYTES
+"""Bytes of an entry: as many as a request can have, each letter spelt out."""
 
 OLDER, NEWER = "older.jsonl", "newer.jsonl"
 
@@ -50,7 +54,10 @@ class JournalFile:
             if path.exists():
                 with path.open("rb") as lines:
                     for number, line in enumerate(lines, start=1):
-                        yield _read(line, f"{path}:{number}")
+                        if len(line) > LONGEST:
+                            log.warning("%s:%d is longer than any entry, and left out", path, number)
+                        else:
+                            yield _read(line, f"{path}:{number}")
                         self._lines = number if path == self._newer else 0
 
     def append(self, entry: Entry) -> None:

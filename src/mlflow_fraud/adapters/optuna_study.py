@@ -68,7 +68,6 @@ class Study:
                     n_trials=left,
                     timeout=plan.seconds,
                     callbacks=[lambda _, frozen: after(self._trial(frozen)), lambda *_: self._reseed()],
-                    show_progress_bar=True,
                 )
 
     def _enqueue(self, current: Values) -> int:

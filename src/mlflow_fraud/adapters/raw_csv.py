@@ -32,7 +32,7 @@ def as_utf8(file: Path, csv: Csv) -> Iterator[Path]:
 def scan_csv(file: Path, content: Path, csv: Csv) -> pl.LazyFrame:
     """Scan the UTF-8 text in `content`; `file` is what a message names."""
     try:
-        raw = pl.scan_csv(content, infer_schema=False, separator=csv.separator)
+        raw = pl.scan_csv(content, infer_schema=False, separator=csv.separator, glob=False)
         raw.collect_schema()
     except pl.exceptions.NoDataError:
         raise DataError(f"{file.name} is empty; expected a header line and rows") from None
@@ -52,7 +52,7 @@ def require_no_surplus(file: Path, content: Path, names: int, csv: Csv) -> None:
     values = bare.str.strip_chars_end(csv.separator + "\r").str.count_matches(csv.separator, literal=True) + 1
     surplus = (values > names) & (quotes % 2 == 0)
     try:
-        found = pl.scan_lines(content, name="line").select(surplus.sum()).collect(engine="streaming").item()
+        found = pl.scan_lines(content, name="line", glob=False).select(surplus.sum()).collect(engine="streaming").item()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise unreadable(file, error) from None
     if found:
@@ -86,7 +86,7 @@ def unreadable(file: Path, error: Exception) -> DataError:
 
 def opened(file: Path) -> IO[bytes]:
     """Open a file for reading, unpacked where its name says that it is packed."""
-    return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")  # type: ignore[return-value]
+    return gzip.open(file, "rb") if file.suffix.lower() == ".gz" else file.open("rb")  # type: ignore[return-value]
 
 
 def first_line(error: BaseException) -> str:

@@ -3,37 +3,61 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
+from mlflow_fraud.adapters.raw_batches import is_batch
 from mlflow_fraud.adapters.raw_csv import as_utf8, first_line, opened, scan_csv
-from mlflow_fraud.adapters.raw_files import SUFFIXES, is_batch
+from mlflow_fraud.core.batch_names import SUFFIXES
 from mlflow_fraud.core.contract import Csv
 from mlflow_fraud.core.csv_form import HEAD_LINES, guess_decimal, guess_encoding, guess_separator
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.strict import parse
+
+T = TypeVar("T")
 
 CHUNK = 1 << 20
 ROWS = 1000
 """So many rows tell the decimal mark."""
 
 
-def read_sample(file: Path, rows: int, csv: Csv) -> pl.DataFrame:
-    """Return the first rows of a file as text, all columns of it; raise `DataError` where it cannot be read."""
-    try:
-        if file.suffix == ".parquet":
-            return pl.scan_parquet(file).head(rows).select(pl.all().cast(pl.String)).collect()
-        with as_utf8(file, csv) as content:
-            sample = scan_csv(file, content, csv).head(rows).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{file.name} cannot be read: {first_line(error)}") from None
-    if sample.is_empty():
+class Sample(NamedTuple):
+    """Rows of a file as text, all columns of it, and how many rows the file has."""
+
+    rows: pl.DataFrame
+    of: int
+
+
+def read_sample(file: Path, rows: int, csv: Csv) -> Sample:
+    """Return so many rows from all over a file at most; raise `DataError` where it cannot be read.
+
+    The first rows of a file are of its first days, in which a day can be taken for a month.
+    """
+
+    def spread(raw: pl.LazyFrame) -> Sample:
+        of = raw.select(pl.len()).collect().item()
+        return Sample(raw.gather_every(max(1, -(-of // rows))).collect(engine="streaming"), of)
+
+    sample = _taken(file, csv, spread)
+    if not sample.of:
         raise DataError(f"{file.name} has no rows to draft a contract from")
     return sample
+
+
+def _taken(file: Path, csv: Csv, take: Callable[[pl.LazyFrame], T]) -> T:
+    """Return what is taken of a file's columns of text."""
+    try:
+        if file.suffix.lower() == ".parquet":
+            return take(pl.scan_parquet(file, glob=False).select(pl.all().cast(pl.String)))
+        with as_utf8(file, csv) as content:
+            return take(scan_csv(file, content, csv))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{file.name} cannot be read: {first_line(error)}") from None
 
 
 def csv_form_of(file: Path, **stated: str) -> Csv:
@@ -42,7 +66,7 @@ def csv_form_of(file: Path, **stated: str) -> Csv:
         raise DataError(f"{file} is not there or is no batch; expected a {', '.join(SUFFIXES)} file")
     said = {key: value for key, value in stated.items() if value}
     parse(Csv, said, where="how the file is written")
-    if file.suffix == ".parquet":
+    if file.suffix.lower() == ".parquet":
         return Csv()
     try:
         if "encoding" not in said:
@@ -54,13 +78,17 @@ def csv_form_of(file: Path, **stated: str) -> Csv:
         raise DataError(f"{file.name} cannot be read: {first_line(error)}") from None
     form = parse(Csv, said, where="how the file is written")
     if "decimal" not in said:
-        form = form.model_copy(update={"decimal": guess_decimal(_texts(read_sample(file, ROWS, form)))})
+        form = form.model_copy(update={"decimal": guess_decimal(_texts(_taken(file, form, _first)))})
     return form
 
 
 def _head(file: Path, encoding: str) -> list[str]:
     with opened(file) as packed, io.TextIOWrapper(packed, encoding=encoding, newline="") as text:
         return [line.removeprefix("\ufeff") for line in islice(text, HEAD_LINES)]
+
+
+def _first(raw: pl.LazyFrame) -> pl.DataFrame:
+    return raw.head(ROWS).collect()
 
 
 def _texts(sample: pl.DataFrame) -> Iterator[list[str]]:

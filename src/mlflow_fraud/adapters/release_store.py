@@ -47,6 +47,9 @@ class ReleaseStore:
         self._blobs = blobs
         self._files = ReleaseFiles(blobs)
 
+    def __str__(self) -> str:
+        return str(self._blobs)
+
     def put(self, release: Release) -> None:
         """Write a release, manifest last; the same one again changes nothing, whenever it was made.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +28,15 @@ ATTEMPTS = 3
 
 _ABSENT = {"NoSuchKey", "404"}
 _LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_NO_BUCKET = "NoSuchBucket"
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "403"}
+_NAMED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE")
+_WAYS_OUT = {
+    _NO_BUCKET: "FRAUD_RELEASE_STORE names a bucket that is not there: correct it, or make the bucket",
+    "InvalidAccessKeyId": "correct AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "correct AWS_SECRET_ACCESS_KEY",
+    "ExpiredToken": "renew AWS_SESSION_TOKEN and its keys",
+}
 _BROKEN_BODY = (ResponseStreamingError, IncompleteReadError, FlexibleChecksumError)
 
 
@@ -41,9 +50,16 @@ class S3Store:
     def __init__(self, bucket: str, prefix: str, *, endpoint_url: str = "") -> None:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        session = boto3.session.Session()  # the shared default one is not for several threads
-        self._patient = _client(session, endpoint_url, attempts=ATTEMPTS)
-        self._once = _client(session, endpoint_url, attempts=1)
+        try:
+            session = boto3.session.Session()  # the shared default one is not for several threads
+            self._patient = _client(session, endpoint_url, attempts=ATTEMPTS)
+            self._once = _client(session, endpoint_url, attempts=1)
+        except (BotoCoreError, ValueError) as error:
+            set_ones = [name for name in _NAMED if os.environ.get(name)]
+            named = " and ".join((["FRAUD_S3_ENDPOINT_URL"] if endpoint_url else []) + set_ones)
+            raise SettingsError(
+                f"the release store {self} cannot be asked: {error}; look at {named or 'the files in ~/.aws'}"
+            ) from error
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}"
@@ -112,7 +128,13 @@ class S3Store:
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise SettingsError(f"{what}: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from error
         except ClientError as error:
-            raise _kind(_code(error))(f"{what}: {_code(error)}, {error.response['Error'].get('Message')}") from error
+            code, said = _code(error), error.response["Error"].get("Message")
+            way = (
+                _WAYS_OUT.get(code, "look at the rights of AWS_ACCESS_KEY_ID")
+                if code in _REFUSED | {_NO_BUCKET}
+                else ""
+            )
+            raise _kind(code)(f"{what}: {code}, {said}" + (f"; {way}" if way else "")) from error
         except BotoCoreError as error:
             raise FraudError(f"{what}: {error}; check the network and FRAUD_S3_ENDPOINT_URL, then try again") from error
 
@@ -134,4 +156,4 @@ def _code(error: ClientError) -> str:
 
 def _kind(code: str) -> type[FraudError]:
     """Return the kind of a refusal: what a setting can mend, or what may pass by itself."""
-    return SettingsError if code in _REFUSED | {"NoSuchBucket"} else FraudError
+    return SettingsError if code in _REFUSED | {_NO_BUCKET} else FraudError

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from mlflow_fraud.core.calibration import Calibration, Method, Probabilities, logarithms, logistic
 from mlflow_fraud.core.candidates import Labels
+from mlflow_fraud.core.digits import rounded
 from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.metrics import brier, calibration_error
 from mlflow_fraud.core.strict import Strict
@@ -25,7 +26,13 @@ Values = npt.NDArray[np.float64]
 
 STEPS = 100
 CLOSE = 1e-10
-"""Newton's steps end when the largest change of a coefficient is below this."""
+"""Newton's steps end with one whose largest change of a coefficient is below this: the next would be in no digit."""
+
+ROUNDING = 1e-12
+"""The share of a loss that is rounding, and tells no better step from a worse one."""
+
+PLACES = 10
+"""Decimal places of an isotonic calibration's knots."""
 
 TILT = 1e-3
 """The part of the score in an isotonic calibration, so that it rises everywhere."""
@@ -149,8 +156,10 @@ def _fit_isotonic(labels: Labels, scores: Probabilities) -> Calibration:
     inside = (middles > APART) & (middles < 1 - APART)
     at = np.concatenate([[0.0], middles[inside], [1.0]])
     values = np.concatenate([[0.0], steps[starts][inside], [1.0]])
-    tilted = (1 - TILT) * values + TILT * at
-    return Calibration(method="isotonic", knots=tuple(zip(at.tolist(), tilted.tolist(), strict=True)))
+    knots = np.stack([at, (1 - TILT) * values + TILT * at], axis=1).round(PLACES)
+    rising: npt.NDArray[np.bool_] = np.all((np.diff(knots, axis=0, prepend=0) > 0) & (knots < 1), axis=1)
+    rising[[0, -1]] = True
+    return Calibration(method="isotonic", knots=tuple((score, share) for score, share in knots[rising].tolist()))
 
 
 _FITS: dict[Method, Callable[[Labels, Probabilities], Calibration]] = {
@@ -165,7 +174,8 @@ def _logistic(columns: Values, labels: Labels, start: Values) -> Values:
     """Return the coefficients by Newton's method, held near `start` by the weight of one row each.
 
     The hold keeps them finite where the scores part the classes without a mistake. A step that would
-    make the fit worse is halved until it does not. Sums are taken in one order, however many cores there are.
+    make the fit worse is halved until it does not. It goes on to the last digits: what is left of them is rounding.
+    Sums are taken in one order, however many cores there are.
     """
 
     def loss(coefficients: Values) -> float:
@@ -180,11 +190,11 @@ def _logistic(columns: Values, labels: Labels, start: Values) -> Values:
         spread = probabilities * (1 - probabilities)
         bend = np.einsum("ij,i,ik->jk", columns, spread, columns) + np.eye(len(start))
         step = np.linalg.solve(bend, slope)
-        while float(np.abs(step).max()) >= CLOSE and loss(found + step) > least:
+        while float(np.abs(step).max()) >= CLOSE and loss(found + step) > least * (1 + ROUNDING):
             step = step / 2
+        found, least = found + step, loss(found + step)
         if float(np.abs(step).max()) < CLOSE:
             break
-        found, least = found + step, loss(found + step)
     return found
 
 
@@ -193,4 +203,4 @@ def _rising(method: Method, found: Values) -> Calibration:
     slopes = found[:-1]
     if slopes.min() < 0 or slopes.max() <= 0:
         return Calibration()
-    return Calibration(method=method, coefficients=tuple(float(f"{value:.9g}") for value in found))
+    return Calibration(method=method, coefficients=tuple(rounded(float(value)) for value in found))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import xgboost
+from joblib import effective_n_jobs  # type: ignore[import-untyped]
 from pydantic import Field
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -17,11 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer
 
+from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.core.strict import Strict
 
 Matrix = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
-Progress = Callable[[str], None]
 
 
 @runtime_checkable
@@ -119,17 +120,23 @@ def fit_logistic(train: Examples, validation: Examples | None, params: TrainPara
         random_state=params.seed,
     )
     regression = LogisticRegression(C=params.logistic.c, max_iter=300, random_state=params.seed)
+    regression.set_callbacks(_EveryStep(progress))
     progress(f"logistic: up to {params.logistic.bins} bins for each of {len(train.names)} features")
     with warnings.catch_warnings():  # a count has fewer distinct values than bins, and that is fine
         warnings.filterwarnings("ignore", "Bins whose width are too small")
-        return Fitted(make_pipeline(_imputer(), bins, regression).fit(train.x, train.y))
+        fitted = make_pipeline(_imputer(), bins, regression).fit(train.x, train.y)
+    regression.set_callbacks()
+    return Fitted(fitted)
 
 
 def fit_forest(train: Examples, validation: Examples | None, params: TrainParams, progress: Progress) -> Fitted:
-    """Return a random forest; its probabilities are means of leaf shares, classes not reweighted."""
+    """Return a random forest; its probabilities are means of leaf shares, classes not reweighted.
+
+    It grows by one tree a core at a time, the same trees that it would have if it grew at once.
+    """
     told = params.forest
     forest = RandomForestClassifier(
-        n_estimators=told.trees,
+        warm_start=True,
         max_depth=told.max_depth,
         min_samples_leaf=told.min_samples_leaf,
         max_features=told.max_features,
@@ -138,7 +145,13 @@ def fit_forest(train: Examples, validation: Examples | None, params: TrainParams
         random_state=params.seed,
     )
     progress(f"forest: {told.trees} trees of depth up to {told.max_depth}")
-    return Fitted(make_pipeline(_imputer(), forest).fit(train.x, train.y))
+    tell(progress, Step("forest", 0, told.trees, "trees"))
+    imputer, cores = _imputer(), effective_n_jobs(-1)
+    x = imputer.fit_transform(train.x)
+    for trees in [*range(cores, told.trees, cores), told.trees]:
+        forest.set_params(n_estimators=trees).fit(x, train.y)
+        tell(progress, Step("forest", trees, told.trees, "trees"))
+    return Fitted(make_pipeline(imputer, forest))
 
 
 def fit_xgboost(train: Examples, validation: Examples, params: TrainParams, progress: Progress) -> Fitted:
@@ -157,9 +170,13 @@ def fit_xgboost(train: Examples, validation: Examples, params: TrainParams, prog
         early_stopping_rounds=params.xgboost.early_stopping_rounds,
         evals_result=curve,
         verbose_eval=False,
-        callbacks=[_EveryHundredRounds(progress)],
+        callbacks=[_EveryRound(progress, params.xgboost.rounds, at_most=True)],
     )
     rounds = {"validation": [float(value) for value in curve["validation"]["aucpr"]]}
+    progress(
+        f"xgboost: {len(rounds['validation'])} rounds, the best is {booster.best_iteration + 1} "
+        f"with validation average precision {booster.best_score:.4f}"
+    )
     return Fitted(booster[: booster.best_iteration + 1], rounds)
 
 
@@ -167,7 +184,8 @@ def refit_xgboost(fitted: Fitted, rows: Examples, params: TrainParams, progress:
     """Return the trees fitted on more rows, with so many rounds as validation found best, and a share more."""
     rounds = round(fitted.estimator.num_boosted_rounds() * params.xgboost.refit_rounds)
     progress(f"xgboost: {rounds} rounds on {len(rows.y):,} rows, validation included")
-    return Fitted(xgboost.train(_told(params), _matrix(rows), num_boost_round=rounds), fitted.rounds)
+    watch = [_EveryRound(progress, rounds)]
+    return Fitted(xgboost.train(_told(params), _matrix(rows), num_boost_round=rounds, callbacks=watch), fitted.rounds)
 
 
 Fit = Callable[[Examples, Examples, TrainParams, Progress], Fitted]
@@ -204,15 +222,45 @@ def _imputer() -> SimpleImputer:
     return SimpleImputer(strategy="constant", fill_value=MISSING, keep_empty_features=True)
 
 
-class _EveryHundredRounds(xgboost.callback.TrainingCallback):
-    def __init__(self, progress: Progress) -> None:
+class _EveryRound(xgboost.callback.TrainingCallback):
+    def __init__(self, progress: Progress, rounds: int, *, at_most: bool = False) -> None:
         super().__init__()
         self._progress = progress
+        self._rounds = rounds
+        self._at_most = at_most
+
+    def before_training(self, model: Any) -> Any:
+        self._tell(0)
+        return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        score = cast(float, evals_log["validation"]["aucpr"][-1])
-        if isinstance(self._progress, RoundWatcher):
-            self._progress.after_round(epoch, score)
-        if epoch % 100 == 0:
-            self._progress(f"xgboost: round {epoch}, validation average precision {score:.4f}")
+        scores = evals_log["validation"]["aucpr"] if evals_log else []
+        if scores and isinstance(self._progress, RoundWatcher):
+            self._progress.after_round(epoch, scores[-1])
+        self._tell(epoch + 1, f"validation average precision {scores[-1]:.4f}" if scores else "")
+        return False
+
+    def _tell(self, done: int, note: str = "") -> None:
+        tell(self._progress, Step("xgboost", done, self._rounds, "rounds", note, self._at_most))
+
+
+class _EveryStep:
+    """What scikit-learn calls while a logistic regression descends."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._done = 0
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        tell(self._progress, Step("logistic", 0, None, "steps"))
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        pass
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        pass
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        self._done += 1
+        tell(self._progress, Step("logistic", self._done, None, "steps"))
         return False

@@ -6,17 +6,22 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from mlflow_fraud.core.bounds import LETTERS, expected, has_control_character, own_limits, range_of
 from mlflow_fraud.core.column import AT_MOST_ONE, EXACTLY_ONE
 from mlflow_fraud.core.column import Column as Column
 from mlflow_fraud.core.column import Level as Level
 from mlflow_fraud.core.column import Role as Role
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.core.strict import Place, Strict, parse
+from mlflow_fraud.core.strict import Place, Strict, line_of, parse
 
 BATCH = "batch"
 """The column that ingest adds: the name of the raw batch a row came in."""
+
+
+ROW_NUMBER = Column(source="event_id", role="event_id", type="text")
+"""What stands for the id where files have none: `<batch>:<row>`; a request of the service brings a text of its own."""
 
 
 class Csv(Strict):
@@ -86,20 +91,31 @@ class Contract(Strict):
     name: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$")
     description: str = ""
     currency_decimals: int = Field(default=2, ge=0, le=4)
+    event_id: Literal["row_number", ""] = ""
     csv: Csv = Csv()
     columns: tuple[Column, ...]
     table: Table = Table()
     gate: Gate = Gate()
 
     @property
-    def kept(self) -> tuple[Column, ...]:
-        """The columns that go on past ingest, in the order of the contract."""
+    def in_files(self) -> tuple[Column, ...]:
+        """The columns of the raw files that go on past ingest, in the order of the contract."""
         return tuple(column for column in self.columns if column.kept)
 
     @property
+    def kept(self) -> tuple[Column, ...]:
+        """The columns that the pipeline has past ingest: those of the files, after an id that is a row's number."""
+        return (ROW_NUMBER, *self.in_files) if self.event_id else self.in_files
+
+    @property
     def entities(self) -> tuple[str, ...]:
-        """The names of the entities, for example card and merchant."""
+        """The names of the entities, for example card and merchant; a data set may have none."""
         return tuple(column.name for column in self.columns if column.role == "entity")
+
+    @property
+    def payer(self) -> str | None:
+        """The entity that pays, for example card: the first one; None where there is none."""
+        return next(iter(self.entities), None)
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -117,14 +133,15 @@ class Contract(Strict):
             roles.setdefault(column.role, []).append(column.source)
         for role in EXACTLY_ONE:
             found = roles.get(role, [])
-            if len(found) != 1:
+            if role == "event_id" and self.event_id:
+                self._require_no_other_id(found)
+            elif len(found) != 1:
                 said = f"{len(found)}: {', '.join(found)}" if found else "none"
-                raise ValueError(f"exactly one column has the role {role}, found {said}")
+                hint = "; where files have no id, `event_id: row_number` says so" if role == "event_id" else ""
+                raise ValueError(f"exactly one column has the role {role}, found {said}{hint}")
         for role in AT_MOST_ONE:
             if len(roles.get(role, [])) > 1:
                 raise ValueError(f"at most one column has the role {role}, found {', '.join(roles[role])}")
-        if "entity" not in roles:
-            raise ValueError("at least one column has the role entity, for example the card")
         halves = Counter(column.place for column in self.columns if column.role == "location")
         if set(halves.values()) - {2}:
             raise ValueError(f"each place has a latitude and a longitude, found {dict(halves)} columns")
@@ -132,6 +149,20 @@ class Contract(Strict):
         if doubled or self.column(BATCH):
             raise ValueError(f"columns need names of their own, found twice or reserved: {doubled or [BATCH]}")
         return self
+
+    def _require_no_other_id(self, found: list[str]) -> None:
+        named = [column.source for column in self.in_files if column.source == ROW_NUMBER.source]
+        if found or named:
+            raise ValueError(
+                f"`event_id: row_number` is for files without an id, found the column {(found or named)[0]}; give it "
+                "the role event_id, or take the line out"
+            )
+
+    @model_serializer(mode="wrap")
+    def _says_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the row number where ids are in the files: such a contract has the hash that it always had."""
+        told: dict[str, Any] = handler(self)
+        return told if self.event_id else {key: value for key, value in told.items() if key != "event_id"}
 
 
 def read_contract(document: Mapping[str, Any], *, where: str, lines: Mapping[Place, int] | None = None) -> Contract:
@@ -154,4 +185,29 @@ def read_contract(document: Mapping[str, Any], *, where: str, lines: Mapping[Pla
             return ("columns", sources[place[1]], *place[2:])
         return place
 
-    return parse(Contract, {**document, "columns": listed}, where=where, lines=lines, stands=stands)
+    contract = parse(Contract, {**document, "columns": listed}, where=where, lines=lines, stands=stands)
+    _require_bounds(contract, where, lines or {})
+    return contract
+
+
+def _require_bounds(contract: Contract, where: str, lines: Mapping[Place, int]) -> None:
+    """Raise `SettingsError` where a limit admits what is not held: a contract may ask for less, never for more."""
+    for column in contract.kept:
+        held = range_of(column, decimals=contract.currency_decimals) if column.type != "text" else None
+        for key, limit in zip(("minimum", "maximum"), own_limits(column), strict=True):
+            if held and limit is not None and not held.least <= limit <= held.greatest:
+                raise SettingsError(
+                    f"{where}{_at(('columns', column.source, key), lines)}: columns.{column.source}.{key}: "
+                    f"{getattr(column, key)} is beyond the bounds, expected one from {held}"
+                )
+        long = [value for value in column.values if len(value) > LETTERS or has_control_character(value)]
+        if long:
+            raise SettingsError(
+                f"{where}{_at(('columns', column.source, 'values'), lines)}: columns.{column.source}.values: "
+                f"{long[0][:20]!r} is beyond the bounds, expected {expected(column, decimals=0)}"
+            )
+
+
+def _at(place: Place, lines: Mapping[Place, int]) -> str:
+    line = line_of(place, lines)
+    return f", line {line}" if line else ""

@@ -17,9 +17,10 @@ HEAD_LINES = 50
 _BETWEEN = frozenset(range(0x80, 0xA0))
 """Letters and quotes in cp1252, in Latin-1 nothing that a text has."""
 _NOT_IN_CP1252 = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
-_WHOLE = re.compile(r"-?\d+")
-_POINT = re.compile(r"-?\d+\.\d+")
-_COMMA = re.compile(r"-?\d+,(\d+)")
+_EXPONENT = r"([eE][+-]?\d+)?"
+_WHOLE = re.compile(rf"[+-]?\d+{_EXPONENT}")
+_POINT = re.compile(rf"[+-]?(\d+\.\d*|\.\d+){_EXPONENT}")
+_COMMA = re.compile(rf"[+-]?\d*,(\d+){_EXPONENT}")
 
 
 def guess_encoding(chunks: Iterable[bytes]) -> Encoding:
@@ -60,10 +61,11 @@ def guess_separator(lines: Sequence[str]) -> str:
 def guess_decimal(columns: Iterable[Iterable[str]]) -> Literal[".", ","]:
     """Return the decimal mark of columns of text: a comma where one column has numbers with it and none a point.
 
-    A comma before exactly three digits may as well stand between thousands, and tells nothing.
+    A comma before exactly three digits may as well stand between thousands, and tells nothing; before an exponent it
+    does not.
 
-    >>> guess_decimal([["a", "b"], ["12,50", "7"]]), guess_decimal([["1,500", "2,000"]])
-    (',', '.')
+    >>> guess_decimal([["a", "b"], ["12,50", "7"]]), guess_decimal([["1,500", "2,000"]]), guess_decimal([["4,125e-05"]])
+    (',', '.', ',')
     """
     comma = False
     for column in columns:
@@ -72,7 +74,7 @@ def guess_decimal(columns: Iterable[Iterable[str]]) -> Literal[".", ","]:
             return "."
         marks = [_COMMA.fullmatch(value) for value in values]
         if all(mark or _WHOLE.fullmatch(v) for mark, v in zip(marks, values, strict=True)):
-            comma = comma or any(mark is not None and len(mark[1]) != 3 for mark in marks)
+            comma = comma or any(mark is not None and (len(mark[1]) != 3 or bool(mark[2])) for mark in marks)
     return "," if comma else "."
 
 

@@ -73,21 +73,32 @@ class Verdict:
 
 
 def decide(
-    challenger: Metrics, champion: Metrics | None, gained: Interval | None, *, validated: bool, rule: CompareRule
+    challenger: Metrics,
+    champion: Metrics | None,
+    gained: Interval | None,
+    *,
+    validated: bool,
+    rule: CompareRule,
+    first: bool = False,
+    store: str = "the release store",
 ) -> Verdict:
     """Return the verdict on a challenger, both scored on the same mature test rows.
 
     `gained` is in the rule's metric, better is positive. With a champion its lower bound must be above
-    `min_gain` and no guardrail may break; without one the floors and ceilings decide. Anything that is missing,
-    not defined or not finite means no, wherever it stands: each comparison asks for what must be true.
+    `min_gain` and no guardrail may break; without one the floors and ceilings decide, if a `first` release
+    was asked for: an empty `store` may as well be the wrong one. Anything that is missing, not defined or not
+    finite means no, wherever it stands: each comparison asks for what must be true.
 
     >>> rule = CompareRule(floors={"recall": 0.5}, max_loss={}, min_frauds=10)
-    >>> decide({"f1": 0.6, "recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule).reasons
+    >>> decide({"f1": 0.6, "recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule, first=True).reasons
     ('there is no champion yet and every floor holds',)
-    >>> decide({"f1": 0.6, "recall": 0.7, "frauds": 3}, None, None, validated=True, rule=rule).reasons
+    >>> decide({"f1": 0.6, "recall": 0.7, "frauds": 3}, None, None, validated=True, rule=rule, first=True).reasons
     ('only 3 frauds in the test rows, 10 are needed to judge',)
-    >>> decide({"f1": 0.6, "recall": float("nan"), "frauds": 80}, None, None, validated=True, rule=rule).reasons
+    >>> bad = {"f1": 0.6, "recall": float("nan"), "frauds": 80}
+    >>> decide(bad, None, None, validated=True, rule=rule, first=True).reasons
     ("the challenger's recall is nan, which is no number to judge by", 'recall is missing, at least 0.500 is needed')
+    >>> decide({"f1": 0.6, "recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule, store="live").reasons
+    ('there is no champion yet in live; a first release needs to be asked for: --first',)
     """
     against = [
         *_no_numbers(challenger, champion or {}),
@@ -95,6 +106,7 @@ def decide(
         *_outside_limits(challenger, {**rule.floors, **rule.ceilings}),
     ]
     if champion is None:
+        against = [*([] if first else [no_champion(store)]), *against]
         against += _not_measured(rule.metric, challenger)
         return _verdict(["there is no champion yet and every floor holds"], against)
     against += _lost(challenger, champion, rule.max_loss)
@@ -108,6 +120,11 @@ def decide(
     elif not gained.lower > rule.min_gain:
         against.append(f"{sentence}: its lower bound must be above {rule.min_gain:+.4f}")
     return _verdict([sentence], against)
+
+
+def no_champion(store: str) -> str:
+    """Return the reason that keeps a challenger out of a store in which nothing is live."""
+    return f"there is no champion yet in {store}; a first release needs to be asked for: --first"
 
 
 def select(validation: Mapping[str, Metrics], by: str) -> str:

@@ -5,7 +5,8 @@
     ├── DataError          the data is not what the contract says
     ├── ReleaseRejected    a release is not whole, altered, or of an unknown format
     ├── PromotionConflict  somebody else promoted at the same time
-    └── StageFailed        a pipeline stage ended with an error
+    ├── StageFailed        a pipeline stage ended with an error
+    └── TrackingFailed     MLflow cannot be used now, later it may be
 
 Every message says what was expected, what was found and what to do.
 """
@@ -38,6 +39,10 @@ class PromotionConflict(FraudError):
 
 class StageFailed(FraudError):
     """A pipeline stage ended with an error; its own last words are in the message."""
+
+
+class TrackingFailed(FraudError):
+    """MLflow cannot be reached or does not do what it is asked; what was trained is kept, and logged later."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

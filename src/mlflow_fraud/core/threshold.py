@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from mlflow_fraud.core.digits import ROOM, below
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.period import Period
@@ -84,6 +85,19 @@ def choose_threshold(period: Period, scores: Probabilities, rule: ThresholdRule,
     require_numbers(scores)
     cuts = cuts_of(period, scores)
     return float(cuts.thresholds[int(np.argmax(_WORTH[rule.policy](cuts, rule, costs)))])
+
+
+def in_few_digits(threshold: float, scores: Probabilities) -> float:
+    """Return a short number that flags the same of these scores, and is itself none of them.
+
+    Another processor may find a score's last digit one lower, and would pass the row that made the threshold.
+
+    >>> in_few_digits(0.6, np.array([0.1, 0.9, 0.7, 0.6]))
+    0.599998
+    """
+    flagged, passed = scores[scores >= threshold], scores[scores < threshold]
+    least = float(flagged.min()) if len(flagged) else threshold + ROOM * abs(threshold)
+    return below(least, float(passed.max()) if len(passed) else None)
 
 
 def require_fraud(validation: Period) -> None:

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 from mlflow_fraud.core.calibrating import CalibrationRule, Tried, choose_calibration
 from mlflow_fraud.core.calibration import Calibration, Method
+from mlflow_fraud.core.digits import rounded_figures
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import BootstrapRule, Bounds, intervals
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.metrics import Metrics, Probabilities
+from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.core.strict import Strict
-from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold, require_fraud, require_numbers
+from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold, in_few_digits, require_fraud, require_numbers
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Settled(NamedTuple):
 
 
 class Assessment(Strict):
-    """The content of a candidate's `metrics.json`.
+    """The content of a candidate's `metrics.json`; its figures have the digits that every processor finds.
 
     `intervals` are those of the test metrics, `calibrations_tried` what each method came to on validation, and
     `budget` is how many alerts a day both periods are judged with.
@@ -67,23 +69,26 @@ def settle(validation: Scored, rules: JudgeRules) -> Settled:
     require_numbers(validation.scores)
     choice = choose_calibration(*validation, rules.calibration)
     probabilities = choice.calibration(validation.scores)
+    threshold = choose_threshold(validation.period, probabilities, rules.threshold, rules.costs)
     return Settled(
         calibration=choice.calibration,
-        threshold=choose_threshold(validation.period, probabilities, rules.threshold, rules.costs),
+        threshold=in_few_digits(threshold, probabilities),
         tried=choice.tried,
     )
 
 
-def assess(settled: Settled, validation: Scored, test: Scored, rules: JudgeRules) -> Assessment:
+def assess(
+    settled: Settled, validation: Scored, test: Scored, rules: JudgeRules, progress: Progress = lambda line: None
+) -> Assessment:
     """Return the metrics of calibrated probabilities; the test labels are read once, after all is settled."""
     budget = rules.budget or budget_of(rules.costs, validation.period)
     costs = rules.costs.within(budget)
     return Assessment(
-        validation=evaluate(*validation, settled.threshold, costs),
-        test=evaluate(*test, settled.threshold, costs),
+        validation=rounded_figures(evaluate(*validation, settled.threshold, costs)),
+        test=rounded_figures(evaluate(*test, settled.threshold, costs)),
         threshold=settled.threshold,
-        intervals=intervals(*test, settled.threshold, costs, rules.bootstrap),
+        intervals=rounded_figures(intervals(*test, settled.threshold, costs, rules.bootstrap, progress)),
         calibration=settled.calibration,
-        calibrations_tried={method: tried._asdict() for method, tried in settled.tried.items()},
+        calibrations_tried={method: rounded_figures(tried._asdict()) for method, tried in settled.tried.items()},
         budget=budget,
     )

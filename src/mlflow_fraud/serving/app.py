@@ -13,13 +13,22 @@ from pydantic import BaseModel, ValidationError
 
 from mlflow_fraud import __version__
 from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.bounds import BODY_BYTES
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
+from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
 from mlflow_fraud.serving.journal import Journal, UnknownTransaction
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease
-from mlflow_fraud.serving.schema import problems
+from mlflow_fraud.serving.schema import problem, problems
 
 SCORE_PATH, LABEL_PATH = "/v1/score", "/v1/labels"
+
+NOT_READ: dict[int | str, dict[str, Any]] = {
+    408: {"description": f"the body was not there within {BODY_SECONDS:g} seconds"},
+    413: {"description": f"the body is larger than {BODY_BYTES} bytes"},
+    415: {"description": "the body is compressed"},
+}
 
 router = APIRouter()
 
@@ -56,12 +65,14 @@ class State(BaseModel):
     status: str
 
 
-def create_app(store: ReleaseStore, *, history_path: Path, journal: Journal, poll_seconds: float) -> FastAPI:
+def create_app(
+    store: ReleaseStore, *, history_path: Path, journal: Journal, poll_seconds: float, clock: MakeClock = RECORDED
+) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
     The past that the features begin with is `history_path`, that is `data/transactions.parquet`, then `journal`.
     """
-    model = LiveModel(store, history_path, journal)
+    model = LiveModel(store, history_path, journal, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -70,6 +81,7 @@ def create_app(store: ReleaseStore, *, history_path: Path, journal: Journal, pol
 
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan)
     app.state.model = model
+    app.add_middleware(BoundedBody)
     app.include_router(router)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
@@ -77,16 +89,21 @@ def create_app(store: ReleaseStore, *, history_path: Path, journal: Journal, pol
 
 @router.post(
     SCORE_PATH,
-    responses={422: {"description": "the transaction is not what the contract says"}, 503: {"description": "no model"}},
+    responses={
+        **NOT_READ,
+        422: {"description": "the transaction is not what the contract says, or its time is not there yet"},
+        503: {"description": "no model"},
+    },
 )
 async def score(request: Request) -> Answer:
     """Score one transaction, given by the contract's own column names."""
     live = _live(request)
     try:
-        transaction = live.request.read(await request.body())
+        probability, prediction_id = live.score(live.request.read(await request.body()))
     except ValidationError as error:
         raise HTTPException(422, problems(error)) from None
-    probability, prediction_id = live.score(transaction)
+    except AheadOfNow as error:
+        raise HTTPException(422, problem(live.request.time_column, str(error), "ahead_of_now")) from None
     threshold = live.manifest.threshold
     return Answer(
         probability=probability,
@@ -100,9 +117,10 @@ async def score(request: Request) -> Answer:
 @router.post(
     LABEL_PATH,
     responses={
+        **NOT_READ,
         404: {"description": "no such transaction was scored here"},
         409: {"description": "the transaction has the other label"},
-        422: {"description": "the label is not what the contract says"},
+        422: {"description": "the label is not what the contract says, or arrives later than now"},
         503: {"description": "no model"},
     },
 )
@@ -113,6 +131,8 @@ async def label(request: Request) -> Noted:
         live.history.learn(*live.label.read(await request.body()))
     except ValidationError as error:
         raise HTTPException(422, problems(error)) from None
+    except AheadOfNow as error:
+        raise HTTPException(422, problem(live.label.time_column, str(error), "ahead_of_now")) from None
     except UnknownTransaction as error:
         raise HTTPException(404, str(error)) from None
     except DataError as error:

@@ -86,9 +86,9 @@ class Journal:
 
     def _restore(self, entry: Entry) -> None:
         match entry:
-            case {"scored": [str(contract), {"event_id": _} as transaction]}:
+            case {"scored": [str(contract), {"event_id": str() | int()} as transaction]}:
                 self._take(Scored(contract, transaction))
-            case {"label": [[str(contract), event_id], int(label), datetime() as arrived]}:
+            case {"label": [[str(contract), str() | int() as event_id], int(label), datetime() as arrived]}:
                 with suppress(UnknownTransaction):  # the transaction itself was too long ago to be kept
                     self._note((contract, event_id), label, arrived)
             case _:

@@ -11,6 +11,7 @@ from threading import Event, Thread
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
 from mlflow_fraud.core.errors import DataError, FraudError, ReleaseRejected
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving.clock import RECORDED, MakeClock
 from mlflow_fraud.serving.history import History
 from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.loading import LiveRelease, load_release
@@ -30,12 +31,13 @@ class LiveModel:
     `trouble` says why the newest release is not the one that answers; it is None when it is.
     """
 
-    def __init__(self, store: ReleaseStore, history_path: Path, journal: Journal) -> None:
+    def __init__(self, store: ReleaseStore, history_path: Path, journal: Journal, clock: MakeClock = RECORDED) -> None:
         self.current: LiveRelease | None = None
         self.trouble: str | None = None
         self._store = store
         self._history_path = history_path
         self._journal = journal
+        self._clock = clock
         self._refused: Pointer | None = None
         self._rest = 0
 
@@ -72,7 +74,7 @@ class LiveModel:
         """Return the history that is there, or a new one when the features are defined otherwise."""
         if self.current and self.current.schema == schema:
             return self.current.history
-        return warm_history(self._history_path, schema, self._journal)
+        return warm_history(self._history_path, schema, self._journal, self._clock)
 
     def _stay(self, trouble: str) -> None:
         if trouble != self.trouble:

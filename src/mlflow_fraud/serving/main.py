@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import uvicorn
 
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.clock import clock_of
 from mlflow_fraud.serving.journal import open_journal
 
 GRACE_SECONDS = 10
@@ -35,6 +37,14 @@ class Place(Protocol):
         """The folder of what was scored since."""
 
     @property
+    def clock(self) -> Literal["wall", "stream"]:
+        """What now is told from."""
+
+    @property
+    def tolerance(self) -> timedelta:
+        """How far ahead of now a time may be."""
+
+    @property
     def poll_seconds(self) -> float:
         """How often the pointer is looked at."""
 
@@ -48,7 +58,8 @@ def serve(environment: Place, host: str, port: int) -> None:
     store = open_store(environment.release_store, endpoint_url=environment.s3_endpoint_url)
     past, poll = environment.history, environment.poll_seconds
     with open_journal(environment.journal) as journal:
-        app = create_app(store, history_path=past, journal=journal, poll_seconds=poll)
+        clock = clock_of(environment.clock, environment.tolerance)
+        app = create_app(store, history_path=past, journal=journal, poll_seconds=poll, clock=clock)
         uvicorn.run(
             app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
         )

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from mlflow_fraud.core.bounds import LETTERS, Range, has_control_character, narrowed
 from mlflow_fraud.core.contract import Column, Contract
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
+from mlflow_fraud.core.moments import ISO, read_count, read_text
+from mlflow_fraud.core.notation import whole_of
+from mlflow_fraud.core.time_format import SPACES, TimeFormat, time_format
 
-INT64 = 2**63
-"""Whole numbers are held in 64 bits everywhere in the pipeline."""
+NOT_ASKED = ("label", "label_time", "clock")
+"""The roles of kept columns that a request does not have."""
 
 
 class TransactionSchema:
@@ -25,8 +39,9 @@ class TransactionSchema:
     """
 
     def __init__(self, contract: Contract) -> None:
-        asked = [column for column in contract.kept if column.role not in ("label", "label_time", "clock")]
+        asked = [column for column in contract.kept if column.role not in NOT_ASKED]
         self._names = {f"column_{place}": column.name for place, column in enumerate(asked)}
+        self.time_column = next(column.source for column in asked if column.role == "event_time")
         fields = {field: _field(column, contract) for field, column in zip(self._names, asked, strict=True)}
         self._model: type[BaseModel] = create_model("Transaction", **fields)
 
@@ -36,6 +51,7 @@ class TransactionSchema:
         Raises pydantic's `ValidationError` where the body is not what the contract says; see `problems`.
         """
         request = self._model.model_validate_json(body)
+        _require_once(body, self._model)
         return {name: getattr(request, field) for field, name in self._names.items()}
 
     def json_schema(self) -> dict[str, Any]:
@@ -58,6 +74,7 @@ class LabelSchema:
         by_role = {column.role: column for column in contract.kept}
         label = by_role["label"].model_copy(update={"type": "integer", "minimum": 0, "maximum": 1})
         arrived = by_role.get("label_time", by_role["event_time"].model_copy(update={"source": LABEL_TIME}))
+        self.time_column = arrived.source
         fields = {
             "event_id": _field(by_role["event_id"], contract),
             "label": _field(label, contract),
@@ -68,6 +85,7 @@ class LabelSchema:
     def read(self, body: bytes) -> LabelMessage:
         """Return the label; raise pydantic's `ValidationError` where the body is not what the contract says."""
         request: Any = self._model.model_validate_json(body)
+        _require_once(body, self._model)
         return LabelMessage(request.event_id, request.label, request.arrived)
 
     def json_schema(self) -> dict[str, Any]:
@@ -84,6 +102,25 @@ def problems(error: ValidationError) -> list[dict[str, Any]]:
     ]
 
 
+def problem(column: str, sentence: str, kind: str) -> list[dict[str, Any]]:
+    """Return what is wrong with one column in the form of `problems`."""
+    return [{"loc": ["body", column], "msg": sentence, "type": kind}]
+
+
+def _require_once(body: bytes, model: type[BaseModel]) -> None:
+    """Raise `ValidationError` where a column is there twice: which of the values is meant, nobody can know."""
+    pairs = json.loads(body, object_pairs_hook=list, parse_int=str, parse_float=str)
+    if len(pairs) == len(dict(pairs)):
+        return
+    times = Counter(name for name, _ in pairs)
+    twice = [field.alias for field in model.model_fields.values() if field.alias and times[field.alias] > 1]
+    if twice:
+        wrong = PydanticCustomError("repeated", "expected once, found more than once")
+        raise ValidationError.from_exception_data(
+            model.__name__, [InitErrorDetails(type=wrong, loc=(name,), input=None) for name in twice]
+        )
+
+
 def _field(column: Column, contract: Contract) -> Any:
     kind = Annotated[_type(column), *_checks(column, contract)]  # type: ignore[valid-type]
     if column.may_be_missing:
@@ -97,58 +134,118 @@ def _type(column: Column) -> type:
 
 def _checks(column: Column, contract: Contract) -> list[Any]:
     checks: list[Any] = []
+    decimals = contract.currency_decimals
     if column.type in ("timestamp", "date"):
-        bounds = [column.limit(bound, decimals=0) for bound in (column.minimum, column.maximum)]
-        checks += [BeforeValidator(_moment_reader(column)), AfterValidator(_between(*bounds))]
+        between = narrowed(column, decimals=decimals)
+        checks += [BeforeValidator(_in_any_calendar(_moment_reader(column))), AfterValidator(_between(*between))]
+        checks.append(WithJsonSchema(_json_schema_of_time(column, between)))
     elif column.type == "text":
-        checks.append(StringConstraints(strict=True, strip_whitespace=True, min_length=1))
+        checks.append(StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=LETTERS))
+        checks.append(AfterValidator(_without_control_characters))
     else:
-        checks.append(_number(column))
+        checks.append(_number(column, decimals))
+        checks.append(BeforeValidator(_whole) if column.type == "integer" else AfterValidator(_without_sign_of_zero))
     if column.values:
         checks += [AfterValidator(_one_of(column.values)), Field(json_schema_extra={"enum": list(column.values)})]
     if column.role == "amount":
-        checks.append(AfterValidator(lambda amount: round(float(amount) * 10**contract.currency_decimals)))
+        checks.append(AfterValidator(lambda amount: round(float(amount) * 10**decimals)))
     return checks
 
 
-def _number(column: Column) -> Any:
+def _number(column: Column, decimals: int) -> Any:
     """Return the range check; a number is a JSON number, a text that looks like one is refused."""
-    low, high = (None if bound is None else float(bound) for bound in (column.minimum, column.maximum))
+    low, high = narrowed(column, decimals=decimals)
     if column.type == "decimal":
         return Field(strict=True, allow_inf_nan=False, ge=low, le=high)
-    return Field(
-        strict=True,
-        ge=-INT64 if low is None else int(low),
-        le=INT64 - 1 if high is None else int(high),
-    )
+    return Field(strict=True, ge=low, le=high)
+
+
+def _without_control_characters(text: str) -> str:
+    if has_control_character(text):
+        raise ValueError("expected a text without control characters")
+    return text
+
+
+def _in_any_calendar(read: Callable[[object], date]) -> Callable[[object], date]:
+    """Return a reader that refuses what the calendar cannot count, as it refuses what is no time."""
+
+    def checked(text: object) -> date:
+        try:
+            return read(text)
+        except OverflowError:
+            raise ValueError("expected a time that the calendar has") from None
+
+    return checked
+
+
+def _without_sign_of_zero(number: float) -> float:
+    return number + 0.0
+
+
+def _whole(number: object) -> object:
+    """Return the whole number that a JSON number is, as in a file: 12.0 and 1e5 are whole."""
+    whole = whole_of(number) if isinstance(number, float) else None
+    return number if whole is None else whole
 
 
 def _moment_reader(column: Column) -> Callable[[object], date]:
-    """Return the reader of a time or a day: in the contract's format, else ISO 8601 without an offset."""
+    """Return the reader of a time or a day: by the contract as files are read, else in one form of ISO 8601."""
+    if column.unit:
+        return _count_reader(column)
+    own, iso, other = time_format(column.format), *_iso_forms(column)
+    like = f"expected a {column.type} like {column.format} or ISO 8601 like {_iso_example(column)}"
 
     def read(text: object) -> date:
         if not isinstance(text, str):
-            raise ValueError(f"expected a {column.type} as text, like {column.format} or ISO 8601")
-        moment = _parse(text.strip(), column.format)
+            raise ValueError(like.replace(" like", " as text, like", 1))
+        text = text.strip(SPACES)
+        form = own if own.reader.fullmatch(text) else iso
+        moment = read_text(text, form, column.timezone)
+        if moment is None and other.reader.fullmatch(text):
+            raise ValueError(
+                f"expected a time with its offset from UTC, like {column.format} or ISO 8601"
+                if column.timezone
+                else "expected the local time that the data is in, without an offset from UTC"
+            )
         if moment is None:
-            raise ValueError(f"expected a {column.type} like {column.format} or ISO 8601")
-        if column.timezone and moment.tzinfo is not None:
-            moment = moment.astimezone(ZoneInfo(column.timezone)).replace(tzinfo=None)
-        elif column.timezone:
-            raise ValueError(f"expected a time with its offset from UTC, like {column.format} or ISO 8601")
-        if moment.tzinfo is not None:
-            raise ValueError("expected the local time that the data is in, without an offset from UTC")
+            raise ValueError(like)
         return moment.date() if column.type == "date" else moment
 
     return read
 
 
-def _parse(text: str, format: str) -> datetime | None:
-    with suppress(ValueError):
-        return datetime.strptime(text, format)  # noqa: DTZ007 the data's own local time
-    with suppress(ValueError):
-        return datetime.fromisoformat(text)
-    return None
+def _count_reader(column: Column) -> Callable[[object], date]:
+    """Return the reader of a time that is a number of units since a moment."""
+    unit, since, timezone = column.unit, column.start, column.timezone
+
+    def read(count: object) -> date:
+        counted = isinstance(count, int | float) and not isinstance(count, bool)
+        moment = read_count(count, unit, since, timezone) if counted else None  # type: ignore[arg-type]
+        if moment is None:
+            raise ValueError(f"expected a number of {unit} since {column.since} that gives a year of four digits")
+        return moment
+
+    return read
+
+
+def _iso_forms(column: Column) -> tuple[TimeFormat, TimeFormat]:
+    """Return the form of ISO 8601 that is read, and the one that lacks an offset or has one too many."""
+    if column.type == "date":
+        return time_format("%Y-%m-%d"), time_format(f"{ISO}%z")
+    forms = time_format(ISO), time_format(f"{ISO}%z")
+    return forms[::-1] if column.timezone else forms
+
+
+def _iso_example(column: Column) -> str:
+    return "2020-01-31" if column.type == "date" else "2020-01-31T13:59:59" + ("+01:00" if column.timezone else "")
+
+
+def _json_schema_of_time(column: Column, between: Range) -> dict[str, Any]:
+    bounds = f"from {between.least} to {between.greatest}"
+    if column.unit:
+        return {"type": "number", "description": f"{column.unit} since {column.since}, {bounds}"}
+    form = f"like {column.format} or ISO 8601 like {_iso_example(column)}"
+    return {"type": "string", "description": f"{form}, {bounds}"}
 
 
 def _between(low: datetime | None, high: datetime | None) -> Callable[[date], date]:

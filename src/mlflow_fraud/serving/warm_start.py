@@ -8,21 +8,23 @@ from pathlib import Path
 
 import polars as pl
 
+from mlflow_fraud.core.clock import STEADY
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
 from mlflow_fraud.core.features.definitions import Entities, Labels, Last, Window, span_of, windows_behind
 from mlflow_fraud.core.features.online import LATENESS
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
+from mlflow_fraud.serving.clock import RECORDED, MakeClock
 from mlflow_fraud.serving.history import ARRIVES, History, Recorded
 from mlflow_fraud.serving.journal import Journal
 
 log = logging.getLogger(__name__)
 
 
-def warm_history(path: Path, schema: FeatureSchema, journal: Journal) -> History:
+def warm_history(path: Path, schema: FeatureSchema, journal: Journal, clock: MakeClock = RECORDED) -> History:
     """Return the past as `schema` sees it: what is recorded at `path`, then what the journal holds."""
-    history = History(schema, read_past(path, schema), journal)
+    history = History(schema, read_past(path, schema), journal, clock(schema.contract))
     history.catch_up()
     return history
 
@@ -58,24 +60,30 @@ def _read(path: Path, schema: FeatureSchema) -> pl.DataFrame:
 
 
 def _relevant(rows: pl.DataFrame, schema: FeatureSchema) -> Recorded:
-    newest: datetime | None = rows["event_time"].max()  # type: ignore[assignment]
-    if newest is None:
+    if rows.is_empty():
         return Recorded(())
+    newest = _reached(rows)
     since = newest - _longest(windows_behind(schema.features)) - LATENESS
     seen = pl.col("event_time") >= since
     seen |= pl.col(ARRIVES) >= newest - _longest(schema.label_windows) - LATENESS
     for by, back in _remembered(schema).items():
-        seen |= pl.col("event_id").cum_count(reverse=True).over(by) <= back
+        seen |= (pl.col("event_time") <= newest).cum_sum(reverse=True).over(by) <= back
     return Recorded(rows.filter(seen.fill_null(False)).iter_rows(named=True), since)
 
 
+def _reached(rows: pl.DataFrame) -> datetime:
+    """Return up to where time has surely come: some rows with a wrong time must not cost the others their past."""
+    return rows["event_time"].top_k(STEADY).min()  # type: ignore[return-value]
+
+
 def _columns(schema: FeatureSchema) -> list[str]:
-    """Return the columns that features read of what is past."""
+    """Return the columns that features, and the clock, read of what is past."""
     windows = windows_behind(schema.features)
     asked = [column for by in [w.by for w in windows] + [w.by for w in schema.label_windows] for column in by]
     asked += [window.of for window in windows]
     for feature in schema.features:
         asked += [*feature.by, feature.take] if isinstance(feature, Last) else []
+    asked += schema.contract.entities[:1]
     kept = {column.name for column in schema.contract.kept}
     return [*TIME_ORDER, "amount", *sorted(kept.intersection(asked) - {*TIME_ORDER, "amount"})]
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
-from pathlib import Path
 
-import numpy as np
-import polars as pl
-
-from mlflow_fraud.adapters import git_repo
-from mlflow_fraud.adapters.dvc_repo import locked_data
+from mlflow_fraud.adapters.dvc_repo import LOCK, locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.decision import Verdict, select
-from mlflow_fraud.core.features.batch import model_matrix
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.release import (
     FORMAT,
     GOLDEN_FILE,
@@ -25,17 +21,17 @@ from mlflow_fraud.core.release import (
     entry,
     version_of,
 )
-from mlflow_fraud.settings import Params
-from mlflow_fraud.stages.paths import part_file
+from mlflow_fraud.settings import PARAMS_FILE, Params
+from mlflow_fraud.stages.origin import params_as_run, require_traceable
 from mlflow_fraud.stages.trained import TrainedCandidate, read_trained
 
-GOLDEN_ROWS = 5
 LIBRARIES = ("numpy", "onnxruntime", "polars", "xgboost")
 
 
 def choose_challenger(params: Params) -> TrainedCandidate:
     """Return the candidate with the best validation metric; the test period has no say in it."""
-    trained = {name: read_trained(name, params) for name in CANDIDATES}
+    trained = {name: read_trained(name) for name in CANDIDATES}
+    _require_same_data(trained)
     best = select({name: t.assessment.validation for name, t in trained.items()}, params.compare.select_by)
     return trained[best]
 
@@ -56,9 +52,13 @@ def release_version(challenger: TrainedCandidate) -> str:
 
 
 def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict) -> Release:
-    """Return the whole release: what answers, and what leads back to where it came from."""
-    decisive = core_files(challenger)
-    files = decisive | {name: Path(name).read_bytes() for name in ("dvc.lock", "params.yaml") if Path(name).is_file()}
+    """Return the whole release: what answers, and what leads back to where it came from.
+
+    Raises `DataError` where that cannot be known.
+    """
+    commit = require_traceable(challenger.name, challenger.lineage)
+    settings = params_as_run(PARAMS_FILE.read_text(encoding="utf-8"))
+    files = core_files(challenger) | {LOCK.name: LOCK.read_bytes(), PARAMS_FILE.name: settings.encode()}
     manifest = Manifest(
         format=FORMAT,
         version=release_version(challenger),
@@ -68,7 +68,7 @@ def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict
         threshold=challenger.assessment.threshold,
         calibration=challenger.assessment.calibration,
         feature_schema_sha256=challenger.schema.sha256,
-        git_sha=git_repo.head(),
+        git_sha=commit,
         data=locked_data() | dict(challenger.data),
         mlflow_run_id=logged.run_id,
         mlflow_model_version=logged.model_version,
@@ -82,14 +82,16 @@ def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict
 
 def _golden(challenger: TrainedCandidate) -> Golden:
     """Return made-up rows, the quantiles of every feature, with the probabilities that the model gives them."""
-    names = challenger.schema.names
-    levels = np.linspace(0.02, 0.98, GOLDEN_ROWS)
-    table = pl.scan_parquet(part_file("validation"))
-    rows = pl.concat([table.select(pl.col(names).quantile(level)) for level in levels]).collect()
-    matrix = model_matrix(rows.cast(pl.Float32), challenger.schema)
-    scores = challenger.scorer.score(matrix)
-    listed = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in matrix)
-    return Golden(rows=listed, scores=tuple(float(score) for score in scores))
+    scores = challenger.scorer.score(challenger.lineage.matrix)
+    return Golden(rows=challenger.lineage.rows, scores=tuple(float(score) for score in scores))
+
+
+def _require_same_data(trained: Mapping[str, TrainedCandidate]) -> None:
+    """Raise `DataError` where the candidates were not trained and judged on the same rows and features."""
+    first, *others = trained.values()
+    odd = [each.name for each in others if (each.data, each.schema.sha256) != (first.data, first.schema.sha256)]
+    if odd:
+        raise DataError(f"{', '.join(odd)}: trained on other data than {first.name}; run `dvc repro` or `make retrain`")
 
 
 def _libraries() -> dict[str, str]:

@@ -31,6 +31,7 @@ ALREADY_LIVE = "the challenger is the live release: nothing has changed"
 class Comparison:
     """The content of `verdict.json`; `against` is the live version that the challenger was judged against.
 
+    `store` is where that one is live: a verdict holds for no other. `first` is true when a first release was asked for.
     `candidates` and `intervals` are those of all candidates on the test period; `budget` says how many alerts a day
     all of them are judged with.
     """
@@ -43,13 +44,19 @@ class Comparison:
     candidates: dict[str, Metrics]
     intervals: dict[str, dict[str, Bounds | None]]
     budget: str
+    store: str
+    first: bool
 
 
-def compare(store: ReleaseStore) -> Comparison:
-    """Decide, and write `data/decision/verdict.json` and `report.html`."""
+def compare(store: ReleaseStore, *, first: bool = False) -> Comparison:
+    """Decide, and write `data/decision/verdict.json` and `report.html`.
+
+    Where nothing is live the verdict is no, unless a `first` release is asked for.
+    """
     params = load_params()
     pointer = store.latest()
-    comparison = _judge(choose_challenger(params), store.fetch(pointer.version) if pointer else None, params)
+    champion = store.fetch(pointer.version) if pointer else None
+    comparison = _judge(choose_challenger(params), champion, params, store=str(store), first=first)
     write_json(VERDICT, {**asdict(comparison), "reasons": comparison.verdict.reasons})
     write_text(REPORT, render_report(read_json(VERDICT)))
     return comparison
@@ -70,10 +77,14 @@ def read_comparison() -> Comparison:
         candidates=document["candidates"],
         intervals=document["intervals"],
         budget=document.get("budget", ""),
+        store=document.get("store", ""),
+        first=document.get("first", False),
     )
 
 
-def _judge(challenger: TrainedCandidate, champion: Release | None, params: Params) -> Comparison:
+def _judge(
+    challenger: TrainedCandidate, champion: Release | None, params: Params, *, store: str, first: bool
+) -> Comparison:
     test = pl.read_parquet(part_file("test"))
     budget = challenger.assessment.budget
     costs = params.costs.within(budget)
@@ -85,30 +96,36 @@ def _judge(challenger: TrainedCandidate, champion: Release | None, params: Param
             gain = _gain(ours, theirs, test, challenger, params.compare, costs)
         except DataError as error:
             trouble = str(error)
-    assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
+    judged = Verdict(False, (), (trouble,)) if trouble else _verdict(ours, theirs, gain, params, store, first)
+    assessed = {name: read_trained(name).assessment for name in CANDIDATES}
     return Comparison(
         challenger=ours.contestant,
         against=champion.manifest.version if champion else None,
         champion=theirs.contestant if theirs else None,
         gain=gain,
-        verdict=Verdict(False, (), (trouble,)) if trouble else _verdict(ours, theirs, gain, params),
+        verdict=judged,
         candidates={name: assessment.test for name, assessment in assessed.items()},
         intervals={name: assessment.intervals for name, assessment in assessed.items()},
         budget=str(budget),
+        store=store,
+        first=first,
     )
 
 
-def _verdict(ours: Entry, theirs: Entry | None, gain: Interval | None, params: Params) -> Verdict:
-    if theirs is None:
-        return _decide(ours, None, None, params)
-    if theirs.contestant.version == ours.contestant.version:
+def _verdict(
+    ours: Entry, theirs: Entry | None, gain: Interval | None, params: Params, store: str, first: bool
+) -> Verdict:
+    if theirs is not None and theirs.contestant.version == ours.contestant.version:
         return Verdict(False, (), (ALREADY_LIVE,))
-    return _decide(ours, theirs.contestant.metrics, gain, params)
-
-
-def _decide(ours: Entry, champion: Metrics | None, gain: Interval | None, params: Params) -> Verdict:
-    validated = bool(read_json(VALIDATION_REPORT)["passed"])
-    return decide(ours.contestant.metrics, champion, gain, validated=validated, rule=params.compare)
+    return decide(
+        ours.contestant.metrics,
+        theirs.contestant.metrics if theirs else None,
+        gain,
+        validated=bool(read_json(VALIDATION_REPORT)["passed"]),
+        rule=params.compare,
+        first=first,
+        store=store,
+    )
 
 
 def _gain(

@@ -18,7 +18,8 @@ from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.metrics import Metrics, Probabilities
 from mlflow_fraud.core.release import Release
 from mlflow_fraud.stages.challenger import release_version
-from mlflow_fraud.stages.paths import TRANSACTIONS
+from mlflow_fraud.stages.lineage import require_trained_on
+from mlflow_fraud.stages.paths import TRANSACTIONS, part_file
 from mlflow_fraud.stages.trained import TrainedCandidate
 
 
@@ -40,7 +41,8 @@ class Entry(NamedTuple):
 
 
 def enter_challenger(challenger: TrainedCandidate, test: pl.DataFrame, costs: CostRule) -> Entry:
-    """Score the trained candidate on `test`, which holds its features."""
+    """Score the trained candidate on `test`, which holds its features: those that it was trained on."""
+    require_trained_on(challenger.name, challenger.lineage, part_file("test"))
     scores = challenger.scorer.score(model_matrix(test, challenger.schema))
     threshold = challenger.assessment.threshold
     period = read_period(test, decimals=challenger.schema.contract.currency_decimals)

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from mlflow_fraud.adapters import git_repo
-from mlflow_fraud.adapters.raw_files import batch_name, read_batches
+from mlflow_fraud.adapters.raw_batches import batch_name
+from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.settings import load_contract, load_params

@@ -33,6 +33,7 @@ from mlflow_fraud.stages.history import (
 )
 from mlflow_fraud.stages.judging import check_candidate, judge, require_cuts
 from mlflow_fraud.stages.paths import EVALUATIONS
+from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.track import open_tracking
 
@@ -110,14 +111,15 @@ def _cuts(protocol: str, transactions: pl.DataFrame, params: Params) -> tuple[li
     if protocol != "prequential":
         rule = split_for(protocol, params.active.split, params.evaluate)
         return [one_test(transactions, rule)], rule
-    rolling, card = params.evaluate.prequential, next(iter(load_contract(params.active.contract).entities), None)
+    rolling, card = params.evaluate.prequential, load_contract(params.active.contract).payer
     return rolling_tests(transactions, rolling, card, rolling.until(transactions["event_time"][-1])), rolling
 
 
 def _fold(history: History, cut: Cut, candidate: str, params: Params, rules: JudgeRules) -> Fold:
     sizes = ", ".join(f"{part} {int((cut.parts == part).sum()):,}" for part in ("train", "validation", "test"))
     say(f"{cut.name} ({sizes} rows)")
-    assessment = judge(history, cut, candidate, params.train, rules, say)
+    with watched(candidate) as progress:
+        assessment = judge(history, cut, candidate, params.train, rules, progress)
     shown = " ".join(
         f"{name} {told(assessment.test[name])}" for name in ("f1", "precision", "recall", "average_precision")
     )

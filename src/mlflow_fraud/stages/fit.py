@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated, load_scorer
-from mlflow_fraud.core.candidates import CANDIDATES, REFITS, Examples, Fitted, Progress, TrainParams, together
+from mlflow_fraud.core.candidates import CANDIDATES, REFITS, Examples, Fitted, TrainParams, together
 from mlflow_fraud.core.learnable import require_learnable
 from mlflow_fraud.core.measuring.period import Period
+from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.core.training import Assessment, JudgeRules, Scored, Settled, assess, settle
 
 
@@ -54,7 +55,7 @@ def fit_and_judge(
         again = REFITS[candidate](fitted, together(learn, validation.examples), train, progress)
         name, model = model_bytes(again.estimator)
     tested = _score(name, model, settled, test)
-    return Judged(name, model, fitted, settled, assess(settled, watched, tested, rules), tested)
+    return Judged(name, model, fitted, settled, assess(settled, watched, tested, rules, progress), tested)
 
 
 def _score(name: str, model: bytes, settled: Settled, part: Part) -> Scored:

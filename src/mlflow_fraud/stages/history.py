@@ -9,7 +9,8 @@ from functools import cached_property
 
 import polars as pl
 
-from mlflow_fraud.adapters.raw_files import batch_name, batches_in, read_batches
+from mlflow_fraud.adapters.raw_batches import batch_name
+from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.candidates import Examples, Labels, Matrix
 from mlflow_fraud.core.contract import BATCH
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
@@ -21,6 +22,7 @@ from mlflow_fraud.core.prequential import PrequentialRule, fold_parts, roll
 from mlflow_fraud.core.split import SplitRule, borders, part
 from mlflow_fraud.settings import Params, load_contract
 from mlflow_fraud.stages.paths import TRANSACTIONS
+from mlflow_fraud.stages.pinned import pinned_batches
 from mlflow_fraud.stages.preprocess import fit_schema
 from mlflow_fraud.stages.run import say
 
@@ -53,7 +55,7 @@ class History:
         contract = self.schema.contract
         period = read_period(
             self.transactions.filter(rows),
-            card=contract.entities[0],
+            card=contract.payer,
             amount=AMOUNT,
             decimals=contract.currency_decimals,
         )
@@ -88,7 +90,7 @@ def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
 
     Raises `DataError` where they are not there, or where the file is of other batches than those that are pinned.
     """
-    files = batches_in(params.raw_folder)
+    files = pinned_batches(params.raw_folder)
     if not files:
         raise DataError(
             f"{params.raw_folder} holds no batch; `mlflow-fraud data add` adds one, `dvc pull` fetches them"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from mlflow_fraud.adapters.files import write_parquet
-from mlflow_fraud.adapters.raw_files import batches_in, read_batches
+from mlflow_fraud.adapters.raw_files import read_batches
+from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.paths import TRANSACTIONS
+from mlflow_fraud.stages.pinned import pinned_batches
 from mlflow_fraud.stages.run import run_stage, say
 
 
 def ingest() -> None:
     """Write `data/transactions.parquet` from every batch of the active data set."""
     params = load_params()
-    files = batches_in(params.raw_folder)
+    files = pinned_batches(params.raw_folder)
     if not files:
         raise DataError(
             f"{params.raw_folder} holds no batch; `make demo` makes or adds one, `dvc pull` fetches what is pinned"
@@ -21,7 +23,8 @@ def ingest() -> None:
     table = read_batches(files, load_contract(params.active.contract))
     write_parquet(TRANSACTIONS, table)
     first, last = table["event_time"][0], table["event_time"][-1]
-    say(f"{len(files)} batches, {len(table):,} transactions from {first} to {last}")
+    batches, rows = counted(len(files), "batch", "batches"), counted(len(table), "transaction")
+    say(f"{batches}, {rows} from {first} to {last}")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from sklearn.metrics import average_precision_score
 
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_scorer
-from mlflow_fraud.core.candidates import CANDIDATES, Labels, Progress, TrainParams
+from mlflow_fraud.core.candidates import CANDIDATES, Labels, TrainParams
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.learnable import lacking
+from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.core.split import PARTS
 from mlflow_fraud.core.training import Assessment, JudgeRules
 from mlflow_fraud.stages.fit import Part, fit_and_judge

@@ -14,7 +14,8 @@ import polars as pl
 
 from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.model_file import load_released
-from mlflow_fraud.adapters.raw_files import batch_name, read_batches
+from mlflow_fraud.adapters.raw_batches import batch_name
+from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.drift import population_stability_index
 from mlflow_fraud.core.errors import ReleaseRejected
@@ -86,7 +87,7 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     rows, features = _features(window, between, schema)
     scores = load_released(manifest, live.files).score(model_matrix(features, schema))
     contract = schema.contract
-    period = read_period(rows, card=contract.entities[0], amount="amount", decimals=contract.currency_decimals)
+    period = read_period(rows, card=contract.payer, amount="amount", decimals=contract.currency_decimals)
     costs = load_params().costs
     metrics = evaluate(period, scores, manifest.threshold, costs.within(_budget(manifest, costs)))
     drifts = _drifts(features, schema)

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
-from mlflow_fraud.core.errors import PromotionConflict
+from mlflow_fraud.core.errors import PromotionConflict, SettingsError, TrackingFailed
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.challenger import build_release, choose_challenger, release_version
 from mlflow_fraud.stages.compare import read_comparison
-from mlflow_fraud.stages.track import open_tracking, track
+from mlflow_fraud.stages.origin import require_traceable
+from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.store import require_expected_champion, require_lasting_store
+from mlflow_fraud.stages.track import open_tracking, require_mlflow, track
 
 
 class Promotion(NamedTuple):
@@ -26,12 +29,16 @@ class Promotion(NamedTuple):
 def promote(store: ReleaseStore) -> Promotion:
     """Carry out the verdict in `data/decision/verdict.json`; doing it again changes nothing.
 
-    Raises `PromotionConflict` when the verdict is not about the models and the champion of now.
+    Raises `PromotionConflict` when the verdict is not about the models, the champion and the store of now, and
+    `SettingsError` where a release should be live and none is, or the store is not said where it must be.
     """
+    require_lasting_store()
     comparison = read_comparison()
     challenger = choose_challenger(load_params())
     version, pointer = release_version(challenger), store.latest()
     live = pointer.version if pointer else None
+    if live is None and not comparison.first:
+        require_expected_champion(store)
     if live == version or not comparison.verdict.promote:
         return Promotion(False, live, comparison.verdict.reasons)
     if (comparison.challenger.version, comparison.against) != (version, live):
@@ -39,6 +46,10 @@ def promote(store: ReleaseStore) -> Promotion:
             f"the verdict is on {comparison.challenger.version} against {comparison.against}, but now it would be "
             f"{version} against {live}; compare again"
         )
+    if comparison.store != str(store):
+        raise PromotionConflict(f"the verdict is on what is live in {comparison.store}, not in {store}; compare again")
+    require_mlflow()
+    require_traceable(challenger.name, challenger.lineage)
     logged = track(challenger.name)
     store.put(build_release(challenger, logged, comparison.verdict))
     store.promote(
@@ -55,11 +66,16 @@ def promote(store: ReleaseStore) -> Promotion:
 def mirror_champion(store: ReleaseStore) -> str | None:
     """Let MLflow's alias `champion` name the live release's model version; return that version.
 
-    The pointer in the store is the truth: this may be repeated at any time, and is when it failed.
+    The pointer in the store is the truth: this may be repeated at any time. Where MLflow cannot be used it is said,
+    and what is live stays live.
     """
     pointer = store.latest()
     if pointer is None:
         return None
     version = store.fetch(pointer.version).manifest.mlflow_model_version
-    open_tracking(load_environment()).set_alias("champion", version)
+    try:
+        open_tracking(load_environment()).set_alias("champion", version)
+    except (TrackingFailed, SettingsError) as error:
+        say(f"warning: {pointer.version} is live, but the alias champion is behind ({error}); promote again to set it")
+        return None
     return version

@@ -5,26 +5,30 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-import yaml
 
 from mlflow_fraud.adapters import dvc_repo, gx_contract
-from mlflow_fraud.adapters.files import md5, replacing, write_parquet, write_text
-from mlflow_fraud.adapters.raw_files import batch_name, find_batches, read_batches
+from mlflow_fraud.adapters.files import replacing, write_parquet, write_text
+from mlflow_fraud.adapters.raw_batches import batch_name, find_batches
+from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
+from mlflow_fraud.stages.pinned import intake, is_pinned, pinned_in, require_as_pinned
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.validate import require_passed
 
 SIMULATED = "simulated"
+BUILT_IN = "????-??-??_????-??-??.csv.dvc"
+"""The pointer of a built-in batch, named by its first and last day; a month of `simulate_stream` has one day."""
 STREAM_DAYS = 30
 CLOCKS_APART = timedelta(days=1)
 """So far the clock of a feed, in whatever time zone, may be ahead of ours."""
@@ -37,7 +41,10 @@ PULL_REQUEST = """to open a pull request with it:
 
 
 def simulate_batch() -> Path:
-    """Make the built-in data set's batch, unless the pinned one is there; return where it lies."""
+    """Make the built-in data set's batch, unless the pinned one is there; return where it lies.
+
+    It takes the place of the one that other settings of `simulation` made, so that no pointer stays without a file.
+    """
     told = load_params().simulation
     last = told.start + timedelta(days=told.days - 1)
     target = Path("data/raw") / SIMULATED / f"{told.start}_{last}.csv"
@@ -45,9 +52,14 @@ def simulate_batch() -> Path:
         say(f"{target} is there and as pinned")
         return target
     plan = SimulationPlan(**told.model_dump())
+    say(f"making {target}: {plan.transactions:,} transactions expected, seed {plan.seed}")
     _write_csv(target, simulate(plan))
     dvc_repo.pin(target)
-    say(f"{target}: {plan.transactions:,} transactions expected, seed {plan.seed}")
+    for pointer in target.parent.glob(BUILT_IN):
+        if pointer.with_suffix("") != target:
+            pointer.with_suffix("").unlink(missing_ok=True)
+            pointer.unlink()
+            say(f"{pointer.with_suffix('')} is gone: it was made with other settings of `simulation:`")
     return target
 
 
@@ -67,41 +79,43 @@ def simulate_stream(scenario: str, months: int, folder: Path) -> list[Path]:
     return files
 
 
-def add(source: Path, dataset: str, *, backwards: bool = False) -> list[Path]:
+def add(source: Path, dataset: str, *, backwards: bool = False, replace: bool = False) -> list[Path]:
     """Check the batches in `source` with all that is pinned against the contract, then pin them; return where they lie.
 
-    Raises `DataError` when they are not what the contract says, reach into the future, or begin before the end of
-    what is pinned (unless `backwards` says that this is meant): then nothing has changed.
+    Raises `DataError` when they are not what the contract says, reach into the future, begin before the end of what is
+    pinned (unless `backwards` says that this is meant), or have the name of a pinned batch with other rows (unless
+    `replace` says that these are to go): then nothing has changed.
     """
-    params = load_params()
-    contract = _contract_of(dataset, params)
+    contract = _contract_of(dataset, load_params())
     folder = Path("data/raw") / dataset
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".incoming-") as scratch:
-        batches = find_batches(source, Path(scratch))
+        batches = find_batches(source, Path(scratch), say)
         targets = [folder / batch.name for batch in batches]
-        new = {
-            target: batch for batch, target in zip(batches, targets, strict=True) if not is_pinned(target, like=batch)
-        }
+        new, replaced = intake(batches, folder)
         if not new:
-            say(f"{len(targets)} batches of {dataset} are there and as pinned")
+            are = "is" if len(targets) == 1 else "are"
+            say(f"{counted(len(targets), 'batch', 'batches')} of {dataset} {are} there and as pinned")
             return targets
-        history = _history(folder, new)
+        if replaced:
+            _tell_what_goes(new, replaced, contract, meant=replace)
+        history = _history(folder, [*new, *replaced.values()])
         frame = read_batches([*history, *new.values()], contract)
         _require_past(frame)
         if not backwards:
-            _require_forwards(frame, {batch_name(file) for file in history})
+            _require_forwards(frame, history, [batch for target, batch in new.items() if target not in replaced])
         _gate(frame, contract, Path(scratch) / "incoming.parquet")
         for target, batch in new.items():
             with replacing(target) as pending:
                 shutil.copyfile(batch, pending)
             dvc_repo.pin(target)
+            _take_out(replaced.get(target, target), new)
             say(f"{target}: pinned")
-    say(PULL_REQUEST.format(name=batch_name(next(iter(new))), folder=folder))
+    say(PULL_REQUEST.format(name=_branch_name(next(iter(new))), folder=folder))
     return targets
 
 
-def check(source: Path, dataset: str, to: Path) -> Report:
+def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Report:
     """Return what the gate finds in `source` beside all that is pinned; nothing is pinned, no stage is run.
 
     The folder `to` gets the data docs, `summary.md`, which says the same as their first page, and `report.json`.
@@ -109,8 +123,11 @@ def check(source: Path, dataset: str, to: Path) -> Report:
     contract = _contract_of(dataset, load_params())
     folder = Path("data/raw") / dataset
     with tempfile.TemporaryDirectory() as scratch:
-        batches = find_batches(source, Path(scratch))
-        history = _history(folder, [folder / batch.name for batch in batches])
+        batches = find_batches(source, Path(scratch), say)
+        new, replaced = intake(batches, folder)
+        if replaced:
+            _tell_what_goes(new, replaced, contract, meant=replace)
+        history = _history(folder, [*(folder / batch.name for batch in batches), *replaced.values()])
         frame = read_batches([*history, *batches], contract)
         _require_past(frame)
         table = Path(scratch) / "incoming.parquet"
@@ -131,26 +148,53 @@ def use(dataset: str) -> None:
         say(f"{PARAMS_FILE} now names the data set {dataset}")
 
 
-def is_pinned(target: Path, *, like: Path | None = None) -> bool:
-    """Return whether the file is there with the content that its pointer names (and that `like` has)."""
-    pointer = target.with_name(target.name + ".dvc")
-    if not (target.is_file() and pointer.is_file()):
-        return False
-    named = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"]
-    return bool(named == md5(target) and (like is None or named == md5(like)))
-
-
-def _history(folder: Path, new: Collection[Path]) -> list[Path]:
-    """Return the pinned batches that stay beside the new ones; raise `DataError` where one is not there."""
-    files = [pointer.with_suffix("") for pointer in sorted(folder.glob("*.dvc"))]
-    kept = [file for file in files if file not in new]
-    absent = [file.name for file in kept if not file.is_file()]
-    if absent:
-        raise DataError(
-            f"a new batch is held against those before, but {', '.join(absent)} of {folder} is pinned and not here; "
-            "`dvc pull` fetches what is pinned, `mlflow-fraud data simulate` makes the built-in batch"
+def _tell_what_goes(new: dict[Path, Path], replaced: dict[Path, Path], contract: Contract, *, meant: bool) -> None:
+    """Say which pinned rows go for which others; raise `DataError` where nobody said that this is meant."""
+    told = [
+        (
+            f"{new[target].name} ({_rows_of(new[target], contract)})",
+            f"the pinned {old.name} ({_rows_of(old, contract) if is_pinned(old) else 'its rows are not here'})",
         )
-    return kept
+        for target, old in replaced.items()
+    ]
+    if not meant:
+        sentences = listed([f"{ours} would replace {theirs}" for ours, theirs in told])
+        raise DataError(
+            f"{sentences}; give the file another name if both are to stay, or let the pinned rows go by "
+            "`mlflow-fraud data add … --replace`"
+        )
+    for ours, theirs in told:
+        say(f"{ours} replaces {theirs}")
+
+
+def _rows_of(batch: Path, contract: Contract) -> str:
+    rows = read_batches([batch], contract)
+    first, last = rows["event_time"][0], rows["event_time"][-1]
+    return f"{counted(len(rows), 'row')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
+def _take_out(old: Path, new: Collection[Path]) -> None:
+    """Take a pinned batch and its pointer away, unless a new one lies in its place."""
+    if old not in new:
+        old.with_name(old.name + ".dvc").unlink()
+        old.unlink(missing_ok=True)
+        say(f"{old}: taken out")
+
+
+def _branch_name(target: Path) -> str:
+    """Return the batch's name with nothing in it that git or a shell would read otherwise.
+
+    >>> _branch_name(Path("data/raw/cards/May 2020 (2).csv"))
+    'May-2020-2'
+    """
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", batch_name(target)).strip("-") or "batch"
+
+
+def _history(folder: Path, gone: Collection[Path]) -> list[Path]:
+    """Return the pinned batches that stay beside the new ones; raise `DataError` where one is not there."""
+    kept = {file: digest for file, digest in pinned_in(folder).items() if file not in gone}
+    require_as_pinned(kept)
+    return list(kept)
 
 
 def _require_past(frame: pl.DataFrame) -> None:
@@ -161,9 +205,10 @@ def _require_past(frame: pl.DataFrame) -> None:
         raise DataError(f"the newest row is of {newest}, in the future; correct the feed's clock and add it again")
 
 
-def _require_forwards(frame: pl.DataFrame, history: set[str]) -> None:
-    old = pl.col(BATCH).is_in(history)
-    end, begin = frame.filter(old)["event_time"].max(), frame.filter(~old)["event_time"].min()
+def _require_forwards(frame: pl.DataFrame, history: Sequence[Path], new: Sequence[Path]) -> None:
+    old, ours = ([batch_name(file) for file in files] for files in (history, new))
+    end = frame.filter(pl.col(BATCH).is_in(old))["event_time"].max()
+    begin = frame.filter(pl.col(BATCH).is_in(ours))["event_time"].min()
     if isinstance(end, datetime) and isinstance(begin, datetime) and begin < end:
         raise DataError(
             f"the new rows begin on {begin}, before the end of what is pinned, {end}; "

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable
 
 from mlflow_fraud.core.errors import FraudError
+from mlflow_fraud.stages.before import prepare_environment
 
 
 def run_stage(stage: Callable[[], None]) -> None:
     """Run `stage`; print a `FraudError` as one line to standard error and exit with 1."""
     try:
+        prepare_environment()
         stage()
     except FraudError as error:
         sys.exit(f"error: {error}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from mlflow_fraud.environment import load_environment
+from mlflow_fraud.adapters.mlflow_errors import shown
+from mlflow_fraud.environment import Environment, load_environment
 from mlflow_fraud.stages.paths import DATA_DOCS, REPORT
 from mlflow_fraud.stages.store import open_configured_store
 from mlflow_fraud.stages.summary import candidates_summary, team_summary, verdict_summary
 
 NEXT = """
 What to open next
-  make mlflow      the runs and the registered models, at http://127.0.0.1:5000
+  {mlflow}
   make prefect     the flow runs with their tables, at http://127.0.0.1:4200
   make serve       the scoring service, at http://127.0.0.1:8000/docs
   {report}
@@ -22,8 +23,22 @@ def show() -> str:
     pointer = open_configured_store().latest()
     live = f"live: {pointer.version} in {load_environment().release_store}" if pointer else "nothing is live"
     pages = NEXT.format(
+        mlflow=_mlflow(load_environment().tracking_uri),
         report=f"{REPORT}   the decision with its pictures",
         docs=f"{DATA_DOCS / 'index.html'}   Great Expectations' data docs",
     )
     table = "On the test period, at the threshold chosen on validation:\n\n" + candidates_summary()
     return "\n".join([table, team_summary(), verdict_summary(), live, pages])
+
+
+def _mlflow(uri: str) -> str:
+    """Return what to open or to type for the runs, wherever they are.
+
+    >>> _mlflow("http://mlflow.bank.example:5000")
+    'http://mlflow.bank.example:5000   the runs and the registered models'
+    """
+    if uri.startswith("http"):
+        return f"{shown(uri)}   the runs and the registered models"
+    if uri == Environment().tracking_uri:
+        return "make mlflow      the runs and the registered models, at http://127.0.0.1:5000"
+    return f"mlflow server --backend-store-uri '{shown(uri)}'   the runs and the registered models"

@@ -8,7 +8,6 @@ from mlflow_fraud.adapters.report import TEAM, budget_line, headline, markdown_t
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.gate.findings import report_of
 from mlflow_fraud.core.metrics import told
-from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
 from mlflow_fraud.stages.trained import read_trained
 
@@ -52,8 +51,7 @@ def retraining_summary(since: str = "") -> str:
 
 def candidates_summary() -> str:
     """Return the candidates' test metrics at the threshold chosen on validation, with their intervals."""
-    params = load_params()
-    assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
+    assessed = {name: read_trained(name).assessment for name in CANDIDATES}
     return markdown_table(
         {name: assessment.test for name, assessment in assessed.items()},
         intervals={name: assessment.intervals for name, assessment in assessed.items()},
@@ -62,8 +60,7 @@ def candidates_summary() -> str:
 
 def team_summary() -> str:
     """Return what the candidates mean for those who look into alerts, and how many alerts the budget is."""
-    params = load_params()
-    assessed = {name: read_trained(name, params).assessment for name in CANDIDATES}
+    assessed = {name: read_trained(name).assessment for name in CANDIDATES}
     table = markdown_table({name: assessment.test for name, assessment in assessed.items()}, columns=TEAM)
     budgets = dict.fromkeys(str(assessment.budget) for assessment in assessed.values())
     return f"{table}\n{budget_line('; '.join(budgets))}\n"
@@ -85,9 +82,8 @@ def _changes(since: str) -> str:
     """Return the candidates' test metrics now and at a git revision, where they differ."""
     before = metrics_since(since)
     lines = ["| candidate | metric | before | now |", "| --- | --- | ---: | ---: |"]
-    params = load_params()
     for name in CANDIDATES:
-        now = read_trained(name, params).assessment.test
+        now = read_trained(name).assessment.test
         old = before.get(str(model_folder(name) / "metrics.json"), {})
         lines += [
             f"| {name} | {metric.replace('_', ' ')} | {told(old[f'test.{metric}'])} | {told(now[metric])} |"

@@ -5,39 +5,64 @@ from __future__ import annotations
 import hashlib
 import json
 
-import numpy as np
-import polars as pl
-
-from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.mlflow_tracking import Logged, Tracking, TrainingRun
+from mlflow_fraud.core.errors import TrackingFailed
 from mlflow_fraud.environment import Environment, load_environment
-from mlflow_fraud.settings import load_params
-from mlflow_fraud.stages.paths import VERDICT, part_file
+from mlflow_fraud.stages.lineage import EXAMPLE_ROWS, FIGURES, require_as_left
+from mlflow_fraud.stages.origin import code_of
+from mlflow_fraud.stages.paths import VERDICT
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.trained import TrainedCandidate, read_trained
 
 
 def track(candidate: str) -> Logged:
     """Make sure that the candidate's run and registered version exist; return where they are."""
-    trained = read_trained(candidate, load_params())
-    return open_tracking(load_environment()).ensure_logged(_run(trained))
+    trained = read_trained(candidate)
+    return open_tracking(load_environment()).ensure_logged(_run(trained, code_of(candidate)))
 
 
-def track_if_possible(candidate: str) -> None:
-    """Track; where MLflow cannot be reached, say so and keep the model that was just trained."""
+def track_if_possible(candidate: str, *, git_sha: str = "") -> Logged | None:
+    """Track; where MLflow cannot be used, say so in one line, keep the model that was trained and return None.
+
+    `git_sha` is the code that trains, for a stage that is still at it; else it is told by `dvc.lock`.
+    """
     try:
-        logged = track(candidate)
+        trained = read_trained(candidate)
+        logged = open_tracking(load_environment()).ensure_logged(_run(trained, git_sha or code_of(candidate)))
     except Exception as error:  # whatever MLflow raises, hours of training are worth more
-        say(f"warning: {candidate} is not in MLflow ({error}); `mlflow-fraud track` tries again")
-    else:
-        say(f"{candidate}: MLflow run {logged.run_id}, model version {logged.model_version}")
+        say(f"warning: {candidate} is not in MLflow ({error}); `mlflow-fraud track` makes up for it")
+        return None
+    say(f"{candidate}: MLflow run {logged.run_id}, model version {logged.model_version}")
+    return logged
+
+
+def look_at_mlflow() -> None:
+    """Say before hours of training that MLflow is away; raise `SettingsError` where it can never be used so."""
+    try:
+        open_tracking(load_environment()).check()
+    except TrackingFailed as error:
+        say(f"warning: {error} Training goes on without it; `mlflow-fraud track` makes up for it")
+
+
+def require_mlflow() -> None:
+    """Raise `TrackingFailed` or `SettingsError` unless MLflow can be used now: a release names its run there."""
+    try:
+        open_tracking(load_environment()).check()
+    except TrackingFailed as error:
+        raise TrackingFailed(
+            f"{error} A release names its MLflow run and model version, so nothing was promoted; "
+            "`mlflow-fraud promote` does it when MLflow is there"
+        ) from error
 
 
 def mark_challenger() -> None:
-    """Let the alias `challenger` name the candidate that `verdict.json` is about."""
-    version = track(read_json(VERDICT)["challenger"]["candidate"]).model_version
-    open_tracking(load_environment()).set_alias("challenger", version)
+    """Let the alias `challenger` name the candidate that `verdict.json` is about; where MLflow is away, say so."""
+    try:
+        version = track(read_json(VERDICT)["challenger"]["candidate"]).model_version
+        open_tracking(load_environment()).set_alias("challenger", version)
+    except TrackingFailed as error:
+        say(f"warning: the alias challenger in MLflow is behind ({error}); the verdict is in {VERDICT}")
 
 
 def open_tracking(environment: Environment) -> Tracking:
@@ -47,7 +72,8 @@ def open_tracking(environment: Environment) -> Tracking:
     )
 
 
-def _run(trained: TrainedCandidate) -> TrainingRun:
+def _run(trained: TrainedCandidate, git_sha: str) -> TrainingRun:
+    require_as_left(trained.name, trained.lineage, *FIGURES)
     return TrainingRun(
         key=trained.key,
         group=hashlib.sha256(json.dumps(dict(trained.data), sort_keys=True).encode()).hexdigest(),
@@ -55,20 +81,14 @@ def _run(trained: TrainedCandidate) -> TrainingRun:
         model_file=trained.model_file.name,
         model=trained.model,
         names=trained.schema.names,
-        example=_medians(trained.schema.names),
+        example=trained.lineage.matrix[[EXAMPLE_ROWS // 2]],
         params=trained.params,
         metrics={"validation": trained.assessment.validation, "test": trained.assessment.test},
         threshold=trained.assessment.threshold,
         rounds=trained.rounds,
         intervals=trained.assessment.intervals,
         calibration=trained.assessment.calibration.model_dump(mode="json"),
-        figures=[trained.folder / name for name in ("precision_recall.png", "confusion.png", "reliability.png")],
+        figures=[trained.folder / name for name in FIGURES],
         data=trained.data,
-        tags={"git_sha": git_repo.head(), "feature_schema": trained.schema.sha256},
+        tags={"git_sha": git_sha, "feature_schema": trained.schema.sha256},
     )
-
-
-def _medians(names: list[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """Return one made-up row: the median of each feature."""
-    medians = pl.scan_parquet(part_file("validation")).select(pl.col(names).median()).collect()
-    return medians.fill_null(0.0).to_numpy().astype(np.float32)

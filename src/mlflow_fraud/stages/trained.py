@@ -12,28 +12,41 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlflow_fraud.adapters.files import md5, read_json
+from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.model_file import load_calibrated
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Scorer
-from mlflow_fraud.core.split import PARTS
 from mlflow_fraud.core.training import Assessment
-from mlflow_fraud.settings import Params
-from mlflow_fraud.stages.paths import SCHEMA, TRANSACTIONS, model_folder, part_file
+from mlflow_fraud.stages.lineage import Lineage, read_lineage, require_as_left
+from mlflow_fraud.stages.paths import model_folder
 
 
 @dataclass(frozen=True)
 class TrainedCandidate:
-    """One candidate's files, read."""
+    """One candidate's files, read: all of them from its training, whatever has changed since."""
 
     name: str
     model_file: Path
     assessment: Assessment
-    schema: FeatureSchema
     rounds: list[dict[str, float]]
-    params: Mapping[str, Any]
-    data: Mapping[str, str]
+    lineage: Lineage
+
+    @property
+    def schema(self) -> FeatureSchema:
+        """The features that it was trained on."""
+        return self.lineage.features
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The parameters of its fit."""
+        train = self.lineage.params["train"]
+        return {"seed": train["seed"], "refit": train["refit"], **train[self.name]}
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """The MD5 of the transactions and of each part that it was trained and judged on."""
+        return self.lineage.data
 
     @property
     def folder(self) -> Path:
@@ -63,22 +76,19 @@ class TrainedCandidate:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def read_trained(name: str, params: Params) -> TrainedCandidate:
-    """Return the candidate that the stage `train@<name>` left; raise `DataError` where it did not run."""
+def read_trained(name: str) -> TrainedCandidate:
+    """Return the candidate that the stage `train@<name>` left.
+
+    Raises `DataError` where it did not run, or where a file is not the one that it left.
+    """
     folder = model_folder(name)
     metrics = folder / "metrics.json"
     models = sorted((folder / "model").glob("model.*"))
     if len(models) != 1 or not metrics.is_file():
         raise DataError(f"{folder} holds no trained model; run `dvc repro` or `make retrain` first")
-    return TrainedCandidate(
-        name=name,
-        model_file=models[0],
-        assessment=_read_assessment(metrics),
-        schema=read_schema(read_json(SCHEMA), where=str(SCHEMA)),
-        rounds=read_json(folder / "rounds.json"),
-        params={"seed": params.train.seed, "refit": params.train.refit, **getattr(params.train, name).model_dump()},
-        data=data_hashes(),
-    )
+    assessment, lineage = _read_assessment(metrics), read_lineage(name)
+    require_as_left(name, lineage, "metrics.json", "rounds.json")
+    return TrainedCandidate(name, models[0], assessment, read_json(folder / "rounds.json"), lineage)
 
 
 def _read_assessment(file: Path) -> Assessment:
@@ -89,8 +99,3 @@ def _read_assessment(file: Path) -> Assessment:
         raise DataError(
             f"{file} is not as this version of the program writes it, look at {missing}; run `dvc repro` again"
         ) from None
-
-
-def data_hashes() -> dict[str, str]:
-    """Return the MD5 of the transactions and of each part, as DVC names them."""
-    return {path.as_posix(): md5(path) for path in (TRANSACTIONS, *(part_file(part) for part in PARTS))}

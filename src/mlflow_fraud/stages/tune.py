@@ -11,11 +11,13 @@ from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.adapters.mlflow_tracking import PlainRun, Tracking
 from mlflow_fraud.adapters.optuna_study import Plan, Report, Study
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.progress import Step
 from mlflow_fraud.core.tuning import Outcome, Trial, Values, number_text, outcome, with_values
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import PARAMS_FILE, load_params
 from mlflow_fraud.stages.judging import average_precision, check_candidate
 from mlflow_fraud.stages.paths import STUDIES
+from mlflow_fraud.stages.progress import Paced, watched
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.track import open_tracking
 from mlflow_fraud.stages.tuning_task import Task, task_for
@@ -25,15 +27,20 @@ WARMUP = 5
 
 
 class _Watched:
-    """Silent progress that hands every round on, its place counted in rounds times eta."""
+    """Progress that says how far a fit is and hands every round on, its place counted in rounds times eta."""
 
-    def __init__(self, eta: float, report: Report) -> None:
+    def __init__(self, eta: float, report: Report, progress: Paced) -> None:
         self._eta = eta
         self._report = report
+        self._progress = progress
         self._reached = -1
 
     def __call__(self, line: str) -> None:
-        """Say nothing: the progress bar speaks for the study."""
+        """Say nothing: a study has many fits, and what each is worth is said after it."""
+
+    def after_step(self, step: Step) -> None:
+        """Say how far a fit is that takes long."""
+        self._progress.after_step(step)
 
     def after_round(self, number: int, score: float) -> None:
         """Report the score whenever another whole step was learned."""
@@ -55,19 +62,38 @@ def tune(candidate: str, trials: int, seconds: float | None = None, objective: s
     for trial in study.trials:
         log(trial)
     warmup = 0 if objective == "prequential" else WARMUP
-    study.search(
-        lambda values, report: _measure(task, values, report), task.current, Plan(trials, seconds, warmup), log
-    )
+    with watched(f"study of {candidate}") as progress:
+
+        def after(trial: Trial) -> None:
+            log(trial)
+            _tell(progress, trial, study.trials, trials)
+
+        progress.after_step(Step("study", len(study.trials), trials, "trials"))
+        study.search(
+            lambda values, report: _measure(task, values, report, progress),
+            task.current,
+            Plan(trials, seconds, warmup),
+            after,
+        )
     return _conclude(task, study.trials)
 
 
-def _measure(task: Task, values: Values, report: Report) -> float:
+def _tell(progress: Paced, trial: Trial, ended: list[Trial], trials: int) -> None:
+    """Say what the trial came to, and how far the study is."""
+    best = max((each.score for each in ended if each.score is not None), default=0.0)
+    found = "was cut short" if trial.score is None else f"has average precision {trial.score:.4f}"
+    progress.after_step(
+        Step("study", len(ended), trials, "trials", f"trial {trial.number} {found}, the best {best:.4f}")
+    )
+
+
+def _measure(task: Task, values: Values, report: Report, progress: Paced) -> float:
     """Return the average precision of these values: on validation, or the mean over the folds' tests."""
     train, found = task.with_values(values), list[float]()
     alone = len(task.cuts) == 1
-    watched = _Watched(values.get("eta", 1.0), report if alone else lambda step, score: None)
+    watcher = _Watched(values.get("eta", 1.0), report if alone else lambda step, score: None, progress)
     for number, cut in enumerate(task.cuts, start=1):
-        found.append(average_precision(task.history, cut, task.candidate, train, task.part, watched))
+        found.append(average_precision(task.history, cut, task.candidate, train, task.part, watcher))
         if not alone:
             report(number, fmean(found))
     return fmean(found)

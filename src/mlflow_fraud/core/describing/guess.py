@@ -1,86 +1,102 @@
-"""What a column of text holds and what it may be for, guessed from its name and its values."""
+"""What a column may be for, guessed from its name and its values; with a reason where the guess is worth a word."""
 
 from __future__ import annotations
 
-import re
+from typing import NamedTuple
 
-import polars as pl
+from mlflow_fraud.core.column import Role
+from mlflow_fraud.core.describing import names
+from mlflow_fraud.core.describing.looks import FEW, Look
+from mlflow_fraud.core.describing.numbers import marks_of
+from mlflow_fraud.core.describing.times import clock_format
 
-FORMATS = (
-    *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M"),
-    *("%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"),
-    *("%Y-%m-%d %H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%SZ"),
+BOOLEANS = ("0", "1"), ("false", "true"), ("f", "t"), ("n", "y"), ("no", "yes"), ("genuine", "fraud")
+"""How the two values of a label are written: none and fraud."""
+_ONE = frozenset({"0", "1", "0.0", "1.0", "+0", "+1"})
+
+
+class Guess(NamedTuple):
+    """A role, and why, in the words of one sentence about several columns; empty where nobody would ask."""
+
+    role: Role
+    why: str = ""
+
+
+LATER = (
+    "by their names known only after the payment, or because of its label; no model can count on them when it scores"
 )
-DAY_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y%m%d")
-MOST_VALUES = 50
-"""A text with more different values is no category."""
-
-_LABEL = re.compile(r"fraud|label|target|class", re.IGNORECASE)
-_LABEL_TIME = re.compile(r"label|fraud|charge_?back|report|arriv|known", re.IGNORECASE)
-_AMOUNT = re.compile(r"am(oun)?t|price|value", re.IGNORECASE)
-_ID = re.compile(r"(trans|tx|event|payment).*(id|num|ref)|^id$|uuid", re.IGNORECASE)
-_PAYER = re.compile(r"card|cc_?num|customer|account|client|user", re.IGNORECASE)
-PAYEE = re.compile(r"merchant|terminal|shop|store|device_?id", re.IGNORECASE)
-LATITUDE = re.compile(r"^(.*?)_?lat(itude)?$", re.IGNORECASE)
-LONGITUDE = re.compile(r"^(.*?)_?(long?|lng|longitude)$", re.IGNORECASE)
-_BIRTH = re.compile(r"dob|birth", re.IGNORECASE)
-_CLOCK = re.compile(r"unix|epoch", re.IGNORECASE)
-_PERSONAL = re.compile(
-    r"^(first|last)$|name|street|address|mail|phone|^city$|^zip|postal|^job$|gender|^sex$|ssn|iban", re.IGNORECASE
-)
+IDENTIFIERS = "ids or numbers that nearly all differ: nothing to learn from"
+CODES = "codes, whose numbers count nothing, with too many different values for a category"
+TOO_MANY = f"texts with more than {FEW} different values, or that nearly all differ: no category"
+MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
+TIMES_LEFT = "times that nothing reads; what lies between them and the payment needs a column of its own"
+PIECES = "pieces of the time, to be made into one column"
+NAMESAKES = "called like another column inside the pipeline; with another name in the files they may be predictors"
+ADDRESSES = "parts of an address; `role: categorical` if they may tell something"
+CENTURY = "births with years of two digits, which do not tell the century; with four they can be `role: birth_date`"
+ROW_NUMBERS = "a program's count of the rows"
 
 
-def type_of(there: pl.Series) -> str:
-    """Return the type of the values that are there; whole numbers with leading zeros are texts."""
-    if there.is_empty():
-        return "text"
-    if _all(there.str.contains(r"^-?(0|[1-9]\d{0,17})$")):
-        return "integer"
-    if _all(there.str.contains(r"^-?\d+\.\d+$|^-?(0|[1-9]\d*)$")):
-        return "decimal"
-    if any(_parses(there, format) for format in FORMATS):
-        return "timestamp"
-    return "date" if any(_parses(there, format) for format in DAY_FORMATS) else "text"
+def guess(look: Look) -> Guess:
+    """Return the role of a column that is neither id, time, amount nor label of the payment, nor anybody's id."""
+    name = look.source
+    if names.is_row_number(name) and (look.is_whole or not look.there.len()):
+        return Guess("unused", ROW_NUMBERS)
+    if look.kind == "date" and names.is_birth(name):
+        return Guess("personal", CENTURY) if "%y" in look.formats[0] else Guess("birth_date")
+    if names.is_personal(name):
+        return Guess("personal")
+    if names.is_of_an_address(name):
+        return Guess("unused", ADDRESSES)
+    if names.is_known_later(name) or (names.label_rank(name) is not None and is_label(look)):
+        return Guess("unused", LATER)
+    if look.kind in ("timestamp", "date") or (look.kind == "text" and clock_format(look.there)):
+        return Guess("unused", TIMES_LEFT)
+    if look.is_number and names.count_rank(name) == 0 and look.never_falls and look.different > 2:
+        return Guess("unused", TIMES_LEFT)
+    if names.is_identifier(name) and look.different > 2:
+        return Guess("unused", IDENTIFIERS)
+    return _of_text(look) if look.kind == "text" else _of_numbers(look)
 
 
-def format_of(there: pl.Series, kind: str) -> dict[str, str]:
-    """Return the format of times or days, with a time zone where they have an offset; nothing for other types."""
-    formats = {"timestamp": FORMATS, "date": DAY_FORMATS}.get(kind, ())
-    found = next((format for format in formats if _parses(there, format)), None)
-    if found is None:
-        return {}
-    return {"format": found, "timezone": "UTC"} if "%z" in found else {"format": found}
+def _of_text(look: Look) -> Guess:
+    if not look.there.len():
+        return Guess("unused")
+    if look.different > 2 and marks_of(look.there):
+        return Guess("unused", MARKED)
+    return Guess("categorical") if _is_category(look) else Guess("unused", TOO_MANY)
 
 
-def _parses(there: pl.Series, format: str) -> bool:
-    return there.str.to_datetime(format, strict=False, time_unit="us").null_count() == 0
+def _of_numbers(look: Look) -> Guess:
+    if look.is_whole and (names.is_code(look.source) or names.entity_of(look.source)) and not _is_a_switch(look):
+        return Guess("categorical") if _is_category(look) else Guess("unused", CODES)
+    if look.counts_nothing and not names.is_measure(look.source):
+        return Guess("unused", IDENTIFIERS)
+    return Guess("numeric")
 
 
-def _all(holds: pl.Series) -> bool:
-    return bool(holds.all())
+def _is_category(look: Look) -> bool:
+    return look.different <= FEW and not look.mostly_differ
 
 
-def role_of(name: str, kind: str, there: pl.Series) -> str:
-    """Return the role that a column's name and content suggest."""
-    different = there.n_unique()
-    if kind == "integer" and different <= 2 and set(there.unique()) <= {"0", "1"} and _LABEL.search(name):
-        return "label"
-    if kind == "timestamp":
-        return "label_time" if _LABEL_TIME.search(name) else "event_time"
-    if kind == "date":
-        return "birth_date" if _BIRTH.search(name) else "unused"
-    if _PERSONAL.search(name):
-        return "personal"
-    if _ID.search(name) and different == len(there) and kind in ("integer", "text"):
-        return "event_id"
-    if (_PAYER.search(name) or PAYEE.search(name)) and kind in ("integer", "text"):
-        return "entity"
-    if kind == "text":
-        return "categorical" if different <= MOST_VALUES else "unused"
-    if kind == "integer" and _CLOCK.search(name):
-        return "clock"
-    if _AMOUNT.search(name):
-        return "amount"
-    if kind == "decimal" and (LATITUDE.match(name) or LONGITUDE.match(name)):
-        return "location"
-    return "unused" if not name or different == len(there) else "numeric"
+def entity_of(look: Look) -> str:
+    """Return whom a column names, empty where it names nobody: one value or two name none."""
+    entity = names.entity_of(look.source)
+    if not entity or not (look.is_whole or look.kind == "text") or names.is_known_later(look.source):
+        return ""
+    needs_ids = names.is_personal(look.source) or names.is_side(entity)
+    return "" if _is_a_switch(look) or (needs_ids and not look.looks_like_ids) else entity
+
+
+def _is_a_switch(look: Look) -> bool:
+    return bool(look.words) and any(look.words <= set(pair) for pair in BOOLEANS)
+
+
+def is_label(look: Look) -> bool:
+    """Return whether the values are 0 and 1, as a label's are."""
+    return bool(look.words) and look.words <= _ONE
+
+
+def words_of_label(look: Look) -> tuple[str, str] | None:
+    """Return how none and fraud are written where they are not 0 and 1, None where there are not two such words."""
+    return next((pair for pair in BOOLEANS[1:] if look.words and look.words <= set(pair)), None)

@@ -16,8 +16,8 @@ HISTORY = (
     f"`unseen_values`, `shift` (the newest {RECENT}) and `rows_against_history` (all).",
     f"- Sides of fewer than {FEWEST_ROWS} rows shift by chance and have no `shift`; batches of fewer than "
     f"{FEWEST_FRAUDS} frauds have no `separation`.",
-    "- `repeated_rows` and `shared_rows` compare time, entities, amount and categories, whatever the ids: no row is "
-    "both learned from and tested on.",
+    "- `repeated_rows` and `shared_rows` compare time, entities, amount and categories (without an entity all "
+    "numbers too), whatever the ids: no row is both learned from and tested on.",
 )
 
 

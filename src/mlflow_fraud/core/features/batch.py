@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from mlflow_fraud.core.bounds import RATIO
 from mlflow_fraud.core.features.definitions import (
     AMOUNT,
     THOUSANDTHS,
@@ -115,7 +116,7 @@ def _column(feature: Feature, schema: FeatureSchema) -> pl.Expr:
     match feature:
         case Ratio(upper, lower):
             above, below = (_operand(name, schema) for name in (upper, lower))
-            return pl.when(below > 0).then(above / below)
+            return pl.when(below > 0).then((above / below).clip(-RATIO, RATIO))
         case _:
             return _operand(feature.name, schema)
 

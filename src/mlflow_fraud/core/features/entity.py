@@ -66,13 +66,13 @@ class EntityPasts:
         for place, back, take in self._lasts:
             values[place] = take(events[end - back], at) if end >= back else None
 
-    def add(self, event: Event) -> tuple[Past, int]:
+    def add(self, event: Event, reached: int | None) -> tuple[Past, int]:
         """Put the event into its past; return that, and how many events come after it."""
         key = self._key(event.row)
         found = self.pasts.get(key)
         if found is None:
             found = self.pasts[key] = self._new()
-        return found, found.add(event)
+        return found, found.add(event, reached)
 
     def refresh(self, event: Event) -> None:
         """Look again at an event whose scores have changed."""

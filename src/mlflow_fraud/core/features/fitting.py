@@ -21,9 +21,9 @@ LABEL_SPANS = ("7d", "30d")
 def fit_features(params: FeatureParams, contract: Contract) -> FeatureParams:
     """Return `params`, which speak of card, merchant and category, in the words of another contract.
 
-    Its first entity stands for the card, its second for the merchant, its first categorical column for the category;
-    what it has none of goes. Its own numbers and categories come in as they are, and what the labels of its second
-    entity say.
+    Its first entity stands for the card, its second for the merchant, its `category` or else its first categorical
+    column for the category; what it has none of goes. Its own numbers and categories come in as they are, and what the
+    labels of its second entity say.
     """
     words = _words(contract)
     scores = _those_said(params.scores, words)
@@ -51,7 +51,8 @@ def _words(contract: Contract) -> dict[str, str]:
     """Return what card, merchant and category are called; empty where there is none."""
     entities = (*contract.entities, "", "")
     kinds = [column.name for column in contract.kept if column.role == "categorical"]
-    return {PAYER: entities[0], PAYEE: entities[1], KIND: (kinds or [""])[0]}
+    kind = KIND if KIND in kinds else next(iter(kinds), "")
+    return {PAYER: entities[0], PAYEE: entities[1], KIND: kind}
 
 
 def _those_said(items: tuple[P, ...], words: Mapping[str, str]) -> tuple[P, ...]:
@@ -84,7 +85,8 @@ def _without_the_impossible(last: LastParams, scores: tuple[ScoreParams, ...], c
 
 
 def _row(row: tuple[str, ...], contract: Contract, words: Mapping[str, str]) -> list[str]:
-    return [name for name in _renamed_all(row, words) if _can_be_made({"row": (name,)}, (), contract)]
+    said = dict.fromkeys(_renamed_all(row, words))  # a contract's column may be called like another's category
+    return [name for name in said if _can_be_made({"row": (name,)}, (), contract)]
 
 
 def _own_columns(row: tuple[str, ...], contract: Contract, words: Mapping[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from datetime import datetime
 from operator import itemgetter
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from mlflow_fraud.core.bounds import RATIO
+from mlflow_fraud.core.clock import Steady
 from mlflow_fraud.core.features.definitions import AMOUNT, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
 from mlflow_fraud.core.features.instants import micros, moment, start_of
@@ -37,8 +40,9 @@ class CardHistory:
     """What came before, for every entity that a feature looks back on.
 
     `read` first, then `update`: a transaction must not see itself. A label comes in by `learn`, whenever it arrives.
-    Memory is bounded by the longest window of each entity, plus its newest transactions. One that begins with a past
-    that is cut off says `since` when it is whole.
+    Memory is bounded by the longest window of each entity, plus its newest transactions. What is forgotten goes by
+    where time has surely come (`Steady`), so that a transaction with a wrong time costs no other its past. One that
+    begins with a past that is cut off says `since` when it is whole.
     """
 
     def __init__(self, schema: FeatureSchema, since: datetime | None = None) -> None:
@@ -48,7 +52,7 @@ class CardHistory:
         self._entities = [EntityPasts(by, plan, schema, begin) for by in plan.entities]
         self._arrivals: dict[Entities, dict[Any, Arrivals]] = {by: {} for by in plan.labels}
         self._keys = {by: itemgetter(*by) for by in plan.labels}
-        self._newest = 0
+        self._steady: Steady[int] = Steady()
         self._scored: tuple[Any, dict[str, Number]] | None = None
 
     def read(self, transaction: Transaction) -> list[Value]:
@@ -83,9 +87,10 @@ class CardHistory:
             self._scores(transaction, at),
         )
         self._scored = None
-        self._newest = max(self._newest, at)
+        steady = self._steady
+        steady.note(at)
         for entity in self._entities:
-            found, later = entity.add(event)
+            found, later = entity.add(event, steady.reached)
             if later and entity.scores:
                 self._score_again(entity, found, event)
 
@@ -94,7 +99,8 @@ class CardHistory:
         for by, asked in self._plan.labels.items():
             arrivals = self._arrivals[by].setdefault(self._keys[by](transaction), Arrivals())
             arrivals.add(micros(arrived), int(label))
-            arrivals.forget(self._newest - asked.reach)
+            if self._steady.reached is not None:
+                arrivals.forget(self._steady.reached - asked.reach)
 
     def snapshot(self) -> Snapshot:
         """Return what `restore` makes the same history of."""
@@ -173,4 +179,7 @@ class CardHistory:
 
 
 def _ratio(upper: Value, lower: Value) -> Value:
-    return None if upper is None or lower is None or lower <= 0 else upper / lower
+    if upper is None or lower is None or lower <= 0:
+        return None
+    ratio = upper / lower
+    return ratio if -RATIO <= ratio <= RATIO else math.copysign(RATIO, ratio)

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 Value = float | None
 Number = int | None
 
+SMALL, SHARE = 64, 8
+"""A past of so few events stays as it is; of a larger one at least an eighth is dropped at once."""
+
 FEWEST_DROPPED = 64
 
 
@@ -99,14 +102,19 @@ class Past:
         self.events: list[Event] = []
         self._reach, self._back = reach, back
 
-    def add(self, event: Event) -> int:
-        """Put the event where it belongs in time; return how many events come after it."""
+    def add(self, event: Event, reached: int | None) -> int:
+        """Put the event where it belongs in time; return how many events come after it.
+
+        What no window can reach is forgotten, counted from where time has come: to the newest event or to `reached`,
+        whichever is earlier, for an event may state a time that is not there yet.
+        """
         if not self.times or event.at > self.times[-1]:
             self.times.append(event.at)
             self.events.append(event)
             for track in self.tracks:
                 track.append(event)
-            self._forget()
+            if len(self.times) > SMALL and reached is not None:
+                self._forget(reached)
             return 0
         place = self._place(event)
         later = len(self.times) - place
@@ -114,7 +122,8 @@ class Past:
         self.events.insert(place, event)
         for track in self.tracks:
             track.rebuild(self.events, place)
-        self._forget()
+        if len(self.times) > SMALL and reached is not None:
+            self._forget(reached)
         return later
 
     def refresh(self, event: Event) -> None:
@@ -133,12 +142,14 @@ class Past:
             place -= 1
         return place
 
-    def _forget(self) -> None:
+    def _forget(self, reached: int) -> None:
         """Drop what no window can reach, seldom enough that the cost of a drop does not count."""
-        number = len(self.times)
-        if number <= 2 * FEWEST_DROPPED or self.times[number // 2] >= self.times[-1] - self._reach:
+        now = min(reached, self.times[-1])
+        if self.times[len(self.times) // SHARE] >= now - self._reach:
             return
-        out_of_reach = min(bisect_left(self.times, self.times[-1] - self._reach), number - self._back)
+        out_of_reach = min(bisect_left(self.times, now - self._reach), bisect_right(self.times, now) - self._back)
+        if out_of_reach <= 0:
+            return
         self.since = max(self.since, self.times[out_of_reach - 1] + 1)
         del self.times[:out_of_reach], self.events[:out_of_reach]
         for track in self.tracks:

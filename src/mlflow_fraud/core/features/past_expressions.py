@@ -7,6 +7,7 @@ from typing import assert_never
 
 import polars as pl
 
+from mlflow_fraud.core.bounds import SCORE
 from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, TODAY, Entities, Last, Score, Window
 from mlflow_fraud.core.features.row import category_code, row_expression
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -16,8 +17,11 @@ MIDNIGHT = "midnight"
 
 _INSTANT, _DAY = "first of the instant", "first of the day"
 
-_HALF = 2**39
-"""Larger than any value that a day's extremes are asked of: minor units up to 5 thousand million."""
+_HALF = 2**50
+"""Larger than any value that a day's extremes are asked of; see `bounds.WHOLE`."""
+
+_WIDE = pl.Int128()
+"""What is added up, so that no sum of squares runs over."""
 
 
 def places(entities: Iterable[Entities]) -> dict[str, pl.Expr]:
@@ -35,19 +39,20 @@ def window_expression(window: Window, schema: FeatureSchema) -> pl.Expr:
         return _distinct(window, schema)
     values = _values(window, schema)
     count = _total(values.is_not_null().cast(pl.Int64), window)
-    total = _total(values.fill_null(0), window)
+    wide = values.cast(_WIDE)
+    total = _total(wide.fill_null(0), window)
     match window.statistic:
         case "count":
             return count
         case "sum":
-            return total
+            return total.cast(pl.Float64)
         case "min" | "max":
             return _extreme(values, window)
         case "mean":
             return mean_expression(total, count)
         case "std":
             mean = mean_expression(total, count)
-            variance = mean_expression(_total((values * values).fill_null(0), window), count) - mean * mean
+            variance = mean_expression(_total((wide * wide).fill_null(0), window), count) - mean * mean
             return pl.when(count > 1).then(variance.clip(lower_bound=0.0).sqrt())
     assert_never(window.statistic)
 
@@ -60,7 +65,7 @@ def mean_expression(total: pl.Expr, count: pl.Expr) -> pl.Expr:
 def score_expression(score: Score) -> pl.Expr:
     """Return how far the amount is from the mean, in thousandths of the spread; null without a spread."""
     mean, std = pl.col(score.mean.name), pl.col(score.std.name)
-    return pl.when(std > 0).then(_in_thousandths((pl.col(AMOUNT).cast(pl.Float64) - mean) / std))
+    return pl.when(std > 0).then(_in_thousandths(((pl.col(AMOUNT).cast(pl.Float64) - mean) / std).clip(-SCORE, SCORE)))
 
 
 def last_expression(last: Last, schema: FeatureSchema) -> pl.Expr:
@@ -110,9 +115,9 @@ def _extreme(values: pl.Expr, window: Window) -> pl.Expr:
 def _extreme_of_the_day(values: pl.Expr, window: Window) -> pl.Expr:
     """Return the extreme since midnight: a running maximum in which a later day outweighs every value before it."""
     sign = -1 if window.statistic == "min" else 1
-    day = (pl.col(MIDNIGHT).dt.epoch("d").cast(pl.Int64)) * (2 * _HALF)
+    day = (pl.col(MIDNIGHT).dt.epoch("d").cast(_WIDE)) * (2 * _HALF)
     so_far = _before(_INSTANT, (day + _HALF + sign * values).cum_max().forward_fill(), window.by)
-    return pl.when(so_far >= day).then(sign * (so_far - day - _HALF))
+    return pl.when(so_far >= day).then(sign * (so_far - day - _HALF)).cast(pl.Float64)
 
 
 def _distinct(window: Window, schema: FeatureSchema) -> pl.Expr:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mlflow_fraud.core.bounds import SCORE
 from mlflow_fraud.core.features.definitions import (
     AMOUNT,
     THOUSANDTHS,
@@ -94,7 +95,10 @@ def in_thousandths(value: float | None) -> Number:
 
 def score_of(amount: float, mean: Value, std: Value) -> Number:
     """Return how far the amount is from the mean, in thousandths of the spread; None without a spread."""
-    return None if mean is None or not std else in_thousandths((amount - mean) / std)
+    if mean is None or not std:
+        return None
+    score = (amount - mean) / std
+    return in_thousandths(score if -SCORE <= score <= SCORE else math.copysign(SCORE, score))
 
 
 def unscaled(number: Number) -> Value:

@@ -14,6 +14,7 @@ from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.measuring.measures import MEASURES, count_cards
 from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.metrics import Probabilities
+from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.core.strict import Strict
 
 Bounds = tuple[float, float]
@@ -37,15 +38,24 @@ class Interval:
 
 
 def intervals(
-    period: Period, scores: Probabilities, threshold: float, costs: CostRule, rule: BootstrapRule
+    period: Period,
+    scores: Probabilities,
+    threshold: float,
+    costs: CostRule,
+    rule: BootstrapRule,
+    progress: Progress = lambda line: None,
 ) -> dict[str, Bounds | None]:
     """Return the confidence interval of each of the `MEASURES`; None where no draw had one, or there is one card.
 
-    Whole cards are redrawn, because the frauds of one card come in bursts and are not independent.
+    Whole cards are redrawn, because the frauds of one card come in bursts and are not independent; where data has no
+    cards, whole blocks of time.
     Percentile interval (Efron, 1979). The threshold stays: its choice is not part of what may vary.
     """
     measures = {name: make(period, scores, threshold, costs) for name, make in MEASURES.items()}
-    drawn = [[measure(times) for measure in measures.values()] for times in _draws(period, rule)]
+    drawn = list[list[float]]()
+    for times in _draws(period, rule):
+        tell(progress, Step("intervals", len(drawn), rule.samples, "draws"))
+        drawn.append([measure(times) for measure in measures.values()])
     columns = np.array(drawn, np.float64).reshape(-1, len(measures)).T
     return {name: _bounds(column, rule) for name, column in zip(measures, columns, strict=True)}
 

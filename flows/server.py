@@ -1,0 +1,107 @@
+"""The Prefect server that a run talks to, looked at before the run begins."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+from prefect.settings import get_current_settings, load_profiles
+
+from mlflow_fraud.core.errors import SettingsError
+
+SECONDS = 10
+WAYS_OUT = "start it (docs/runbook.md), or unset PREFECT_API_URL to run without a server"
+
+
+def require_server() -> None:
+    """Raise `SettingsError` where Prefect could not run a flow: no server answers, or ours would have no place."""
+    _require_profile(os.environ.get("PREFECT_PROFILE", ""))
+    _require_clients()
+    settings = get_current_settings()
+    url = settings.api.url
+    if url:
+        _require_answer(url.rstrip("/"))
+    elif not settings.server.ephemeral.enabled:
+        raise SettingsError(
+            "no Prefect server is named and a temporary one is forbidden: set PREFECT_API_URL, or unset "
+            "PREFECT_SERVER_EPHEMERAL_ENABLED"
+        )
+    else:
+        _require_home(Path(settings.home))
+
+
+def one_sentence(error: BaseException) -> str:
+    """Return what stopped Prefect itself, and which of its variables may be at fault."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    named = [name for name in sorted(os.environ) if name.startswith("PREFECT_") and "KEY" not in name]
+    look = f"look at {', '.join(named)}" if named else "is .prefect in this folder whole? Moved away, it is made anew"
+    return f"Prefect stopped the run: {said[:300]}; {look}"
+
+
+def _require_profile(name: str) -> None:
+    if name and name not in (known := load_profiles().names):
+        raise SettingsError(
+            f"PREFECT_PROFILE names {name}, and Prefect has no such profile here ({', '.join(sorted(known))}); unset it"
+        )
+
+
+def _require_clients() -> None:
+    """Raise `SettingsError` where a proxy's address is none: every client would stop at it, whoever it is to ask."""
+    try:
+        httpx.Client().close()
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        named = [name for name in sorted(os.environ) if name.lower().endswith("_proxy") and os.environ[name]]
+        raise SettingsError(
+            f"one of {', '.join(named)} is no address of a proxy, expected http://host:port; correct it or unset it"
+        ) from error
+
+
+def _require_answer(url: str) -> None:
+    named = f"PREFECT_API_URL is {_shown(url)}"
+    api = get_current_settings().api
+    try:
+        answer = httpx.get(f"{url}/health", timeout=SECONDS, verify=not api.tls_insecure_skip_verify)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise SettingsError(f"{named}, expected http://host:port/api ({error}); {WAYS_OUT}") from error
+    except (httpx.HTTPError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise SettingsError(f"{named}, and no Prefect server answers there ({reason}); {WAYS_OUT}") from error
+    if answer.status_code != HTTPStatus.OK or answer.text.strip() != "true":
+        raise SettingsError(
+            f"{named}, and what answers there is no Prefect server (HTTP {answer.status_code}): its address ends in "
+            f"/api; {WAYS_OUT}"
+        )
+
+
+def _require_home(home: Path) -> None:
+    """Look whether a temporary server can keep its history: it would be waited for in vain for 90 seconds."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"Prefect cannot write into {home} ({error.strerror or error}); let PREFECT_HOME name a folder that it may "
+            "write to"
+        ) from error
+    database = home / "prefect.db"
+    if not database.exists():
+        return
+    try:
+        with sqlite3.connect(database) as connection:
+            connection.execute("select count(*) from sqlite_master").fetchone()
+        connection.close()
+    except sqlite3.Error as error:
+        raise SettingsError(
+            f"{database}, where Prefect keeps its history, cannot be read ({error}); move it away, a new one is made"
+        ) from error
+
+
+def _shown(url: str) -> str:
+    """Return an address without the name and password that may be in it."""
+    scheme, separator, rest = url.partition("://")
+    return scheme + separator + rest.rpartition("@")[2]

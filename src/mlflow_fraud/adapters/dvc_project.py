@@ -1,0 +1,53 @@
+"""DVC's own files in this folder, looked at before DVC is asked for anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from mlflow_fraud.core.errors import SettingsError
+
+CONFIG, PIPELINE, LOCK, PARAMS = Path(".dvc/config"), Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
+MARKS = ("<<<<<<< ", ">>>>>>> ")
+
+
+def require_project(folder: Path = Path()) -> None:
+    """Raise `SettingsError` where DVC could not work: this is no project of it, or a file of its own is broken."""
+    for file in (CONFIG, PIPELINE):
+        if not (folder / file).is_file():
+            raise SettingsError(
+                f"{file} is not here, so this folder is no DVC project; run from the repository's top folder, or clone "
+                "the repository again"
+            )
+    pointers = sorted(path.relative_to(folder) for path in (folder / "data").rglob("*.dvc"))
+    for file in (CONFIG, PIPELINE, PARAMS, LOCK, *pointers):
+        if (folder / file).is_file():
+            _require_whole(folder, file)
+
+
+def _require_whole(folder: Path, file: Path) -> None:
+    text = (folder / file).read_text(encoding="utf-8", errors="replace")
+    marked = [number for number, line in enumerate(text.splitlines(), 1) if line.startswith(MARKS)]
+    if marked:
+        again = ", then `dvc repro`, and commit it" if file == LOCK else ""
+        raise SettingsError(
+            f"{file} has the marks of a merge conflict from line {marked[0]} on; take one side: "
+            f"`git checkout --ours {file}` or `--theirs`{again}"
+        )
+    if file not in (CONFIG, PARAMS):  # who reads these two says more
+        _require_yaml(text, file)
+
+
+def _require_yaml(text: str, file: Path) -> None:
+    committed = f"`git checkout {file}` takes the committed one"
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        raise SettingsError(f"{file} is no YAML from line {line} on: correct it; {committed}") from None
+    keys = {LOCK: ("schema",), PIPELINE: ("stages",)}.get(file, ("outs",))
+    if content is None and file == LOCK:
+        return
+    if not isinstance(content, dict) or any(key not in content for key in keys):
+        raise SettingsError(f"{file} does not have what DVC writes, {' and '.join(keys)}: correct it; {committed}")

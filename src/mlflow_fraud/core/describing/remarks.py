@@ -1,0 +1,102 @@
+"""What a draft says on top: what is left to decide, what was chosen and why, and what may mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from mlflow_fraud.core.describing import choosing
+from mlflow_fraud.core.describing.choosing import Choice, listed
+from mlflow_fraud.core.describing.guess import LATER
+from mlflow_fraud.core.describing.lines import Line
+from mlflow_fraud.core.describing.looks import Look
+from mlflow_fraud.core.describing.moment import MADE
+
+NEEDED = ("event_time", "amount", "label")
+"""Roles without which there is no contract."""
+ROW_NUMBER = "row_number"
+"""What `event_id:` says where no column is the payment's id."""
+CURRENCY_DECIMALS, MOST_DECIMALS = 2, 4
+
+_WORDS = {"event_id": "the id", "event_time": "the time", "amount": "the amount", "label": "the label"}
+
+
+class ToDo(NamedTuple):
+    """What a person has to decide, and the line that it is about, as the draft proposes it."""
+
+    what: str
+    proposed: Line | str = ""
+
+
+def to_dos(looks: Sequence[Look], choices: Mapping[str, Choice], lines: Sequence[Line]) -> Iterator[ToDo]:
+    """Yield what is left to decide, what stops a contract first."""
+    by_source = {line.source: line for line in lines}
+    for role in NEEDED:
+        choice = choices[role]
+        if choice.source is None and choice.to_do:
+            yield ToDo(choice.to_do, Line(MADE, {"role": role, **choice.spec}))
+        elif choice.source is None:
+            yield ToDo(f"no column seems to be the {role}; give one of them `role: {role}`")
+    for choice in choices.values():
+        if choice.source is not None and choice.to_do:
+            yield ToDo(choice.to_do, by_source[choice.source])
+    if choices["event_id"].source is None:
+        yield ToDo(choices["event_id"].to_do, f"event_id: {ROW_NUMBER}")
+    for look in looks:
+        if look.source in by_source and by_source[look.source].role == "birth_date":
+            _, to_do = choosing.read_as(look)
+            yield from [ToDo(to_do, by_source[look.source])] if to_do else []
+    if absent := [look for look in looks if look.absent and look.source in by_source]:
+        words = listed(sorted({word for look in absent for word in look.absent}))
+        where = listed([look.source for look in absent])
+        yield ToDo(
+            f"among the numbers of {where} stands {words} for nothing: leave that empty in the files",
+            by_source[absent[0].source],
+        )
+
+
+def remarks(looks: Sequence[Look], choices: Mapping[str, Choice], lines: Sequence[Line]) -> Iterator[str]:
+    """Yield what was chosen and why, and what may mislead."""
+    chosen = [f"{choices[role].source} is {what}" for role, what in _WORDS.items() if choices[role].source is not None]
+    if chosen:
+        yield f"Chosen: {listed(chosen)}."
+    yield from (f"Chosen: {sentence}." for choice in choices.values() for sentence in choice.said)
+    yield from _of_entities(looks, lines)
+    for why in dict.fromkeys(line.why for line in lines if line.why):
+        sources = listed([line.source for line in lines if line.why == why])
+        yield f"{'Careful' if why == LATER else 'Left out'}: {sources}: {why}."
+    if any(look.source == "" for look in looks):
+        yield "Left out: the column without a name."
+    decimals = decimals_of(looks, choices["amount"])
+    if decimals > MOST_DECIMALS:
+        what = f"{choices['amount'].source} has {decimals} decimals"
+        yield f"Careful: {what}; amounts are rounded to {CURRENCY_DECIMALS}."
+    if quoted := [look.source for look in looks if _is_quoted(look)]:
+        yield f"Careful: in {listed(quoted)} the single quotes are part of each value, in a request too."
+
+
+def decimals_of(looks: Sequence[Look], amount: Choice) -> int:
+    """Return how many decimals the amounts have at most."""
+    look = next((look for look in looks if look.source == amount.source), None)
+    if look is None or not look.is_number:
+        return 0
+    decimals = look.there.str.extract(r"\.(\d*?)0*$").drop_nulls().str.len_chars()
+    return int(str(decimals.max() or 0))
+
+
+def _of_entities(looks: Sequence[Look], lines: Sequence[Line]) -> Iterator[str]:
+    entities = {line.source: line.spec["entity"] for line in lines if line.role == "entity"}
+    if not entities:
+        yield "Chosen: no column seems to name who pays or is paid; so no history is kept."
+        return
+    who = [f"{entity} ({source})" for source, entity in entities.items()]
+    yield f"Chosen: histories are kept of {listed(who)}" + ("; the first pays." if len(who) > 1 else ".")
+    alone = [look.source for look in looks if look.source in entities and look.all_differ]
+    others = [entity for source, entity in entities.items() if source not in alone]
+    if alone:
+        instead = f"; with `role: unused` in its place {others[0]} comes first" if others else ""
+        yield f"Careful: no value of {listed(alone)} is there twice in the sample, it may have no past{instead}."
+
+
+def _is_quoted(look: Look) -> bool:
+    return look.kind == "text" and not look.there.is_empty() and bool(look.there.str.contains("^'.*'$").all())

@@ -1,0 +1,105 @@
+"""One clock for a service: what now is, and whether a transaction or a label is ahead of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from mlflow_fraud.core.clock import StreamClock
+from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.online import Transaction
+from mlflow_fraud.wall import wall_time
+
+TOLERANCE = timedelta(days=1)
+
+LABELS_LATER = timedelta(days=366)
+"""So long after the newest transactions of a recorded stream their labels may arrive."""
+
+
+class AheadOfNow(DataError):
+    """A time that is not there yet: whoever sent it has a clock that is wrong."""
+
+
+class Clock(Protocol):
+    """What judges the times that come in."""
+
+    def require_reached(self, transaction: Transaction) -> None:
+        """Raise `AheadOfNow` for a transaction that is further ahead than the tolerance."""
+
+    def require_arrived(self, arrived: datetime) -> None:
+        """Raise `AheadOfNow` for a label that says it arrives later than now."""
+
+    def note(self, transaction: Transaction) -> None:
+        """Take in a transaction that belongs to the past from now on."""
+
+
+MakeClock = Callable[[Contract], Clock]
+"""A clock for transactions of a contract: it says in whose local time, and by which entity they are told apart."""
+
+
+def clock_of(kind: Literal["wall", "stream"], tolerance: timedelta = TOLERANCE) -> MakeClock:
+    """Return how a clock is made: `wall` for live transactions, `stream` for made-up and recorded ones."""
+    if kind == "wall":
+        return lambda contract: WallClock(contract, tolerance)
+    return lambda contract: RecordedClock(contract, tolerance)
+
+
+class WallClock:
+    """The time of day, in the contract's own zone."""
+
+    def __init__(self, contract: Contract, tolerance: timedelta, now: Callable[[str], datetime] = wall_time) -> None:
+        at, arrives = contract.column("event_time"), contract.column("label_time")
+        assert at is not None  # a contract has one
+        self._tolerance, self._now = tolerance, now
+        self._zone, self._label_zone = at.timezone, (arrives or at).timezone
+
+    def require_reached(self, transaction: Transaction) -> None:
+        """Raise `AheadOfNow` for a transaction that is further ahead than the tolerance."""
+        _require_before(transaction["event_time"], self._now(self._zone) + self._tolerance, WALL)
+
+    def require_arrived(self, arrived: datetime) -> None:
+        """Raise `AheadOfNow` for a label that says it arrives later than now."""
+        _require_before(arrived, self._now(self._label_zone) + self._tolerance, WALL)
+
+    def note(self, transaction: Transaction) -> None:
+        """The time of day goes by without."""
+
+
+class RecordedClock:
+    """The newest time that several different cards have reached; see `StreamClock`.
+
+    Cards are those of the contract's first entity; where it has none, each transaction is one.
+    """
+
+    def __init__(self, contract: Contract, tolerance: timedelta) -> None:
+        self._told_apart_by: str = (*contract.entities, "event_id")[0]
+        self._stream = StreamClock(tolerance)
+
+    def require_reached(self, transaction: Transaction) -> None:
+        """Raise `AheadOfNow` for a transaction that is further ahead than the tolerance."""
+        at = transaction["event_time"]
+        if not self._stream.admits(transaction[self._told_apart_by], transaction["event_id"], at):
+            _require_before(at, self._stream.last, STREAM)
+
+    def require_arrived(self, arrived: datetime) -> None:
+        """Raise `AheadOfNow` for a label that is too far ahead: they arrive for long after the last transaction."""
+        last = self._stream.last
+        _require_before(arrived, last and last + LABELS_LATER, STREAM)
+
+    def note(self, transaction: Transaction) -> None:
+        """Take in a transaction that belongs to the past from now on."""
+        self._stream.note(transaction[self._told_apart_by], transaction["event_time"])
+
+
+WALL = "correct the sender's clock, or set FRAUD_CLOCK=stream where transactions are recorded ones"
+STREAM = "correct the sender's clock, or set FRAUD_CLOCK=wall where transactions are live"
+
+
+def _require_before(at: datetime, last: datetime | None, hint: str) -> None:
+    if last is not None and at > last:
+        raise AheadOfNow(f"expected a time up to {last:%Y-%m-%d %H:%M}, found one that is not there yet; {hint}")
+
+
+RECORDED = clock_of("stream")

@@ -1,0 +1,48 @@
+"""What is looked at before work begins, so that nothing ends half-way for what was known at the start."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from mlflow_fraud.adapters import dvc_project, git_repo
+from mlflow_fraud.adapters.proxies import spare_loopback
+from mlflow_fraud.adapters.run_lock import one_at_a_time
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def prepare_environment() -> None:
+    """Make this process's environment fit for a run: no proxy stands before this machine's own servers."""
+    for line in spare_loopback(os.environ):
+        tell(line)
+
+
+def require_workplace(*, commit: bool = False) -> None:
+    """Raise `SettingsError` where git or DVC could not work here, or a `commit` is needed and none is checked out."""
+    git_repo.require_repository()
+    if commit:
+        git_repo.require_head()
+    dvc_project.require_project()
+
+
+def changes_the_folder(command: Callable[P, R]) -> Callable[P, R]:
+    """Let a command look around first, and wait while another one is at work in this folder."""
+
+    @functools.wraps(command)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        require_workplace()
+        with one_at_a_time(tell=tell):
+            return command(*args, **kwargs)
+
+    return alone
+
+
+def tell(line: str) -> None:
+    """Say a line beside what a command prints."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

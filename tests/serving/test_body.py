@@ -1,0 +1,148 @@
+"""A body is bounded before it is read: in size, in time and in form."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlflow_fraud.core.bounds import BODY_BYTES
+from mlflow_fraud.serving.body import BoundedBody
+from tests.serving.conftest import MakeRelease
+from tests.serving.service_process import Place, running_service
+
+Sent = list[dict[str, Any]]
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with what was sent."""
+    message = await receive()
+    assert not message["more_body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": message["body"]})
+
+
+def asked(pieces: list[bytes], *headers: tuple[bytes, bytes], wait: float = 0) -> tuple[int, bytes, int]:
+    """Send a body in pieces; return the status, the answer, and how many pieces were taken."""
+    sent: Sent = []
+    taken = 0
+
+    async def messages() -> AsyncIterator[dict[str, Any]]:
+        nonlocal taken
+        for number, piece in enumerate(pieces, start=1):
+            await asyncio.sleep(wait)
+            taken = number
+            yield {"type": "http.request", "body": piece, "more_body": number < len(pieces)}
+        yield {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def ask() -> None:
+        source = messages()
+        app = BoundedBody(echo, at_most=1000, seconds=0.2)
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": list(headers)}
+        await app(scope, lambda: anext(source), send)  # type: ignore[arg-type]
+
+    asyncio.run(ask())
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]), taken
+
+
+def test_a_body_in_pieces_is_handed_on_whole() -> None:
+    assert asked([b"a" * 400, b"", b"b" * 600]) == (200, b"a" * 400 + b"b" * 600, 3)
+
+
+def test_a_request_without_a_body_is_handed_on() -> None:
+    assert asked([b""]) == (200, b"", 1)
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_unread() -> None:
+    status, answer, taken = asked([b"a"] * 3, (b"content-length", b"1001"), (b"expect", b"100-continue"))
+    assert (status, taken) == (413, 0)
+    assert json.loads(answer)["detail"].startswith("expected a body of at most 1000 bytes")
+
+
+@pytest.mark.parametrize("declared", [b"9" * 5000, b"1" + b"0" * 30])
+def test_a_length_that_is_no_length_is_too_large(declared: bytes) -> None:
+    assert asked([b"a"], (b"content-length", declared))[0] == 413
+
+
+def test_a_body_without_a_length_is_refused_once_it_is_too_large() -> None:
+    assert asked([b"a" * 400] * 9)[0] == 413
+
+
+def test_a_body_of_just_the_size_is_taken() -> None:
+    assert asked([b"a" * 1000], (b"content-length", b"1000"))[0] == 200
+    assert asked([b"a" * 1001], (b"content-length", b"17"))[0] == 413
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"GZIP", b"deflate", b"br", b"gzip, gzip"])
+def test_a_compressed_body_is_refused(encoding: bytes) -> None:
+    status, answer, _ = asked([gzip.compress(b"a" * 10**6)], (b"content-encoding", encoding))
+    assert status == 415
+    assert b"without a content-encoding" in answer
+
+
+def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    status, answer, taken = asked([b"a"] * 50, wait=0.05)
+    assert (status, taken < 10) == (408, True)
+    assert b"within 0.2 seconds" in answer
+
+
+def test_a_client_that_goes_away_gets_no_answer() -> None:
+    sent: Sent = []
+
+    async def ask() -> None:
+        async def gone() -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await BoundedBody(echo)({"type": "http", "headers": []}, gone, send)  # type: ignore[arg-type]
+
+    asyncio.run(ask())
+    assert sent == []
+
+
+def pieces(number: int) -> Iterator[bytes]:
+    for _ in range(number):
+        yield b"x" * 65_536
+
+
+@pytest.mark.slow
+def test_a_service_answers_large_bodies_and_keeps_none_of_them(
+    history_path: Path, location: Path, make_release: MakeRelease, tmp_path: Path
+) -> None:
+    release, place = make_release(), Place(str(location), "", dict(os.environ))
+    place.store.put(release)
+    place.promote(release.manifest.version)
+    with running_service(place, history_path, tmp_path) as service:
+        before = memory(service.process.pid)
+        for path in ("/v1/score", "/v1/labels"):
+            for body, chunked in ((b"x" * 50_000_000, False), (pieces(400), True), (b"x" * (BODY_BYTES + 1), False)):
+                connection = HTTPConnection("127.0.0.1", service.port, timeout=30)
+                connection.request(
+                    "POST",
+                    path,
+                    body,
+                    encode_chunked=chunked,
+                    headers={"Transfer-Encoding": "chunked"} if chunked else {},
+                )
+                answer = connection.getresponse()
+                assert (answer.status, "at most" in answer.read().decode()) == (413, True)
+                connection.close()
+        assert memory(service.process.pid) - before < 20_000_000
+        assert (tmp_path / "journal" / "newer.jsonl").read_bytes() == b""
+
+
+def memory(process: int) -> int:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,327 @@
+"""Whatever is sent, no answer is an error of ours, and nobody else's answer changes: not now, not after a restart."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlflow_fraud.adapters.journal_file import JournalFile
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.core.bounds import LETTERS, WHOLE
+from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.clock import RECORDED, MakeClock, WallClock, clock_of
+from mlflow_fraud.serving.journal import Journal, Scored, open_journal
+from mlflow_fraud.serving.warm_start import warm_history
+from tests.serving.conftest import MakeRelease, Raw, go_live
+
+Row = dict[str, Any]
+
+NUMBERS = [
+    "1e300", "-1e300", "1e17", "1e400", "-1e400", "5e-324", "-0.0", "NaN", "Infinity", "-Infinity", "1e13",
+    "-1e13", "10000000000000.01", "9" * 400, "9" * 5000, str(2**63), str(-(2**63) - 1), str(2**53 + 1), "1.5",
+    "true", "null", '"1"', "[]", "{}", "0x10", "1e999999999999",
+]  # fmt: skip
+TEXTS = [
+    '""', '" "', json.dumps("x" * LETTERS), json.dumps("x" * (LETTERS + 1)), json.dumps("\N{SNOWMAN}" * LETTERS),
+    '"\\ud800"', '"\\udc00\\ud800"', '"a\\u0000b"', '"\\u001b[2J"', '"a\\nb"', '"\\u202eabc"', "7", "null", "true",
+    json.dumps("x" * 200_000),
+]  # fmt: skip
+TIMES = [
+    '"0001-01-01 00:00:00"', '"1799-12-31 23:59:59"', '"2034-01-01 00:00:00"', '"2099-01-01 00:00:00"',
+    '"9999-12-31 23:59:59"', '"2020-02-30 00:00:00"', '"0000-00-00"', '"2020-05-01T00:00:00+14:00"',
+    '"0001-01-01T00:00:00+14:00"', '"2020-05-01"', '"1500-01-01 00:00:00"', "0", "1e300", '"now"', "null",
+]  # fmt: skip
+BODIES = [
+    b"", b"{", b"[]", b"null", b"\xff\xfe", b"\xef\xbb\xbf{}", b"[" * 50_000, b'{"a":' * 50_000, b"{}" * 3,
+    b"\x00" * 100, "{}".encode("utf-16"), b'{"amt": 1, "amt": 2}', b"x" * 300_000, b"9" * 10_000,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def open_schema(contract: Contract, schema: FeatureSchema) -> FeatureSchema:
+    """The shipped features on a contract that states no limit, as drafts do."""
+    columns = tuple(c.model_copy(update={"minimum": None, "maximum": None}) for c in contract.columns)
+    unbounded = contract.model_copy(update={"columns": columns})
+    return FeatureSchema(params=schema.params, contract=unbounded, categories=schema.categories)
+
+
+@contextmanager
+def service(store: ReleaseStore, past: Path, journal: Path, clock: MakeClock = RECORDED) -> Iterator[TestClient]:
+    with open_journal(journal) as opened:
+        app = create_app(store, history_path=past, journal=opened, poll_seconds=3600, clock=clock)
+        app.state.model.poll()
+        assert app.state.model.trouble is None
+        yield TestClient(app)
+
+
+@pytest.fixture
+def past(recorded: pl.DataFrame, tmp_path: Path) -> Path:
+    recorded.tail(300).write_parquet(tmp_path / "past.parquet")
+    return tmp_path / "past.parquet"
+
+
+@pytest.fixture
+def open_store_(open_schema: FeatureSchema, make_release: MakeRelease, tmp_path: Path) -> ReleaseStore:
+    store = open_store(str(tmp_path / "open"))
+    go_live(store, make_release(open_schema))
+    return store
+
+
+def body_with(row: Row, column: str, literal: str) -> bytes:
+    """Return the row as JSON with one value written as `literal`, valid or not."""
+    marked = json.dumps({**row, column: "<here>"}, default=str)
+    return marked.replace('"<here>"', literal).encode()
+
+
+def ids(client: TestClient, rows: list[Row]) -> list[str]:
+    """Return the ids of the answers, which have the hash of the features."""
+    return [client.post("/v1/score", json=row).json()["prediction_id"] for row in rows]
+
+
+@given(data=st.data())
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+def test_extremes_of_every_type_change_nobody_elses_answer(
+    data: st.DataObject,
+    open_store_: ReleaseStore,
+    past: Path,
+    stream: pl.DataFrame,
+    raw: Raw,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("journals")
+    rows = [raw(row) for row in stream.head(16).iter_rows(named=True)]
+    draw = random.Random(data.draw(st.integers(0, 10_000)))
+    numbers = [name for name, value in rows[0].items() if isinstance(value, int | float) and name != "unix_time"]
+    kinds = {name: NUMBERS for name in numbers} | {"trans_date_trans_time": TIMES, "dob": TIMES}
+    with service(open_store_, past, folder / "without") as alone:
+        expected = ids(alone, rows[:8])
+    with service(open_store_, past, folder / "without") as alone:
+        expected += ids(alone, rows[8:])
+    found, size = [], 0
+    for half in (rows[:8], rows[8:]):
+        with service(open_store_, past, folder / "with") as client:
+            for row in half:
+                for _ in range(6):
+                    column = draw.choice([*kinds, "merchant", "category", "trans_num"])
+                    literal = draw.choice(kinds.get(column, TEXTS))
+                    journal = folder / "with" / "newer.jsonl"
+                    size = journal.stat().st_size
+                    # of a card and a merchant of its own, so that what is taken is nobody else's past
+                    own = {
+                        **row,
+                        "cc_num": 5,
+                        "merchant": "own",
+                        "category": "home",
+                        "trans_num": f"own {draw.random()}",
+                    }
+                    body = draw.choice(BODIES) if draw.random() < 0.2 else body_with(own, column, literal)
+                    answer = client.post(draw.choice(["/v1/score", "/v1/labels"]), content=body)
+                    assert answer.status_code in (200, 404, 408, 413, 415, 422), answer.text
+                    if answer.status_code != 200:
+                        assert journal.stat().st_size == size
+                        assert len(answer.content) < 5000
+                found += ids(client, [row])
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("amt", 1e17), ("amt", 1e300), ("amt", -1e300), ("city_pop", 2**62), ("lat", 1e9), ("long", 1e300),
+        ("trans_num", "x" * 501), ("merchant", "m" * 100_000), ("cc_num", 2**63),
+        ("trans_date_trans_time", "1000-01-01 00:00:00"),
+        ("dob", "0001-01-01"), ("trans_num", "a\x00b"),
+    ],
+)  # fmt: skip
+def test_what_is_beyond_the_bounds_is_named_and_leaves_no_trace(
+    open_store_: ReleaseStore, past: Path, stream: pl.DataFrame, raw: Raw, tmp_path: Path, column: str, value: Any
+) -> None:
+    row = raw(stream.row(0, named=True))
+    with service(open_store_, past, tmp_path / "journal") as client:
+        answer = client.post("/v1/score", json={**row, column: value})
+        assert answer.status_code == 422
+        assert [problem["loc"] for problem in answer.json()["detail"]] == [["body", column]]
+        assert str(value) not in answer.text
+        assert (tmp_path / "journal" / "newer.jsonl").read_bytes() == b""
+
+
+def test_the_api_says_the_bounds(open_store_: ReleaseStore, past: Path, tmp_path: Path) -> None:
+    with service(open_store_, past, tmp_path / "journal") as client:
+        document = client.get("/openapi.json").json()
+        said = document["paths"]["/v1/score"]["post"]
+        columns = said["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        assert (columns["amt"]["minimum"], columns["amt"]["maximum"]) == (-(10**13), 10**13)
+        assert columns["trans_num"]["maxLength"] == LETTERS
+        assert columns["city_pop"]["maximum"] == WHOLE
+        assert "2199-12-31" in columns["trans_date_trans_time"]["description"]
+        assert {"408", "413", "415", "422"} <= set(said["responses"])
+
+
+def poisoned(contract: str, row: Row) -> list[Row]:
+    """Return what an earlier program may have written."""
+    wrong = [
+        {"amount": 10**302}, {"amount": WHOLE + 1}, {"amount": None}, {"amount": "much"}, {"city_pop": 10**400},
+        {"merchant": "m" * 10_000}, {"event_time": datetime(1, 1, 1)}, {"event_time": None}, {"event_time": "noon"},
+        {"home_latitude": 1e300}, {"card": "a text"}, {"birth_date": 7}, {"city_pop": float("nan")},
+    ]  # fmt: skip
+    return [{"scored": [contract, {**row, **each, "event_id": f"wrong {n}"}]} for n, each in enumerate(wrong)]
+
+
+def test_a_journal_that_holds_what_no_request_may_have_neither_stops_nor_poisons_the_service(
+    open_store_: ReleaseStore, past: Path, stream: pl.DataFrame, raw: Raw, tmp_path: Path
+) -> None:
+    rows = [raw(row) for row in stream.head(8).iter_rows(named=True)]
+    with service(open_store_, past, tmp_path / "clean") as alone:
+        expected = ids(alone, rows)
+    file = JournalFile(tmp_path / "poisoned", kept=1000)
+    before = {name: value for name, value in stream.row(0, named=True).items() if name not in ("label", "batch")}
+    for entry in poisoned("sparkov", before):
+        file.append(entry)
+    file.append({"label": [["sparkov", "wrong 0"], 1, datetime(2020, 5, 1)]})
+    file.append({"scored": ["sparkov", {**before, "event_id": "x" * 5_000_000}]})
+    file.close()
+    with service(open_store_, past, tmp_path / "poisoned") as client:
+        assert ids(client, rows) == expected
+    with service(open_store_, past, tmp_path / "poisoned") as client:
+        assert ids(client, rows) == expected  # known by now
+
+
+def test_a_recorded_past_beyond_the_bounds_is_left_out(
+    schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, tmp_path: Path
+) -> None:
+    rows = stream.head(10).to_dicts()
+    recorded.write_parquet(tmp_path / "clean.parquet")
+    poison = recorded.tail(3).with_columns(
+        amount=pl.Series([2**62, -(2**62), WHOLE + 1]), event_id=pl.Series(["a", "b", "c"])
+    )
+    pl.concat([recorded, poison]).sort("event_time", "event_id").write_parquet(tmp_path / "poisoned.parquet")
+    clean, found = (warm_history(tmp_path / f"{n}.parquet", schema, Journal()) for n in ("clean", "poisoned"))
+    assert [found.observe(row)[0] for row in rows] == [clean.observe(row)[0] for row in rows]
+
+
+FAR = ["2024-01-01 00:00:00", "2034-01-01 00:00:00", "2099-12-31 00:00:00"]
+
+
+@given(data=st.data())
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+def test_transactions_from_the_future_are_refused_and_change_no_answer(
+    data: st.DataObject,
+    open_store_: ReleaseStore,
+    past: Path,
+    stream: pl.DataFrame,
+    raw: Raw,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("journals")
+    rows = [raw(row) for row in stream.head(16).iter_rows(named=True)]
+    with service(open_store_, past, folder / "without") as alone:
+        expected = ids(alone, rows)
+    found = []
+    for half in (rows[:8], rows[8:]):
+        with service(open_store_, past, folder / "with") as client:
+            for row in half:
+                for number in range(data.draw(st.integers(0, 3))):
+                    far = {
+                        **row,
+                        "trans_date_trans_time": data.draw(st.sampled_from(FAR)),
+                        "trans_num": f"far {number}",
+                    }
+                    answer = client.post("/v1/score", json=far)
+                    assert answer.status_code == 422
+                    assert answer.json()["detail"][0]["loc"] == ["body", "trans_date_trans_time"]
+                found += ids(client, [row])
+    assert found == expected
+
+
+@given(wrong=st.lists(st.sampled_from(FAR), min_size=1, max_size=40), seed=st.integers(0, 5))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_journal_of_before_with_transactions_from_the_future_changes_no_answer(
+    wrong: list[str], seed: int, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, past: Path
+) -> None:
+    rows = stream.drop("label", "batch").to_dicts()
+    clean, old = Journal(), Journal()
+    draw = np.random.default_rng(seed)
+    for row in rows[:25]:
+        clean.add(Scored("sparkov", row))
+        old.add(Scored("sparkov", row))
+        for number in draw.choice(len(wrong), 2):
+            at = datetime.fromisoformat(wrong[number])
+            old.add(Scored("sparkov", {**row, "event_time": at, "event_id": f"{number} of {row['event_id']}"}))
+    expected, found = (warm_history(past, schema, journal) for journal in (clean, old))
+    assert [found.observe(row) for row in rows[25:]] == [expected.observe(row) for row in rows[25:]]
+
+
+@pytest.mark.parametrize("number", [1, 20])
+def test_recorded_rows_from_the_future_cost_nobody_the_past(
+    schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, tmp_path: Path, number: int
+) -> None:
+    wrong = recorded.tail(number).with_columns(
+        event_time=pl.lit(datetime(2034, 1, 1), pl.Datetime("us")), event_id="wrong " + pl.col("event_id")
+    )
+    recorded.write_parquet(tmp_path / "clean.parquet")
+    pl.concat([recorded, wrong]).write_parquet(tmp_path / "wrong.parquet")
+    clean, found = (warm_history(tmp_path / f"{n}.parquet", schema, Journal()) for n in ("clean", "wrong"))
+    rows = stream.to_dicts()
+    assert [found.observe(row) for row in rows] == [clean.observe(row) for row in rows]
+
+
+def test_an_empty_past_takes_the_first_ones_and_forgets_nothing_because_of_them(
+    open_store_: ReleaseStore, stream: pl.DataFrame, raw: Raw, tmp_path: Path
+) -> None:
+    rows = [raw(row) for row in stream.iter_rows(named=True)]
+    nothing = tmp_path / "nothing.parquet"
+    with service(open_store_, nothing, tmp_path / "without") as alone:
+        expected = ids(alone, rows)
+    with service(open_store_, nothing, tmp_path / "with") as client:
+        far = {**rows[0], "trans_date_trans_time": FAR[1]}
+        assert client.post("/v1/score", json={**far, "trans_num": "far"}).status_code == 200
+        assert ids(client, rows) == expected
+        assert client.post("/v1/score", json={**far, "trans_num": "farther"}).status_code == 422
+
+
+def test_a_label_of_2099_is_refused_and_can_be_corrected(
+    open_store_: ReleaseStore, past: Path, stream: pl.DataFrame, raw: Raw, tmp_path: Path
+) -> None:
+    row = raw(stream.row(0, named=True))
+    said = {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": "2099-01-01 00:00:00"}
+    with service(open_store_, past, tmp_path / "journal") as client:
+        client.post("/v1/score", json=row)
+        answer = client.post("/v1/labels", json=said)
+        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "label_time"])
+        assert client.post("/v1/labels", json={**said, "label_time": "2020-06-01 00:00:00"}).status_code == 200
+
+
+def test_a_live_service_goes_by_the_time_of_day(contract: Contract) -> None:
+    now = datetime(2026, 3, 1, 12)
+    clock = WallClock(contract, timedelta(hours=36), now=lambda zone: now)
+    last = now + timedelta(hours=36)
+    clock.require_reached({"event_time": last})
+    clock.require_arrived(last)
+    for judge in (lambda at: clock.require_reached({"event_time": at}), clock.require_arrived):
+        with pytest.raises(Exception, match=r"expected a time up to 2026-03-03 00:00, found one that is not there yet"):
+            judge(last + timedelta(microseconds=1))
+
+
+def test_the_wall_clock_refuses_tomorrow_in_the_service(
+    open_store_: ReleaseStore, past: Path, stream: pl.DataFrame, raw: Raw, tmp_path: Path
+) -> None:
+    row = raw(stream.row(0, named=True))
+    with service(open_store_, past, tmp_path / "journal", clock_of("wall")) as client:
+        assert client.post("/v1/score", json=row).status_code == 200
+        answer = client.post("/v1/score", json={**row, "trans_date_trans_time": FAR[2], "trans_num": "far"})
+        assert answer.status_code == 422
+        assert "FRAUD_CLOCK=stream" in answer.json()["detail"][0]["msg"]
