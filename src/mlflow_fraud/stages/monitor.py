@@ -91,7 +91,7 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     costs = load_params().costs
     metrics = evaluate(period, scores, manifest.threshold, costs.within(_budget(manifest, costs)))
     drifts = _drifts(features, schema)
-    return Window(batch_name(file), manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)
+    return Window(batch_name(file), manifest.version, metrics | {"drift": max(drifts.values(), default=None)}, drifts)
 
 
 def _budget(manifest: Manifest, costs: CostRule) -> AlertBudget:
@@ -123,7 +123,9 @@ def _features(
 
 
 def _drifts(features: pl.DataFrame, schema: FeatureSchema) -> dict[str, float]:
-    """Return how far each property of the transactions themselves has moved since training."""
+    """Return how far each property of the transactions themselves has moved since training; of no rows nothing."""
+    if features.is_empty():
+        return {}
     names = [feature.name for feature in schema.features if isinstance(feature, Row)]
     trained = pl.read_parquet(part_file("train"), columns=names).fill_null(np.nan)
     now = features.select(names).fill_null(np.nan)
