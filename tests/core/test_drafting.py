@@ -108,6 +108,11 @@ TIMES = [
     ("one digit of a second", "2020-{m:02}-{d:02} 10:{i:02}:07.{t}", "%Y-%m-%d %H:%M:%S%.f"),
     ("nine digits of a second", "2020-{m:02}-{d:02}T10:{i:02}:07.1234567{i:02}Z", "%Y-%m-%dT%H:%M:%S%.f%z"),
     ("a zone in words", "2020-{m:02}-{d:02} 10:{i:02}:07 UTC", "%Y-%m-%d %H:%M:%S UTC"),
+    ("another zone in words", "2020-{m:02}-{d:02} 10:{i:02} CET", "%Y-%m-%d %H:%M CET"),
+    ("the time of day first", "10:{i:02} {d:02}/{m:02}/2020", "%H:%M %d/%m/%Y"),
+    ("a database's", "2020-{m:02}-{d:02}-10.{i:02}.07.000000", "%Y-%m-%d-%H.%M.%S%.f"),
+    ("a program's", "{a} {b} {d:02} 10:{i:02}:07 2020", "%a %b %d %H:%M:%S %Y"),
+    ("the hour alone", "2020-{m:02}-{d:02} 10", "%Y-%m-%d %H"),
     ("slashes, year first", "2020/{m:02}/{d:02} 10:{i:02}", "%Y/%m/%d %H:%M"),
     ("points", "{d}.{m}.2020 9:{i:02}", "%d.%m.%Y %H:%M"),
     ("points, two digits of a year", "{d:02}.{m:02}.20 09:{i:02}", "%d.%m.%y %H:%M"),
@@ -127,7 +132,7 @@ TIMES = [
 @pytest.mark.parametrize(("written", "format"), [each[1:] for each in TIMES], ids=[each[0] for each in TIMES])
 def test_every_usual_form_of_a_time_is_known(written: str, format: str) -> None:
     times = [
-        written.format(d=day.day, m=day.month, i=i, t=i % 10, b=f"{day:%b}", B=f"{day:%b}".upper())
+        written.format(d=day.day, m=day.month, i=i, t=i % 10, a=f"{day:%a}", b=f"{day:%b}", B=f"{day:%b}".upper())
         for i, day in enumerate(DAYS)
     ]
     found = column(drafted(at=times), "at")
@@ -139,6 +144,7 @@ COUNTS = [
     ("at", 1_577_836_800, 3600, "seconds", "1970-01-01"),
     ("ts", 1_577_836_800_000, 3_600_000, "milliseconds", "1970-01-01"),
     ("timestamp", 1_577_836_800.25, 3600.5, "seconds", "1970-01-01"),
+    ("date", 43_831.5, 9.3, "days", "1899-12-30"),
     ("Time", 0, 4000, "seconds", "2001-01-01"),
     ("step", 1, 18, "hours", "2001-01-01"),
     ("step", 0, 4, "days", "2001-01-01"),
@@ -304,7 +310,11 @@ def test_which_of_two_columns_was_taken_is_said() -> None:
 
 def test_an_amount_with_a_currency_is_said_and_one_with_three_decimals_kept() -> None:
     assert "amount has '$' in or around its numbers" in drafted(amount=[f"${i}.50" for i in range(ROWS)])
-    assert "\ncurrency_decimals: 3\n" in drafted(amount=[f"{i}.125" for i in range(ROWS)])
+    assert "if that is the decimal mark" in drafted(amount=[f"{i + 1},250" for i in range(ROWS)])
+    three = drafted(amount=[f"{i}.125" for i in range(ROWS)])
+    assert "\ncurrency_decimals: 3\n" in three
+    assert "if the point stands between thousands" in three
+    assert "if the point stands between thousands" not in drafted(amount=["7.12", "1.125"] * 20)
 
 
 def test_who_pays_stands_before_who_is_paid() -> None:

@@ -60,7 +60,10 @@ def amount(looks: Sequence[Look]) -> Choice:
         return Choice(None)
     best, said = found[0], also("amount", found[0], found[1:])
     if not best.is_number:
-        change = f"{best.source} has {marks_of(best.there)!r} in or around its numbers: leave that out of the files"
+        marks = marks_of(best.there)
+        change = f"{best.source} has {marks!r} in or around its numbers: leave that out of the files"
+        if marks == ",":
+            change += ", or draft it again with `--decimal ,` if that is the decimal mark"
         return Choice(best.source, {"type": "decimal"}, change, said)
     negative = bool((best.numbers < 0).any())
     return Choice(best.source, {"type": best.kind, **({} if negative else {"minimum": "0"})}, said=said)
