@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import polars as pl
+import polars.selectors as cs
 
 from mlflow_fraud.adapters.raw_csv import as_utf8, first_line, opened, scan_csv
 from mlflow_fraud.adapters.raw_files import SUFFIXES, is_batch
@@ -52,7 +53,7 @@ def _taken(file: Path, csv: Csv, take: Callable[[pl.LazyFrame], T]) -> T:
     """Return what is taken of a file's columns of text."""
     try:
         if file.suffix == ".parquet":
-            return take(pl.scan_parquet(file).select(pl.all().cast(pl.String)))
+            return take(pl.scan_parquet(file).with_columns(cs.float().fill_nan(None)).select(pl.all().cast(pl.String)))
         with as_utf8(file, csv) as content:
             return take(scan_csv(file, content, csv))
     except (pl.exceptions.PolarsError, OSError) as error:

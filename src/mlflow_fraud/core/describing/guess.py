@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mlflow_fraud.core.column import Role
 from mlflow_fraud.core.describing import names
-from mlflow_fraud.core.describing.looks import FEW, Look
+from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.numbers import marks_of
 from mlflow_fraud.core.describing.times import clock_format
 
@@ -27,7 +27,7 @@ LATER = (
 )
 IDENTIFIERS = "ids or numbers that nearly all differ: nothing to learn from"
 CODES = "codes, whose numbers count nothing, with too many different values for a category"
-TOO_MANY = f"texts with more than {FEW} different values, or that nearly all differ: no category"
+TOO_MANY = "texts with too many different values for a category"
 MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
 TIMES_LEFT = "times that nothing reads; what lies between them and the payment needs a column of its own"
 PIECES = "pieces of the time, to be made into one column"
@@ -64,19 +64,15 @@ def _of_text(look: Look) -> Guess:
         return Guess("unused")
     if look.different > 2 and marks_of(look.there):
         return Guess("unused", MARKED)
-    return Guess("categorical") if _is_category(look) else Guess("unused", TOO_MANY)
+    return Guess("categorical") if look.is_category else Guess("unused", TOO_MANY)
 
 
 def _of_numbers(look: Look) -> Guess:
     if look.is_whole and (names.is_code(look.source) or names.entity_of(look.source)) and not _is_a_switch(look):
-        return Guess("categorical") if _is_category(look) else Guess("unused", CODES)
+        return Guess("categorical") if look.is_category else Guess("unused", CODES)
     if look.counts_nothing and not names.is_measure(look.source):
         return Guess("unused", IDENTIFIERS)
     return Guess("numeric")
-
-
-def _is_category(look: Look) -> bool:
-    return look.different <= FEW and not look.mostly_differ
 
 
 def entity_of(look: Look) -> str:
