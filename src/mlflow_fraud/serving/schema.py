@@ -119,7 +119,7 @@ def _checks(column: Column, contract: Contract) -> list[Any]:
     if column.values:
         checks += [AfterValidator(_one_of(column.values)), Field(json_schema_extra={"enum": list(column.values)})]
     if column.role == "amount":
-        checks.append(AfterValidator(lambda amount: round(float(amount) * 10**contract.currency_decimals)))
+        checks.append(AfterValidator(_in_minor_units(10**contract.currency_decimals)))
     return checks
 
 
@@ -139,6 +139,16 @@ def _without_sign_of_zero(number: float) -> float:
     return number + 0.0
 
 
+def _in_minor_units(units: int) -> Callable[[float], int]:
+    def minor(amount: float) -> int:
+        number = amount * units if isinstance(amount, int) else round(amount * units)
+        if not -INT64 <= number < INT64:
+            raise ValueError("expected an amount whose minor units have at most 64 bits")
+        return number
+
+    return minor
+
+
 def _whole(number: object) -> object:
     """Return the whole number that a JSON number is, as in a file: 12.0 and 1e5 are whole."""
     whole = whole_of(number) if isinstance(number, float) else None
@@ -150,7 +160,8 @@ def _moment_reader(column: Column) -> Callable[[object], date]:
     if column.unit:
         return _count_reader(column)
     own, iso, other = time_format(column.format), *_iso_forms(column)
-    like = f"expected a {column.type} like {column.format} or ISO 8601 like {_iso_example(column)}"
+    iso = own if _reads_otherwise(own, column) else iso
+    like = f"expected a {column.type} {_likeness(column)}"
 
     def read(text: object) -> date:
         if not isinstance(text, str):
@@ -185,6 +196,13 @@ def _count_reader(column: Column) -> Callable[[object], date]:
     return read
 
 
+def _reads_otherwise(own: TimeFormat, column: Column) -> bool:
+    """Return whether the contract's format takes a text of ISO 8601 for another moment, as one with the day first."""
+    examples = [_iso_example(column), _iso_example(column).replace(":59", ":59.5")]
+    iso, _ = _iso_forms(column)
+    return any(own.reader.fullmatch(each) and read_text(each, own) != read_text(each, iso) for each in examples)
+
+
 def _iso_forms(column: Column) -> tuple[TimeFormat, TimeFormat]:
     """Return the form of ISO 8601 that is read, and the one that lacks an offset or has one too many."""
     if column.type == "date":
@@ -194,13 +212,18 @@ def _iso_forms(column: Column) -> tuple[TimeFormat, TimeFormat]:
 
 
 def _iso_example(column: Column) -> str:
-    return "2020-01-31" if column.type == "date" else "2020-01-31T13:59:59" + ("+01:00" if column.timezone else "")
+    return "2020-01-31" if column.type == "date" else "2020-01-31T13:45:59" + ("+01:00" if column.timezone else "")
+
+
+def _likeness(column: Column) -> str:
+    iso = "" if _reads_otherwise(time_format(column.format), column) else f" or ISO 8601 like {_iso_example(column)}"
+    return f"like {column.format}{iso}"
 
 
 def _json_schema_of_time(column: Column) -> dict[str, Any]:
     if column.unit:
         return {"type": "number", "description": f"{column.unit} since {column.since}"}
-    return {"type": "string", "description": f"like {column.format} or ISO 8601 like {_iso_example(column)}"}
+    return {"type": "string", "description": _likeness(column)}
 
 
 def _between(low: datetime | None, high: datetime | None) -> Callable[[date], date]:

@@ -59,7 +59,8 @@ GATE = {
     "missing_days": "days without a row since the last day of the batches before",
     "rows_against_history": "rows a day over the median of the batches before",
     "seconds_back": "seconds by which it begins before the end of the batches before",
-    "repeated_rows": "rows that are there already but for the id",
+    "repeated_rows": "rows that are there already but for the id; a warning with `event_id: row_number`, for without "
+    "ids two payments may well be alike",
     "shared_rows": "rows that another batch has too but for the id, such as the training file and the test file",
     "early_labels": "rows whose label arrived before the payment was made, where a column has the role label_time",
     "clock_spread": "seconds between the least and the largest offset of the second clock",
