@@ -246,6 +246,9 @@ IDS = [
     ("session_id", [f"{i % 30}" for i in range(ROWS)], "unused"),
     ("reference_no", [f"{i % 30}" for i in range(ROWS)], "unused"),
     ("whatever", [f"{7919 * i}" for i in range(ROWS)], "unused"),
+    ("customer_email", [f"a{i}@bank.example" for i in range(ROWS)], "personal"),
+    ("merchant_zip", [f"{10115 + i % 7}" for i in range(ROWS)], "personal"),
+    ("Merchant Name", [f"-{727_612_092_139 + i % 5}" for i in range(ROWS)], "entity"),
     ("Unnamed: 0", [f"{i}" for i in range(ROWS)], "unused"),
     ("device_hash", [f"{i}e+12" for i in range(1, ROWS + 1)], "entity"),
     ("tx_time_seconds", [f"{900 * i}" for i in range(ROWS)], "unused"),
@@ -264,6 +267,7 @@ MEASURES = [
     ("V1", [f"{0.37 * i - 5:.9f}" for i in range(ROWS)], "numeric"),
     ("customer_age", [f"{20 + i % 30}" for i in range(ROWS)], "numeric"),
     ("account_balance", [f"{17 * i}" for i in range(ROWS)], "numeric"),
+    ("x1", [f"{i % 7}" for i in range(ROWS)], "numeric"),
     ("num_items", [f"{i % 7}" for i in range(ROWS)], "numeric"),
     ("email_is_free", ["0", "1"] * 20, "numeric"),
     ("card_present", ["Y", "N"] * 20, "categorical"),
@@ -333,6 +337,14 @@ def test_a_column_that_is_called_like_another_inside_the_pipeline_is_left_out() 
     assert column(text, "merchant_id")["role"] == "entity"
     assert column(text, "merchant")["role"] == "unused"
     assert "merchant: called like another column inside the pipeline" in text
+
+
+def test_what_may_be_there_once_is_there_once() -> None:
+    unix = [f"{1_577_836_800 + 900 * i}" for i in range(ROWS)]
+    born = [f"19{50 + i}-01-31" for i in range(ROWS)]
+    text = drafted(unix_time=unix, epoch=unix, dob=born, partner_birth=born)
+    assert (column(text, "unix_time")["role"], column(text, "epoch")["role"]) == ("clock", "unused")
+    assert (column(text, "dob")["role"], column(text, "partner_birth")["role"]) == ("birth_date", "personal")
 
 
 def test_half_a_place_is_a_number() -> None:

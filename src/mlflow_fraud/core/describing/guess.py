@@ -40,7 +40,7 @@ ROW_NUMBERS = "a program's count of the rows"
 def guess(look: Look) -> Guess:
     """Return the role of a column that is neither id, time, amount nor label of the payment, nor anybody's id."""
     name = look.source
-    if names.is_row_number(name) and (look.is_whole or not look.there.len()):
+    if names.is_row_number(name) and look.is_whole and look.all_differ and look.never_falls:
         return Guess("unused", ROW_NUMBERS)
     if look.kind == "date" and names.is_birth(name):
         return Guess("personal", CENTURY) if "%y" in look.formats[0] else Guess("birth_date")
@@ -79,6 +79,8 @@ def entity_of(look: Look) -> str:
     """Return whom a column names, empty where it names nobody: one value or two name none."""
     entity = names.entity_of(look.source)
     if not entity or not (look.is_whole or look.kind == "text") or names.is_known_later(look.source):
+        return ""
+    if names.is_personal(look.source) and "name" not in names.words_of(look.source):
         return ""
     needs_ids = names.is_personal(look.source) or names.is_side(entity)
     return "" if _is_a_switch(look) or (needs_ids and not look.looks_like_ids) else entity

@@ -85,8 +85,8 @@ class Look:
 
     @cached_property
     def looks_like_ids(self) -> bool:
-        """Whether each value has a digit in it and no space, as ids have and names have not."""
-        return bool((self.there.str.contains(_HAS_DIGIT) & ~self.there.str.contains(r"\s")).all())
+        """Whether each value has a digit in it, no space and no @, as ids have and names and addresses have not."""
+        return bool((self.there.str.contains(_HAS_DIGIT) & ~self.there.str.contains(r"[\s@]")).all())
 
     @cached_property
     def never_falls(self) -> bool:
