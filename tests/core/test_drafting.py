@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlflow_fraud.core.contract import Contract, read_contract
 from mlflow_fraud.core.describing.drafting import draft
@@ -349,3 +351,40 @@ def test_what_may_be_there_once_is_there_once() -> None:
 
 def test_half_a_place_is_a_number() -> None:
     assert column(drafted(lat=[f"5{i % 3}.25" for i in range(ROWS)]), "lat")["role"] == "numeric"
+
+
+NAMES = st.sampled_from(
+    "id time Time date dob step ts amount amt price label class isFraud fraud_flag card card_id merchant merchant_id "
+    "nameOrig nameDest user_id lat long merch_lat merch_long unix_time epoch email zip V1 V2 C1 state age hour month "
+    "device_id ip batch event_id label_time chargeback_at x1 count".split()
+) | st.text(min_size=1, max_size=8)
+VALUES = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.floats(allow_nan=True).map(str),
+    st.datetimes(min_value=datetime(1900, 1, 1)).map(str),
+    st.dates(min_value=date(1900, 1, 1)).map(lambda day: f"{day:%d/%m/%Y}"),
+    st.sampled_from(["0", "1", "Y", "N", "NA", "", "$5", "1,234", "12%", "10:30", "'x'", "1e+05", "007", "x y"]),
+    st.text(max_size=6),
+)
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> pl.DataFrame:
+    """Return columns of whatever, each of values of a kind."""
+    rows = draw(st.integers(1, 12))
+    sources = draw(st.lists(NAMES, min_size=1, max_size=8, unique=True))
+    columns = {}
+    for source in sources:
+        few = draw(st.lists(VALUES, min_size=1, max_size=3))
+        columns[source] = draw(st.lists(st.sampled_from(few) | st.none(), min_size=rows, max_size=rows))
+    return pl.DataFrame(columns, schema=dict.fromkeys(sources, pl.String))
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples())
+def test_any_sample_has_a_draft_that_is_a_contract_but_for_what_it_says_is_missing(sample: pl.DataFrame) -> None:
+    text = draft(sample, "own")
+    document = read_document(text, where="draft").values
+    if any(f"the {role};" in text or "paid_at" in text for role in ("event_time", "amount", "label")):
+        return
+    assert read_contract(document, where="draft").name == "own"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from mlflow_fraud.core.column import TIMES
 from mlflow_fraud.core.describing import guess, names
 from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.numbers import marks_of
@@ -34,7 +35,9 @@ def label(looks: Sequence[Look]) -> Choice:
     found = [look for *_, look in sorted(fitting, key=lambda each: each[:2])]
     spec = {"type": "integer", "minimum": "0", "maximum": "1"}
     if not found:
-        called_so = [look for rank, look in named if rank < _BARELY_NAMED and not look.there.is_empty()]
+        called_so = [
+            look for rank, look in named if rank < _BARELY_NAMED and len(look.there) and look.kind not in TIMES
+        ]
         what = "{} is called like a label and has {} different values, a label is 0 or 1: write it so in the files"
         return next(
             (Choice(look.source, spec, what.format(look.source, look.different)) for look in called_so), Choice(None)
