@@ -22,7 +22,7 @@ MADE = "paid_at"
 """What a column is called that a person has to make."""
 
 _DAYS_IN_STEPS, _HOURS_IN_STEPS = 400, 20_000
-_SHORTEST, _LONGEST = 3600, 20 * 366 * 86400
+_SHORTEST, _LONGEST = 86400, 20 * 366 * 86400
 """Seconds that the rows of a file may span, so that a unit is worth a word."""
 _SPANS = frozenset("month week period".split())
 _UNITS: Mapping[str, str] = {
