@@ -82,7 +82,7 @@ _NO_AMOUNT = frozenset("count avg mean average max min limit balance old new std
 _BIRTH = re.compile(r"dob|birth", re.IGNORECASE)
 _UNIX = re.compile(r"unix|epoch", re.IGNORECASE)
 _OF_THE_EVENT = re.compile(
-    r"trans|purchase|payment|paid|pay_|order|event|^tx|txn|^(date_?)?time(stamp)?$|^datetime$|^ts$|occur|booking|auth",
+    r"trans|purchase|payment|paid|pay_|order|event|^tx|txn|^(date_?)?time(stamp)?$|^datetime$|^ts$|occur|booking|auth|incident|claim",
     re.IGNORECASE,
 )
 _OF_ANOTHER = re.compile(r"sign_?up|creat|open|regist|updat|expir|settle|due|valid|birth|first|last|since|load|insert")
