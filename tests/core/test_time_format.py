@@ -226,6 +226,19 @@ def test_a_unix_clock_is_exact_to_the_microsecond(at: datetime) -> None:
     assert read_count(micros(at) // 1000 * 1000 / 10**3, "milliseconds", since) is not None
 
 
+@pytest.mark.parametrize("since", ["2017-12-01", "2017-12-01T00:00", "2017-12-01 00:00:00", "2017-12-01T00:00:00.0"])
+def test_a_day_and_its_first_moment_are_one_begin(since: str) -> None:
+    assert since_of(since) == (datetime(2017, 12, 1), False)
+
+
+@pytest.mark.parametrize("bound", ["2020-W01-1", "20200101", "2020-01-01T00:00:00Z", "2020-01", "soon"])
+def test_a_bound_is_a_local_day_or_moment(bound: str) -> None:
+    with pytest.raises(ValueError, match="`minimum:` of a timestamp is a day like '2020-01-31'"):
+        Column.model_validate(
+            {"source": "at", "role": "event_time", "type": "timestamp", "format": "%F %T", "minimum": bound}
+        )
+
+
 @pytest.mark.parametrize("since", ["yesterday", "2017-13-01", "2017-W01-1", "01.12.2017", "", "2017"])
 def test_a_count_begins_at_a_moment(since: str) -> None:
     with pytest.raises(ValueError, match="`since:` is a day like"):

@@ -109,10 +109,13 @@ def test_a_number_is_the_same_in_a_file_and_in_a_request(kind: str, role: str, n
         ("1E5", 100_000, 100_000.0),
         ("12.0", 12, 12.0),
         ("12.5", REFUSED, 12.5),
-        ("9223372036854775807", 2**63 - 1, 2.0**63),
-        ("-9223372036854775808", -(2**63), -(2.0**63)),
-        ("9223372036854775808", REFUSED, 2.0**63),
-        ("1e18", REFUSED, 1e18),
+        ("9223372036854775807", 2**63 - 1, None),
+        ("-9223372036854775808", -(2**63), None),
+        ("9223372036854775808", REFUSED, None),
+        ("9007199254740993", 2**53 + 1, None),
+        ("9007199254740993.0", 2**53, None),
+        ("9007199254740994.0", REFUSED, None),
+        ("1e18", REFUSED, None),
         ("1e999", REFUSED, REFUSED),
         *((text, REFUSED, REFUSED) for text in ("nan", "NaN", "-nan", "inf", "-inf", "Infinity", "NA", "null", "None")),
         *(
@@ -123,11 +126,13 @@ def test_a_number_is_the_same_in_a_file_and_in_a_request(kind: str, role: str, n
     ],
 )
 def test_a_number_in_every_usual_notation_and_nothing_else_is_one(
-    text: str, integer: Any, decimal: Any, tmp_path: Path
+    text: str, integer: Any, decimal: Any | None, tmp_path: Path
 ) -> None:
-    for kind, expected in (("integer", integer), ("decimal", decimal)):
-        told = contract({"x": {"role": "unused" if expected is None else "numeric", "type": kind}})
-        assert in_a_file(told, "x", text, tmp_path) == expected, kind
+    whole = contract({"x": {"role": "entity", "entity": "x", "type": "integer"}})
+    assert in_a_file(whole, "x", text, tmp_path) == integer
+    if decimal is not None:
+        told = contract({"x": {"role": "numeric", "type": "decimal"}})
+        assert in_a_file(told, "x", text, tmp_path) == decimal
 
 
 @pytest.mark.parametrize(
@@ -191,7 +196,8 @@ def test_a_count_is_the_same_moment_in_a_file_and_in_a_request(
 def test_a_count_says_what_it_expects_of_a_request() -> None:
     told = contract({"when": COUNTED})
     schema = TransactionSchema(told).json_schema()["properties"]["when"]
-    assert (schema["type"], schema["description"]) == ("number", "hours since 2017-12-01")
+    assert schema["type"] == "number"
+    assert schema["description"].startswith("hours since 2017-12-01")
     for wrong in ('"36"', '"2017-12-02T12:00:00"', "true", "null", "NaN", "1e400", "1" + "0" * 400):
         assert in_a_request(told, "when", wrong) is REFUSED
     assert in_a_request(told, "when", "36.5") == datetime(2017, 12, 2, 12, 30)

@@ -21,7 +21,7 @@ from mlflow_fraud.core.contract import Column, Contract
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
 from mlflow_fraud.core.moments import ISO, read_count, read_text
-from mlflow_fraud.core.notation import whole_of
+from mlflow_fraud.core.notation import LARGEST, whole_of
 from mlflow_fraud.core.time_format import SPACES, TimeFormat, time_format
 
 INT64 = 2**63
@@ -142,7 +142,7 @@ def _without_sign_of_zero(number: float) -> float:
 def _in_minor_units(units: int) -> Callable[[float], int]:
     def minor(amount: float) -> int:
         number = amount * units if isinstance(amount, int) else round(amount * units)
-        if not -INT64 <= number < INT64:
+        if not -LARGEST - 1 <= number <= LARGEST:
             raise ValueError("expected an amount whose minor units have at most 64 bits")
         return number
 
