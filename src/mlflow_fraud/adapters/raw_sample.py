@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import polars as pl
+import polars.selectors as cs
 
 from mlflow_fraud.adapters.raw_batches import is_batch
 from mlflow_fraud.adapters.raw_csv import CHUNK, as_utf8, first_line, header_of, opened, scan_csv
@@ -54,7 +55,8 @@ def _taken(file: Path, csv: Csv, take: Callable[[pl.LazyFrame], T]) -> T:
     """Return what is taken of a file's columns of text."""
     try:
         if file.suffix.lower() == ".parquet":
-            return take(pl.scan_parquet(file, glob=False).select(pl.all().cast(pl.String)))
+            whole = pl.scan_parquet(file, glob=False).with_columns(cs.float().fill_nan(None))
+            return take(whole.select(pl.all().cast(pl.String)))
         with as_utf8(file, csv) as content:
             scanned = scan_csv(file, content, csv)
             _require_names(file, header_of(content, csv, scanned.collect_schema().names()))
