@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from prefect import flow, get_run_logger
 
 from flows.comparison import comparison
@@ -17,10 +19,13 @@ DAY = 24 * 3600
 
 @flow(name="retraining", log_prints=True, timeout_seconds=DAY)
 @fails_clearly
-def retraining(reason: str = "asked for by hand") -> Promotion:
-    """Validate, train, compare, promote. What has not changed is not done again."""
+def retraining(reason: str = "asked for by hand", as_of: datetime | None = None) -> Promotion:
+    """Validate, train, compare, promote. What has not changed is not done again.
+
+    No row may be later than `as_of`, or than now where it is not said.
+    """
     get_run_logger().info("retraining: %s", reason)
-    validation()
+    validation(as_of)
     outcomes = training()
     again = [candidate for candidate, outcome in outcomes.items() if outcome == "ran"]
     get_run_logger().info("trained: %s", ", ".join(again) or "nothing, no input of any model has changed")

@@ -102,7 +102,7 @@ def beyond(column: Column, *, decimals: int) -> pl.Expr:
     if column.type == "text":
         return (value.str.len_chars() > LETTERS) | value.str.contains(_CONTROL)
     least, greatest = _in_the_pipeline(column, decimals)
-    wrong = (value < least) | (value > greatest)
+    wrong: pl.Expr = (value < least) | (value > greatest)
     return wrong | ~value.is_finite() if column.dtype == pl.Float64() else wrong
 
 

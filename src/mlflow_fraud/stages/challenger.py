@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from mlflow_fraud.core.release import (
 from mlflow_fraud.settings import Params
 from mlflow_fraud.stages.paths import part_file
 from mlflow_fraud.stages.trained import TrainedCandidate, read_trained
+from mlflow_fraud.wall import stamp
 
 GOLDEN_ROWS = 5
 LIBRARIES = ("numpy", "onnxruntime", "polars", "xgboost")
@@ -62,7 +62,7 @@ def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict
     manifest = Manifest(
         format=FORMAT,
         version=release_version(challenger),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=stamp(),
         candidate=challenger.name,
         model_file=challenger.model_file.name,
         threshold=challenger.assessment.threshold,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
@@ -13,6 +12,7 @@ from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.challenger import build_release, choose_challenger, release_version
 from mlflow_fraud.stages.compare import read_comparison
 from mlflow_fraud.stages.track import open_tracking, track
+from mlflow_fraud.wall import stamp
 
 
 class Promotion(NamedTuple):
@@ -45,7 +45,7 @@ def promote(store: ReleaseStore) -> Promotion:
         version,
         action="promote",
         who=getpass.getuser(),
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        at=stamp(),
         reasons=comparison.verdict.reasons,
         expected=pointer,
     )

@@ -21,13 +21,12 @@ from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
+from mlflow_fraud.stages.as_of import require_past
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.validate import require_passed
 
 SIMULATED = "simulated"
 STREAM_DAYS = 30
-CLOCKS_APART = timedelta(days=1)
-"""So far the clock of a feed, in whatever time zone, may be ahead of ours."""
 PULL_REQUEST = """to open a pull request with it:
   git checkout -b data-{name}
   git add {folder}
@@ -88,7 +87,7 @@ def add(source: Path, dataset: str, *, backwards: bool = False) -> list[Path]:
             return targets
         history = _history(folder, new)
         frame = read_batches([*history, *new.values()], contract)
-        _require_past(frame)
+        require_past(frame)
         if not backwards:
             _require_forwards(frame, {batch_name(file) for file in history})
         _gate(frame, contract, Path(scratch) / "incoming.parquet")
@@ -112,7 +111,7 @@ def check(source: Path, dataset: str, to: Path) -> Report:
         batches = find_batches(source, Path(scratch))
         history = _history(folder, [folder / batch.name for batch in batches])
         frame = read_batches([*history, *batches], contract)
-        _require_past(frame)
+        require_past(frame)
         table = Path(scratch) / "incoming.parquet"
         write_parquet(table, frame)
         report = gx_contract.check(table, contract, docs=to)
@@ -151,14 +150,6 @@ def _history(folder: Path, new: Collection[Path]) -> list[Path]:
             "`dvc pull` fetches what is pinned, `mlflow-fraud data simulate` makes the built-in batch"
         )
     return kept
-
-
-def _require_past(frame: pl.DataFrame) -> None:
-    times = [name for name in ("event_time", "label_time") if name in frame.columns]
-    newest = frame.select(pl.max_horizontal(pl.col(name).max() for name in times)).item()
-    now = datetime.now()  # noqa: DTZ005 the data has a local time too, no zone
-    if isinstance(newest, datetime) and newest > now + CLOCKS_APART:
-        raise DataError(f"the newest row is of {newest}, in the future; correct the feed's clock and add it again")
 
 
 def _require_forwards(frame: pl.DataFrame, history: set[str]) -> None:
