@@ -22,6 +22,7 @@ from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
+from mlflow_fraud.stages.as_of import require_past
 from mlflow_fraud.stages.pinned import intake, is_pinned, pinned_in, require_as_pinned
 from mlflow_fraud.stages.run import say, taking_long
 from mlflow_fraud.stages.validate import require_passed
@@ -30,8 +31,6 @@ SIMULATED = "simulated"
 BUILT_IN = "????-??-??_????-??-??.csv.dvc"
 """The pointer of a built-in batch, named by its first and last day; a month of `simulate_stream` has one day."""
 STREAM_DAYS = 30
-CLOCKS_APART = timedelta(days=1)
-"""So far the clock of a feed, in whatever time zone, may be ahead of ours."""
 PULL_REQUEST = """to open a pull request with it:
   git checkout -b data-{name}
   git add {folder}
@@ -101,7 +100,7 @@ def add(source: Path, dataset: str, *, backwards: bool = False, replace: bool = 
             _tell_what_goes(new, replaced, contract, meant=replace)
         history = _history(folder, [*new, *replaced.values()])
         frame = read_batches([*history, *new.values()], contract, say)
-        _require_past(frame)
+        require_past(frame)
         if not backwards:
             _require_forwards(frame, history, [batch for target, batch in new.items() if target not in replaced])
         _gate(frame, contract, Path(scratch) / "incoming.parquet")
@@ -129,7 +128,7 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
             _tell_what_goes(new, replaced, contract, meant=replace)
         history = _history(folder, [*(folder / batch.name for batch in batches), *replaced.values()])
         frame = read_batches([*history, *batches], contract, say)
-        _require_past(frame)
+        require_past(frame)
         table = Path(scratch) / "incoming.parquet"
         with taking_long(_gating(frame, contract)):
             write_parquet(table, frame)
@@ -196,14 +195,6 @@ def _history(folder: Path, gone: Collection[Path]) -> list[Path]:
     kept = {file: digest for file, digest in pinned_in(folder).items() if file not in gone}
     require_as_pinned(kept)
     return list(kept)
-
-
-def _require_past(frame: pl.DataFrame) -> None:
-    times = [name for name in ("event_time", "label_time") if name in frame.columns]
-    newest = frame.select(pl.max_horizontal(pl.col(name).max() for name in times)).item()
-    now = datetime.now()  # noqa: DTZ005 the data has a local time too, no zone
-    if isinstance(newest, datetime) and newest > now + CLOCKS_APART:
-        raise DataError(f"the newest row is of {newest}, in the future; correct the feed's clock and add it again")
 
 
 def _require_forwards(frame: pl.DataFrame, history: Sequence[Path], new: Sequence[Path]) -> None:
