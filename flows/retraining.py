@@ -13,7 +13,7 @@ from flows.promotion import promotion
 from flows.training import training
 from flows.validation import validation
 from mlflow_fraud.stages.before import require_workplace
-from mlflow_fraud.stages.pins import require_up_to_date
+from mlflow_fraud.stages.pinned import require_up_to_date
 from mlflow_fraud.stages.promote import Promotion
 from mlflow_fraud.stages.store import require_store
 

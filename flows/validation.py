@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.endings import fails_clearly, run_from_shell
 from flows.steps import reproduce
 from mlflow_fraud.stages.as_of import require_table_past
-from mlflow_fraud.stages.pins import require_batches_here
+from mlflow_fraud.stages.pinned import require_batches_here
 from mlflow_fraud.stages.summary import validation_summary
 
 
