@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,14 +25,15 @@ ASKED = "fraud.retraining.asked"
 
 @flow(name="monitoring", log_prints=True)
 @fails_clearly
-def monitoring(windows: list[str], retrain_here: bool = False) -> Answer:
+def monitoring(windows: list[str], retrain_here: bool = False, as_of: datetime | None = None) -> Answer:
     """Score each window in turn and decide after the last one.
 
-    A yes emits an event, on which the retraining deployment starts; with `retrain_here` it starts at once.
+    Labels count that had arrived `as_of` then, or by each window's end where it is not said. A yes emits an event, on
+    which the retraining deployment starts; with `retrain_here` it starts at once.
     """
     require_windows(windows)
     for place, window in enumerate(windows):
-        seen = score_window(window, earlier=windows[:place])
+        seen = score_window(window, earlier=windows[:place], as_of=as_of)
         log_to_mlflow(seen)
     decision = answer(seen.name, seen.version)
     publish_windows()
@@ -41,7 +43,7 @@ def monitoring(windows: list[str], retrain_here: bool = False) -> Answer:
             event=ASKED, resource={"prefect.resource.id": "fraud.model.live"}, payload={"reason": decision.reason}
         )
     if decision.retrain and retrain_here:
-        retraining(reason=decision.reason)
+        retraining(reason=decision.reason, as_of=as_of)
     return decision
 
 
@@ -54,9 +56,9 @@ def require_windows(windows: list[str]) -> None:
 
 
 @task(task_run_name="window-{window}", cache_policy=NO_CACHE, persist_result=False)
-def score_window(window: str, earlier: list[str]) -> Window:
+def score_window(window: str, earlier: list[str], as_of: datetime | None = None) -> Window:
     """Measure the live release on one window, with the earlier ones in its past."""
-    return watch(Path(window), [Path(each) for each in earlier], open_configured_store())
+    return watch(Path(window), [Path(each) for each in earlier], open_configured_store(), as_of)
 
 
 @task(**REPEATED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 
 from prefect import flow, get_run_logger
@@ -12,7 +13,7 @@ from flows.promotion import promotion
 from flows.training import training
 from flows.validation import validation
 from mlflow_fraud.stages.before import require_workplace
-from mlflow_fraud.stages.pins import require_up_to_date
+from mlflow_fraud.stages.pinned import require_up_to_date
 from mlflow_fraud.stages.promote import Promotion
 from mlflow_fraud.stages.store import require_store
 
@@ -21,17 +22,18 @@ DAY = 24 * 3600
 
 @flow(name="retraining", log_prints=True, timeout_seconds=DAY)
 @fails_clearly
-def retraining(reason: str = "asked for by hand", first: bool = False) -> Promotion:
+def retraining(reason: str = "asked for by hand", first: bool = False, as_of: datetime | None = None) -> Promotion:
     """Validate, train, compare, promote. What has not changed is not done again.
 
-    Where nothing is live yet, nothing goes live unless a `first` release is asked for.
+    Where nothing is live yet, nothing goes live unless a `first` release is asked for. No row may be later than
+    `as_of`, or than now where it is not said.
     """
     get_run_logger().info("retraining: %s", reason)
     require_workplace(commit=True)
     missing = require_store(first=first)
     if missing:
         get_run_logger().warning("what is trained now will not go live: %s", missing)
-    validation()
+    validation(as_of)
     outcomes = training()
     again = [candidate for candidate, outcome in outcomes.items() if outcome == "ran"]
     get_run_logger().info("trained: %s", ", ".join(again) or "nothing, no input of any model has changed")

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
 
 from flows.endings import fails_clearly, run_from_shell
 from flows.steps import reproduce
-from mlflow_fraud.stages.pins import require_batches_here
+from mlflow_fraud.stages.as_of import require_table_past
+from mlflow_fraud.stages.pinned import require_batches_here
 from mlflow_fraud.stages.summary import validation_summary
 
 
 @flow(name="validation", log_prints=True)
 @fails_clearly
-def validation() -> None:
-    """Ingest and validate; Failed with counts and examples when the data breaks its contract."""
+def validation(as_of: datetime | None = None) -> None:
+    """Ingest and validate; Failed with counts and examples when the data breaks its contract.
+
+    No row may be later than `as_of`, or than now where it is not said.
+    """
     require_batches_here()
     reproduce("ingest")
+    require_reached(as_of)
     try:
         reproduce("validate")
     finally:
         publish_validation()
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def require_reached(as_of: datetime | None) -> None:
+    """Look for rows whose time is not there yet."""
+    require_table_past(as_of)
 
 
 @task

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.core.bounds import BODY_BYTES
+from mlflow_fraud.core.clock import IN_A_ROW, SEVERAL, STEADY
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.describing.page import page_of
 from mlflow_fraud.environment import PREFIX, Environment
+from mlflow_fraud.serving.body import BODY_SECONDS
 from mlflow_fraud.serving.schema import TransactionSchema
 from tests.conftest import ROOT
 
@@ -74,3 +77,12 @@ def test_no_file_names_a_registry_or_a_machine() -> None:
     )
     assert "index-url" not in lock
     assert "--hash=sha256:" in lock
+
+
+def test_the_page_on_the_service_says_the_real_numbers() -> None:
+    page = (ROOT / "docs/serving.md").read_text()
+    assert f"more than {BODY_BYTES:,} bytes ({BODY_BYTES // 1024} KiB)" in page
+    assert f"not there after {BODY_SECONDS:g} seconds" in page
+    assert (SEVERAL, IN_A_ROW, page.count(f"last {STEADY} t")) == (3, 10, 2)
+    assert Environment().clock_tolerance == "1d"
+    assert Environment().clock == "stream"

@@ -50,6 +50,17 @@ def comma_amounts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(amounts)
 
 
+def notations(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the numbers as R and pandas write them now and then."""
+    return frame.with_columns(
+        pl.format("+{}", "amt").alias("amt"),
+        pl.format("{}e+00", "lat").alias("lat"),
+        pl.format("{}E0", "merch_lat").alias("merch_lat"),
+        pl.format("{}.0", "city_pop").alias("city_pop"),
+        pl.format("{}.", "is_fraud").alias("is_fraud"),
+    )
+
+
 def is_decimal(name: str) -> bool:
     return name in ("amt", "lat", "long", "merch_lat", "merch_long")
 
@@ -69,6 +80,14 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
         lambda f: text(f.with_columns(amt=pl.lit("1,234.50"))).encode(),
         "values are not a decimal, they look like '9,999.99'",
     ),
+    "numbers that are none": (
+        lambda f: text(f.with_columns(amt=pl.lit("nan"))).encode(),
+        "values are not a decimal, they look like 'aaa'",
+    ),
+    "whole numbers beyond 64 bits": (
+        lambda f: text(f.with_columns(cc_num=pl.lit("12345678901234567890"))).encode(),
+        "whole numbers of more than 64 bits are ids: the contract can say type: text",
+    ),
     "mixed time formats": (
         lambda f: text(f).replace("2020-01-01 ", "2020-01-01T").encode(),
         "values are not a timestamp like %Y-%m-%d %H:%M:%S, they look like '9999-99-99a99:99:99'",
@@ -80,10 +99,13 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "no rows": (lambda f: text(f.head(0)).encode(), "has a header and no rows"),
     "nothing at all": (lambda f: b"", "is empty; expected a header line and rows"),
     "a quote left open": (lambda f: (text(f) + '"abc,\n').encode(), "cannot be read to its end: CSV malformed"),
-    "a row cut short": (lambda f: (text(f) + "1,2,3\n").encode(), "amt: 1 values are missing"),
+    "a row cut short": (
+        lambda f: (text(f) + "1,2,3\n").encode(),
+        f"1 row has fewer values than the {FIELDS} names of the header, so it is not certain which",
+    ),
     "a row with too many values": (
         lambda f: (text(f.head(20)) + text(f.tail(1), include_header=False).rstrip() + ",Jennifer,9\n").encode(),
-        f"1 rows have more values than the {FIELDS} names of the header, so it is not certain which is which",
+        f"1 row has more values than the {FIELDS} names of the header, so it is not certain which is which",
     ),
     "a separator inside a value": (
         lambda f: text(f.with_columns(merchant=pl.lit("Kirlin, Inc")), quote_style="never").encode(),
@@ -91,7 +113,7 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     ),
     "the header in the middle": (
         lambda f: (text(f) * 2).encode(),
-        "amt: 1 values are not a decimal, they look like 'aaa'",
+        "amt: 1 value is not a decimal, it looks like 'aaa'",
     ),
     "no text": (lambda f: bytes(range(256)) * 100, "is not text in utf-8"),
 }
@@ -104,6 +126,7 @@ READ: dict[str, Spoil] = {
     "no line end at the end": lambda f: text(f).rstrip("\n").encode(),
     "thousands of columns": lambda f: text(f.with_columns(pl.lit(1).alias(f"x{n}") for n in range(3000))).encode(),
     "separators at the end of each line": lambda f: text(f).replace("\n", ",,\n").encode(),
+    "numbers in other notations": lambda f: text(notations(f)).encode(),
     "quotes around all values": lambda f: text(f, quote_style="always").encode(),
     "columns in another order": lambda f: text(f.select(reversed(f.columns))).encode(),
 }

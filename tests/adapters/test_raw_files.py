@@ -71,7 +71,7 @@ def test_a_zip_gives_what_its_files_give(raw: pl.DataFrame, tmp_path: Path, cont
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        pytest.param(lambda f: f.drop("category"), "1 columns of the contract sparkov are missing", id="no category"),
+        pytest.param(lambda f: f.drop("category"), "1 column of the contract sparkov is missing", id="no category"),
         pytest.param(lambda f: f.rename({"amt": "amnt"}), "amt: did you mean amnt", id="renamed column"),
         pytest.param(text_of("amt", "ten"), "amt: 2 values are not a decimal, they look like 'aaa'", id="text"),
         pytest.param(text_of("amt", "nan"), "amt: 2 values are not a decimal", id="not a number"),
@@ -102,7 +102,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, contract: Contract) -> None:
 def test_a_line_with_too_many_fields_is_refused(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
     path = write(raw, tmp_path / "month.csv")
     path.write_text(path.read_text() + "1,2,3" + ",Jennifer" * 40 + "\n")
-    with pytest.raises(DataError, match="1 rows have more values than the 23 names of the header") as caught:
+    with pytest.raises(DataError, match="1 row has more values than the 23 names of the header") as caught:
         read_batches([path], contract)
     assert "Jennifer" not in str(caught.value)
 

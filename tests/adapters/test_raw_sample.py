@@ -59,6 +59,23 @@ def test_a_draft_reads_what_it_was_drafted_from(
     assert rows["merchant"].str.starts_with("Bäckerei").all()
 
 
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+def test_a_draft_reads_a_parquet_file_as_its_types_have_it(
+    zone: str | None, payments: pl.DataFrame, tmp_path: Path
+) -> None:
+    at = pl.col("time").str.to_datetime().dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    score = pl.Series("score", [float("nan"), 1e-7, 0.5, None, 2.5] * (len(payments) // 5 + 1))[: len(payments)]
+    file = tmp_path / "payments.parquet"
+    payments.with_columns(at, score, amount=pl.col("amount").cast(pl.Float64)).write_parquet(file)
+
+    text = first_contract(file, "own")
+
+    rows = read_batches([file], read_contract(yaml.safe_load(text), where="draft"))
+    assert len(rows) == len(payments)
+    assert rows["score"].null_count() == score.fill_nan(None).null_count()
+    assert "TO DO" not in text, "a float that is no number is a missing one"
+
+
 def test_what_is_stated_is_not_guessed(payments: pl.DataFrame, tmp_path: Path) -> None:
     payments.write_csv(tmp_path / "payments.csv", separator=";")
     drafted = yaml.safe_load(first_contract(tmp_path / "payments.csv", "own", separator=";", encoding="cp1252"))

@@ -135,3 +135,13 @@ def test_fewer_cards_than_folds_is_no_trouble() -> None:
     period = make_period([0, 1, 0, 1], cards=[0, 0, 1, 1])
     scores = np.array([0.1, 0.8, 0.2, 0.7])
     assert np.isfinite(cross_fitted("beta", period, scores, 5)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_calibration_is_the_same_where_the_last_digits_of_scores_are_others(method: Method, seed: int) -> None:
+    period, true = rare(20_000, 20 + seed)
+    scores = distorted(true, 0.7, -0.5)
+    lower, upper = np.nextafter(scores, 0), np.nextafter(scores, 1)
+    found = [fit_calibration(method, period.labels, seen) for seen in (scores, lower, upper)]
+    assert found[0] == found[1] == found[2]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlflow_fraud.core.contract import Contract, read_contract
 from mlflow_fraud.core.describing.drafting import draft
@@ -90,6 +92,11 @@ def drafted(**columns: list[str | None]) -> str:
     return draft(pl.DataFrame({"at": HOURS} | usual | columns), "own")
 
 
+def top(text: str) -> str:
+    """Return what a draft says before it begins, in one line."""
+    return " ".join(line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#"))
+
+
 def column(text: str, source: str) -> dict[str, object]:
     contract = read_contract(yaml.safe_load(text), where="draft")
     found: dict[str, object] = yaml.safe_load(text)["columns"][source]
@@ -108,6 +115,11 @@ TIMES = [
     ("one digit of a second", "2020-{m:02}-{d:02} 10:{i:02}:07.{t}", "%Y-%m-%d %H:%M:%S%.f"),
     ("nine digits of a second", "2020-{m:02}-{d:02}T10:{i:02}:07.1234567{i:02}Z", "%Y-%m-%dT%H:%M:%S%.f%z"),
     ("a zone in words", "2020-{m:02}-{d:02} 10:{i:02}:07 UTC", "%Y-%m-%d %H:%M:%S UTC"),
+    ("another zone in words", "2020-{m:02}-{d:02} 10:{i:02} CET", "%Y-%m-%d %H:%M CET"),
+    ("the time of day first", "10:{i:02} {d:02}/{m:02}/2020", "%H:%M %d/%m/%Y"),
+    ("a database's", "2020-{m:02}-{d:02}-10.{i:02}.07.000000", "%Y-%m-%d-%H.%M.%S%.f"),
+    ("a program's", "{a} {b} {d:02} 10:{i:02}:07 2020", "%a %b %d %H:%M:%S %Y"),
+    ("the hour alone", "2020-{m:02}-{d:02} 10", "%Y-%m-%d %H"),
     ("slashes, year first", "2020/{m:02}/{d:02} 10:{i:02}", "%Y/%m/%d %H:%M"),
     ("points", "{d}.{m}.2020 9:{i:02}", "%d.%m.%Y %H:%M"),
     ("points, two digits of a year", "{d:02}.{m:02}.20 09:{i:02}", "%d.%m.%y %H:%M"),
@@ -127,7 +139,7 @@ TIMES = [
 @pytest.mark.parametrize(("written", "format"), [each[1:] for each in TIMES], ids=[each[0] for each in TIMES])
 def test_every_usual_form_of_a_time_is_known(written: str, format: str) -> None:
     times = [
-        written.format(d=day.day, m=day.month, i=i, t=i % 10, b=f"{day:%b}", B=f"{day:%b}".upper())
+        written.format(d=day.day, m=day.month, i=i, t=i % 10, a=f"{day:%a}", b=f"{day:%b}", B=f"{day:%b}".upper())
         for i, day in enumerate(DAYS)
     ]
     found = column(drafted(at=times), "at")
@@ -139,6 +151,7 @@ COUNTS = [
     ("at", 1_577_836_800, 3600, "seconds", "1970-01-01"),
     ("ts", 1_577_836_800_000, 3_600_000, "milliseconds", "1970-01-01"),
     ("timestamp", 1_577_836_800.25, 3600.5, "seconds", "1970-01-01"),
+    ("date", 43_831.5, 9.3, "days", "1899-12-30"),
     ("Time", 0, 4000, "seconds", "2001-01-01"),
     ("step", 1, 18, "hours", "2001-01-01"),
     ("step", 0, 4, "days", "2001-01-01"),
@@ -200,7 +213,7 @@ def test_a_time_that_no_column_says_as_it_is_has_to_be_made(
     columns: dict[str, list[str | None]], sentence: str
 ) -> None:
     text = drafted(**columns)
-    assert sentence in " ".join(line.removeprefix("#").strip() for line in text.splitlines())
+    assert sentence in top(text)
     assert "role: event_time, type: timestamp" in text
 
 
@@ -235,6 +248,9 @@ IDS = [
     ("session_id", [f"{i % 30}" for i in range(ROWS)], "unused"),
     ("reference_no", [f"{i % 30}" for i in range(ROWS)], "unused"),
     ("whatever", [f"{7919 * i}" for i in range(ROWS)], "unused"),
+    ("customer_email", [f"a{i}@bank.example" for i in range(ROWS)], "personal"),
+    ("merchant_zip", [f"{10115 + i % 7}" for i in range(ROWS)], "personal"),
+    ("Merchant Name", [f"-{727_612_092_139 + i % 5}" for i in range(ROWS)], "entity"),
     ("Unnamed: 0", [f"{i}" for i in range(ROWS)], "unused"),
     ("device_hash", [f"{i}e+12" for i in range(1, ROWS + 1)], "entity"),
     ("tx_time_seconds", [f"{900 * i}" for i in range(ROWS)], "unused"),
@@ -253,6 +269,7 @@ MEASURES = [
     ("V1", [f"{0.37 * i - 5:.9f}" for i in range(ROWS)], "numeric"),
     ("customer_age", [f"{20 + i % 30}" for i in range(ROWS)], "numeric"),
     ("account_balance", [f"{17 * i}" for i in range(ROWS)], "numeric"),
+    ("x1", [f"{i % 7}" for i in range(ROWS)], "numeric"),
     ("num_items", [f"{i % 7}" for i in range(ROWS)], "numeric"),
     ("email_is_free", ["0", "1"] * 20, "numeric"),
     ("card_present", ["Y", "N"] * 20, "categorical"),
@@ -294,7 +311,7 @@ def test_a_label_of_more_values_is_said() -> None:
 
 def test_which_of_two_columns_was_taken_is_said() -> None:
     text = drafted(price=HUNDREDTHS, settled_at=HOURS, posted_time=HOURS, target=ZEROS)
-    said = " ".join(line.removeprefix("#").strip() for line in text.splitlines())
+    said = top(text)
     assert "amount is taken for the amount, by their names price may be it too" in said
     assert "is_fraud is taken for the label, by their names target may be it too" in said
     assert "at is taken for the time, by their names posted_time may be it too" in said
@@ -304,7 +321,11 @@ def test_which_of_two_columns_was_taken_is_said() -> None:
 
 def test_an_amount_with_a_currency_is_said_and_one_with_three_decimals_kept() -> None:
     assert "amount has '$' in or around its numbers" in drafted(amount=[f"${i}.50" for i in range(ROWS)])
-    assert "\ncurrency_decimals: 3\n" in drafted(amount=[f"{i}.125" for i in range(ROWS)])
+    assert "if that is the decimal mark" in top(drafted(amount=[f"{i + 1},250" for i in range(ROWS)]))
+    three = drafted(amount=[f"{i}.125" for i in range(ROWS)])
+    assert "\ncurrency_decimals: 3\n" in three
+    assert "if the point stands between thousands" in top(three)
+    assert "if the point stands between thousands" not in top(drafted(amount=["7.12", "1.125"] * 20))
 
 
 def test_who_pays_stands_before_who_is_paid() -> None:
@@ -320,5 +341,50 @@ def test_a_column_that_is_called_like_another_inside_the_pipeline_is_left_out() 
     assert "merchant: called like another column inside the pipeline" in text
 
 
+def test_what_may_be_there_once_is_there_once() -> None:
+    unix = [f"{1_577_836_800 + 900 * i}" for i in range(ROWS)]
+    born = [f"19{50 + i}-01-31" for i in range(ROWS)]
+    text = drafted(unix_time=unix, epoch=unix, dob=born, partner_birth=born)
+    assert (column(text, "unix_time")["role"], column(text, "epoch")["role"]) == ("clock", "unused")
+    assert (column(text, "dob")["role"], column(text, "partner_birth")["role"]) == ("birth_date", "personal")
+
+
 def test_half_a_place_is_a_number() -> None:
     assert column(drafted(lat=[f"5{i % 3}.25" for i in range(ROWS)]), "lat")["role"] == "numeric"
+
+
+NAMES = st.sampled_from(
+    "id time Time date dob step ts amount amt price label class isFraud fraud_flag card card_id merchant merchant_id "
+    "nameOrig nameDest user_id lat long merch_lat merch_long unix_time epoch email zip V1 V2 C1 state age hour month "
+    "device_id ip batch event_id label_time chargeback_at x1 count".split()
+) | st.text(min_size=1, max_size=8)
+VALUES = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.floats(allow_nan=True).map(str),
+    st.datetimes(min_value=datetime(1900, 1, 1)).map(str),
+    st.dates(min_value=date(1900, 1, 1)).map(lambda day: f"{day:%d/%m/%Y}"),
+    st.sampled_from(["0", "1", "Y", "N", "NA", "", "$5", "1,234", "12%", "10:30", "'x'", "1e+05", "007", "x y"]),
+    st.text(max_size=6),
+)
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> pl.DataFrame:
+    """Return columns of whatever, each of values of a kind."""
+    rows = draw(st.integers(1, 12))
+    sources = draw(st.lists(NAMES, min_size=1, max_size=8, unique=True))
+    columns = {}
+    for source in sources:
+        few = draw(st.lists(VALUES, min_size=1, max_size=3))
+        columns[source] = draw(st.lists(st.sampled_from(few) | st.none(), min_size=rows, max_size=rows))
+    return pl.DataFrame(columns, schema=dict.fromkeys(sources, pl.String))
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples())
+def test_any_sample_has_a_draft_that_is_a_contract_but_for_what_it_says_is_missing(sample: pl.DataFrame) -> None:
+    text = draft(sample, "own")
+    document = read_document(text, where="draft").values
+    if any(f"the {role};" in text or "paid_at" in text for role in ("event_time", "amount", "label")):
+        return
+    assert read_contract(document, where="draft").name == "own"

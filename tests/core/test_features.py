@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract import Contract, read_contract
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
 from mlflow_fraud.core.features.define import define
@@ -293,3 +293,45 @@ def test_a_schema_survives_its_file(schema: FeatureSchema) -> None:
     import json
 
     assert read_schema(json.loads(schema.to_json()), where="schema.json").sha256 == schema.sha256
+
+
+def test_a_column_that_is_called_like_a_feature_is_what_the_contract_says() -> None:
+    """The age that a file has needs no birth date, and its night is its own."""
+    contract = read_contract(
+        {
+            "name": "own",
+            "columns": {
+                "id": {"role": "event_id", "type": "text"},
+                "at": {"role": "event_time", "type": "timestamp", "format": "%Y-%m-%d %H:%M"},
+                "eur": {"role": "amount", "type": "decimal"},
+                "card": {"role": "entity", "entity": "card", "type": "integer"},
+                "fraud": {"role": "label", "type": "integer"},
+                **{name: {"role": "numeric", "type": "integer"} for name in ("age", "night", "distance")},
+                "hour": {"role": "categorical", "type": "text"},
+            },
+        },
+        where="test",
+    )
+    own = ["age", "night", "distance", "hour"]
+    params = FeatureParams.model_validate(
+        {"row": own, "windows": [{"by": ["card"], "spans": ["24h"], "take": ["count"], "only": "night"}]}
+    )
+    schema = FeatureSchema(params=params, contract=contract, categories={"hour": ("late", "early")}, label_delay_days=0)
+    history = pl.DataFrame(
+        {
+            "event_id": ["a", "b", "c"],
+            "event_time": [BEGIN, BEGIN + timedelta(hours=12), BEGIN + timedelta(hours=13)],
+            "amount": [1, 2, 3],
+            "card": [7, 7, 7],
+            "age": [40, None, 42],
+            "night": [5, 6, 7],
+            "distance": [1, 2, 3],
+            "hour": ["late", "early", "never seen"],
+            "label": [0, 0, 0],
+        },
+        schema_overrides={"label": pl.Int8, "event_time": pl.Datetime("us")},
+    )
+    made = batch(history, schema)
+    assert_equal(online(history, schema), made, schema)
+    expected = [[40, 5, 1, 0, 0], [np.nan, 6, 2, 1, 1], [42, 7, 3, np.nan, 1]]
+    np.testing.assert_array_equal(made, np.array(expected, dtype=np.float32))

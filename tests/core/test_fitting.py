@@ -49,6 +49,26 @@ def test_what_is_fitted_can_be_made_and_speaks_of_nothing_else(
     ]
 
 
+@pytest.mark.parametrize("name", ["age", "hour", "night", "distance", "category", "card", "merchant", "seconds"])
+@pytest.mark.parametrize(("role", "type"), [("numeric", "integer"), ("categorical", "text")])
+def test_a_column_that_is_called_like_a_feature_is_asked_for_once(
+    name: str, role: str, type: str, feature_params: FeatureParams
+) -> None:
+    own = {name: {"role": role, "type": type}} | CHANNEL
+    contract = read_contract({"name": "own", "columns": NEEDED | own}, where="test")
+    fitted = names(fit_features(feature_params, contract), contract)
+    assert fitted.count(name) == 1
+    assert fitted.count("channel") == 1
+
+
+def test_a_category_of_that_name_is_the_category(feature_params: FeatureParams) -> None:
+    kinds = {name: {"role": "categorical", "type": "text"} for name in ("age", "category")}
+    contract = read_contract({"name": "own", "columns": NEEDED | kinds}, where="test")
+    fitted = names(fit_features(feature_params, contract), contract)
+    assert "amount_mean_by_customer_category_90d" in fitted
+    assert "age" in fitted
+
+
 ROOMY = FeatureParams.model_validate(
     {
         "windows": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 import polars as pl
@@ -103,3 +103,56 @@ def test_folds_that_the_data_is_too_short_for_say_how_much_is_needed() -> None:
 def test_a_rule_that_leaves_nothing_to_train_on_is_refused() -> None:
     with pytest.raises(ValidationError, match="take all of train_days"):
         PrequentialRule(train_days=20, validation_days=13, label_delay_days=7, test_days=5, folds=1)
+
+
+@pytest.mark.parametrize(
+    ("known_days", "day", "gone"),
+    [
+        pytest.param(None, 10, True, id="as long as is learned from"),
+        pytest.param(None, 3, False, id="no longer than is learned from"),
+        pytest.param(90, 3, True, id="longer than is learned from"),
+        pytest.param(20, 10, False, id="shorter: an old fraud is forgotten"),
+        pytest.param(20, 50, True, id="shorter: a late one is not"),
+        pytest.param(0, 65, False, id="nothing of the train days"),
+        pytest.param(0, 67, True, id="what came while its label was waited for"),
+    ],
+)
+def test_since_when_a_card_counts_as_known_can_be_stated(known_days: int | None, day: int, gone: bool) -> None:
+    rule = RULE.model_copy(update={"known_days": known_days})
+    rows = history(100, {day: 1})
+    [fold] = roll(BEGIN, BEGIN + 100 * DAY, rule)
+    tested = rows.filter((fold_parts(rows, fold, rule, "card") == "test").fill_null(False))
+    last = tested.filter((pl.col("card") == 1) & (pl.col("event_time") > BEGIN + 80 * DAY))
+    assert last.is_empty() == gone
+
+
+@given(st.integers(40, 90), st.integers(0, 60))
+@settings(max_examples=10)
+def test_with_a_stated_span_the_test_does_not_depend_on_what_is_learned_from(train_days: int, known: int) -> None:
+    rows = history(130, {day: day % 3 for day in range(0, 130, 7)})
+    tests = []
+    for days in (train_days, 90):
+        rule = RULE.model_copy(update={"train_days": days, "known_days": known})
+        [fold] = roll(BEGIN, BEGIN + 130 * DAY, rule)
+        tests.append((fold_parts(rows, fold, rule, "card") == "test").fill_null(False))
+    assert tests[0].equals(tests[1])
+
+
+def test_where_transactions_have_no_card_none_is_known() -> None:
+    rows = history(100, {30: 1}).drop("card")
+    [fold] = roll(BEGIN, BEGIN + 100 * DAY, RULE)
+    assert int((fold_parts(rows, fold, RULE, None) == "test").sum()) == 3 * RULE.test_days
+
+
+@pytest.mark.parametrize("hour", [0, 5, 23])
+def test_the_last_test_ends_with_the_stated_day(hour: int) -> None:
+    rule = RULE.model_copy(update={"test_until": date(2020, 4, 20)})
+    [fold] = roll(BEGIN, rule.until(datetime(2020, 5, 9, hour)), rule)
+    assert fold.name == "fold 1: 2020-04-01 to 2020-04-20"
+
+
+def test_a_test_whose_labels_are_not_all_known_yet_is_refused_with_the_last_day_that_can_be() -> None:
+    rule = RULE.model_copy(update={"test_until": date(2020, 3, 20)})
+    assert rule.until(datetime(2020, 3, 27, 1)) == datetime(2020, 3, 28)
+    with pytest.raises(DataError, match=r"the data ends 2020-03-26; let the test end by 2020-03-19"):
+        rule.until(datetime(2020, 3, 26, 23, 59))

@@ -192,7 +192,7 @@ def spoil(good: Path, bad: Path, how: str) -> None:
     ("how", "said"),
     [
         ("a missing column", "amt"),
-        ("a text as amount", "amt: 1 values are not a decimal, they look like 'aaaaaa'"),
+        ("a text as amount", "amt: 1 value is not a decimal, it looks like 'aaaaaa'"),
         ("a negative amount", "amount is in range: 1 row"),
         ("a transaction twice", "2 rows"),
         ("an empty file", "is empty; expected a header line and rows"),

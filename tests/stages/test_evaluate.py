@@ -99,3 +99,36 @@ def test_a_test_without_fraud_proves_nothing(rolling: Path) -> None:
 def test_a_wrong_word_is_named(words: tuple[str, str, str], message: str, workspace: Path) -> None:
     with pytest.raises(SettingsError, match=message):
         evaluate(*words)
+
+
+def test_a_stated_test_is_one_command_and_stays_the_same_whatever_is_learned_from(rolling: Path) -> None:
+    stated = {"folds": 1, "test_days": 40, "test_until": "2020-07-31", "known_days": 30}
+    file = rolling / ".local/evaluation/simulated-prequential-logistic.json"
+    found = []
+    for train_days in (100, 130):
+        page = evaluate("prequential", "logistic", rolling={**stated, "train_days": train_days}, alerts_per_day=7)
+        assert "| fold 1: 2020-06-22 to 2020-07-31 (" in page
+        assert "test_until 2020-07-31, known_days 30; k is 7 alerts a day, as" in page
+        assert page.splitlines()[4].endswith("| card precision at k |")
+        found.append(json.loads(file.read_text())["folds"][0]["assessment"]["test"])
+    assert found[0]["rows"] == found[1]["rows"]
+    assert found[0]["frauds"] == found[1]["frauds"] > 0
+    assert found[0]["alert_budget"] == found[1]["alert_budget"] == 7
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rolling_days", "message"),
+    [
+        pytest.param("holdout", {"test_until": "2020-07-31"}, "test-until belong to the protocol preq", id="holdout"),
+        pytest.param("prequential", {"test_until": "July"}, "test_until: expected a day like 2020-01-31", id="no day"),
+        pytest.param("prequential", {"test_until": "2020-08-27"}, "let the test end by 2020-08-20", id="too late"),
+        pytest.param("prequential", {"train_days": 40}, "take all of train_days", id="nothing to learn from"),
+        pytest.param("prequential", {"known_days": -1}, "known_days: .*greater than or equal to 0", id="in the future"),
+    ],
+)
+def test_options_that_cannot_be_are_one_sentence(
+    rolling: Path, protocol: str, rolling_days: dict[str, object], message: str
+) -> None:
+    with pytest.raises((SettingsError, DataError), match=message):
+        evaluate(protocol, "logistic", rolling=rolling_days)
+    assert not (rolling / ".local/evaluation").exists()

@@ -51,6 +51,9 @@ def test_metrics_are_set_beside_those_of_a_revision(workspace: Path, monkeypatch
         subprocess.run(command, check=True)
     metrics.write_text(now)
     assert f"| xgboost | f1 | 0.1250 | {document['test']['f1']:.4f} |" in retraining_summary("HEAD")
+    metrics.write_text(json.dumps(document | {"test": document["test"] | {"f1": None}}))
+    assert "| xgboost | f1 | 0.1250 | - |" in retraining_summary("HEAD")
+    metrics.write_text(now)
     subprocess.run(["git", "add", str(metrics)], check=True)
     subprocess.run(
         ["git", "-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "--quiet", "--message", "now"],

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import polars as pl
 
 from mlflow_fraud.core.contract import Contract, Csv
+from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.csv_form import SEPARATORS
 from mlflow_fraud.core.errors import DataError
+
+CHUNK = 1 << 20
+_LINE, _NUMBER = "line", "number"
+_RENAMED = re.compile(r"(.*)_duplicated_\d+$", re.DOTALL)
 
 
 @contextmanager
@@ -41,28 +49,144 @@ def scan_csv(file: Path, content: Path, csv: Csv) -> pl.LazyFrame:
     return raw
 
 
-def require_no_surplus(file: Path, content: Path, names: int, csv: Csv) -> None:
-    """Raise `DataError` where rows have more values than the header has names: which value is which is not certain.
+def header_of(content: Path, csv: Csv, read_as: Sequence[str]) -> list[str]:
+    """Return the names of the columns as they stand in the file.
 
-    Empty values at the end of a line are none. A line of a value with line ends in it is left out.
+    `read_as` are those that Polars gives: it renames what is there twice.
     """
-    line, quote = pl.col("line"), pl.lit('"')
-    quotes = line.str.count_matches(quote, literal=True)
-    bare = pl.when(quotes > 0).then(line.str.replace_all('"[^"]*"', "")).otherwise(line)
-    values = bare.str.strip_chars_end(csv.separator + "\r").str.count_matches(csv.separator, literal=True) + 1
-    surplus = (values > names) & (quotes % 2 == 0)
     try:
-        found = pl.scan_lines(content, name="line", glob=False).select(surplus.sum()).collect(engine="streaming").item()
+        scanned = pl.scan_csv(
+            content,
+            has_header=False,
+            infer_schema=False,
+            separator=csv.separator,
+            encoding="utf8-lossy",
+            truncate_ragged_lines=True,
+            glob=False,
+        )
+        first = scanned.head(1).collect(engine="streaming").rows()
+    except (pl.exceptions.PolarsError, OSError):
+        first = []
+    if first and len(first[0]) == len(read_as):
+        return [name or "" for name in first[0]]
+    given = [(_RENAMED.match(name), name) for name in read_as]
+    return [again[1] if again and again[1] in read_as else name for again, name in given]
+
+
+class Lines(NamedTuple):
+    """What a look at the lines of a file finds, without those of values with line ends in them."""
+
+    surplus: int = 0
+    """How many have more values than the header has names; empty values at the end are none."""
+    short: int = 0
+    """How many have fewer values than the header has names."""
+    malformed: int = 0
+    """How many have text behind a closing quote."""
+    nul: int = 0
+    empty: int = 0
+    """How many have nothing but separators, if anything."""
+    first_surplus: int | None = None
+    first_short: int | None = None
+    first_malformed: int | None = None
+    first_nul: int | None = None
+
+
+def look_at_lines(file: Path, content: Path, names: Sequence[str], csv: Csv) -> Lines:
+    """Return what there is in the lines of the UTF-8 text in `content`; `file` is what a message names.
+
+    A quote that is open at the end of a line goes on in the next.
+    """
+    lines = pl.scan_lines(content, name=_LINE, glob=False)
+    try:
+        if _is_plain(lines, len(names), csv.separator):
+            return Lines()
+        found = _look_at_each(lines, names, csv.separator).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise unreadable(file, error) from None
-    if found:
-        raise DataError(
-            f"{file.name}: {found} rows have more values than the {names} names of the header, so it is not certain "
-            f"which is which; a value with {csv.separator!r} in it needs quotes around it"
-        )
+    return Lines(**found.row(0, named=True))
 
 
-def require_readable(file: Path, found: list[str], contract: Contract) -> None:
+def _is_plain(lines: pl.LazyFrame, names: int, separator: str) -> bool:
+    """Return whether no line has a quote or a NUL in it, and all have as many values as there are names."""
+    line = pl.col(_LINE)
+    marks = line.str.count_matches(separator, literal=True)
+    marked = [line.str.contains(mark, literal=True).any().alias(mark) for mark in ('"', "\x00")]
+    found = lines.select((marks != names - 1).any(), *marked).collect(engine="streaming")
+    return not any(found.row(0))
+
+
+def _look_at_each(lines: pl.LazyFrame, names: Sequence[str], separator: str) -> pl.LazyFrame:
+    """Return the one row of what there is in the lines; what several columns are made of is made once."""
+    line, quotes = pl.col(_LINE), pl.col("quotes")
+    named = len(names) - next((place for place, name in enumerate(reversed(names)) if name.strip()), 0)
+    counts = lines.with_row_index(_NUMBER, offset=1).with_columns(
+        line.str.count_matches('"', literal=True).alias("quotes")
+    )
+    records = counts.with_columns(
+        (((quotes.cum_sum() - quotes) % 2 == 0) & (quotes % 2 == 0)).alias("whole"),
+        pl.when(quotes > 0).then(line.str.replace_all('"[^"]*"', "")).otherwise(line).alias("bare"),
+    )
+    bare, whole = pl.col("bare"), pl.col("whole")
+    filled = bare.str.strip_chars_end(f"{separator}\r").str.count_matches(separator, literal=True) + 1
+    empty = (quotes == 0) & (line.str.strip_chars(f"{separator} \t\r") == "")
+    short = bare.str.count_matches(separator, literal=True) + 1 < named
+    flags = records.select(
+        pl.col(_NUMBER),
+        (whole & (filled > len(names))).alias("surplus"),
+        (whole & short & ~empty).alias("short"),
+        (whole & (quotes > 0) & ~line.str.contains(_well_formed(separator))).alias("malformed"),
+        line.str.contains("\x00", literal=True).alias("nul"),
+        (whole & empty).alias("empty"),
+    )
+    kinds = ("surplus", "short", "malformed", "nul")
+    firsts = [pl.col(_NUMBER).filter(pl.col(kind)).min().alias(f"first_{kind}") for kind in kinds]
+    return flags.select(*(pl.col(kind).sum() for kind in (*kinds, "empty")), *firsts)
+
+
+def require_even(file: Path, lines: Lines, names: int, csv: Csv) -> None:
+    """Raise `DataError` where it is not certain which value is which.
+
+    Polars would fill a short row up and take text behind a closing quote for part of the value.
+    """
+    uncertain = "so it is not certain which is which"
+    findings = (
+        (
+            lines.surplus,
+            lines.first_surplus,
+            f"more values than the {names} names of the header, {uncertain}",
+            f"a value with {csv.separator!r} in it needs quotes around it",
+        ),
+        (
+            lines.malformed,
+            lines.first_malformed,
+            "text behind a closing quote",
+            "a quote within a quoted value is written twice, and no other mark takes its meaning away",
+        ),
+        (
+            lines.nul,
+            lines.first_nul,
+            "NUL characters",
+            "the file was not written to its end; fetch it again",
+        ),
+        (
+            lines.short,
+            lines.first_short,
+            f"fewer values than the {names} names of the header, {uncertain}",
+            "a missing value still needs its separator, and only rows stand below the header",
+        ),
+    )
+    for number, first, what, hint in findings:
+        if number:
+            have = f"{counted(number, 'row')} {'has' if number == 1 else 'have'} {what}"
+            raise DataError(f"{file.name}: {have} (the first in line {first}); {hint}")
+
+
+def without_empty(raw: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the rows that have any value."""
+    return raw.filter(~pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == ""))
+
+
+def require_readable(file: Path, found: Sequence[str], contract: Contract) -> None:
     """Raise `DataError` where the names of the columns show another encoding, or one name is many in truth."""
     if any("\x00" in name for name in found):
         raise DataError(
@@ -77,10 +201,15 @@ def require_readable(file: Path, found: list[str], contract: Contract) -> None:
 
 
 def unreadable(file: Path, error: Exception) -> DataError:
-    """Return the error for a file that breaks off, with a hint where the encoding may be to blame."""
+    """Return the error for a file that breaks off, with a hint where the encoding may be to blame.
+
+    What Polars says of a value shows the value: that is left out.
+    """
     if "utf" in str(error):
         hint = "the contract's csv.encoding can say latin-1, cp1252 or utf-16"
         return DataError(f"{file.name} is not text in UTF-8; {hint}")
+    if "could not parse" in str(error):
+        return DataError(f"{file.name} cannot be read to its end: a quote is left open, or stands within a value")
     return DataError(f"{file.name} cannot be read to its end: {first_line(error)}")
 
 
@@ -89,9 +218,36 @@ def opened(file: Path) -> IO[bytes]:
     return gzip.open(file, "rb") if file.suffix.lower() == ".gz" else file.open("rb")  # type: ignore[return-value]
 
 
+def is_utf8_after_all(file: Path, csv: Csv) -> bool:
+    """Return whether a file has letters that only UTF-8 writes so, where its encoding is said to be another.
+
+    In Latin-1 each of them is read as two odd ones.
+    """
+    if csv.encoding not in ("latin-1", "cp1252"):
+        return False
+    decoder, beyond = codecs.getincrementaldecoder("utf-8")(), False
+    try:
+        with opened(file) as packed:
+            for chunk in iter(partial(packed.read, CHUNK), b""):
+                beyond = not decoder.decode(chunk).isascii() or beyond
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    except (OSError, EOFError) as error:
+        raise unreadable(file, error) from None
+    return beyond
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what a library says."""
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _well_formed(separator: str) -> str:
+    """Return the pattern of a line whose quotes stand around whole values."""
+    mark = re.escape(separator)
+    value = f'(?:"(?:[^"]|"")*"|[^"{mark}][^{mark}]*|)'
+    return f"^(?:{value}{mark})*{value}\\r?$"
 
 
 def _recode(file: Path, target: Path, encoding: str) -> None:
@@ -101,7 +257,7 @@ def _recode(file: Path, target: Path, encoding: str) -> None:
             io.TextIOWrapper(packed, encoding=encoding, newline="") as source,
             target.open("w", encoding="utf-8", newline="") as sink,
         ):
-            shutil.copyfileobj(source, sink, 1 << 20)
+            shutil.copyfileobj(source, sink, CHUNK)
     except UnicodeError as error:
         raise DataError(f"{file.name} is not in {encoding}, as the contract's csv.encoding says: {error}") from None
     except (OSError, EOFError) as error:

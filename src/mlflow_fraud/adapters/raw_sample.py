@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import polars as pl
+import polars.selectors as cs
 
 from mlflow_fraud.adapters.raw_batches import is_batch
-from mlflow_fraud.adapters.raw_csv import as_utf8, first_line, opened, scan_csv
+from mlflow_fraud.adapters.raw_csv import CHUNK, as_utf8, first_line, header_of, opened, scan_csv
 from mlflow_fraud.core.batch_names import SUFFIXES
 from mlflow_fraud.core.contract import Csv
+from mlflow_fraud.core.counted import listed
 from mlflow_fraud.core.csv_form import HEAD_LINES, guess_decimal, guess_encoding, guess_separator
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.header import is_row, names_doubled
 from mlflow_fraud.core.strict import parse
 
 T = TypeVar("T")
 
-CHUNK = 1 << 20
 ROWS = 1000
 """So many rows tell the decimal mark."""
 
@@ -53,9 +55,12 @@ def _taken(file: Path, csv: Csv, take: Callable[[pl.LazyFrame], T]) -> T:
     """Return what is taken of a file's columns of text."""
     try:
         if file.suffix.lower() == ".parquet":
-            return take(pl.scan_parquet(file, glob=False).select(pl.all().cast(pl.String)))
+            whole = pl.scan_parquet(file, glob=False).with_columns(cs.float().fill_nan(None))
+            return take(whole.select(pl.all().cast(pl.String)))
         with as_utf8(file, csv) as content:
-            return take(scan_csv(file, content, csv))
+            scanned = scan_csv(file, content, csv)
+            _require_names(file, header_of(content, csv, scanned.collect_schema().names()))
+            return take(scanned)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name} cannot be read: {first_line(error)}") from None
 
@@ -80,6 +85,15 @@ def csv_form_of(file: Path, **stated: str) -> Csv:
     if "decimal" not in said:
         form = form.model_copy(update={"decimal": guess_decimal(_texts(_taken(file, form, _first)))})
     return form
+
+
+def _require_names(file: Path, names: list[str]) -> None:
+    """Raise `DataError` where the first line has no names, or one twice."""
+    if is_row(names):
+        raise DataError(f"{file.name} begins with a row; put a line with the names of its columns before it")
+    twice = names_doubled(names)
+    if twice:
+        raise DataError(f"{file.name} has two columns of the name {listed(twice)}; rename one of them")
 
 
 def _head(file: Path, encoding: str) -> list[str]:

@@ -131,8 +131,8 @@ class Column(Strict):
         """Return a bound in the pipeline's own units: minor units for an amount, a `datetime` for a time."""
         if bound is None:
             return None
-        if self.type in ("timestamp", "date"):
-            return datetime.fromisoformat(str(bound))
+        if self.type in TIMES:
+            return _local_moment(str(bound))
         number = float(bound)
         if not isfinite(number):
             raise ValueError(f"{bound} bounds nothing")
@@ -233,6 +233,13 @@ class Column(Strict):
                 raise ValueError(f"`{key}:` of a {self.type} is {like}, found {bound!r}") from None
         if None not in bounds and bounds[0] > bounds[1]:
             raise ValueError(f"`minimum:` {self.minimum} is above `maximum:` {self.maximum}")
+
+
+def _local_moment(text: str) -> datetime:
+    moment, has_offset = since_of(text)
+    if has_offset:
+        raise ValueError("a bound is a local time, without an offset from UTC")
+    return moment
 
 
 @cache

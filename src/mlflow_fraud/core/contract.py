@@ -126,6 +126,17 @@ class Contract(Strict):
         """Return the kept column with this pipeline name, or None."""
         return next((column for column in self.kept if column.name == name), None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_ids_alike_rows_may_be_two_payments(cls, given: Any) -> Any:
+        if not (isinstance(given, Mapping) and given.get("event_id")):
+            return given
+        gate = given.get("gate", {})
+        repeated = gate.get("repeated_rows", {}) if isinstance(gate, Mapping) else None
+        if not isinstance(repeated, Mapping):
+            return given
+        return {**given, "gate": {**gate, "repeated_rows": {"level": "warning", **repeated}}}
+
     @model_validator(mode="after")
     def _roles_are_complete(self) -> Self:
         roles: dict[str, list[str]] = {}

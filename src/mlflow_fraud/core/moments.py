@@ -20,7 +20,8 @@ ISO = "%Y-%m-%dT%H:%M:%S%.f"
 """The form of ISO 8601 that a request may have; with `%z` behind it where times have an offset."""
 
 _DAY = MICROSECONDS["days"]
-_SINCE = (*("%Y-%m-%d", ISO, "%Y-%m-%dT%H:%M"), *(f"{form}%z" for form in (ISO, "%Y-%m-%dT%H:%M")))
+_TIMES = tuple(f"%Y-%m-%d{between}{time}" for between in "T " for time in ("%H:%M:%S%.f", "%H:%M"))
+_SINCE = ("%Y-%m-%d", *_TIMES, *(f"{form}%z" for form in _TIMES))
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 the data's own local time
 _MICROSECOND = timedelta(microseconds=1)
 _HALF_DAY = 12
@@ -44,6 +45,8 @@ ZONED_EARLIEST, ZONED_LATEST = micros(datetime(1970, 1, 1)), micros(datetime(210
 
 def since_of(text: str) -> tuple[datetime, bool]:
     """Return the moment of `since:`, and whether it has an offset (it is in UTC then); raise `ValueError` for none.
+
+    A contract's bounds are such moments too, without an offset.
 
     >>> since_of("2017-12-01"), since_of("1970-01-01T01:00:00+01:00")
     ((datetime.datetime(2017, 12, 1, 0, 0), False), (datetime.datetime(1970, 1, 1, 0, 0), True))

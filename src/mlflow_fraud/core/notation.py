@@ -11,8 +11,10 @@ WHOLE = r"^[+-]?[0-9]+$"
 THOUSANDS = r"^[+-]?[0-9]{1,3}(?:[ ,.'_][0-9]{3})+(?:[.,][0-9]*)?$"
 """What looks like a number with marks between its thousands: whether `1,500` is one thousand or one nobody can tell."""
 
-INT64 = 2**63 - 1
+LARGEST = 2**63 - 1
 """The largest whole number that the pipeline holds."""
+COMMA = r"^[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?$"
+"""What looks like a number whose decimal mark is a comma."""
 
 MOST_EXACT = 2**53
 """A whole number that is written with a point or an exponent went through a float, which holds no more exactly."""

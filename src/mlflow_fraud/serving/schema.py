@@ -25,7 +25,7 @@ from mlflow_fraud.core.contract import Column, Contract
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
 from mlflow_fraud.core.moments import ISO, read_count, read_text
-from mlflow_fraud.core.notation import whole_of
+from mlflow_fraud.core.notation import LARGEST, whole_of
 from mlflow_fraud.core.time_format import SPACES, TimeFormat, time_format
 
 NOT_ASKED = ("label", "label_time", "clock")
@@ -148,7 +148,7 @@ def _checks(column: Column, contract: Contract) -> list[Any]:
     if column.values:
         checks += [AfterValidator(_one_of(column.values)), Field(json_schema_extra={"enum": list(column.values)})]
     if column.role == "amount":
-        checks.append(AfterValidator(lambda amount: round(float(amount) * 10**decimals)))
+        checks.append(AfterValidator(_in_minor_units(10**decimals)))
     return checks
 
 
@@ -182,6 +182,16 @@ def _without_sign_of_zero(number: float) -> float:
     return number + 0.0
 
 
+def _in_minor_units(units: int) -> Callable[[float], int]:
+    def minor(amount: float) -> int:
+        number = amount * units if isinstance(amount, int) else round(amount * units)
+        if not -LARGEST - 1 <= number <= LARGEST:
+            raise ValueError("expected an amount whose minor units have at most 64 bits")
+        return number
+
+    return minor
+
+
 def _whole(number: object) -> object:
     """Return the whole number that a JSON number is, as in a file: 12.0 and 1e5 are whole."""
     whole = whole_of(number) if isinstance(number, float) else None
@@ -193,7 +203,8 @@ def _moment_reader(column: Column) -> Callable[[object], date]:
     if column.unit:
         return _count_reader(column)
     own, iso, other = time_format(column.format), *_iso_forms(column)
-    like = f"expected a {column.type} like {column.format} or ISO 8601 like {_iso_example(column)}"
+    iso = own if _reads_otherwise(own, column) else iso
+    like = f"expected a {column.type} {_likeness(column)}"
 
     def read(text: object) -> date:
         if not isinstance(text, str):
@@ -228,6 +239,13 @@ def _count_reader(column: Column) -> Callable[[object], date]:
     return read
 
 
+def _reads_otherwise(own: TimeFormat, column: Column) -> bool:
+    """Return whether the contract's format takes a text of ISO 8601 for another moment, as one with the day first."""
+    examples = [_iso_example(column), _iso_example(column).replace(":59", ":59.5")]
+    iso, _ = _iso_forms(column)
+    return any(own.reader.fullmatch(each) and read_text(each, own) != read_text(each, iso) for each in examples)
+
+
 def _iso_forms(column: Column) -> tuple[TimeFormat, TimeFormat]:
     """Return the form of ISO 8601 that is read, and the one that lacks an offset or has one too many."""
     if column.type == "date":
@@ -237,15 +255,19 @@ def _iso_forms(column: Column) -> tuple[TimeFormat, TimeFormat]:
 
 
 def _iso_example(column: Column) -> str:
-    return "2020-01-31" if column.type == "date" else "2020-01-31T13:59:59" + ("+01:00" if column.timezone else "")
+    return "2020-01-31" if column.type == "date" else "2020-01-31T13:45:59" + ("+01:00" if column.timezone else "")
+
+
+def _likeness(column: Column) -> str:
+    iso = "" if _reads_otherwise(time_format(column.format), column) else f" or ISO 8601 like {_iso_example(column)}"
+    return f"like {column.format}{iso}"
 
 
 def _json_schema_of_time(column: Column, between: Range) -> dict[str, Any]:
     bounds = f"from {between.least} to {between.greatest}"
     if column.unit:
         return {"type": "number", "description": f"{column.unit} since {column.since}, {bounds}"}
-    form = f"like {column.format} or ISO 8601 like {_iso_example(column)}"
-    return {"type": "string", "description": f"{form}, {bounds}"}
+    return {"type": "string", "description": f"{_likeness(column)}, {bounds}"}
 
 
 def _between(low: datetime | None, high: datetime | None) -> Callable[[date], date]:

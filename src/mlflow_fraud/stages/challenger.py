@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 
 from mlflow_fraud.adapters.dvc_repo import LOCK, locked_data
@@ -24,6 +23,7 @@ from mlflow_fraud.core.release import (
 from mlflow_fraud.settings import PARAMS_FILE, Params
 from mlflow_fraud.stages.origin import params_as_run, require_traceable
 from mlflow_fraud.stages.trained import TrainedCandidate, read_trained
+from mlflow_fraud.wall import stamp
 
 LIBRARIES = ("numpy", "onnxruntime", "polars", "xgboost")
 
@@ -62,7 +62,7 @@ def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict
     manifest = Manifest(
         format=FORMAT,
         version=release_version(challenger),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=stamp(),
         candidate=challenger.name,
         model_file=challenger.model_file.name,
         threshold=challenger.assessment.threshold,

@@ -22,7 +22,7 @@ from mlflow_fraud.core.split import PARTS, SplitRule, borders, part
 from mlflow_fraud.core.strict import parse
 from mlflow_fraud.settings import PARAMS_FILE, load_contract, load_params
 from mlflow_fraud.stages.raw_data import add, use
-from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.run import say, taking_long
 
 CONTRACTS = Path("data/contracts")
 WHOLE_DAYS = 10
@@ -85,7 +85,7 @@ def first_contract(source: Path, name: str, **stated: str) -> str:
 
 
 def _split(source: Path, contract: Contract, label_delay_days: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as scratch:
+    with taking_long(f"looking at the days that {source} spans"), tempfile.TemporaryDirectory() as scratch:
         rows = read_batches(find_batches(source, Path(scratch)), contract)
     part_days = _fifth(rows["event_time"][0], rows["event_time"][-1])
     split = {"protocol": "holdout", "validation_days": part_days, "test_days": part_days}

@@ -20,7 +20,7 @@ def ingest() -> None:
         raise DataError(
             f"{params.raw_folder} holds no batch; `make demo` makes or adds one, `dvc pull` fetches what is pinned"
         )
-    table = read_batches(files, load_contract(params.active.contract))
+    table = read_batches(files, load_contract(params.active.contract), say)
     write_parquet(TRANSACTIONS, table)
     first, last = table["event_time"][0], table["event_time"][-1]
     batches, rows = counted(len(files), "batch", "batches"), counted(len(table), "transaction")

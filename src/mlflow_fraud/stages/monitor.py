@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from mlflow_fraud.core.release import Manifest, Release
 from mlflow_fraud.core.retrain import Answer, should_retrain
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import load_params
+from mlflow_fraud.stages.as_of import moment, require_past
 from mlflow_fraud.stages.paths import TRANSACTIONS, WINDOWS, part_file
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.track import open_tracking
@@ -46,15 +48,16 @@ class Window:
     drifts: dict[str, float]
 
 
-def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore) -> Window:
+def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore, as_of: datetime | None = None) -> Window:
     """Score the window, write it into the list of windows and return it; again gives the same entry.
 
-    `earlier` are the windows between the pinned history and this one: they are part of its past.
+    `earlier` are the windows between the pinned history and this one: they are part of its past. Labels count that
+    had arrived `as_of` then, or by the window's end where it is not said. Raises `DataError` for rows from after it.
     """
     pointer = store.latest()
     if pointer is None:
         raise ReleaseRejected("nothing is live yet, so there is nothing to watch; run `make retrain` first")
-    window = _measure(file, earlier, store.fetch(pointer.version))
+    window = _measure(file, earlier, store.fetch(pointer.version), as_of)
     others = [entry for entry in _windows() if entry["name"] != window.name]
     entry = {"name": window.name, "version": window.version, **window.metrics, "drifts": window.drifts}
     write_json(WINDOWS, sorted([*others, entry], key=lambda entry: str(entry["name"])))
@@ -87,19 +90,20 @@ def _windows() -> list[dict[str, Any]]:
     return list(read_json(WINDOWS)) if WINDOWS.is_file() else []
 
 
-def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
+def _measure(file: Path, earlier: Sequence[Path], live: Release, as_of: datetime | None) -> Window:
     manifest = live.manifest
     schema = read_schema(json.loads(live.files["schema.json"]), where=f"release {manifest.version}")
     window = read_batches([file], schema.contract)
+    require_past(window, as_of)
     between = [read_batches(list(earlier), schema.contract)] if earlier else []
-    rows, features = _features(window, between, schema)
+    rows, features = _features(window, between, schema, as_of)
     scores = load_released(manifest, live.files).score(model_matrix(features, schema))
     contract = schema.contract
     period = read_period(rows, card=contract.payer, amount="amount", decimals=contract.currency_decimals)
     costs = load_params().costs
     metrics = evaluate(period, scores, manifest.threshold, costs.within(_budget(manifest, costs)))
     drifts = _drifts(features, schema)
-    return Window(batch_name(file), manifest.version, metrics | {"drift": max(drifts.values(), default=0.0)}, drifts)
+    return Window(batch_name(file), manifest.version, metrics | {"drift": max(drifts.values(), default=None)}, drifts)
 
 
 def _budget(manifest: Manifest, costs: CostRule) -> AlertBudget:
@@ -113,11 +117,11 @@ def _budget(manifest: Manifest, costs: CostRule) -> AlertBudget:
 
 
 def _features(
-    window: pl.DataFrame, between: list[pl.DataFrame], schema: FeatureSchema
+    window: pl.DataFrame, between: list[pl.DataFrame], schema: FeatureSchema, as_of: datetime | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the window's rows whose labels have arrived, and their features with all of the past in sight."""
     rule = load_params().active.split
-    end = window["event_time"].max()
+    end = moment(as_of) if as_of else window["event_time"].max()
     past = pl.concat([pl.read_parquet(TRANSACTIONS), *between]).filter(
         pl.col("event_time") < window["event_time"].min()
     )
@@ -131,7 +135,9 @@ def _features(
 
 
 def _drifts(features: pl.DataFrame, schema: FeatureSchema) -> dict[str, float]:
-    """Return how far each property of the transactions themselves has moved since training."""
+    """Return how far each property of the transactions themselves has moved since training; of no rows nothing."""
+    if features.is_empty():
+        return {}
     names = [feature.name for feature in schema.features if isinstance(feature, Row)]
     trained = pl.read_parquet(part_file("train"), columns=names).fill_null(np.nan)
     now = features.select(names).fill_null(np.nan)

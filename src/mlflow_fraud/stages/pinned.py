@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import yaml
 
+from mlflow_fraud.adapters import dvc_repo
 from mlflow_fraud.adapters.files import md5
 from mlflow_fraud.adapters.raw_batches import batches_in
 from mlflow_fraud.core.batch_names import identity, names_of
 from mlflow_fraud.core.counted import listed
-from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.errors import DataError, StageFailed
+from mlflow_fraud.settings import load_params
 
 
 class Intake(NamedTuple):
@@ -71,6 +73,22 @@ def require_as_pinned(pinned: dict[Path, str]) -> None:
             f"{altered[0]} is not as it is pinned; `dvc checkout {altered[0]}.dvc` (or `dvc pull`) brings back "
             "what is, a corrected batch comes in by `mlflow-fraud data add <file> --replace`"
         )
+
+
+def require_batches_here() -> None:
+    """Raise `DataError` unless every batch that the active data set has pinned is here, as it is pinned.
+
+    What other data sets have pinned is no matter: on this machine it may never have been.
+    """
+    require_as_pinned(pinned_in(load_params().raw_folder))
+
+
+def require_up_to_date() -> None:
+    """Raise `StageFailed` where a stage's files, or the active data set's batches, changed while the stages ran."""
+    pointers = sorted(load_params().raw_folder.glob("*.dvc"))
+    changed = dvc_repo.changed([dvc_repo.GRAPH, *pointers])
+    if changed:
+        raise StageFailed(f"not up to date after all stages ran: {', '.join(changed)}; run again")
 
 
 def intake(batches: Sequence[Path], folder: Path) -> Intake:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
@@ -16,6 +15,7 @@ from mlflow_fraud.stages.origin import require_traceable
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.store import require_expected_champion, require_lasting_store
 from mlflow_fraud.stages.track import open_tracking, require_mlflow, track
+from mlflow_fraud.wall import stamp
 
 
 class Promotion(NamedTuple):
@@ -56,7 +56,7 @@ def promote(store: ReleaseStore) -> Promotion:
         version,
         action="promote",
         who=getpass.getuser(),
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        at=stamp(),
         reasons=comparison.verdict.reasons,
         expected=pointer,
     )

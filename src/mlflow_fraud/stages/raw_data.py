@@ -22,16 +22,15 @@ from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.settings import PARAMS_FILE, Params, load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
+from mlflow_fraud.stages.as_of import require_past
 from mlflow_fraud.stages.pinned import intake, is_pinned, pinned_in, require_as_pinned
-from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.run import say, taking_long
 from mlflow_fraud.stages.validate import require_passed
 
 SIMULATED = "simulated"
 BUILT_IN = "????-??-??_????-??-??.csv.dvc"
 """The pointer of a built-in batch, named by its first and last day; a month of `simulate_stream` has one day."""
 STREAM_DAYS = 30
-CLOCKS_APART = timedelta(days=1)
-"""So far the clock of a feed, in whatever time zone, may be ahead of ours."""
 PULL_REQUEST = """to open a pull request with it:
   git checkout -b data-{name}
   git add {folder}
@@ -100,8 +99,8 @@ def add(source: Path, dataset: str, *, backwards: bool = False, replace: bool = 
         if replaced:
             _tell_what_goes(new, replaced, contract, meant=replace)
         history = _history(folder, [*new, *replaced.values()])
-        frame = read_batches([*history, *new.values()], contract)
-        _require_past(frame)
+        frame = read_batches([*history, *new.values()], contract, say)
+        require_past(frame)
         if not backwards:
             _require_forwards(frame, history, [batch for target, batch in new.items() if target not in replaced])
         _gate(frame, contract, Path(scratch) / "incoming.parquet")
@@ -128,11 +127,12 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
         if replaced:
             _tell_what_goes(new, replaced, contract, meant=replace)
         history = _history(folder, [*(folder / batch.name for batch in batches), *replaced.values()])
-        frame = read_batches([*history, *batches], contract)
-        _require_past(frame)
+        frame = read_batches([*history, *batches], contract, say)
+        require_past(frame)
         table = Path(scratch) / "incoming.parquet"
-        write_parquet(table, frame)
-        report = gx_contract.check(table, contract, docs=to)
+        with taking_long(_gating(frame, contract)):
+            write_parquet(table, frame)
+            report = gx_contract.check(table, contract, docs=to)
     write_text(to / "report.json", report.to_json())
     write_text(to / "summary.md", report.to_markdown())
     return report
@@ -197,14 +197,6 @@ def _history(folder: Path, gone: Collection[Path]) -> list[Path]:
     return list(kept)
 
 
-def _require_past(frame: pl.DataFrame) -> None:
-    times = [name for name in ("event_time", "label_time") if name in frame.columns]
-    newest = frame.select(pl.max_horizontal(pl.col(name).max() for name in times)).item()
-    now = datetime.now()  # noqa: DTZ005 the data has a local time too, no zone
-    if isinstance(newest, datetime) and newest > now + CLOCKS_APART:
-        raise DataError(f"the newest row is of {newest}, in the future; correct the feed's clock and add it again")
-
-
 def _require_forwards(frame: pl.DataFrame, history: Sequence[Path], new: Sequence[Path]) -> None:
     old, ours = ([batch_name(file) for file in files] for files in (history, new))
     end = frame.filter(pl.col(BATCH).is_in(old))["event_time"].max()
@@ -217,13 +209,18 @@ def _require_forwards(frame: pl.DataFrame, history: Sequence[Path], new: Sequenc
 
 
 def _gate(frame: pl.DataFrame, contract: Contract, table: Path) -> None:
-    write_parquet(table, frame)
-    report = gx_contract.check(table, contract)
+    with taking_long(_gating(frame, contract)):
+        write_parquet(table, frame)
+        report = gx_contract.check(table, contract)
     for finding in report.warnings:
         say(f"warning: {finding.sentence}")
     require_passed(report)
     held = len(report.findings) - len(report.warnings)
     say(f"{report.rows:,} rows with what was pinned: {held} of {len(report.findings)} rules of {contract.name} hold")
+
+
+def _gating(frame: pl.DataFrame, contract: Contract) -> str:
+    return f"holding {counted(len(frame), 'row')} against the contract {contract.name}"
 
 
 def _contract_of(dataset: str, params: Params) -> Contract:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from statistics import fmean
 
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.adapters.mlflow_tracking import PlainRun, Tracking
 from mlflow_fraud.adapters.optuna_study import Plan, Report, Study
+from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.progress import Step
 from mlflow_fraud.core.tuning import Outcome, Trial, Values, number_text, outcome, with_values
 from mlflow_fraud.environment import load_environment
@@ -51,6 +53,8 @@ class _Watched:
 def tune(candidate: str, trials: int, seconds: float | None = None, objective: str = "validation") -> str:
     """Let the candidate's study have `trials` trials, write what is better to `params.yaml`; return what was found."""
     check_candidate(candidate)
+    if seconds is not None and not isfinite(seconds):
+        raise SettingsError(f"--timeout is a number of seconds, found {seconds}; leave it out to wait for every trial")
     task = task_for(candidate, objective, load_params())
     study = Study(STUDIES, task.name, task.space, task.train.seed)
     say(f"study {task.name}: {len(study.trials)} of {trials} trials are there")

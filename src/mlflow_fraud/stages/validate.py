@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from mlflow_fraud.adapters import gx_contract
 from mlflow_fraud.adapters.files import write_text
+from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.paths import DATA_DOCS, TRANSACTIONS, VALIDATION_REPORT
-from mlflow_fraud.stages.run import run_stage, say
+from mlflow_fraud.stages.run import run_stage, say, taking_long
 
 
 def validate() -> None:
     """Write the validation report and the data docs; raise `DataError` on a critical failure."""
     contract = load_contract(load_params().active.contract)
-    report = gx_contract.check(TRANSACTIONS, contract, docs=DATA_DOCS)
+    with taking_long(f"holding {TRANSACTIONS} against the contract {contract.name}"):
+        report = gx_contract.check(TRANSACTIONS, contract, docs=DATA_DOCS)
     write_text(VALIDATION_REPORT, report.to_json())
-    say(f"{len(report.findings)} rules on {report.rows:,} rows, {len(report.failures)} critical failures")
+    rules, failures = counted(len(report.findings), "rule"), counted(len(report.failures), "critical failure")
+    say(f"{rules} on {counted(report.rows, 'row')}, {failures}")
     for finding in report.warnings:
         say(f"warning: {finding.sentence}")
     require_passed(report)

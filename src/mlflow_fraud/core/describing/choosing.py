@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from mlflow_fraud.core.column import TIMES
 from mlflow_fraud.core.describing import guess, names
 from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.numbers import marks_of
@@ -34,7 +35,9 @@ def label(looks: Sequence[Look]) -> Choice:
     found = [look for *_, look in sorted(fitting, key=lambda each: each[:2])]
     spec = {"type": "integer", "minimum": "0", "maximum": "1"}
     if not found:
-        called_so = [look for rank, look in named if rank < _BARELY_NAMED and not look.there.is_empty()]
+        called_so = [
+            look for rank, look in named if rank < _BARELY_NAMED and len(look.there) and look.kind not in TIMES
+        ]
         what = "{} is called like a label and has {} different values, a label is 0 or 1: write it so in the files"
         return next(
             (Choice(look.source, spec, what.format(look.source, look.different)) for look in called_so), Choice(None)
@@ -60,7 +63,10 @@ def amount(looks: Sequence[Look]) -> Choice:
         return Choice(None)
     best, said = found[0], also("amount", found[0], found[1:])
     if not best.is_number:
-        change = f"{best.source} has {marks_of(best.there)!r} in or around its numbers: leave that out of the files"
+        marks = marks_of(best.there)
+        change = f"{best.source} has {marks!r} in or around its numbers: leave that out of the files"
+        if marks == ",":
+            change += ", or draft it again with `--decimal ,` if that is the decimal mark"
         return Choice(best.source, {"type": "decimal"}, change, said)
     negative = bool((best.numbers < 0).any())
     return Choice(best.source, {"type": best.kind, **({} if negative else {"minimum": "0"})}, said=said)

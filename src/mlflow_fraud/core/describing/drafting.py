@@ -83,7 +83,8 @@ def _as_comment(to_do: ToDo) -> list[str]:
 
 def _commented(sentences: Iterable[str]) -> list[str]:
     wrapped = textwrap.TextWrapper(WIDTH, "# ", "#   ", break_long_words=False, break_on_hyphens=False)
-    return [line for sentence in sentences for line in wrapped.wrap(sentence)]
+    readable = ("".join(c if c.isprintable() else " " for c in sentence) for sentence in sentences)
+    return [line for sentence in readable for line in wrapped.wrap(sentence)]
 
 
 def _written(line: Line) -> str:
@@ -98,4 +99,4 @@ def _seen(line: Line) -> str:
 def _quoted(text: str, reserved: frozenset[str] = frozenset()) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*|-?\d+", text) and text.lower() not in reserved:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in json.dumps(text, ensure_ascii=False))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mlflow_fraud.core.column import Role
 from mlflow_fraud.core.describing import names
-from mlflow_fraud.core.describing.looks import FEW, Look
+from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.numbers import marks_of
 from mlflow_fraud.core.describing.times import clock_format
 
@@ -27,7 +27,7 @@ LATER = (
 )
 IDENTIFIERS = "ids or numbers that nearly all differ: nothing to learn from"
 CODES = "codes, whose numbers count nothing, with too many different values for a category"
-TOO_MANY = f"texts with more than {FEW} different values, or that nearly all differ: no category"
+TOO_MANY = "texts with too many different values for a category"
 MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
 TIMES_LEFT = "times that nothing reads; what lies between them and the payment needs a column of its own"
 PIECES = "pieces of the time, to be made into one column"
@@ -40,7 +40,7 @@ ROW_NUMBERS = "a program's count of the rows"
 def guess(look: Look) -> Guess:
     """Return the role of a column that is neither id, time, amount nor label of the payment, nor anybody's id."""
     name = look.source
-    if names.is_row_number(name) and (look.is_whole or not look.there.len()):
+    if names.is_row_number(name) and look.is_whole and look.all_differ and look.never_falls:
         return Guess("unused", ROW_NUMBERS)
     if look.kind == "date" and names.is_birth(name):
         return Guess("personal", CENTURY) if "%y" in look.formats[0] else Guess("birth_date")
@@ -64,25 +64,23 @@ def _of_text(look: Look) -> Guess:
         return Guess("unused")
     if look.different > 2 and marks_of(look.there):
         return Guess("unused", MARKED)
-    return Guess("categorical") if _is_category(look) else Guess("unused", TOO_MANY)
+    return Guess("categorical") if look.is_category else Guess("unused", TOO_MANY)
 
 
 def _of_numbers(look: Look) -> Guess:
     if look.is_whole and (names.is_code(look.source) or names.entity_of(look.source)) and not _is_a_switch(look):
-        return Guess("categorical") if _is_category(look) else Guess("unused", CODES)
+        return Guess("categorical") if look.is_category else Guess("unused", CODES)
     if look.counts_nothing and not names.is_measure(look.source):
         return Guess("unused", IDENTIFIERS)
     return Guess("numeric")
-
-
-def _is_category(look: Look) -> bool:
-    return look.different <= FEW and not look.mostly_differ
 
 
 def entity_of(look: Look) -> str:
     """Return whom a column names, empty where it names nobody: one value or two name none."""
     entity = names.entity_of(look.source)
     if not entity or not (look.is_whole or look.kind == "text") or names.is_known_later(look.source):
+        return ""
+    if names.is_personal(look.source) and "name" not in names.words_of(look.source):
         return ""
     needs_ids = names.is_personal(look.source) or names.is_side(entity)
     return "" if _is_a_switch(look) or (needs_ids and not look.looks_like_ids) else entity

@@ -6,6 +6,18 @@ from collections.abc import Mapping
 
 from pydantic.fields import FieldInfo
 
+from mlflow_fraud.core.bounds import (
+    BEGIN,
+    BODY_BYTES,
+    DECIMAL,
+    END,
+    GREATEST_ID,
+    LATITUDE,
+    LEAST_ID,
+    LETTERS,
+    LONGITUDE,
+    WHOLE,
+)
 from mlflow_fraud.core.column import NEEDS, Column, ColumnType, Role
 from mlflow_fraud.core.contract import Contract, Csv, Gate, Limit, Table
 from mlflow_fraud.core.strict import Strict
@@ -59,7 +71,8 @@ GATE = {
     "missing_days": "days without a row since the last day of the batches before",
     "rows_against_history": "rows a day over the median of the batches before",
     "seconds_back": "seconds by which it begins before the end of the batches before",
-    "repeated_rows": "rows that are there already but for the id",
+    "repeated_rows": "rows that are there already but for the id; a warning with `event_id: row_number`, for without "
+    "ids two payments may well be alike",
     "shared_rows": "rows that another batch has too but for the id, such as the training file and the test file",
     "early_labels": "rows whose label arrived before the payment was made, where a column has the role label_time",
     "clock_spread": "seconds between the least and the largest offset of the second clock",
@@ -170,6 +183,7 @@ def language_page() -> str:
             *(f"| `{name}` | {what} |" for name, what in TYPES.items()),
             "",
             *LETTERS_OF_TIME,
+            *_bounds(),
             *_keys("`csv`", Csv),
             *_keys("`table`", Table),
             *_keys("`gate`", Gate),
@@ -178,6 +192,31 @@ def language_page() -> str:
             "",
         ]
     )
+
+
+def _bounds() -> list[str]:
+    decimals = Contract.model_fields["currency_decimals"].default
+    rows = [
+        ("an amount", f"-{WHOLE} to {WHOLE} in minor units: {WHOLE // 10**decimals} with {decimals} decimals"),
+        ("a `numeric` integer", f"-{WHOLE} to {WHOLE}"),
+        ("a decimal", f"-{DECIMAL} to {DECIMAL}, and finite"),
+        ("a latitude, a longitude", f"-{LATITUDE} to {LATITUDE}, -{LONGITUDE} to {LONGITUDE} degrees"),
+        ("any other integer, such as an id", f"{LEAST_ID} to {GREATEST_ID}: 64 bits"),
+        ("a text", f"at most {LETTERS} characters, no control character but tab and line end"),
+        ("a day, a time", f"{BEGIN:%Y-%m-%d} to {END:%Y-%m-%d}"),
+        ("a request, whole", f"at most {BODY_BYTES} bytes"),
+    ]
+    return [
+        "### Bounds",
+        "",
+        "Whatever a contract says, a value is within these, in a file and in a request alike; what is beyond is "
+        "refused with its column's name. A contract may ask for less, never for more.",
+        "",
+        "| value | from and to |",
+        "| --- | --- |",
+        *(f"| {what} | {bound} |" for what, bound in rows),
+        "",
+    ]
 
 
 def _keys(title: str, model: type[Strict]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from mlflow_fraud.core.column import TIMES
+from mlflow_fraud.core.column import AT_MOST_ONE, TIMES
 from mlflow_fraud.core.contract import BATCH
 from mlflow_fraud.core.describing import choosing, names
 from mlflow_fraud.core.describing.choosing import Choice
@@ -56,7 +56,18 @@ def lines_of(looks: Sequence[Look], choices: Mapping[str, Choice]) -> list[Line]
             lines.append(
                 _line(look, {"role": role, **(_type(look) if role != "categorical" else {"type": "text"})}, why)
             )
-    return _payer_first(_of_names_of_their_own(lines))
+    return _payer_first(_of_names_of_their_own(_once_each(lines)))
+
+
+def _once_each(lines: list[Line]) -> list[Line]:
+    """Return the lines; of what may be there once, all but the first go."""
+    first = {role: next((line for line in lines if line.role == role), None) for role in AT_MOST_ONE}
+    return [
+        line._replace(spec={**line.spec, "role": "personal" if line.role == "birth_date" else "unused"})
+        if line.role in first and line is not first[line.role]
+        else line
+        for line in lines
+    ]
 
 
 def _of_names_of_their_own(lines: list[Line]) -> list[Line]:

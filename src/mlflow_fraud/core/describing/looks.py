@@ -12,8 +12,8 @@ from mlflow_fraud.core.describing.names import is_of_time
 from mlflow_fraud.core.describing.numbers import absent_words, as_numbers, kind_of_numbers
 from mlflow_fraud.core.describing.times import day_formats, time_formats
 
-FEW = 50
-"""A text with more different values is no category."""
+FEW, NO_MORE_FEW = 50, 100
+"""So many different values a category has at most, and so many where there are fifty rows for each."""
 MANY_ROWS = 10
 """From so many rows on it tells something that all values differ."""
 _COMPACT = r"^(19|20)\d{6}(\d{4}|\d{6})?$"
@@ -61,6 +61,12 @@ class Look:
         return self.is_number and bool((self.numbers == self.numbers.floor()).all())
 
     @property
+    def is_category(self) -> bool:
+        """Whether it has few different values, and most more than once."""
+        few = max(FEW, min(NO_MORE_FEW, len(self.there) // 50))
+        return self.different <= few and not self.mostly_differ
+
+    @property
     def all_differ(self) -> bool:
         """Whether no value is there twice, of enough rows to tell."""
         return len(self.there) >= MANY_ROWS and self.different == len(self.there)
@@ -79,8 +85,8 @@ class Look:
 
     @cached_property
     def looks_like_ids(self) -> bool:
-        """Whether each value has a digit in it and no space, as ids have and names have not."""
-        return bool((self.there.str.contains(_HAS_DIGIT) & ~self.there.str.contains(r"\s")).all())
+        """Whether each value has a digit in it, no space and no @, as ids have and names and addresses have not."""
+        return bool((self.there.str.contains(_HAS_DIGIT) & ~self.there.str.contains(r"[\s@]")).all())
 
     @cached_property
     def never_falls(self) -> bool:

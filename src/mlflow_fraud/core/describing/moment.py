@@ -7,16 +7,22 @@ from collections.abc import Mapping, Sequence
 from mlflow_fraud.core.describing import names
 from mlflow_fraud.core.describing.choosing import Choice, also, listed, read_as
 from mlflow_fraud.core.describing.looks import Look
-from mlflow_fraud.core.describing.times import UNITS, clock_format, finer_than_milliseconds, unix_unit
+from mlflow_fraud.core.describing.times import (
+    UNITS,
+    clock_format,
+    finer_than_milliseconds,
+    is_spreadsheet_date,
+    unix_unit,
+)
 
 MADE_UP_START = "2001-01-01"
 """A Monday that stands for the start of a count where the file does not name it."""
-UNIX_START = "1970-01-01"
+UNIX_START, SPREADSHEET_START = "1970-01-01", "1899-12-30"
 MADE = "paid_at"
 """What a column is called that a person has to make."""
 
 _DAYS_IN_STEPS, _HOURS_IN_STEPS = 400, 20_000
-_SHORTEST, _LONGEST = 3600, 20 * 366 * 86400
+_SHORTEST, _LONGEST = 86400, 20 * 366 * 86400
 """Seconds that the rows of a file may span, so that a unit is worth a word."""
 _SPANS = frozenset("month week period".split())
 _UNITS: Mapping[str, str] = {
@@ -73,6 +79,9 @@ def _unix(looks: Sequence[Look]) -> Choice | None:
                 '"1970-01-01T00:00:00Z"` and a `timezone:` they are those of a place'
             )
             return Choice(look.source, _counted(unit, UNIX_START), said=(said,))
+        if is_spreadsheet_date(look.numbers):
+            said = f"{look.source} counts days since {SPREADSHEET_START} by its look, as spreadsheets do"
+            return Choice(look.source, _counted("days", SPREADSHEET_START), said=(said,))
         if finer := finer_than_milliseconds(look.numbers):
             to_do = (
                 f"{look.source} counts {finer} since 1970: write milliseconds, with decimals if need be, in the files"

@@ -24,9 +24,10 @@ _IDENTIFIERS_AT_THE_END = frozenset("id ids num no nr number ref reference key i
 _RUN_TOGETHER = re.compile(r"(user|customer|client|account|device|trans|transaction|merchant|order|card)id$")
 
 _PERSONAL = re.compile(
-    r"^(first|last)$|name|street|address|mail|phone|^city$|^zip|postal|^job$|gender|^sex$|ssn|iban|passport",
+    r"^(first|last)$|name|street|address|mail|phone|^city$|^job$|gender|^sex$|ssn|iban|passport",
     re.IGNORECASE,
 )
+_POSTAL = re.compile(r"zip|postal|postcode|plz$")
 _THINGS = frozenset("product category item device browser file event type country currency domain".split())
 """What has a name, or a place in a mail address, that points at no person."""
 _OF_AN_ADDRESS = re.compile(r"^(state|province|county)$", re.IGNORECASE)
@@ -81,7 +82,7 @@ _NO_AMOUNT = frozenset("count avg mean average max min limit balance old new std
 _BIRTH = re.compile(r"dob|birth", re.IGNORECASE)
 _UNIX = re.compile(r"unix|epoch", re.IGNORECASE)
 _OF_THE_EVENT = re.compile(
-    r"trans|purchase|payment|paid|pay_|order|event|^tx|txn|^(date_?)?time(stamp)?$|^datetime$|^ts$|occur|booking|auth",
+    r"trans|purchase|payment|paid|pay_|order|event|^tx|txn|^(date_?)?time(stamp)?$|^datetime$|^ts$|occur|booking|auth|incident|claim",
     re.IGNORECASE,
 )
 _OF_ANOTHER = re.compile(r"sign_?up|creat|open|regist|updat|expir|settle|due|valid|birth|first|last|since|load|insert")
@@ -114,7 +115,8 @@ def is_personal(name: str) -> bool:
     """
     words = set(words_of(name))
     about_a_thing = bool(words & _THINGS) or "domain" in name.lower()
-    return bool(_PERSONAL.search(name)) and not is_measure(name) and not (about_a_thing and "address" not in words)
+    personal = _PERSONAL.search(name) or any(map(_POSTAL.match, words))
+    return bool(personal) and not is_measure(name) and not (about_a_thing and "address" not in words)
 
 
 def is_of_an_address(name: str) -> bool:

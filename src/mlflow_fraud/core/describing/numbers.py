@@ -12,7 +12,7 @@ from mlflow_fraud.core.notation import DECIMAL, MOST_EXACT
 _WHOLE = r"^[+-]?(0|[1-9]\d{0,18})$"
 _CODE = r"^[+-]?0\d+$"
 """Leading zeros: the digits are a name, not a number."""
-_ABSENT = r"(?i)^(na|n/a|#n/a|nan|null|none|nil|\\n|-|\?|\.)$"
+_ABSENT = r"(?i)^(na|n/a|#n/a|nan|null|none|nil|[+-]?inf(inity)?|\\n|-|\?|\.)$"
 _MARKS = r"[$€£¥₹%\s'\u2019_]|\b[A-Z]{3}\b"
 _GROUPED = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$")
 

@@ -19,6 +19,8 @@ ROW_NUMBER = "row_number"
 CURRENCY_DECIMALS, MOST_DECIMALS = 2, 4
 
 _WORDS = {"event_id": "the id", "event_time": "the time", "amount": "the amount", "label": "the label"}
+_WORDS |= {"label_time": "the time of the label's arrival"}
+_THREE_DIGITS = r"^[+-]?\d{1,3}(\.\d{3})?$"
 
 
 class ToDo(NamedTuple):
@@ -67,10 +69,7 @@ def remarks(looks: Sequence[Look], choices: Mapping[str, Choice], lines: Sequenc
         yield f"{'Careful' if why == LATER else 'Left out'}: {sources}: {why}."
     if any(look.source == "" for look in looks):
         yield "Left out: the column without a name."
-    decimals = decimals_of(looks, choices["amount"])
-    if decimals > MOST_DECIMALS:
-        what = f"{choices['amount'].source} has {decimals} decimals"
-        yield f"Careful: {what}; amounts are rounded to {CURRENCY_DECIMALS}."
+    yield from _of_decimals(looks, choices["amount"])
     if quoted := [look.source for look in looks if _is_quoted(look)]:
         yield f"Careful: in {listed(quoted)} the single quotes are part of each value, in a request too."
 
@@ -82,6 +81,16 @@ def decimals_of(looks: Sequence[Look], amount: Choice) -> int:
         return 0
     decimals = look.there.str.extract(r"\.(\d*?)0*$").drop_nulls().str.len_chars()
     return int(str(decimals.max() or 0))
+
+
+def _of_decimals(looks: Sequence[Look], amount: Choice) -> Iterator[str]:
+    decimals = decimals_of(looks, amount)
+    if decimals > MOST_DECIMALS:
+        yield f"Careful: {amount.source} has {decimals} decimals; amounts are rounded to {CURRENCY_DECIMALS}."
+    elif decimals > CURRENCY_DECIMALS:
+        thousands = next(look for look in looks if look.source == amount.source).there.str.contains(_THREE_DIGITS).all()
+        other = "; if the point stands between thousands, leave it out of the files" if thousands else ""
+        yield f"Chosen: {amount.source} has {decimals} decimals, which `currency_decimals` keeps{other}."
 
 
 def _of_entities(looks: Sequence[Look], lines: Sequence[Line]) -> Iterator[str]:

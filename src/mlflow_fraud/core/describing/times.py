@@ -19,15 +19,16 @@ _DAYS = (
 )
 _BETWEEN = (" ", "T", "", ", ", ":", "_", "-")
 _CLOCKS = (
-    *("%H:%M:%S", "%H:%M", "%H:%M:%S%.f", "%H:%M:%S,%f", "%H%M%S", "%H%M", "%H.%M.%S", "%H.%M", "%H:%M:%S:%f"),
+    *("%H:%M:%S", "%H:%M", "%H:%M:%S%.f", "%H:%M:%S,%f", "%H%M%S", "%H%M", "%H.%M.%S", "%H.%M", "%H.%M.%S%.f"),
     *("%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p", "%I:%M:%S%.f %p", "%I.%M.%S %p", "%I.%M.%S%.f %p"),
+    *("%H:%M:%S:%f", "%H"),
 )
-_ZONES = ("", "%z", " %z", " UTC", " GMT")
+_ZONES = ("", "%z", " %z")
+_ZONE_IN_LETTERS = re.compile(r" (?!AM$|PM$)[A-Z]{3,4}$")
 _WHOLES = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S UTC %Y")
 _TOGETHER = frozenset({"%H%M%S", "%H%M", "%Y%m%d"})
 """Forms without marks, in which each number has all its digits."""
 _CLOCKS_IN_ZONES = tuple(clock + zone for clock in _CLOCKS for zone in _ZONES)
-_CLOCKS_TOGETHER = tuple(clock for clock in _CLOCKS_IN_ZONES if clock[:4] in _TOGETHER)
 _FIRST, _LAST = 1900, 2100
 
 UNITS: Mapping[str, float] = {unit: MICROSECONDS[unit] / 10**6 for unit in ("seconds", *MICROSECONDS)}
@@ -44,7 +45,12 @@ def time_formats(there: pl.Series) -> tuple[str, ...]:
     >>> time_formats(pl.Series(["20200131235959"])), time_formats(pl.Series(["2020-01-31T10:00:00.5Z"]))
     (('%Y%m%d%H%M%S',), ('%Y-%m-%dT%H:%M:%S%.f%z',))
     """
-    return _fitting(there, _like(there[0]) if len(there) else [])
+    if there.is_empty():
+        return ()
+    zone = _ZONE_IN_LETTERS.search(there[0])
+    if zone and there.str.ends_with(zone[0]).all():
+        return tuple(letters + zone[0] for letters in time_formats(there.str.strip_suffix(zone[0])))
+    return _fitting(there, _like(there[0]))
 
 
 def day_formats(there: pl.Series) -> tuple[str, ...]:
@@ -58,7 +64,7 @@ def clock_format(there: pl.Series) -> str:
     >>> clock_format(pl.Series(["10:15", "9:05"])), clock_format(pl.Series(["10"]))
     ('%H:%M', '')
     """
-    forms = [letters for letters in _CLOCKS if letters not in _TOGETHER]
+    forms = [letters for letters in _CLOCKS if letters not in _TOGETHER and letters != "%H"]
     return next((letters for letters in forms if len(there) and _all_match(there, letters)), "")
 
 
@@ -76,6 +82,11 @@ def unix_unit(numbers: pl.Series) -> str:
     low, high = numbers.to_numpy().min(), numbers.to_numpy().max()
     scales = [(unit, UNITS[unit]) for unit in ("seconds", "milliseconds")]
     return next((unit for unit, s in scales if _UNIX_YEARS[0] <= low * s <= high * s <= _UNIX_YEARS[1]), "")
+
+
+def is_spreadsheet_date(numbers: pl.Series) -> bool:
+    """Return whether numbers are days with a time of day as spreadsheets count them, from 2000 to 2050."""
+    return bool(numbers.is_between(36_526, 55_153).all() and (numbers != numbers.floor()).any())
 
 
 def finer_than_milliseconds(numbers: pl.Series) -> str:
@@ -103,15 +114,20 @@ def _all_match(there: pl.Series, letters: str) -> bool:
 
 def _like(value: str) -> Iterator[str]:
     """Yield the formats of a day with a time of day in which one value may be written."""
-    for day in _DAYS:
-        begins = _beginning(day).match(value)
+    yield from _one_after_another(value, _DAYS, _CLOCKS_IN_ZONES)
+    yield from _one_after_another(value, _CLOCKS, _DAYS)
+    yield from _WHOLES
+
+
+def _one_after_another(value: str, first: Iterable[str], second: Iterable[str]) -> Iterator[str]:
+    for form in first:
+        begins = _beginning(form).match(value)
         for between in _BETWEEN if begins else ():
             rest = value[len(begins[0]) :] if begins else ""
             if rest.startswith(between):
-                clocks = _CLOCKS_IN_ZONES if between else _CLOCKS_TOGETHER if day in _TOGETHER else ()
                 tail = rest[len(between) :]
-                yield from (f"{day}{between}{clock}" for clock in clocks if time_format(clock).reader.fullmatch(tail))
-    yield from _WHOLES
+                fitting = (other for other in second if between or {form, other.removesuffix("%z")} <= _TOGETHER)
+                yield from (f"{form}{between}{other}" for other in fitting if time_format(other).reader.fullmatch(tail))
 
 
 @cache

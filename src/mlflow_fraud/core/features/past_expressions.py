@@ -9,7 +9,7 @@ import polars as pl
 
 from mlflow_fraud.core.bounds import SCORE
 from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, TODAY, Entities, Last, Score, Window
-from mlflow_fraud.core.features.row import category_code, row_expression
+from mlflow_fraud.core.features.row import category_code, night_expression
 from mlflow_fraud.core.features.schema import FeatureSchema
 
 MIDNIGHT = "midnight"
@@ -92,7 +92,7 @@ def _in_thousandths(values: pl.Expr) -> pl.Expr:
 
 def _seen(window: Window, schema: FeatureSchema) -> pl.Expr:
     if window.only == "night":
-        return row_expression("night", schema).cast(pl.Boolean)
+        return night_expression()
     return pl.col(AMOUNT) >= schema.large_amount
 
 

@@ -22,18 +22,20 @@ EARTH_RADIUS_KM = 6371.0088
 def row_expression(name: str, schema: FeatureSchema) -> pl.Expr:
     """Return the batch form of the row feature `name`, as Float64."""
     at = pl.col("event_time")
-    if name == "hour":
+    if name in schema.categories:
+        expression = category_code(name, schema)
+    elif _is_a_column(name, schema):
+        expression = pl.col(name)
+    elif name == "hour":
         expression = at.dt.hour() + (at.dt.minute().cast(pl.Int32) * 60 + at.dt.second()) / 3600
     elif name == "weekday":
         expression = at.dt.weekday()
     elif name == "night":
-        expression = (at.dt.hour() >= NIGHT_FROM) | (at.dt.hour() < NIGHT_TO)
+        expression = night_expression()
     elif name == "age":
         expression = (at.dt.date() - pl.col("birth_date")).dt.total_days() / DAYS_A_YEAR
     elif name == "distance":
         expression = _haversine(*(pl.col(end) for end in way(schema.contract)))
-    elif name in schema.categories:
-        expression = category_code(name, schema)
     else:
         expression = pl.col(name)
     return expression.cast(pl.Float64)
@@ -41,6 +43,11 @@ def row_expression(name: str, schema: FeatureSchema) -> pl.Expr:
 
 def row_function(name: str, schema: FeatureSchema) -> Callable[[Mapping[str, Any]], float | None]:
     """Return the online form of the row feature `name`: a function of one transaction."""
+    if name in schema.categories:
+        codes = {value: float(code) for code, value in enumerate(schema.categories[name])}
+        return lambda row: codes.get(row[name])
+    if _is_a_column(name, schema):
+        return lambda row: None if row[name] is None else float(row[name])
     if name == "hour":
         return lambda row: hour_of(row["event_time"])
     if name == "weekday":
@@ -52,10 +59,13 @@ def row_function(name: str, schema: FeatureSchema) -> Callable[[Mapping[str, Any
     if name == "distance":
         ends = way(schema.contract)
         return lambda row: None if None in (way := [row[end] for end in ends]) else distance_km(*way)
-    if name in schema.categories:
-        codes = {value: float(code) for code, value in enumerate(schema.categories[name])}
-        return lambda row: codes.get(row[name])
     return lambda row: None if row[name] is None else float(row[name])
+
+
+def _is_a_column(name: str, schema: FeatureSchema) -> bool:
+    """Return whether the contract has a number of that name: its own age is none that a birth date would give."""
+    column = schema.contract.column(name)
+    return column is not None and column.role == "numeric"
 
 
 def category_code(name: str, schema: FeatureSchema) -> pl.Expr:
@@ -73,6 +83,12 @@ def hour_of(at: datetime) -> float:
     22.5
     """
     return at.hour + (at.minute * 60 + at.second) / 3600
+
+
+def night_expression() -> pl.Expr:
+    """Return the batch form of `is_night`, as a boolean."""
+    hour = pl.col("event_time").dt.hour()
+    return (hour >= NIGHT_FROM) | (hour < NIGHT_TO)
 
 
 def is_night(at: datetime) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from mlflow_fraud.adapters import dvc_repo
 from mlflow_fraud.core.errors import DataError, StageFailed
-from mlflow_fraud.stages.pins import require_batches_here, require_up_to_date
+from mlflow_fraud.stages.pinned import require_batches_here, require_up_to_date
 from tests.conftest import ROOT
 
 
@@ -42,7 +42,7 @@ def test_what_another_data_set_has_pinned_need_not_be_here(project: Path) -> Non
 def test_a_batch_that_is_pinned_and_not_here_is_named(project: Path) -> None:
     Path("data/raw/simulated/a.csv").unlink()
 
-    with pytest.raises(DataError, match=r"^a\.csv of data/raw/simulated is pinned and not here; `dvc pull`"):
+    with pytest.raises(DataError, match=r"a\.csv of data/raw/simulated is pinned and not here; `dvc pull`"):
         require_batches_here()
     with pytest.raises(StageFailed, match=r"not up to date after all stages ran: data/raw/simulated/a\.csv\.dvc"):
         require_up_to_date()
@@ -51,7 +51,7 @@ def test_a_batch_that_is_pinned_and_not_here_is_named(project: Path) -> None:
 def test_a_batch_that_somebody_edited_is_named_with_the_way_back(project: Path) -> None:
     Path("data/raw/simulated/a.csv").write_text("a,b\n1,3\n")
 
-    with pytest.raises(DataError, match=r"a\.csv of data/raw/simulated is not what its pointer names.*dvc checkout"):
+    with pytest.raises(DataError, match=r"data/raw/simulated/a\.csv is not as it is pinned; `dvc checkout"):
         require_batches_here()
 
 
