@@ -15,10 +15,7 @@ from tests.mlflow_server import MlflowServer
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["it is killed", "it answers no more"])
-def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(
-    desk: Desk, tmp_path: Path, how: signal.Signals
-) -> None:
+def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(desk: Desk, tmp_path: Path) -> None:
     store = open_store(str(desk.path(".local/releases")))
     before = store.latest()
     params = desk.path("params.yaml")
@@ -32,7 +29,7 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(
         for line in flow.stdout:
             lines.append(line)
             if "stages.train forest" in line:
-                server.send(how)
+                server.send(signal.SIGSTOP)  # it takes connections and answers no more
                 began = time.monotonic()
         flow.wait(60)
         said, took = "".join(lines), time.monotonic() - began
