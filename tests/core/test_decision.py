@@ -184,6 +184,7 @@ def verdict_on(
 
 def test_with_everything_as_it_should_be_the_strictest_rule_promotes() -> None:
     assert verdict_on().promote
+    assert decide(EVERYTHING, None, None, validated=True, rule=STRICTEST, first=True).promote
 
 
 @given(sides, st.sampled_from(sorted(EVERYTHING)), no_numbers)
@@ -221,7 +222,7 @@ def test_a_limit_that_is_no_number_never_promotes_not_even_the_first(data: st.Da
     rule = STRICTEST.model_copy(update={section: spoiled})  # past the reading, which refuses it
     assert not verdict_on(rule=rule).promote
     if section in ("floors", "ceilings", "min_frauds"):
-        assert not decide(EVERYTHING, None, None, validated=True, rule=rule).promote
+        assert not decide(EVERYTHING, None, None, validated=True, rule=rule, first=True).promote
     with pytest.raises(SettingsError, match="expected a finite number"):
         parse(CompareRule, {**STRICTEST.model_dump(), section: spoiled}, where="params.yaml")
 
@@ -231,7 +232,7 @@ def test_the_verdict_needs_the_metric_that_it_is_about(metric: str) -> None:
     rule = CompareRule(metric=metric, floors={}, max_loss={})
     lost = {name: value for name, value in EVERYTHING.items() if name != metric}
     for challenger, champion in ((lost, EVERYTHING), (EVERYTHING, lost), (lost, None), ({**lost, metric: None}, None)):
-        verdict = decide(challenger, champion, GAIN if champion else None, validated=True, rule=rule)
+        verdict = decide(challenger, champion, GAIN if champion else None, validated=True, rule=rule, first=True)
         assert len(verdict.against) == 1
         assert "is missing, and the verdict is about it" in verdict.against[0]
 

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.core.features.schema import read_schema
+from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.compare import compare
+from mlflow_fraud.stages.lineage import write_lineage
+from mlflow_fraud.stages.paths import SCHEMA
 from mlflow_fraud.stages.store import open_configured_store
 from mlflow_fraud.stages.summary import retraining_summary
 
@@ -51,9 +55,10 @@ def test_metrics_are_set_beside_those_of_a_revision(workspace: Path, monkeypatch
         subprocess.run(command, check=True)
     metrics.write_text(now)
     assert f"| xgboost | f1 | 0.1250 | {document['test']['f1']:.4f} |" in retraining_summary("HEAD")
-    metrics.write_text(json.dumps(document | {"test": document["test"] | {"f1": None}}))
-    assert "| xgboost | f1 | 0.1250 | - |" in retraining_summary("HEAD")
-    metrics.write_text(now)
+    for text, said in ((json.dumps(document | {"test": document["test"] | {"f1": None}}), "-"), (now, "")):
+        metrics.write_text(text)
+        write_lineage("xgboost", load_params(), read_schema(json.loads(SCHEMA.read_text()), where="test"))
+        assert f"| xgboost | f1 | 0.1250 | {said}" in retraining_summary("HEAD")
     subprocess.run(["git", "add", str(metrics)], check=True)
     subprocess.run(
         ["git", "-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "--quiet", "--message", "now"],

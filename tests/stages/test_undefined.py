@@ -16,20 +16,23 @@ from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.features.schema import read_schema
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.settings import load_params
 from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.compare import compare, read_comparison
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.leakage import leakage
+from mlflow_fraud.stages.lineage import write_lineage
 from mlflow_fraud.stages.monitor import answer, log_window, watch
-from mlflow_fraud.stages.paths import FEATURES, REPORT, VALIDATION_REPORT, WINDOWS, part_file
+from mlflow_fraud.stages.paths import FEATURES, REPORT, SCHEMA, VALIDATION_REPORT, WINDOWS, model_folder, part_file
 from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.promote import promote
 from mlflow_fraud.stages.summary import candidates_summary, retraining_summary, team_summary, windows_summary
 from mlflow_fraud.stages.track import open_tracking, track
 from mlflow_fraud.stages.train import train
 from mlflow_fraud.stages.tune import tune
-from tests.conftest import ROOT
+from tests.conftest import ROOT, write_pointer
 from tests.stages.conftest import PLAN, small_params
 
 CONTRACT = """
@@ -74,6 +77,7 @@ def bring(fraud_days: Sequence[int], whole_days: Sequence[int] = ()) -> None:
         for place in range(3)
     ]
     pl.DataFrame(rows).write_csv("data/raw/small/spring.csv")
+    write_pointer(Path("data/raw/small/spring.csv"))
     ingest()
     write_json(VALIDATION_REPORT, {"passed": True})
 
@@ -108,7 +112,7 @@ def test_one_fraud_in_each_part_trains_every_candidate_and_promotes_none() -> No
     preprocess()
     for candidate in CANDIDATES:
         train(candidate)
-    verdict = compare(open_store("live")).verdict
+    verdict = compare(open_store("live"), first=True).verdict
     assert any("only 1 frauds in the test rows" in reason for reason in verdict.against)
     assert "| logistic |" in candidates_summary()
 
@@ -121,6 +125,13 @@ def test_commands_that_look_from_outside_say_it_in_one_sentence_too() -> None:
     bring([3, 9, 44])
     with pytest.raises(DataError, match="the validation rows hold no fraud"):
         tune("logistic", 1)
+
+
+def leave(candidate: str, **changed: object) -> None:
+    """Let the candidate's training have left other metrics."""
+    file = model_folder(candidate) / "metrics.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+    write_lineage(candidate, load_params(), read_schema(read_json(SCHEMA), where="test"))
 
 
 def without_fraud(file: Path) -> None:
@@ -138,15 +149,12 @@ def test_training_on_a_test_without_fraud_ends_before_the_fit_and_leaves_what_wa
 @pytest.mark.usefixtures("workspace")
 def test_a_comparison_without_fraud_is_a_no_with_reasons_and_its_pages_have_dashes() -> None:
     store = open_store("live")
-    compare(store)
+    compare(store, first=True)
     promote(store)
     without_fraud(part_file("test"))
     # another challenger than the live release, so that both are measured
-    Path("params.yaml").write_text(yaml.safe_dump(small_params() | {"threshold": {"policy": "min-cost"}}))
     for candidate in CANDIDATES:
-        file = Path(f"data/models/{candidate}/metrics.json")
-        found = json.loads(file.read_text())
-        file.write_text(json.dumps(found | {"threshold": found["threshold"] * 0.9}))
+        leave(candidate, threshold=0.0123)
 
     verdict = compare(store).verdict
 
@@ -162,7 +170,7 @@ def test_a_comparison_without_fraud_is_a_no_with_reasons_and_its_pages_have_dash
 @pytest.mark.usefixtures("workspace")
 def test_a_month_without_fraud_is_watched_and_asks_for_nothing() -> None:
     store = open_store("live")
-    compare(store)
+    compare(store, first=True)
     promote(store)
     for number in range(3):
         later = replace(PLAN, start=PLAN.start + timedelta(days=PLAN.days + 30 * number), days=30, transactions=1500)
@@ -186,7 +194,7 @@ def test_a_month_without_fraud_is_watched_and_asks_for_nothing() -> None:
 @pytest.mark.usefixtures("workspace")
 def test_a_window_whose_labels_have_not_arrived_has_nothing_but_counts() -> None:
     store = open_store("live")
-    compare(store)
+    compare(store, first=True)
     promote(store)
     params = small_params()
     params["datasets"]["simulated"]["split"]["label_delay_days"] = 40  # type: ignore[index]
@@ -207,12 +215,11 @@ def test_a_timeout_that_is_no_number_is_refused(workspace: Path) -> None:
 LIMITS = {"f1": 0.6, "recall": 0.5, "drift": 1e6}
 
 
-def test_candidates_with_metrics_that_are_not_defined_are_shown_and_logged(workspace: Path) -> None:
+@pytest.mark.usefixtures("workspace")
+def test_candidates_with_metrics_that_are_not_defined_are_shown_and_logged() -> None:
     for candidate in CANDIDATES:
-        file = workspace / "data/models" / candidate / "metrics.json"
-        found = json.loads(file.read_text())
-        nothing = dict.fromkeys(found["test"])
-        file.write_text(json.dumps(found | {"test": nothing, "intervals": dict.fromkeys(found["intervals"])}))
+        found = read_json(model_folder(candidate) / "metrics.json")
+        leave(candidate, test=dict.fromkeys(found["test"]), intervals=dict.fromkeys(found["intervals"]))
     dashes = " | ".join("-" * 6)
     assert f"| logistic | {dashes} |" in candidates_summary()
     assert f"| logistic | {dashes} |" in team_summary()

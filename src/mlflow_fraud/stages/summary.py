@@ -88,7 +88,7 @@ def _changes(since: str) -> str:
         lines += [
             f"| {name} | {metric.replace('_', ' ')} | {told(old[f'test.{metric}'])} | {told(now[metric])} |"
             for metric in COMPARED
-            if f"test.{metric}" in old
+            if f"test.{metric}" in old and old[f"test.{metric}"] != now[metric]
         ]
     if len(lines) == 2:
         return f"No metric that `{since[:12]}` has is another now.\n"
