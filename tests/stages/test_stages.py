@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from mlflow_fraud.core.candidates import CANDIDATES
+from mlflow_fraud.core.digits import rounded_figures
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.period import read_period
@@ -44,7 +45,7 @@ def test_a_candidate_leaves_the_promised_metrics_and_a_model_that_scores_like_th
     trained = read_trained(candidate, params)
     scores = trained.scorer.score(read_part("test", trained.schema).examples.x)
     period = read_period(pl.read_parquet("data/features/test.parquet"))
-    assert evaluate(period, scores, metrics["threshold"], params.costs) == metrics["test"]
+    assert rounded_figures(evaluate(period, scores, metrics["threshold"], params.costs)) == metrics["test"]
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES)
