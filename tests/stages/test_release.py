@@ -12,6 +12,7 @@ from mlflow.entities import Run
 
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.core.digits import rounded_figures
 from mlflow_fraud.core.errors import DataError, PromotionConflict, SettingsError
 from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.release import GOLDEN_FILE, Golden, check_golden
@@ -134,7 +135,7 @@ def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore
     comparison = compare(store, first=True)
     assert comparison.champion is not None
     live = store.fetch(comparison.champion.version).manifest
-    assert comparison.champion.metrics == live.metrics["test"]
+    assert rounded_figures(comparison.champion.metrics) == live.metrics["test"]
 
     pl.read_parquet("data/transactions.parquet").drop("merchant").write_parquet("data/transactions.parquet")
     blind = compare(store, first=True)

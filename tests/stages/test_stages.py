@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from mlflow_fraud.core.candidates import CANDIDATES
+from mlflow_fraud.core.digits import rounded_figures
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.period import read_period
@@ -46,7 +47,7 @@ def test_a_candidate_leaves_the_promised_metrics_and_a_model_that_scores_like_th
     scores = trained.scorer.score(read_part("test", trained.schema).examples.x)
     period = read_period(pl.read_parquet("data/features/test.parquet"))
     costs = params.costs.within(trained.assessment.budget)
-    assert evaluate(period, scores, metrics["threshold"], costs) == metrics["test"]
+    assert rounded_figures(evaluate(period, scores, metrics["threshold"], costs)) == metrics["test"]
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES)

@@ -157,7 +157,8 @@ def _fit_isotonic(labels: Labels, scores: Probabilities) -> Calibration:
     at = np.concatenate([[0.0], middles[inside], [1.0]])
     values = np.concatenate([[0.0], steps[starts][inside], [1.0]])
     knots = np.stack([at, (1 - TILT) * values + TILT * at], axis=1).round(PLACES)
-    rising: npt.NDArray[np.bool_] = np.all((np.diff(knots, axis=0, prepend=0) > 0) & (knots < 1), axis=1)
+    inside = (np.diff(knots, axis=0, prepend=0) > 0) & (knots < 1)
+    rising = inside[:, 0] & inside[:, 1]
     rising[[0, -1]] = True
     return Calibration(method="isotonic", knots=tuple((score, share) for score, share in knots[rising].tolist()))
 
