@@ -75,6 +75,11 @@ def test_an_amount_has_its_limits_in_minor_units() -> None:
             id="misspelt key",
         ),
         pytest.param({"terminal": {"role": "entity", "type": "text"}}, "entity: <its name>", id="nameless entity"),
+        pytest.param(
+            {"when": {"role": "event_time", "type": "timestamp", "unit": "second", "since": "2017-12-01"}},
+            r"columns\.when\.unit: found 'second', did you mean seconds\?",
+            id="misspelt unit",
+        ),
         pytest.param({"when": {"role": "event_time", "type": "timestamp"}}, "needs `format:`", id="no time format"),
         pytest.param(
             {"eur": {"role": "amount", "type": "text"}},

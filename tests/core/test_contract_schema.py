@@ -62,6 +62,15 @@ def test_the_shipped_contracts_satisfy_it(file: Path) -> None:
         pytest.param({"gate": {"shift": {"level": "loud"}}}, id="unknown level"),
         pytest.param({"columns": {"a": {"role": "entity", "type": "text"}}}, id="nameless entity"),
         pytest.param({"columns": {"a": {"role": "event_time", "type": "timestamp"}}}, id="no format"),
+        pytest.param(
+            {"columns": {"a": {"role": "event_time", "type": "timestamp", "unit": "hours"}}},
+            id="a count without a begin",
+        ),
+        pytest.param(
+            {"columns": {"a": {"role": "event_time", "type": "timestamp", "unit": "weeks", "since": "2017-12-01"}}},
+            id="unknown unit",
+        ),
+        pytest.param({"event_id": "row"}, id="unknown word for an id"),
         pytest.param({"columns": {"a": {"role": "amount", "type": "text"}}}, id="amount as text"),
         pytest.param({"columns": {"a": {"role": "location", "type": "decimal", "place": "x"}}}, id="no axis"),
         pytest.param({"columns": {"a": {"rolle": "unused", "type": "text"}}}, id="misspelt key"),
@@ -73,3 +82,13 @@ def test_what_the_schema_refuses_the_model_refuses_too(change: dict[str, Any], d
     assert not accepts(document)
     with pytest.raises(SettingsError):
         read_contract(document, where="test")
+
+
+def test_a_counted_time_and_a_row_number_satisfy_it(document: dict[str, Any]) -> None:
+    columns = document["columns"]
+    (at,) = (name for name, column in columns.items() if column["role"] == "event_time")
+    columns[at] = {"role": "event_time", "type": "timestamp", "unit": "seconds", "since": "2017-12-01"}
+    del columns[next(name for name, column in columns.items() if column["role"] == "event_id")]
+    document["event_id"] = "row_number"
+    assert accepts(document)
+    assert read_contract(document, where="test").kept[0].name == "event_id"

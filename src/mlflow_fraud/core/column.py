@@ -33,7 +33,7 @@ Role = Literal[
 ]
 ColumnType = Literal["timestamp", "date", "integer", "decimal", "text"]
 Level = Literal["critical", "warning"]
-Unit = Literal["milliseconds", "seconds", "minutes", "hours", "days"]
+Unit = Literal["milliseconds", "seconds", "minutes", "hours", "days", ""]
 
 
 class Needs(NamedTuple):
@@ -83,7 +83,7 @@ class Column(Strict):
     place: str = ""
     axis: Literal["latitude", "longitude", ""] = ""
     format: str = ""
-    unit: Unit | Literal[""] = ""
+    unit: Unit = ""
     since: str = ""
     timezone: str = ""
     nullable: bool = False

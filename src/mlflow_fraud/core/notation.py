@@ -8,7 +8,7 @@ import polars as pl
 
 DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+$"
-THOUSANDS = r"^[+-]?[0-9]{1,3}(?:[ ,.'_][0-9]{3})+(?:[.,][0-9]*)?$"
+THOUSANDS = r"^[+-]?[0-9]{1,3}(?:[ ,.'_\u00a0\u202f][0-9]{3})+(?:[.,][0-9]*)?$"
 """What looks like a number with marks between its thousands: whether `1,500` is one thousand or one nobody can tell."""
 
 LARGEST = 2**63 - 1
