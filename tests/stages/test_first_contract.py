@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract import Column, Contract, read_contract
 from mlflow_fraud.core.describing.drafting import WIDTH
 from mlflow_fraud.core.features.fitting import fit_features
+from mlflow_fraud.serving.schema import TransactionSchema
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from mlflow_fraud.stages.describe import first_contract
@@ -153,6 +155,22 @@ def test_the_draft_reads_the_whole_file_and_gives_features(
     features = fit_features(load_params(ROOT / "params.yaml").features, contract)
     predictors = {column.source for column in contract.columns if column.role in ("numeric", "categorical")}
     assert predictors <= set(features.row)
+
+
+@pytest.mark.parametrize(("layout", "made"), LAYOUTS.items(), ids=list(LAYOUTS))
+def test_the_service_reads_a_row_of_the_file_as_the_pipeline_does(
+    layout: str, made: Callable[[int], pl.DataFrame], drafts: dict[str, str], tmp_path: Path
+) -> None:
+    contract = parsed(drafts[layout])
+    file = write(made(20), tmp_path / "file.csv")
+    read = {row["event_id"]: row for row in read_batches([file], contract).to_dicts()}
+    schema = TransactionSchema(contract)
+    texts = {column.source for column in contract.columns if column.type == "text"}
+    sent = pl.read_csv(file, schema_overrides=dict.fromkeys(texts, pl.String), infer_schema_length=None).to_dicts()
+    for number, row in enumerate(sent, start=1):
+        request = row | ({"event_id": f"file:{number}"} if contract.event_id else {})
+        transaction = schema.read(json.dumps(request).encode())
+        assert transaction == {name: read[transaction["event_id"]][name] for name in transaction}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
