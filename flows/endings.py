@@ -92,6 +92,8 @@ def run_from_shell(flow: Callable[..., Any]) -> Any:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         prepare_environment()
+        require_workplace()
+        load_params()
         require_server()
         with one_at_a_time(tell=tell):  # before Prefect's temporary server: its history is one file, too
             state = flow(return_state=True)
