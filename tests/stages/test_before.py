@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.stages.before import require_free_port
 from tests.conftest import ROOT
 
 OURS = Path(sys.executable).with_name("mlflow-fraud")
@@ -27,6 +30,16 @@ def unpacked(tmp_path: Path) -> Path:
 
 def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_port_that_is_taken_is_said_before_the_service_begins() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"cannot listen on port {port} of 127\.0\.0\.1 .*--port"):
+            require_free_port("127.0.0.1", port)
+    require_free_port("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(
