@@ -11,11 +11,14 @@ from http import HTTPStatus
 from pathlib import Path
 
 import httpx
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings, load_profiles
 
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.stages.before import prepare_environment
 
+SERVER_GONE = (httpx.TransportError, PrefectHTTPStatusError)
+"""What a run meets when the server goes away, or refuses it, in the middle."""
 SECONDS = 10
 START_SECONDS = 120
 WAYS_OUT = "start it (docs/runbook.md), or unset PREFECT_API_URL to run without a server"
