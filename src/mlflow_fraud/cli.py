@@ -115,6 +115,7 @@ def data_log(
 
 
 @data.command("use")
+@changes_the_folder
 def data_use(dataset: Annotated[str, typer.Argument(help="the data set's name in params.yaml")]) -> None:
     """Make a data set the one that the pipeline reads."""
     from mlflow_fraud.stages.raw_data import use
