@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mlflow_fraud.adapters.release_store import open_store
@@ -78,11 +79,18 @@ def made_environment(folder: Path) -> None:
 def wait_until_gone(group: int, seconds: float = 60) -> None:
     """Wait until no process of a group is left, then kill what stays."""
     until = time.monotonic() + seconds
+    while time.monotonic() < until and any(is_of(group, process) for process in psutil.process_iter()):
+        time.sleep(0.2)
     with suppress(ProcessLookupError):
-        while time.monotonic() < until:
-            os.killpg(group, 0)
-            time.sleep(0.2)
         os.killpg(group, signal.SIGKILL)
+
+
+def is_of(group: int, process: psutil.Process) -> bool:
+    """Return whether a process of a group still runs; one that has ended and was not asked for does not."""
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
 
 
 def flow_runs(desk: Desk, deployment: str) -> list[dict[str, object]]:
