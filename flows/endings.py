@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
 from prefect.states import Failed
 
-from flows.server import one_sentence, require_server
+from flows.server import SERVER_GONE, one_sentence, require_server
 from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.settings import load_params
@@ -43,11 +43,11 @@ REPEATED: dict[str, Any] = {
 
 
 class OneSentence(logging.Filter):
-    """Takes the traceback off a `FraudError` in a run's log: its sentence says what to do."""
+    """Takes the traceback off an error in a run's log that a person can act on: its sentence says what to do."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through."""
-        if record.exc_info and isinstance(record.exc_info[1], FraudError):
+        if record.exc_info and isinstance(record.exc_info[1], (FraudError, *SERVER_GONE)):
             record.exc_info = None
         return True
 
@@ -72,6 +72,8 @@ def fails_clearly(steps: Callable[P, R]) -> Callable[P, R]:
             load_params()
             with one_at_a_time(tell=get_run_logger().info):
                 return steps(*args, **kwargs)
+        except SERVER_GONE as error:
+            return Failed(message=one_sentence(error))  # type: ignore[return-value]
         except (FraudError, FailedRun) as error:
             return Failed(message=str(error))  # type: ignore[return-value]  # Prefect takes it as the run's state
 
@@ -92,6 +94,8 @@ def run_from_shell(flow: Callable[..., Any]) -> Any:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         prepare_environment()
+        require_workplace()
+        load_params()
         require_server()
         with one_at_a_time(tell=tell):  # before Prefect's temporary server: its history is one file, too
             state = flow(return_state=True)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import tempfile
+import time
 from http import HTTPStatus
 from pathlib import Path
 
 import httpx
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings, load_profiles
 
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.stages.before import prepare_environment
 
+SERVER_GONE = (httpx.TransportError, PrefectHTTPStatusError)
+"""What a run meets when the server goes away, or refuses it, in the middle."""
 SECONDS = 10
+START_SECONDS = 120
 WAYS_OUT = "start it (docs/runbook.md), or unset PREFECT_API_URL to run without a server"
 
 
@@ -32,6 +39,22 @@ def require_server() -> None:
         )
     else:
         _require_home(Path(settings.home))
+
+
+def wait_for_server(url: str, seconds: float = START_SECONDS) -> None:
+    """Return when the server at `url` answers; raise `SettingsError` when it does not in time, or is something else."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return _require_answer(url.rstrip("/"))
+        except NoAnswer:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+
+
+class NoAnswer(SettingsError):
+    """Nobody listens at the address, or not yet."""
 
 
 def one_sentence(error: BaseException) -> str:
@@ -69,7 +92,7 @@ def _require_answer(url: str) -> None:
         raise SettingsError(f"{named}, expected http://host:port/api ({error}); {WAYS_OUT}") from error
     except (httpx.HTTPError, OSError) as error:
         reason = str(error) or type(error).__name__
-        raise SettingsError(f"{named}, and no Prefect server answers there ({reason}); {WAYS_OUT}") from error
+        raise NoAnswer(f"{named}, and no Prefect server answers there ({reason}); {WAYS_OUT}") from error
     if answer.status_code != HTTPStatus.OK or answer.text.strip() != "true":
         raise SettingsError(
             f"{named}, and what answers there is no Prefect server (HTTP {answer.status_code}): its address ends in "
@@ -105,3 +128,19 @@ def _shown(url: str) -> str:
     """Return an address without the name and password that may be in it."""
     scheme, separator, rest = url.partition("://")
     return scheme + separator + rest.rpartition("@")[2]
+
+
+def main() -> None:
+    """Wait until the server that PREFECT_API_URL names answers, for a script that has just started it."""
+    prepare_environment()
+    url = get_current_settings().api.url
+    if not url:
+        sys.exit("error: PREFECT_API_URL is not set, so there is no server to wait for")
+    try:
+        wait_for_server(url)
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

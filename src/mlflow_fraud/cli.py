@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mlflow_fraud.core.errors import FraudError
-from mlflow_fraud.stages.before import changes_the_folder, prepare_environment
+from mlflow_fraud.stages.before import changes_the_folder, prepare_environment, require_free_port
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
@@ -121,6 +121,7 @@ def data_log(
 
 
 @data.command("use")
+@changes_the_folder
 def data_use(dataset: Annotated[str, typer.Argument(help="the data set's name in params.yaml")]) -> None:
     """Make a data set the one that the pipeline reads."""
     from mlflow_fraud.stages.raw_data import use
@@ -340,4 +341,5 @@ def serve(
     from mlflow_fraud.environment import load_environment
     from mlflow_fraud.serving.main import serve as serving
 
+    require_free_port(host, port)
     serving(load_environment(), host=host, port=port)

@@ -102,6 +102,15 @@ def test_the_lock_of_a_killed_run_is_told_in_our_words_once(project: Path) -> No
     ]
 
 
+@pytest.mark.usefixtures("project")
+def test_a_file_that_cannot_be_pinned_does_not_stay_for_the_stages_to_read() -> None:
+    write("data/june.csv", "amount\n1.00\n")
+    Path(".dvc/cache").write_text("no folder")
+    with pytest.raises(StageFailed, match=r"dvc add data/june\.csv: "):
+        dvc_repo.pin(Path("data/june.csv"))
+    assert not list(Path("data").iterdir())
+
+
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.adapters.proxies import spare_loopback
 from mlflow_fraud.stages.remote import use_remote
 from tests.s3_server import BUCKET, S3Server
 
@@ -25,7 +27,6 @@ def project(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("FRAUD_S3_ENDPOINT_URL", s3_server.endpoint_url)
-    monkeypatch.setenv("HTTP_PROXY", "")
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "--quiet"], check=True)
     (tmp_path / ".dvc").mkdir()
@@ -40,7 +41,10 @@ def forget(project: Path) -> None:
     subprocess.run(["rm", "-rf", "june.csv", ".dvc/cache"], check=True, cwd=project)
 
 
-def test_what_was_pushed_comes_back(project: Path) -> None:
+def test_what_was_pushed_comes_back_past_a_proxy(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"NO_PROXY": "bank.example", "no_proxy": "", "HTTP_PROXY": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(name, value)
+    spare_loopback(os.environ)
     pushed = dvc("push")
     assert pushed.returncode == 0, pushed.stderr
     forget(project)

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sqlite3
+import time
 import zipfile
 from pathlib import Path
 
@@ -72,6 +73,26 @@ def test_a_second_run_trains_logs_and_releases_nothing_and_says_so(desk: Desk) -
     assert runs(desk) == logged
     assert desk.path("dvc.lock").read_bytes() == lock
     assert content(desk.path(".local/releases")) == releases
+
+
+def test_the_second_of_two_runs_waits_names_the_first_and_asks_no_proxy(desk: Desk) -> None:
+    first = desk.starts("python", "-m", "flows.validation")
+    lock = desk.path(".local/run.lock")
+    while not (lock.is_file() and lock.read_text()):
+        time.sleep(0.05)
+
+    printed = desk.does("python", "-m", "flows.validation", HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="bank.example")
+
+    assert f"waiting: process {first.pid} (`python -m flows.validation`, since 2" in printed
+    assert first.wait(60) == 0
+    assert "Finished in state Completed()" in printed
+
+
+def test_a_prefect_server_that_is_away_is_said_at_once(desk: Desk) -> None:
+    ended = desk.tries("python", "-m", "flows.retraining", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: PREFECT_API_URL is http://127.0.0.1:9/api, and no Prefect server answers there")
 
 
 def test_two_clones_make_the_same_bytes_by_the_flow_and_by_dvc_alone(first_run: FirstRun, tmp_path: Path) -> None:

@@ -42,9 +42,17 @@ def reproduce(stage: str, *, log: Log) -> Outcome:
 
 
 def pin(path: Path) -> None:
-    """Put a raw file under DVC; its pointer `<path>.dvc` is what git keeps."""
+    """Put a raw file under DVC; its pointer `<path>.dvc` is what git keeps.
+
+    A file that cannot be pinned does not stay either, since stages read the whole folder: take it from where it came.
+    """
     ended = _dvc("add", str(path), log=lambda line: None)
     if ended.code:
+        pointer = path.with_name(path.name + ".dvc")
+        if pointer.is_file():
+            _dvc("checkout", "--force", str(pointer), log=lambda line: None)
+        else:
+            path.unlink(missing_ok=True)
         raise StageFailed(f"dvc add {path}: {_complaint(ended.lines)}")
 
 

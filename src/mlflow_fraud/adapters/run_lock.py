@@ -61,6 +61,10 @@ def _wait(stream: TextIO, tell: Callable[[str], None]) -> None:
                 tell(f"waiting: {_who(stream)} is at work in this folder, and two runs would tread on each other")
                 told = time.monotonic()
             time.sleep(POLL_SECONDS)
+        except OSError as error:
+            raise SettingsError(
+                f"{stream.name} cannot be locked ({error.strerror or error}); a run needs a disk that can lock files"
+            ) from error
         else:
             return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -11,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from mlflow_fraud.adapters import dvc_project, git_repo
 from mlflow_fraud.adapters.proxies import spare_loopback
 from mlflow_fraud.adapters.run_lock import one_at_a_time
+from mlflow_fraud.core.errors import SettingsError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +30,20 @@ def require_workplace(*, commit: bool = False) -> None:
     if commit:
         git_repo.require_head()
     dvc_project.require_project()
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise `SettingsError` where a service could not listen at `host` and `port`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen on port {port} of {host} ({error.strerror or error}); stop what does, or give another "
+                "with --port"
+            ) from error
 
 
 def changes_the_folder(command: Callable[P, R]) -> Callable[P, R]:

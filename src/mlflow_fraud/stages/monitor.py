@@ -56,7 +56,10 @@ def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore, as_of: datet
     """
     pointer = store.latest()
     if pointer is None:
-        raise ReleaseRejected("nothing is live yet, so there is nothing to watch; run `make retrain` first")
+        raise ReleaseRejected(
+            f"nothing is live yet in {store}, so there is nothing to watch; "
+            "`python -m flows.retraining --first` makes a first release"
+        )
     window = _measure(file, earlier, store.fetch(pointer.version), as_of)
     others = [entry for entry in _windows() if entry["name"] != window.name]
     entry = {"name": window.name, "version": window.version, **window.metrics, "drifts": window.drifts}
