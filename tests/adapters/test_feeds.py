@@ -50,6 +50,17 @@ def comma_amounts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(amounts)
 
 
+def notations(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the numbers as R and pandas write them now and then."""
+    return frame.with_columns(
+        pl.format("+{}", "amt").alias("amt"),
+        pl.format("{}e+00", "lat").alias("lat"),
+        pl.format("{}E0", "merch_lat").alias("merch_lat"),
+        pl.format("{}.0", "city_pop").alias("city_pop"),
+        pl.format("{}.", "is_fraud").alias("is_fraud"),
+    )
+
+
 def is_decimal(name: str) -> bool:
     return name in ("amt", "lat", "long", "merch_lat", "merch_long")
 
@@ -68,6 +79,14 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "separators of thousands": (
         lambda f: text(f.with_columns(amt=pl.lit("1,234.50"))).encode(),
         "values are not a decimal, they look like '9,999.99'",
+    ),
+    "numbers that are none": (
+        lambda f: text(f.with_columns(amt=pl.lit("nan"))).encode(),
+        "values are not a decimal, they look like 'aaa'",
+    ),
+    "whole numbers beyond 64 bits": (
+        lambda f: text(f.with_columns(cc_num=pl.lit("12345678901234567890"))).encode(),
+        "whole numbers of more than 64 bits are ids: the contract can say type: text",
     ),
     "mixed time formats": (
         lambda f: text(f).replace("2020-01-01 ", "2020-01-01T").encode(),
@@ -107,6 +126,7 @@ READ: dict[str, Spoil] = {
     "no line end at the end": lambda f: text(f).rstrip("\n").encode(),
     "thousands of columns": lambda f: text(f.with_columns(pl.lit(1).alias(f"x{n}") for n in range(3000))).encode(),
     "separators at the end of each line": lambda f: text(f).replace("\n", ",,\n").encode(),
+    "numbers in other notations": lambda f: text(notations(f)).encode(),
     "quotes around all values": lambda f: text(f, quote_style="always").encode(),
     "columns in another order": lambda f: text(f.select(reversed(f.columns))).encode(),
 }

@@ -56,7 +56,7 @@ def test_an_amount_has_its_limits_in_minor_units() -> None:
             id="unknown time zone",
         ),
         pytest.param({"fraud": None}, "exactly one column has the role label, found none", id="no label"),
-        pytest.param({"terminal": None}, "at least one column has the role entity", id="no entity"),
+        pytest.param({"id": None}, "found none; where files have no id, `event_id: row_number` says so", id="no id"),
         pytest.param(
             {"eur": {"role": "amuont", "type": "decimal"}},
             r"columns\.eur\.role: found 'amuont', did you mean amount\?",
@@ -172,7 +172,7 @@ def test_every_mistake_is_named_with_its_line_in_their_order() -> None:
 
 
 def test_a_label_may_have_a_time_of_its_own() -> None:
-    arrived = {"role": "label_time", "type": "timestamp", "format": "%d.%m.%Y", "nullable": True}
+    arrived = {"role": "label_time", "type": "timestamp", "format": "%d.%m.%Y %H:%M", "nullable": True}
     column = read({**COLUMNS, "arrived": arrived}).column("label_time")
     assert column is not None
     assert column.may_be_missing

@@ -11,7 +11,7 @@ from mlflow_fraud.core.features.fitting import fit_features
 
 NEEDED = {
     "id": {"role": "event_id", "type": "integer"},
-    "when": {"role": "event_time", "type": "timestamp", "format": "%Y-%m-%d"},
+    "when": {"role": "event_time", "type": "timestamp", "format": "%Y-%m-%d %H:%M:%S"},
     "eur": {"role": "amount", "type": "decimal"},
     "customer": {"role": "entity", "entity": "customer", "type": "integer"},
     "fraud": {"role": "label", "type": "integer"},

@@ -74,3 +74,27 @@ def test_a_split_that_leaves_nothing_to_train_on_is_refused() -> None:
 def test_a_protocol_that_does_not_say_where_the_test_begins_is_refused(rule: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="needs `test_"):
         SplitRule.model_validate({**rule, "validation_days": 1})
+
+
+def hours(count: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"event_time": [BEGIN + timedelta(hours=hour) for hour in range(count)], "batch": ["a"] * count}
+    )
+
+
+@given(
+    count=st.integers(30, 48), validation=st.floats(0.05, 0.45), test=st.floats(0.05, 0.45), start=st.integers(0, 23)
+)
+def test_two_days_are_cut_at_any_time_of_day(count: int, validation: float, test: float, start: int) -> None:
+    frame = hours(count).with_columns(pl.col("event_time") + timedelta(hours=start))
+    split = parts(frame, SplitRule(protocol="holdout", validation_days=validation, test_days=test))
+    assert all(len(rows) for rows in split.values())
+    assert sum(map(len, split.values())) == count
+    newest = frame["event_time"][-1]
+    assert split["test"]["event_time"][0] >= newest - timedelta(days=test)
+
+
+@pytest.mark.parametrize("days", [0, -1, float("nan"), float("inf")])
+def test_a_period_lasts_for_some_time(days: float) -> None:
+    with pytest.raises(ValidationError):
+        SplitRule(protocol="holdout", validation_days=days, test_days=1)

@@ -20,7 +20,7 @@ FLOAT32 = 1e-7
 
 def rounded_amounts(raw: pl.LazyFrame, contract: Contract) -> list[str]:
     """Return a sentence where amounts have more decimals than the contract's currency, and are rounded to these."""
-    column = next(column for column in contract.kept if column.role == "amount")
+    column = next(column for column in contract.in_files if column.role == "amount")
     text = pl.col(column.source).cast(pl.String).str.strip_chars()
     if contract.csv.decimal == ",":
         text = text.str.replace(",", ".", literal=True)
@@ -44,7 +44,7 @@ def require_exact(file: Path, raw: pl.LazyFrame, contract: Contract) -> list[str
     Raises `DataError` where a column is of a type that says no value, or holds numbers as floats that are not exact.
     """
     types = raw.collect_schema()
-    there = [column for column in contract.kept if column.source in types]
+    there = [column for column in contract.in_files if column.source in types]
     for column in there:
         _require_values(file, column, types[column.source])
     checks = {f"{column.source}": check for column in there for check in _lost(column, types[column.source])}

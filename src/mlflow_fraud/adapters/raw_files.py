@@ -25,14 +25,15 @@ from mlflow_fraud.adapters.raw_csv import (
 )
 from mlflow_fraud.adapters.raw_doubts import require_exact, rounded_amounts
 from mlflow_fraud.adapters.raw_progress import Progress
+from mlflow_fraud.adapters.raw_values import checks_of, expression_of, sentences_of
 from mlflow_fraud.core.batch_names import names_of
-from mlflow_fraud.core.contract import BATCH, Column, Contract
+from mlflow_fraud.core.contract import BATCH, Contract
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.header import look_at
 
-EXAMPLES = 3
+ROW = "row of the file"
 
 
 def read_batches(files: Sequence[Path], contract: Contract, tell: Tell = quiet) -> pl.DataFrame:
@@ -106,16 +107,20 @@ def _typed(file: Path, raw: pl.LazyFrame, contract: Contract, progress: Progress
 
     A column without gaps is right, so only the others are looked at once more.
     """
-    columns = [_parsed(column, contract).alias(column.name) for column in contract.kept]
+    types = raw.collect_schema()
+    ids = [pl.format("{}:{}", pl.lit(batch_name(file)), ROW).alias("event_id")] if contract.event_id else []
+    parsed = {column: expression_of(column, contract, types[column.source]) for column in contract.in_files}
+    columns = [*ids, *(parse.alias(column.name) for column, parse in parsed.items())]
     try:
-        frame = progress.collect(raw.select(*columns, pl.lit(batch_name(file)).alias(BATCH)))
-        gaps = [column for column in contract.kept if frame[column.name].null_count()]
-        checks = [check for column in gaps for check in _checks(column, contract)]
+        numbered = raw.with_row_index(ROW, offset=1) if contract.event_id else raw
+        frame = progress.collect(numbered.select(*columns, pl.lit(batch_name(file)).alias(BATCH)))
+        gaps = [column for column in contract.in_files if frame[column.name].null_count()]
+        checks = [check for column in gaps for check in checks_of(column, parsed[column])]
         faults = raw.select(checks).collect(engine="streaming").row(0, named=True) if gaps else {}
         rounded = rounded_amounts(raw, contract)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise unreadable(file, error) from None
-    sentences = [s for column in gaps for s in _sentences(column, faults)]
+    sentences = [s for column in gaps for s in sentences_of(column, faults, contract)]
     if sentences:
         raise DataError(f"{file.name}: " + "; ".join(sentences))
     for sentence in rounded:
@@ -130,89 +135,20 @@ def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name} cannot be read as Parquet: {first_line(error)}") from None
     return raw.select(
-        pl.col(column.source).dt.strftime(column.format)
-        if column.format and types[column.source].is_temporal()
-        else pl.col(column.source).cast(pl.String)
-        for column in contract.kept
-        if column.source in types
+        _as_told(column.source, types[column.source]) for column in contract.in_files if column.source in types
     )
+
+
+def _as_told(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return a column as text, and times as they are; a float that is no number is how tables say missing."""
+    if dtype.is_temporal():
+        return pl.col(name)
+    values = pl.col(name).fill_nan(None) if dtype.is_float() else pl.col(name)
+    return values.cast(pl.String)
 
 
 def _with_optional(raw: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     """Return `raw` with an empty column for each optional one that the file lacks."""
     found = raw.collect_schema().names()
-    absent = [column.source for column in contract.kept if column.source not in found]
+    absent = [column.source for column in contract.in_files if column.source not in found]
     return raw.with_columns(pl.lit(None, pl.String).alias(source) for source in absent)
-
-
-def _checks(column: Column, contract: Contract) -> list[pl.Expr]:
-    text, parsed = _text(column), _parsed(column, contract)
-    wrong = text.is_not_null() & parsed.is_null()
-    return [
-        wrong.sum().alias(f"{column.name}:wrong"),
-        text.filter(wrong).head(EXAMPLES).implode().alias(f"{column.name}:examples"),
-        text.is_null().sum().alias(f"{column.name}:missing"),
-    ]
-
-
-def _sentences(column: Column, faults: dict[str, object]) -> list[str]:
-    said = []
-    wrong, missing = faults[f"{column.name}:wrong"], faults[f"{column.name}:missing"]
-    if wrong:
-        shapes = _shapes(faults[f"{column.name}:examples"])
-        said.append(f"{column.source}: {_values(wrong)} not {_expected(column)}, {_looks(wrong)} like {shapes}")
-    if missing and not column.may_be_missing:
-        said.append(f"{column.source}: {_values(missing)} missing")
-    return said
-
-
-def _values(number: object) -> str:
-    return f"{number} value is" if number == 1 else f"{number} values are"
-
-
-def _looks(number: object) -> str:
-    return "it looks" if number == 1 else "they look"
-
-
-def _expected(column: Column) -> str:
-    return f"{'an' if column.type == 'integer' else 'a'} {column.type}" + (
-        f" like {column.format}" if column.format else ""
-    )
-
-
-def _shapes(examples: object) -> str:
-    """Return what values look like, never the values: in a shifted file a name can stand anywhere."""
-    shapes = [_shape(str(example)) for example in examples] if isinstance(examples, list) else []
-    return ", ".join(repr(shape) for shape in dict.fromkeys(shapes))
-
-
-def _shape(value: str) -> str:
-    """Return a value with every digit as 9 and every letter as a.
-
-    >>> _shape("1.2.1980"), _shape("ten")
-    ('9.9.9999', 'aaa')
-    """
-    return "".join("9" if c.isdigit() else "a" if c.isalpha() else c for c in value[:24])
-
-
-def _text(column: Column) -> pl.Expr:
-    """Return the raw text without spaces around it; nothing but spaces is a missing value."""
-    text = pl.col(column.source).str.strip_chars()
-    return pl.when(text != "").then(text)
-
-
-def _parsed(column: Column, contract: Contract) -> pl.Expr:
-    text = _text(column)
-    if column.timezone:
-        moment = text.str.to_datetime(column.format, time_unit="us", strict=False)
-        return moment.dt.convert_time_zone(column.timezone).dt.replace_time_zone(None)
-    if column.type == "timestamp":
-        return text.str.to_datetime(column.format, time_unit="us", strict=False)
-    if column.type == "date":
-        return text.str.to_date(column.format, strict=False)
-    if column.type == "decimal" and contract.csv.decimal == ",":
-        text = text.str.replace(",", ".", literal=True)
-    if column.role == "amount":
-        minor = text.cast(pl.Float64, strict=False) * 10**contract.currency_decimals
-        return pl.when(minor.is_finite()).then(minor.round()).cast(pl.Int64, strict=False)
-    return text.cast(column.dtype, strict=False)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Literal, NamedTuple, Self
 from zoneinfo import available_timezones
 
 import polars as pl
-from pydantic import field_validator, model_validator
+from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from mlflow_fraud.core.errors import nearest
+from mlflow_fraud.core.moments import since_of
 from mlflow_fraud.core.strict import Strict
+from mlflow_fraud.core.time_format import time_format
 
 Role = Literal[
     "event_id",
@@ -30,6 +33,7 @@ Role = Literal[
 ]
 ColumnType = Literal["timestamp", "date", "integer", "decimal", "text"]
 Level = Literal["critical", "warning"]
+Unit = Literal["milliseconds", "seconds", "minutes", "hours", "days"]
 
 
 class Needs(NamedTuple):
@@ -79,6 +83,8 @@ class Column(Strict):
     place: str = ""
     axis: Literal["latitude", "longitude", ""] = ""
     format: str = ""
+    unit: Unit | Literal[""] = ""
+    since: str = ""
     timezone: str = ""
     nullable: bool = False
     optional: bool = False
@@ -97,6 +103,11 @@ class Column(Strict):
         if self.role in _NAMED_BY_ROLE:
             return self.role
         return self.entity or (f"{self.place}_{self.axis}" if self.place else self.source)
+
+    @property
+    def start(self) -> datetime:
+        """The moment since which a time is counted; in UTC where the column has a time zone."""
+        return since_of(self.since)[0]
 
     @property
     def kept(self) -> bool:
@@ -119,14 +130,20 @@ class Column(Strict):
         """Return a bound in the pipeline's own units: minor units for an amount, a `datetime` for a time."""
         if bound is None:
             return None
-        if self.type in ("timestamp", "date"):
-            return datetime.fromisoformat(str(bound))
+        if self.type in TIMES:
+            return _local_moment(str(bound))
         return round(float(bound) * 10**decimals) if self.role == "amount" else float(bound)
 
-    @field_validator("minimum", "maximum", mode="before")
+    @field_validator("minimum", "maximum", "since", mode="before")
     @classmethod
     def _a_day_is_one_with_and_without_quotes(cls, bound: object) -> object:
         return bound.isoformat() if isinstance(bound, date) else bound
+
+    @model_serializer(mode="wrap")
+    def _says_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out how a time is counted where it is written: such a column has the hash that it always had."""
+        told: dict[str, Any] = handler(self)
+        return told if self.unit else {key: value for key, value in told.items() if key not in ("unit", "since")}
 
     @model_validator(mode="after")
     def _has_what_its_role_needs(self) -> Self:
@@ -146,21 +163,55 @@ class Column(Strict):
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> Self:
-        if self.type in TIMES and not self.format:
-            raise ValueError(f"a {self.type} needs `format:`, for example '%Y-%m-%d'")
-        if self.type not in TIMES and self.format:
-            raise ValueError(f"`format:` is for times and days; {self.type} has none")
-        if ("%z" in self.format) != bool(self.timezone):
-            raise ValueError(
-                "a time with its offset needs both `%z` in `format:` and `timezone:`, for example Europe/Berlin, "
-                "in which it goes on as local time"
-            )
-        if self.timezone and self.timezone not in available_timezones():
-            raise ValueError(f"no time zone is called {self.timezone}, {nearest(self.timezone, available_timezones())}")
+        self._require_a_time_that_is_told()
         if self.values and self.type != "text":
             raise ValueError("`values:` is for text; `minimum:` and `maximum:` bound numbers and times")
         self._require_bounds()
         return self
+
+    def _require_a_time_that_is_told(self) -> None:
+        """Raise `ValueError` where a time has not exactly one way to be read, or another type has one."""
+        counted = bool(self.unit or self.since)
+        if counted and (self.type != "timestamp" or self.format or not (self.unit and self.since)):
+            raise ValueError(
+                "`unit:` and `since:` together say how a timestamp is counted, in place of `format:`, for example "
+                '`unit: seconds, since: "1970-01-01"`'
+            )
+        if self.format and self.type not in TIMES:
+            raise ValueError(f"`format:` is for times and days; {self.type} has none")
+        if self.type == "timestamp" and not (self.format or counted):
+            raise ValueError("a timestamp needs `format:`, for example '%Y-%m-%d %H:%M:%S', or `unit:` and `since:`")
+        if self.type == "date" and not self.format:
+            raise ValueError("a date needs `format:`, for example '%Y-%m-%d'")
+        if self.timezone and self.timezone not in _zones():
+            raise ValueError(f"no time zone is called {self.timezone}, {nearest(self.timezone, _zones())}")
+        if self.format:
+            self._require_a_format_that_says_it()
+        zoned = since_of(self.since)[1] if counted else "offset" in self._parts
+        if zoned != bool(self.timezone):
+            both = "an offset in `since:`" if counted else "`%z` in `format:`"
+            raise ValueError(
+                f"a time with its offset needs both {both} and `timezone:`, for example Europe/Berlin, in which it "
+                "goes on as local time"
+            )
+
+    def _require_a_format_that_says_it(self) -> None:
+        form = time_format(self.format)
+        if not form.says_a_day:
+            raise ValueError(f"`format:` of a {self.type} says year, month and day, found {self.format!r}")
+        if self.type == "timestamp" and not form.says_a_time:
+            raise ValueError(
+                f"`format:` of a timestamp says a time of day too, found {self.format!r}; a day alone is no moment: "
+                "which of its payments came first nobody could tell"
+            )
+        if self.type == "date" and "offset" in form.parts:
+            raise ValueError(f"a date has no offset from UTC, found {self.format!r}")
+        if self.role == "birth_date" and "year_of_century" in form.parts:
+            raise ValueError("a birth date needs a year of four digits, %Y: two do not tell the century")
+
+    @property
+    def _parts(self) -> frozenset[str]:
+        return time_format(self.format).parts if self.format else frozenset()
 
     def _require_bounds(self) -> None:
         """Raise `ValueError` where a bound is not of the column's type, or the least is above the greatest."""
@@ -176,3 +227,16 @@ class Column(Strict):
                 raise ValueError(f"`{key}:` of a {self.type} is {like}, found {bound!r}") from None
         if None not in bounds and bounds[0] > bounds[1]:
             raise ValueError(f"`minimum:` {self.minimum} is above `maximum:` {self.maximum}")
+
+
+def _local_moment(text: str) -> datetime:
+    moment, has_offset = since_of(text)
+    if has_offset:
+        raise ValueError("a bound is a local time, without an offset from UTC")
+    return moment
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Return the names of time zones that mean the same everywhere: those of places, and UTC."""
+    return frozenset(name for name in available_timezones() if "/" in name or name in ("UTC", "GMT"))

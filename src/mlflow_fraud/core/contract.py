@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mlflow_fraud.core.column import AT_MOST_ONE, EXACTLY_ONE
 from mlflow_fraud.core.column import Column as Column
@@ -17,6 +17,10 @@ from mlflow_fraud.core.strict import Place, Strict, parse
 
 BATCH = "batch"
 """The column that ingest adds: the name of the raw batch a row came in."""
+
+
+ROW_NUMBER = Column(source="event_id", role="event_id", type="text")
+"""What stands for the id where files have none: `<batch>:<row>`; a request of the service brings a text of its own."""
 
 
 class Csv(Strict):
@@ -86,20 +90,31 @@ class Contract(Strict):
     name: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$")
     description: str = ""
     currency_decimals: int = Field(default=2, ge=0, le=4)
+    event_id: Literal["row_number", ""] = ""
     csv: Csv = Csv()
     columns: tuple[Column, ...]
     table: Table = Table()
     gate: Gate = Gate()
 
     @property
-    def kept(self) -> tuple[Column, ...]:
-        """The columns that go on past ingest, in the order of the contract."""
+    def in_files(self) -> tuple[Column, ...]:
+        """The columns of the raw files that go on past ingest, in the order of the contract."""
         return tuple(column for column in self.columns if column.kept)
 
     @property
+    def kept(self) -> tuple[Column, ...]:
+        """The columns that the pipeline has past ingest: those of the files, after an id that is a row's number."""
+        return (ROW_NUMBER, *self.in_files) if self.event_id else self.in_files
+
+    @property
     def entities(self) -> tuple[str, ...]:
-        """The names of the entities, for example card and merchant."""
+        """The names of the entities, for example card and merchant; a data set may have none."""
         return tuple(column.name for column in self.columns if column.role == "entity")
+
+    @property
+    def payer(self) -> str | None:
+        """The entity that pays, for example card: the first one; None where there is none."""
+        return next(iter(self.entities), None)
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -110,6 +125,17 @@ class Contract(Strict):
         """Return the kept column with this pipeline name, or None."""
         return next((column for column in self.kept if column.name == name), None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_ids_alike_rows_may_be_two_payments(cls, given: Any) -> Any:
+        if not (isinstance(given, Mapping) and given.get("event_id")):
+            return given
+        gate = given.get("gate", {})
+        repeated = gate.get("repeated_rows", {}) if isinstance(gate, Mapping) else None
+        if not isinstance(repeated, Mapping):
+            return given
+        return {**given, "gate": {**gate, "repeated_rows": {"level": "warning", **repeated}}}
+
     @model_validator(mode="after")
     def _roles_are_complete(self) -> Self:
         roles: dict[str, list[str]] = {}
@@ -117,14 +143,15 @@ class Contract(Strict):
             roles.setdefault(column.role, []).append(column.source)
         for role in EXACTLY_ONE:
             found = roles.get(role, [])
-            if len(found) != 1:
+            if role == "event_id" and self.event_id:
+                self._require_no_other_id(found)
+            elif len(found) != 1:
                 said = f"{len(found)}: {', '.join(found)}" if found else "none"
-                raise ValueError(f"exactly one column has the role {role}, found {said}")
+                hint = "; where files have no id, `event_id: row_number` says so" if role == "event_id" else ""
+                raise ValueError(f"exactly one column has the role {role}, found {said}{hint}")
         for role in AT_MOST_ONE:
             if len(roles.get(role, [])) > 1:
                 raise ValueError(f"at most one column has the role {role}, found {', '.join(roles[role])}")
-        if "entity" not in roles:
-            raise ValueError("at least one column has the role entity, for example the card")
         halves = Counter(column.place for column in self.columns if column.role == "location")
         if set(halves.values()) - {2}:
             raise ValueError(f"each place has a latitude and a longitude, found {dict(halves)} columns")
@@ -132,6 +159,20 @@ class Contract(Strict):
         if doubled or self.column(BATCH):
             raise ValueError(f"columns need names of their own, found twice or reserved: {doubled or [BATCH]}")
         return self
+
+    def _require_no_other_id(self, found: list[str]) -> None:
+        named = [column.source for column in self.in_files if column.source == ROW_NUMBER.source]
+        if found or named:
+            raise ValueError(
+                f"`event_id: row_number` is for files without an id, found the column {(found or named)[0]}; give it "
+                "the role event_id, or take the line out"
+            )
+
+    @model_serializer(mode="wrap")
+    def _says_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the row number where ids are in the files: such a contract has the hash that it always had."""
+        told: dict[str, Any] = handler(self)
+        return told if self.event_id else {key: value for key, value in told.items() if key != "event_id"}
 
 
 def read_contract(document: Mapping[str, Any], *, where: str, lines: Mapping[Place, int] | None = None) -> Contract:

@@ -27,8 +27,8 @@ def look_at(names: Sequence[str], contract: Contract) -> Header:
     A column without a name is none: tables with an index have one.
     """
     there = Counter(name for name in names if name.strip())
-    wanted = [column.source for column in contract.kept]
-    missing = [column.source for column in contract.kept if not column.optional and column.source not in there]
+    wanted = [column.source for column in contract.in_files]
+    missing = [column.source for column in contract.in_files if not column.optional and column.source not in there]
     if missing:
         return Header((_missing(missing, list(there), wanted, contract),), ())
     twice = [name for name, number in there.items() if number > 1]
@@ -41,7 +41,7 @@ def look_at(names: Sequence[str], contract: Contract) -> Header:
     alike = _by_letters(others)
     faults += [
         f"{column.source} is not there, but {alike[_letters(column.source)]!r} is; one of the two names has to change"
-        for column in contract.kept
+        for column in contract.in_files
         if column.source not in there and _letters(column.source) in alike
     ]
     warnings = [

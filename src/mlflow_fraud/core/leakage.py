@@ -56,12 +56,15 @@ class LabelCheck:
 
 @dataclass(frozen=True)
 class SplitCheck:
-    """The same rows, features and candidate, cut by time and at random; `together_*` are shares of test frauds."""
+    """The same rows, features and candidate, cut by time and at random.
+
+    `together_*` are shares of test frauds; None where data has no cards.
+    """
 
     by_time: Metrics
     at_random: Metrics
-    together_by_time: float
-    together_at_random: float
+    together_by_time: float | None
+    together_at_random: float | None
 
 
 @dataclass(frozen=True)

@@ -103,16 +103,19 @@ def roll(first: datetime, until: datetime, rule: PrequentialRule) -> tuple[Fold,
     return folds
 
 
-def fold_parts(transactions: pl.DataFrame, fold: Fold, rule: PrequentialRule, card: str) -> pl.Series:
+def fold_parts(transactions: pl.DataFrame, fold: Fold, rule: PrequentialRule, card: str | None) -> pl.Series:
     """Return each row's part in a fold: train, validation, test, or null for a row that belongs to none.
 
     A label counts from `label_delay` on, at every border. A card that is known as compromised leaves the test:
     on each test day those with a fraud, since the fold's training began, whose label had arrived before that day.
+    Where data has no cards nobody is known.
     """
     at = pl.col("event_time")
     cut = Borders(fold.validation_from, fold.test_from, fold.test_to + rule.label_delay)
     inside = at.is_between(fold.train_from, fold.test_to, closed="left")
     parts = transactions.select(pl.when(inside).then(part(cut, rule.split, transactions.columns)).alias("part"))["part"]
+    if card is None:
+        return parts
     gone = _known_compromised(transactions, fold, rule, card)
     return pl.select(pl.when(~((parts == "test") & gone)).then(parts).alias("part"))["part"]
 

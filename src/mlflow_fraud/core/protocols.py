@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
-from pydantic import Field
-
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.metrics import Metrics
 from mlflow_fraud.core.prequential import PrequentialRule
-from mlflow_fraud.core.split import SplitRule
+from mlflow_fraud.core.split import Days, SplitRule
 from mlflow_fraud.core.strict import Strict
 
 PROTOCOLS = ("official", "holdout", "prequential")
@@ -19,8 +17,8 @@ PROTOCOLS = ("official", "holdout", "prequential")
 class HoldoutDays(Strict):
     """The holdout for a data set whose own split is another one."""
 
-    validation_days: int = Field(ge=1)
-    test_days: int = Field(ge=1)
+    validation_days: Days
+    test_days: Days
 
 
 class EvaluateParams(Strict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import polars as pl
 from pydantic import Field, model_validator
@@ -17,14 +17,20 @@ from mlflow_fraud.core.strict import Strict
 
 PARTS = ("train", "validation", "test")
 
+Days = Annotated[int | float, Field(gt=0, allow_inf_nan=False)]
+"""A time in days, or in a fraction of one where data spans few."""
+
 
 class SplitRule(Strict):
-    """How time is cut: `official` tests on a whole raw batch, `holdout` on the last days."""
+    """How time is cut: `official` tests on a whole raw batch, `holdout` on the last days.
+
+    A whole number of test days are calendar days; a fraction ends with the newest transaction.
+    """
 
     protocol: Literal["official", "holdout"]
     test_batch: str = ""
-    test_days: int = Field(default=0, ge=0)
-    validation_days: int = Field(ge=1)
+    test_days: Days | Literal[0] = 0
+    validation_days: Days
     label_delay_days: int = Field(default=0, ge=0)
 
     @property
@@ -37,7 +43,7 @@ class SplitRule(Strict):
         if self.protocol == "official" and not self.test_batch:
             raise ValueError("the official protocol needs `test_batch: <name of the raw batch>`")
         if self.protocol == "holdout" and not self.test_days:
-            raise ValueError("the holdout protocol needs `test_days:`, 1 or more")
+            raise ValueError("the holdout protocol needs `test_days:`, such as 30, or 0.5 for half a day")
         return self
 
 
@@ -92,6 +98,8 @@ def part(cut: Borders, rule: SplitRule, columns: Container[str] = ()) -> pl.Expr
 def _test_from(transactions: pl.DataFrame, rule: SplitRule) -> datetime:
     if rule.protocol == "holdout":
         last: datetime = transactions["event_time"].max()  # type: ignore[assignment]
+        if rule.test_days % 1:
+            return last - timedelta(days=rule.test_days)
         midnight = last.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         return midnight - timedelta(days=rule.test_days)
     batches = transactions[BATCH].unique().sort().to_list()

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 
 from mlflow_fraud.core.contract import Column, Contract
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
+from mlflow_fraud.core.moments import ISO, read_count, read_text
+from mlflow_fraud.core.notation import LARGEST, whole_of
+from mlflow_fraud.core.time_format import SPACES, TimeFormat, time_format
 
 INT64 = 2**63
 """Whole numbers are held in 64 bits everywhere in the pipeline."""
@@ -100,14 +110,16 @@ def _checks(column: Column, contract: Contract) -> list[Any]:
     if column.type in ("timestamp", "date"):
         bounds = [column.limit(bound, decimals=0) for bound in (column.minimum, column.maximum)]
         checks += [BeforeValidator(_moment_reader(column)), AfterValidator(_between(*bounds))]
+        checks += [WithJsonSchema(_json_schema_of_time(column))]
     elif column.type == "text":
         checks.append(StringConstraints(strict=True, strip_whitespace=True, min_length=1))
     else:
         checks.append(_number(column))
+        checks.append(BeforeValidator(_whole) if column.type == "integer" else AfterValidator(_without_sign_of_zero))
     if column.values:
         checks += [AfterValidator(_one_of(column.values)), Field(json_schema_extra={"enum": list(column.values)})]
     if column.role == "amount":
-        checks.append(AfterValidator(lambda amount: round(float(amount) * 10**contract.currency_decimals)))
+        checks.append(AfterValidator(_in_minor_units(10**contract.currency_decimals)))
     return checks
 
 
@@ -123,32 +135,95 @@ def _number(column: Column) -> Any:
     )
 
 
+def _without_sign_of_zero(number: float) -> float:
+    return number + 0.0
+
+
+def _in_minor_units(units: int) -> Callable[[float], int]:
+    def minor(amount: float) -> int:
+        number = amount * units if isinstance(amount, int) else round(amount * units)
+        if not -LARGEST - 1 <= number <= LARGEST:
+            raise ValueError("expected an amount whose minor units have at most 64 bits")
+        return number
+
+    return minor
+
+
+def _whole(number: object) -> object:
+    """Return the whole number that a JSON number is, as in a file: 12.0 and 1e5 are whole."""
+    whole = whole_of(number) if isinstance(number, float) else None
+    return number if whole is None else whole
+
+
 def _moment_reader(column: Column) -> Callable[[object], date]:
-    """Return the reader of a time or a day: in the contract's format, else ISO 8601 without an offset."""
+    """Return the reader of a time or a day: by the contract as files are read, else in one form of ISO 8601."""
+    if column.unit:
+        return _count_reader(column)
+    own, iso, other = time_format(column.format), *_iso_forms(column)
+    iso = own if _reads_otherwise(own, column) else iso
+    like = f"expected a {column.type} {_likeness(column)}"
 
     def read(text: object) -> date:
         if not isinstance(text, str):
-            raise ValueError(f"expected a {column.type} as text, like {column.format} or ISO 8601")
-        moment = _parse(text.strip(), column.format)
+            raise ValueError(like.replace(" like", " as text, like", 1))
+        text = text.strip(SPACES)
+        form = own if own.reader.fullmatch(text) else iso
+        moment = read_text(text, form, column.timezone)
+        if moment is None and other.reader.fullmatch(text):
+            raise ValueError(
+                f"expected a time with its offset from UTC, like {column.format} or ISO 8601"
+                if column.timezone
+                else "expected the local time that the data is in, without an offset from UTC"
+            )
         if moment is None:
-            raise ValueError(f"expected a {column.type} like {column.format} or ISO 8601")
-        if column.timezone and moment.tzinfo is not None:
-            moment = moment.astimezone(ZoneInfo(column.timezone)).replace(tzinfo=None)
-        elif column.timezone:
-            raise ValueError(f"expected a time with its offset from UTC, like {column.format} or ISO 8601")
-        if moment.tzinfo is not None:
-            raise ValueError("expected the local time that the data is in, without an offset from UTC")
+            raise ValueError(like)
         return moment.date() if column.type == "date" else moment
 
     return read
 
 
-def _parse(text: str, format: str) -> datetime | None:
-    with suppress(ValueError):
-        return datetime.strptime(text, format)  # noqa: DTZ007 the data's own local time
-    with suppress(ValueError):
-        return datetime.fromisoformat(text)
-    return None
+def _count_reader(column: Column) -> Callable[[object], date]:
+    """Return the reader of a time that is a number of units since a moment."""
+    unit, since, timezone = column.unit, column.start, column.timezone
+
+    def read(count: object) -> date:
+        counted = isinstance(count, int | float) and not isinstance(count, bool)
+        moment = read_count(count, unit, since, timezone) if counted else None  # type: ignore[arg-type]
+        if moment is None:
+            raise ValueError(f"expected a number of {unit} since {column.since} that gives a year of four digits")
+        return moment
+
+    return read
+
+
+def _reads_otherwise(own: TimeFormat, column: Column) -> bool:
+    """Return whether the contract's format takes a text of ISO 8601 for another moment, as one with the day first."""
+    examples = [_iso_example(column), _iso_example(column).replace(":59", ":59.5")]
+    iso, _ = _iso_forms(column)
+    return any(own.reader.fullmatch(each) and read_text(each, own) != read_text(each, iso) for each in examples)
+
+
+def _iso_forms(column: Column) -> tuple[TimeFormat, TimeFormat]:
+    """Return the form of ISO 8601 that is read, and the one that lacks an offset or has one too many."""
+    if column.type == "date":
+        return time_format("%Y-%m-%d"), time_format(f"{ISO}%z")
+    forms = time_format(ISO), time_format(f"{ISO}%z")
+    return forms[::-1] if column.timezone else forms
+
+
+def _iso_example(column: Column) -> str:
+    return "2020-01-31" if column.type == "date" else "2020-01-31T13:45:59" + ("+01:00" if column.timezone else "")
+
+
+def _likeness(column: Column) -> str:
+    iso = "" if _reads_otherwise(time_format(column.format), column) else f" or ISO 8601 like {_iso_example(column)}"
+    return f"like {column.format}{iso}"
+
+
+def _json_schema_of_time(column: Column) -> dict[str, Any]:
+    if column.unit:
+        return {"type": "number", "description": f"{column.unit} since {column.since}"}
+    return {"type": "string", "description": _likeness(column)}
 
 
 def _between(low: datetime | None, high: datetime | None) -> Callable[[date], date]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.describing.drafting import draft
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.core.features.fitting import fit_features
+from mlflow_fraud.core.split import PARTS, SplitRule, borders, part
+from mlflow_fraud.core.strict import parse
 from mlflow_fraud.settings import PARAMS_FILE, load_contract, load_params
 from mlflow_fraud.stages.raw_data import add, use
 from mlflow_fraud.stages.run import say, taking_long
 
 CONTRACTS = Path("data/contracts")
-FEWEST_DAYS = 10
+WHOLE_DAYS = 10
+"""Data of so many days is cut at midnights, shorter data at any time of day."""
 SAMPLE_ROWS = 10_000
 TENTHS = 2
 """Of the days, so many tenths are the test, and so many before them the validation."""
@@ -45,7 +49,7 @@ def bring(contract_file: Path, source: Path, label_delay_days: int = 0) -> None:
 
 
 def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> str:
-    """Let `params.yaml` describe the data set of a contract, by the days that `source` spans; return its name.
+    """Let `params.yaml` describe the data set of a contract, by the time that `source` spans; return its name.
 
     A data set that is described already stays as it is. Raises `SettingsError` where another contract has the name.
     """
@@ -59,7 +63,7 @@ def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> st
         return contract.name
     entry: dict[str, Any] = {
         "contract": kept.as_posix(),
-        "split": {**_split(source, contract), "label_delay_days": label_delay_days},
+        "split": _split(source, contract, label_delay_days),
         "features": fit_features(params.features, contract).model_dump(mode="json", exclude_defaults=True),
     }
     if not kept.is_file():
@@ -79,14 +83,34 @@ def first_contract(source: Path, name: str, **stated: str) -> str:
     return draft(read_sample(source, SAMPLE_ROWS, form), name, form)
 
 
-def _split(source: Path, contract: Contract) -> dict[str, Any]:
+def _split(source: Path, contract: Contract, label_delay_days: int) -> dict[str, Any]:
     with taking_long(f"looking at the days that {source} spans"), tempfile.TemporaryDirectory() as scratch:
-        times = read_batches(find_batches(source, Path(scratch)), contract)["event_time"]
-    days = (times[-1].date() - times[0].date()).days + 1
-    if days < FEWEST_DAYS:
-        raise DataError(f"{source} spans {days} days; a split by dates needs {FEWEST_DAYS} or more")
-    part = days * TENTHS // 10
-    return {"protocol": "holdout", "validation_days": part, "test_days": part}
+        rows = read_batches(find_batches(source, Path(scratch)), contract)
+    part_days = _fifth(rows["event_time"][0], rows["event_time"][-1])
+    split = {"protocol": "holdout", "validation_days": part_days, "test_days": part_days}
+    rule = parse(SplitRule, {**split, "label_delay_days": label_delay_days}, where=f"the split of {source}")
+    parts = rows.select(part(borders(rows, rule), rule, rows.columns))["part"]
+    empty = [name for name in PARTS if not (parts == name).any()]
+    if empty:
+        raise DataError(
+            f"{source} cannot be split by time: with {part_days} days each for validation and test, no row is left for "
+            f"{' or '.join(empty)}; bring more data"
+        )
+    return {**split, "label_delay_days": label_delay_days}
+
+
+def _fifth(first: datetime, last: datetime) -> float:
+    """Return a fifth of the time in days: whole ones where there are many.
+
+    >>> _fifth(datetime(2020, 1, 1), datetime(2020, 3, 1)), _fifth(datetime(2013, 9, 1), datetime(2013, 9, 2, 23, 59))
+    (12, 0.4)
+    """
+    days = (last.date() - first.date()).days + 1
+    if days >= WHOLE_DAYS:
+        return days * TENTHS // 10
+    if first == last:
+        raise DataError(f"all rows are of one moment, {first}; a split by time needs rows of several")
+    return float(f"{(last - first) / timedelta(days=1) * TENTHS / 10:.2g}")
 
 
 def _write(name: str, entry: dict[str, Any]) -> None:

@@ -75,7 +75,7 @@ def _cuts(protocol: str, transactions: pl.DataFrame, params: Params) -> tuple[li
     if protocol != "prequential":
         rule = split_for(protocol, params.active.split, params.evaluate)
         return [one_test(transactions, rule)], rule
-    rolling, card = params.evaluate.prequential, load_contract(params.active.contract).entities[0]
+    rolling, card = params.evaluate.prequential, load_contract(params.active.contract).payer
     end = transactions["event_time"][-1].replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return rolling_tests(transactions, rolling, card, end), rolling
 

@@ -55,7 +55,7 @@ class History:
         contract = self.schema.contract
         period = read_period(
             self.transactions.filter(rows),
-            card=contract.entities[0],
+            card=contract.payer,
             amount=AMOUNT,
             decimals=contract.currency_decimals,
         )
@@ -115,7 +115,7 @@ def one_test(transactions: pl.DataFrame, rule: SplitRule) -> Cut:
     return Cut(f"from {cut.test_from:%Y-%m-%d}", transactions.select(part(cut, rule, transactions.columns))["part"])
 
 
-def rolling_tests(transactions: pl.DataFrame, rule: PrequentialRule, card: str, until: datetime) -> list[Cut]:
+def rolling_tests(transactions: pl.DataFrame, rule: PrequentialRule, card: str | None, until: datetime) -> list[Cut]:
     """Return the cuts of the folds that look at nothing from `until` on."""
     folds = roll(transactions["event_time"][0], until, rule)
     return [Cut(fold.name, fold_parts(transactions, fold, rule, card)) for fold in folds]

@@ -70,14 +70,14 @@ def leakage(candidate: str, dataset: str = "", borders: int = 6, build: Builder 
 
 
 def _split_check(history: History, cut: Cut, candidate: str, params: Params) -> SplitCheck:
-    card = history.schema.contract.entities[0]
+    card = history.schema.contract.payer
     dealt = Cut("at random", random_parts(cut.parts, params.train.seed))
     by_time, at_random = (_judged(history, each, candidate, params) for each in (cut, dealt))
     return SplitCheck(
         by_time=by_time,
         at_random=at_random,
-        together_by_time=together(history.transactions, cut.parts, card),
-        together_at_random=together(history.transactions, dealt.parts, card),
+        together_by_time=together(history.transactions, cut.parts, card) if card else None,
+        together_at_random=together(history.transactions, dealt.parts, card) if card else None,
     )
 
 
@@ -118,7 +118,6 @@ def _page(
     dataset: str, candidate: str, labels: LabelCheck, split: SplitCheck, found: Sequence[Foresight], borders: int
 ) -> str:
     kept = ", ".join(f"{value:.4f}" for value in labels.shuffled)
-    days = BURST.days
     gap = (split.at_random["average_precision"] or 0.0) - (split.by_time["average_precision"] or 0.0)
     table = markdown_table({"by time": split.by_time, "at random": split.at_random}, first="split")
     features = [f"- {each}" for each in found] or ["- no feature changes when the future is taken away"]
@@ -135,17 +134,24 @@ def _page(
             "### The same rows split by time and at random",
             "",
             table,
-            f"The random split's average precision is {gap:+.4f} from the honest one. Of its test frauds "
-            f"{split.together_at_random:.0%} have a fraud of the same card within {days} days among the rows learned "
-            f"from (split by time: {split.together_by_time:.0%}): the model is asked about bursts of which it has "
-            "seen the other half, and about a time that it has learned from. Only the split by time tells what a "
-            "model is worth tomorrow.",
+            f"The random split's average precision is {gap:+.4f} from the honest one. {_bursts(split)} about a time "
+            "that it has learned from. Only the split by time tells what a model is worth tomorrow.",
             "",
             f"### Features at {borders} borders: {'**a leak**' if found else 'as it should be'}",
             "",
             *features,
             "",
         ]
+    )
+
+
+def _bursts(split: SplitCheck) -> str:
+    if split.together_at_random is None or split.together_by_time is None:
+        return "The model is asked"
+    return (
+        f"Of its test frauds {split.together_at_random:.0%} have a fraud of the same card within {BURST.days} days "
+        f"among the rows learned from (split by time: {split.together_by_time:.0%}): the model is asked about bursts "
+        "of which it has seen the other half, and"
     )
 
 

@@ -84,7 +84,7 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release) -> Window:
     rows, features = _features(window, between, schema)
     scores = load_released(manifest, live.files).score(model_matrix(features, schema))
     contract = schema.contract
-    period = read_period(rows, card=contract.entities[0], amount="amount", decimals=contract.currency_decimals)
+    period = read_period(rows, card=contract.payer, amount="amount", decimals=contract.currency_decimals)
     measured = evaluate(period, scores, manifest.threshold, load_params().costs)
     drifts = _drifts(features, schema)
     metrics = {name: value for name, value in measured.items() if value is not None}

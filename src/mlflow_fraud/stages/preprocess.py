@@ -18,7 +18,7 @@ from mlflow_fraud.stages.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, p
 from mlflow_fraud.stages.run import run_stage, say
 
 KEYS = ("event_id", "event_time", "label")
-"""Columns that go with the features, beside the first entity as `block` and the exact amount as `amount_minor`."""
+"""Columns that go with the features, beside the exact amount as `amount_minor` and the first entity as `block`."""
 
 
 def preprocess() -> None:
@@ -32,8 +32,8 @@ def preprocess() -> None:
     parts = transactions.select(part(cut, rule, transactions.columns))["part"]
     schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"), rule.label_delay_days)
     features = _features(transactions, schema)
-    block, amount = pl.col(contract.entities[0]).rank("dense").alias("block"), pl.col("amount").alias("amount_minor")
-    keys = transactions.select(*KEYS, block, amount)
+    block = [pl.col(contract.payer).rank("dense").alias("block")] if contract.payer else []
+    keys = transactions.select(*KEYS, *block, pl.col("amount").alias("amount_minor"))
     table = pl.concat([keys, features], how="horizontal")
     for name in PARTS:
         rows = table.filter(parts == name)

@@ -80,7 +80,7 @@ def task_for(candidate: str, objective: str, params: Params) -> Task:
     cuts, part = [one_test(transactions, split)], "validation"
     if objective == "prequential":  # the test period of the data set's own split stays unseen
         until = borders(transactions, split).test_from.replace(hour=0, minute=0, second=0, microsecond=0)
-        card = load_contract(params.active.contract).entities[0]
+        card = load_contract(params.active.contract).payer
         cuts, part = rolling_tests(transactions, rolling, card, until), "test"
     history = build_history(transactions, told, cuts[0])
     rule = split if part == "validation" else rolling

@@ -14,6 +14,8 @@ CONTRACT = {
     "name": "the data set's name, as `params.yaml` and `data/raw/` have it",
     "description": "one sentence for people",
     "currency_decimals": "decimals of the currency, 0 to 4; amounts are held in whole minor units",
+    "event_id": "`row_number` where files have no id: the id is then the batch's name and the row's number in its "
+    "file, such as `2020-01:17`, and a request has a text `event_id` of its own",
     "csv": "how the CSV files are written",
     "columns": "each column of the raw files by its name there: its role, its type and what it holds",
     "table": "what holds for all rows together",
@@ -25,8 +27,13 @@ COLUMN = {
     "entity": "the entity's name inside the pipeline; the first entity pays, the second is paid",
     "place": "the name of the place that a latitude and a longitude together give",
     "axis": "`latitude` or `longitude`",
-    "format": "how a time or a day is written, in the letters of strftime",
-    "timezone": "for times with an offset (`%z`): the zone in whose local time they go on",
+    "format": "how a time or a day is written, in the letters below",
+    "unit": "for a timestamp that is a number: what it counts, `milliseconds`, `seconds`, `minutes`, `hours` or "
+    "`days`; in place of `format`, together with `since`",
+    "since": "the moment that a count begins at, a day like `2017-12-01` or an instant like `2017-12-01T06:30:00`; "
+    "`1970-01-01` for a unix clock. Any day will do where nobody knows",
+    "timezone": "for times with an offset (`%z` in the format, or one in `since`): the zone in whose local "
+    "time they go on",
     "nullable": "a row may lack the value",
     "optional": "a file may lack the whole column",
     "minimum": "the least allowed number, or the first allowed day",
@@ -52,7 +59,8 @@ GATE = {
     "missing_days": "days without a row since the last day of the batches before",
     "rows_against_history": "rows a day over the median of the batches before",
     "seconds_back": "seconds by which it begins before the end of the batches before",
-    "repeated_rows": "rows that are there already but for the id",
+    "repeated_rows": "rows that are there already but for the id; a warning with `event_id: row_number`, for without "
+    "ids two payments may well be alike",
     "shared_rows": "rows that another batch has too but for the id, such as the training file and the test file",
     "early_labels": "rows whose label arrived before the payment was made, where a column has the role label_time",
     "clock_spread": "seconds between the least and the largest offset of the second clock",
@@ -69,9 +77,9 @@ WORDS: Mapping[type[Strict], Mapping[str, str]] = {
     Gate: GATE,
 }
 HOW_MANY: Mapping[Role, str] = {
-    "event_id": "one",
+    "event_id": "one, or `event_id: row_number`",
     "event_time": "one",
-    "entity": "one or more",
+    "entity": "any",
     "amount": "one",
     "label": "one",
     "location": "pairs",
@@ -96,12 +104,39 @@ ROLES: Mapping[Role, str] = {
     "unused": "what nothing reads: stops at ingest",
 }
 TYPES: Mapping[ColumnType, str] = {
-    "timestamp": "a day and a time of day, as `format` says",
-    "date": "a day, as `format` says",
-    "integer": "a whole number of at most 64 bits",
-    "decimal": "a number",
+    "timestamp": "a day and a time of day, as `format` says, or a count of `unit` since `since`; held to "
+    "the microsecond",
+    "date": "a day, as `format` says; a time of day in the format is read and left out",
+    "integer": "a whole number of at most 64 bits; `12.0` and `1e+05` are whole too, up to 2 to the 53rd",
+    "decimal": "a number in any usual notation: `5`, `+5`, `.5`, `5.`, `4.2e-05`; never `nan` or `inf`",
     "text": "any text; spaces around it are no part of it",
 }
+
+LETTERS_OF_TIME = (
+    "### Letters of a time",
+    "",
+    "Files and requests are read alike by them, and every other letter is refused.",
+    "",
+    "| letters | are |",
+    "| --- | --- |",
+    "| `%Y`, `%y` | the year: of four digits from 1000 on, of two digits for 1969 to 2068 |",
+    "| `%m`, `%b`, `%B` | the month: in digits, `Jan`, `January` (in English, in any case) |",
+    "| `%d` | the day of the month |",
+    "| `%a`, `%A` | the day of the week, `Mon` or `Monday`; it has to be the right one |",
+    "| `%H`, `%I` with `%p` | the hour: from 0 to 23, or from 1 to 12 with `AM` or `PM` |",
+    "| `%M`, `%S` | minute and second, from 0 to 59 |",
+    "| `%f` | digits of a second, one to nine of them; those after the sixth are cut off |",
+    "| `%.f` | a point and such digits, or nothing |",
+    "| `%3f`, `%6f`, `%9f`, `%.3f`, `%.6f`, `%.9f` | so many digits of a second, after a point or without |",
+    "| `%z`, `%:z` | the offset from UTC: `Z`, `+0100`, `+01:00` or `+01` |",
+    "| `%F`, `%T`, `%R`, `%D`, `%r`, `%h` | `%Y-%m-%d`, `%H:%M:%S`, `%H:%M`, `%m/%d/%y`, `%I:%M:%S %p`, `%b` |",
+    "| `%-d`, `%-m`, `%-H`, `%-I`, `%-M`, `%-S` | the same as without `-`: a first zero may always be left out, but "
+    "where digits follow each other |",
+    "| `%%` | a percent sign |",
+    "",
+    "Times with an offset are of the years 1970 to 2099: beyond them tables of time zones differ.",
+    "",
+)
 
 
 def language_page() -> str:
@@ -135,6 +170,7 @@ def language_page() -> str:
             "| --- | --- |",
             *(f"| `{name}` | {what} |" for name, what in TYPES.items()),
             "",
+            *LETTERS_OF_TIME,
             *_keys("`csv`", Csv),
             *_keys("`table`", Table),
             *_keys("`gate`", Gate),

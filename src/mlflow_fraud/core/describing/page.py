@@ -16,8 +16,13 @@ HISTORY = (
     f"`unseen_values`, `shift` (the newest {RECENT}) and `rows_against_history` (all).",
     f"- Sides of fewer than {FEWEST_ROWS} rows shift by chance and have no `shift`; batches of fewer than "
     f"{FEWEST_FRAUDS} frauds have no `separation`.",
-    "- `repeated_rows` and `shared_rows` compare time, entities, amount and categories, whatever the ids: no row is "
-    "both learned from and tested on.",
+    "- `repeated_rows` and `shared_rows` compare time, entities, amount and categories (without an entity all "
+    "numbers too), whatever the ids: no row is both learned from and tested on.",
+)
+WITHOUT_ID = (
+    "No column is an id. The id of a row is the name of its batch and its number in the file, such as `2020-01:17`; a "
+    "request to the service brings one of its own, the text `event_id`.",
+    "",
 )
 
 
@@ -41,6 +46,7 @@ def page_of(contract: Contract, *, file: str) -> str:
             "",
             "Personal and unused columns stop at ingest: no file after it has them.",
             "",
+            *(WITHOUT_ID if contract.event_id else ()),
             *columns,
             "",
             "## All rows together",
@@ -78,6 +84,7 @@ def _column(column: Column) -> str:
 
 def _holds(column: Column) -> str:
     said = [f"`{column.format}`"] if column.format else []
+    said += [f"{column.unit} since {column.since}"] if column.unit else []
     if column.values:
         said.append(", ".join(column.values))
     low, high = _bound(column.minimum), _bound(column.maximum)

@@ -29,7 +29,7 @@ def contract_schema() -> str:
     column = schema["$defs"]["Column"]
     del column["properties"]["source"]
     column["required"].remove("source")
-    column["allOf"] = [*map(_needs_of, NEEDS), *map(_needs_format, TIMES)]
+    column["allOf"] = [*map(_needs_of, NEEDS), *map(_needs_a_way_to_be_read, TIMES)]
     schema["properties"]["columns"] = {
         "type": "object",
         "description": WORDS[Contract]["columns"],
@@ -50,8 +50,11 @@ def _needs_of(role: Any) -> dict[str, Any]:
     return {"if": _is("role", role), "then": then | ({"required": list(needs.keys)} if needs.keys else {})}
 
 
-def _needs_format(kind: str) -> dict[str, Any]:
-    return {"if": _is("type", kind), "then": {"required": ["format"]}}
+def _needs_a_way_to_be_read(kind: str) -> dict[str, Any]:
+    ways: list[dict[str, Any]] = [{"required": ["format"]}]
+    if kind == "timestamp":
+        ways.append({"required": ["unit", "since"]})
+    return {"if": _is("type", kind), "then": ways[0] if len(ways) == 1 else {"oneOf": ways}}
 
 
 def _is(key: str, value: str) -> dict[str, Any]:

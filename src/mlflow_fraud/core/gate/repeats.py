@@ -16,7 +16,8 @@ _PLACE = "place"
 def with_repeats(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Return the rows, each marked where it is there already, and where a batch that began earlier has it.
 
-    Two rows are the same payment when time, entities, amount and categories are the same, whatever their ids.
+    Two rows are the same payment when time, entities, amount and categories are the same, whatever their ids; where
+    data has no entity, all numbers too.
     """
     same, numbered = _told_apart_by(contract, rows), rows.with_row_index(_ROW)
     at_once = numbered.filter(pl.col("event_time").is_duplicated()).select(_ROW, BATCH, *same)
@@ -27,7 +28,7 @@ def with_repeats(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 
 def _told_apart_by(contract: Contract, rows: pl.DataFrame) -> list[str]:
     """Return the columns in which two payments differ, if they are two."""
-    roles = ("event_time", "entity", "amount", "categorical")
+    roles = ["event_time", "entity", "amount", "categorical", *([] if contract.entities else ["numeric"])]
     return [column.name for column in contract.kept if column.role in roles and column.name in rows.columns]
 
 

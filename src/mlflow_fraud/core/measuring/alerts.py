@@ -11,7 +11,7 @@ Probabilities = npt.NDArray[np.float64]
 
 
 def card_precision_at_k(period: Period, scores: Probabilities, k: int) -> float | None:
-    """Return the mean over days of the share of compromised cards among the `k` most suspicious; None without rows.
+    """Return the mean over days of the share of compromised cards among the `k` most suspicious; None without any.
 
     A card is as suspicious as its highest score of the day and compromised when it has a fraud that day.
     A compromised card among the `k` is detected: it is blocked, so its later days do not count. Days without
@@ -20,7 +20,7 @@ def card_precision_at_k(period: Period, scores: Probabilities, k: int) -> float 
     Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection (the Fraud Detection
     Handbook), 2022, chapter 4, "Precision top-k metrics". As there, `k` divides even on a day with fewer cards.
     """
-    if not len(scores):
+    if not len(scores) or not period.has_cards:
         return None
     blocked = np.zeros(int(period.cards.max()) + 1, np.bool_)
     shares = []

@@ -10,6 +10,7 @@ import numpy as np
 from mlflow_fraud.core.measuring.period import Flags, Period, Whole
 
 BurstMetrics = dict[str, float | None]
+BURST_METRICS = ("bursts", "bursts_caught", "frauds_before_alert", "money_before_alert", "money_saved")
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,16 @@ def find_bursts(period: Period, flags: Flags, gap: timedelta) -> Bursts:
 def burst_metrics(period: Period, flags: Flags, gap: timedelta) -> BurstMetrics:
     """Return how many bursts there are, the share caught, the mean lost before the alert, the share of money saved.
 
+    Without cards there are no bursts, and nothing can be said of them.
+
     >>> at = np.array(["2020-01-01T08", "2020-01-01T09", "2020-01-02T10"], "datetime64[us]")
     >>> rows = Period(np.ones(3, np.int8), np.zeros(3, np.int64), at, np.array([1000, 3000, 4000]))
     >>> found = burst_metrics(rows, np.array([False, True, False]), timedelta(days=7))
     >>> found["bursts_caught"], found["frauds_before_alert"], found["money_before_alert"], found["money_saved"]
     (1.0, 1.0, 10.0, 0.875)
     """
+    if not period.has_cards:
+        return dict.fromkeys(BURST_METRICS)
     found = find_bursts(period, flags, gap)
     number, money, lost = len(found.cards), int(found.money.sum()), int(found.money_lost.sum())
     return {

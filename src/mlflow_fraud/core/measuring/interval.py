@@ -41,7 +41,8 @@ def intervals(
 ) -> dict[str, Bounds | None]:
     """Return the confidence interval of each of the `MEASURES`; None where no draw had one.
 
-    Whole cards are redrawn, because the frauds of one card come in bursts and are not independent.
+    Whole cards are redrawn, because the frauds of one card come in bursts and are not independent; where data has no
+    cards, whole blocks of time.
     Percentile interval (Efron, 1979). The threshold stays: its choice is not part of what may vary.
     """
     measures = {name: make(period, scores, threshold, costs) for name, make in MEASURES.items()}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_fraud.core.measuring.compromise import find_bursts
+from mlflow_fraud.core.measuring.compromise import Bursts, find_bursts
 from mlflow_fraud.core.measuring.cost import CostRule, row_costs
 from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.metrics import Probabilities
@@ -45,13 +46,19 @@ def _cost(period: Period, scores: Probabilities, threshold: float, costs: CostRu
     return _per_card(period, row_costs(period, scores >= threshold, costs)), float(period.days)
 
 
+def _bursts(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Bursts:
+    """Return the bursts; none where data has no cards."""
+    frauds = period if period.has_cards else replace(period, labels=np.zeros_like(period.labels))
+    return find_bursts(frauds, scores >= threshold, costs.burst_gap)
+
+
 def _caught(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
-    found = find_bursts(period, scores >= threshold, costs.burst_gap)
+    found = _bursts(period, scores, threshold, costs)
     return _sum(found.cards, found.caught, period), _sum(found.cards, np.ones_like(found.caught), period)
 
 
 def _saved(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
-    found = find_bursts(period, scores >= threshold, costs.burst_gap)
+    found = _bursts(period, scores, threshold, costs)
     money = _sum(found.cards, found.money, period)
     return money - _sum(found.cards, found.money_lost, period), money
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from mlflow_fraud.core.candidates import Labels
+from mlflow_fraud.core.measuring.blocks import blocks_of_time
 
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -19,8 +20,8 @@ Flags = npt.NDArray[np.bool_]
 class Period:
     """The rows of a period in time order.
 
-    `cards` numbers each row's card from 0, `times` are moments of the data's own clock, and
-    `amounts` are in minor units, of which 10 ** `decimals` make a unit of money.
+    `cards` numbers each row's card from 0, or its block of time where data has no cards (`has_cards`); `times` are
+    moments of the data's own clock, and `amounts` are in minor units, of which 10 ** `decimals` make a unit of money.
     """
 
     labels: Labels
@@ -28,6 +29,7 @@ class Period:
     times: npt.NDArray[np.datetime64]
     amounts: Whole
     decimals: int = 2
+    has_cards: bool = True
 
     @cached_property
     def fraud(self) -> Flags:
@@ -57,16 +59,24 @@ class Period:
         return float(minor) / float(10**self.decimals)
 
 
-def read_period(table: pl.DataFrame, *, card: str = "block", amount: str = "amount_minor", decimals: int = 2) -> Period:
+def read_period(
+    table: pl.DataFrame, *, card: str | None = "block", amount: str = "amount_minor", decimals: int = 2
+) -> Period:
     """Return the rows of `table`, which has `label`, `event_time` and the two named columns.
 
-    Rows whose card is missing are taken for one card.
+    Rows whose card is missing are taken for one card. Without a column of cards, blocks of time stand for them.
     """
-    cards = table.select(pl.col(card).rank("dense").cast(pl.Int64).fill_null(0)).to_series().to_numpy()
+    has_cards, times = card in table.columns, table["event_time"].to_numpy()
     return Period(
         labels=table["label"].to_numpy(),
-        cards=np.unique(cards, return_inverse=True)[1].astype(np.int64),
-        times=table["event_time"].to_numpy(),
+        cards=_numbered(table[card]) if card and has_cards else blocks_of_time(times),
+        times=times,
         amounts=table[amount].cast(pl.Int64).to_numpy(),
         decimals=decimals,
+        has_cards=has_cards,
     )
+
+
+def _numbered(cards: pl.Series) -> Whole:
+    ranks = cards.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
+    return np.unique(ranks, return_inverse=True)[1].astype(np.int64)
