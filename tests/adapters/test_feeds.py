@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs/feeds.md").read_text()
 
-FIELDS = 23
+FIELDS, ROWS = 23, 985
 
 Spoil = Callable[[pl.DataFrame], bytes]
 
@@ -115,6 +115,27 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
         lambda f: (text(f) * 2).encode(),
         "amt: 1 value is not a decimal, it looks like 'aaa'",
     ),
+    "a name that is there twice": (
+        lambda f: (text(f).replace("merch_long,is_fraud", "amt,is_fraud")).replace("unix_time", "merch_long").encode(),
+        "amt is there 2 times, so it is not certain which is meant; take the others out or rename them",
+    ),
+    "a name that differs in form": (
+        lambda f: text(f.rename({"unix_time": "Unix Time"})).encode(),
+        "unix_time is not there, but 'Unix Time' is; one of the two names has to change",
+    ),
+    "no header": (
+        lambda f: text(f, include_header=False).encode(),
+        "columns of the contract sparkov are missing: its first line has none of their names; a file begins with",
+    ),
+    "a total below the rows": (
+        lambda f: (text(f) + "Total: 985 rows\n").encode(),
+        f"1 row has fewer values than the {FIELDS} names of the header",
+    ),
+    "text behind a closing quote": (
+        lambda f: text(f).replace(",travel,", ',"tra\\"vel\\"",').encode(),
+        "text behind a closing quote (the first in line",
+    ),
+    "NUL characters": (lambda f: (text(f) + "\x00" * 500).encode(), "1 row has NUL characters (the first in line 987)"),
     "no text": (lambda f: bytes(range(256)) * 100, "is not text in utf-8"),
 }
 
@@ -130,6 +151,90 @@ READ: dict[str, Spoil] = {
     "quotes around all values": lambda f: text(f, quote_style="always").encode(),
     "columns in another order": lambda f: text(f.select(reversed(f.columns))).encode(),
 }
+
+
+WARNED: dict[str, tuple[Spoil, str]] = {
+    "lines without any value": (
+        lambda f: (text(f).replace("\n", "\n\n", 3) + ",,,\n").encode(),
+        "4 lines without any value are no row",
+    ),
+    "a name twice that is not kept": (
+        lambda f: text(f.with_columns(x=pl.lit(1), y=pl.lit(2))).replace(",x,y\n", ",x,x\n").encode(),
+        "the column x is there 2 times and not read",
+    ),
+    "a second name that differs in form": (
+        lambda f: text(f.with_columns(pl.lit(1).alias("AMT "))).encode(),
+        "the column 'AMT ' is there beside 'amt' and not read",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "said"), [pytest.param(*case, id=name) for name, case in WARNED.items()])
+def test_what_is_not_read_as_it_stands_is_told_by_name(
+    spoil: Spoil, said: str, raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    (tmp_path / "feed.csv").write_bytes(spoil(raw))
+    (tmp_path / "plain").mkdir()
+    raw.write_csv(tmp_path / "plain/feed.csv")
+    told: list[str] = []
+    rows = read_batches([tmp_path / "feed.csv"], contract, told.append)
+    assert f"warning: feed.csv: {said}" in told
+    assert rows.equals(read_batches([tmp_path / "plain/feed.csv"], contract))
+
+
+def test_amounts_with_more_decimals_than_the_currency_are_counted_and_noise_is_not(
+    raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    amounts = pl.Series(["12.345", "0.004", "7.10", "12.340000001", "0.30000000000000004"])
+    raw.head(5).with_columns(amt=amounts).write_csv(tmp_path / "feed.csv")
+    told: list[str] = []
+    read_batches([tmp_path / "feed.csv"], contract, told.append)
+    warnings = [line for line in told if line.startswith("warning")]
+    assert warnings == [
+        "warning: feed.csv: amt: 2 amounts with more than 2 decimals are rounded, 1 of them to 0; "
+        "the contract's currency_decimals can say more"
+    ]
+
+
+def test_an_index_without_a_name_is_no_doubt(raw: pl.DataFrame, tmp_path: Path, contract: Contract) -> None:
+    raw.select(pl.lit(1).alias("a"), pl.all(), pl.lit(2).alias("b")).write_csv(tmp_path / "feed.csv")
+    file = tmp_path / "feed.csv"
+    file.write_text(file.read_text().replace("a,", ",", 1).replace(",b\n", ",\n", 1))
+    told: list[str] = []
+    assert len(read_batches([file], contract, told.append)) == ROWS
+    assert [line for line in told if line.startswith("warning")] == []
+
+
+def test_a_table_of_floats_holds_no_card_number_beyond_what_a_float_is_sure_of(
+    raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    typed = raw.with_columns(pl.col("cc_num").cast(pl.Float64) + 9.1e15)
+    typed.write_parquet(tmp_path / "feed.parquet")
+    with pytest.raises(DataError, match=r"cc_num: 985 numbers beyond 2\^53 in a column of floats"):
+        read_batches([tmp_path / "feed.parquet"], contract)
+
+
+def test_no_message_shows_a_first_line_that_is_a_row_or_a_value_in_quotes(
+    raw: pl.DataFrame, tmp_path: Path, contract: Contract
+) -> None:
+    for content in (text(raw, include_header=False), text(raw) + '1,2,"Jennifer" Banks,\n'):
+        (tmp_path / "feed.csv").write_text(content)
+        with pytest.raises(DataError) as refused:
+            read_batches([tmp_path / "feed.csv"], contract)
+        assert "Jennifer" not in str(refused.value)
+        assert str(raw["cc_num"][0]) not in str(refused.value)
+
+
+def test_reading_tells_which_file_and_how_many_rows_so_far(
+    raw: pl.DataFrame, tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlflow_fraud.adapters.raw_progress.EVERY", 0.0)
+    raw.head(500).write_csv(tmp_path / "a.csv")
+    raw.tail(485).write_csv(tmp_path / "b.csv")
+    told: list[str] = []
+    read_batches(batches_in(tmp_path), contract, told.append)
+    assert told[0] == "reading a.csv, file 1 of 2"
+    assert told[-1] == "reading b.csv, file 2 of 2: 985 rows so far"
 
 
 @pytest.mark.parametrize(("spoil", "said"), [pytest.param(*case, id=name) for name, case in REFUSED.items()])
@@ -250,6 +355,6 @@ def test_a_folder_of_daily_files_is_one_history(raw: pl.DataFrame, tmp_path: Pat
     assert table["batch"].n_unique() == len(list(tmp_path.glob("*.csv")))
 
 
-@pytest.mark.parametrize("name", [*REFUSED, *READ, *ELSEWHERE])
+@pytest.mark.parametrize("name", [*REFUSED, *READ, *WARNED, *ELSEWHERE])
 def test_the_page_has_a_line_for_each_case(name: str) -> None:
     assert f"| {name} |" in PAGE

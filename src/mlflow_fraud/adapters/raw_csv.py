@@ -110,8 +110,8 @@ def _is_plain(lines: pl.LazyFrame, names: int, separator: str) -> bool:
     """Return whether no line has a quote or a NUL in it, and all have as many values as there are names."""
     line = pl.col(_LINE)
     marks = line.str.count_matches(separator, literal=True)
-    marked = [line.str.contains(mark, literal=True).any().alias(mark) for mark in ('"', "\x00")]
-    found = lines.select((marks != names - 1).any(), *marked).collect(engine="streaming")
+    marked = [line.str.contains(mark, literal=True).sum().alias(mark) for mark in ('"', "\x00")]
+    found = lines.select((marks != names - 1).sum(), *marked).collect(engine="streaming")
     return not any(found.row(0))
 
 

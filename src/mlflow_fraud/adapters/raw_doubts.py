@@ -20,7 +20,7 @@ FLOAT32 = 1e-7
 
 def rounded_amounts(raw: pl.LazyFrame, contract: Contract) -> list[str]:
     """Return a sentence where amounts have more decimals than the contract's currency, and are rounded to these."""
-    column = next(column for column in contract.kept if column.role == "amount")
+    column = next(column for column in contract.in_files if column.role == "amount")
     text = pl.col(column.source).cast(pl.String).str.strip_chars()
     if contract.csv.decimal == ",":
         text = text.str.replace(",", ".", literal=True)

@@ -62,20 +62,17 @@ def sentences_of(column: Column, faults: Mapping[str, object], contract: Contrac
     if wrong:
         told = [str(example) for example in examples] if isinstance(examples, list) else []
         hint = _hint(column, told, contract)
+        are, look = ("is", "it looks") if wrong == 1 else ("are", "they look")
         said.append(
-            f"{column.source}: {_values(wrong)} not {_expected(column)}, {_looks(wrong)} like {_shapes(told)}{hint}"
+            f"{column.source}: {_values(wrong)} {are} not {_expected(column)}, {look} like {_shapes(told)}{hint}"
         )
     if missing and not column.may_be_missing:
-        said.append(f"{column.source}: {_values(missing)} missing")
+        said.append(f"{column.source}: {_values(missing)} {'is' if missing == 1 else 'are'} missing")
     return said
 
 
 def _values(number: object) -> str:
-    return f"{number} value is" if number == 1 else f"{number} values are"
-
-
-def _looks(number: object) -> str:
-    return "it looks" if number == 1 else "they look"
+    return f"{number} {'value' if number == 1 else 'values'}"
 
 
 def _text(column: Column) -> pl.Expr:
