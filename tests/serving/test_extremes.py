@@ -55,7 +55,8 @@ BODIES = [
 def open_schema(contract: Contract, schema: FeatureSchema) -> FeatureSchema:
     """The shipped features on a contract that states no limit, as drafts do."""
     columns = tuple(c.model_copy(update={"minimum": None, "maximum": None}) for c in contract.columns)
-    return schema.model_copy(update={"contract": contract.model_copy(update={"columns": columns})})
+    without = contract.model_copy(update={"columns": columns})
+    return FeatureSchema(params=schema.params, contract=without, categories=schema.categories)
 
 
 @contextmanager
