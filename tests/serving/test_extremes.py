@@ -21,6 +21,7 @@ from mlflow_fraud.adapters.journal_file import JournalFile
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.bounds import LETTERS, WHOLE
 from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import RECORDED, MakeClock, WallClock, clock_of
@@ -325,3 +326,14 @@ def test_the_wall_clock_refuses_tomorrow_in_the_service(
         answer = client.post("/v1/score", json={**row, "trans_date_trans_time": FAR[2], "trans_num": "far"})
         assert answer.status_code == 422
         assert "FRAUD_CLOCK=stream" in answer.json()["detail"][0]["msg"]
+
+
+def test_where_nobody_is_named_each_transaction_is_a_witness(contract: Contract) -> None:
+    columns = tuple(column for column in contract.columns if column.role != "entity")
+    clock = RECORDED(contract.model_copy(update={"columns": columns}))
+    noon = datetime(2020, 5, 1, 12)
+    for number in range(5):
+        clock.note({"event_id": f"{number}", "event_time": noon + timedelta(minutes=number)})
+    clock.require_reached({"event_id": "a", "event_time": noon + timedelta(hours=20)})
+    with pytest.raises(DataError, match="not there yet"):
+        clock.require_reached({"event_id": "b", "event_time": datetime(2034, 1, 1)})
