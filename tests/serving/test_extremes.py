@@ -280,6 +280,25 @@ def test_recorded_rows_from_the_future_cost_nobody_the_past(
     assert [found.observe(row) for row in rows] == [clean.observe(row) for row in rows]
 
 
+def test_a_recorded_card_keeps_its_last_ones_beside_one_that_is_ahead(
+    schema: FeatureSchema, recorded: pl.DataFrame, tmp_path: Path
+) -> None:
+    """Its own ones were so long ago that no window sees them."""
+    rare = recorded.tail(2).with_columns(
+        pl.col("event_time") - timedelta(days=300), card=pl.lit(7, pl.Int64), event_id=pl.Series(["rare 1", "rare 2"])
+    )
+    ahead = rare.with_columns(
+        event_time=pl.lit(datetime(2034, 1, 1), pl.Datetime("us")), event_id="ahead of " + pl.col("event_id")
+    )
+    asked = {**recorded.row(-1, named=True), "card": 7, "event_id": "asked"}
+    found = []
+    for rows in ([rare, recorded], [rare, recorded, ahead, ahead.with_columns(event_id="more " + pl.col("event_id"))]):
+        pl.concat(rows).sort("event_time", "event_id").write_parquet(tmp_path / "past.parquet")
+        found.append(warm_history(tmp_path / "past.parquet", schema, Journal()).observe(asked))
+    assert found[0] == found[1]
+    assert found[0][schema.names.index("amount_of_last_2_by_card")] is not None
+
+
 def test_an_empty_past_takes_the_first_ones_and_forgets_nothing_because_of_them(
     open_store_: ReleaseStore, stream: pl.DataFrame, raw: Raw, tmp_path: Path
 ) -> None:
