@@ -137,6 +137,10 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     ),
     "NUL characters": (lambda f: (text(f) + "\x00" * 500).encode(), "1 row has NUL characters (the first in line 987)"),
     "no text": (lambda f: bytes(range(256)) * 100, "is not text in utf-8"),
+    "a value beyond the bounds": (
+        lambda f: text(f.with_columns(amt=pl.lit(2e13), merchant=pl.lit("m" * 501))).encode(),
+        "values are beyond the bounds, expected at most 500 characters, none of them a control character; amt: ",
+    ),
 }
 
 ELSEWHERE = ("only fraud", "one card", "a daylight-saving gap", "2 GB")

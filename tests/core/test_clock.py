@@ -113,12 +113,15 @@ def test_transactions_with_wrong_times_change_no_others_features(data: st.DataOb
 
 
 def test_a_card_keeps_its_last_ones_beside_many_that_are_ahead(schema: FeatureSchema) -> None:
-    rows = make_transactions(600, cards=1, days=900).to_dicts()
-    without, with_them = CardHistory(schema), CardHistory(schema)
-    for place, row in enumerate(rows[:-1]):
-        without.update(row)
-        with_them.update(row)
-        if place % 2 == 0:
-            with_them.update({**row, "event_time": FAR[3] + timedelta(minutes=place), "event_id": f"{place} ahead"})
-    late = {**rows[-1], "event_time": rows[-1]["event_time"] + timedelta(days=20)}
-    assert with_them.read(late) == without.read(late)
+    """Its own ones are so long ago that no window sees them, and those ahead are not the last ones of today."""
+    rows = make_transactions(200, cards=1, days=30).to_dicts()
+    others = make_transactions(200, cards=1, days=400, seed=2).to_dicts()[100:]
+    past = CardHistory(schema)
+    for row in [*rows, *({**other, "card": 7, "event_id": f"of another {n}"} for n, other in enumerate(others))]:
+        past.update(row)
+    late = {**rows[-1], "event_time": others[-1]["event_time"], "event_id": "late"}
+    expected = past.read(late)
+    for number in range(30):
+        past.update({**rows[-1], "event_time": FAR[3] + timedelta(minutes=number), "event_id": f"{number} ahead"})
+    assert past.read(late) == expected
+    assert expected[schema.names.index("amount_of_last_2_by_card")] is not None

@@ -21,6 +21,7 @@ from mlflow_fraud.adapters.journal_file import JournalFile
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.bounds import LETTERS, WHOLE
 from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import RECORDED, MakeClock, WallClock, clock_of
@@ -55,8 +56,8 @@ BODIES = [
 def open_schema(contract: Contract, schema: FeatureSchema) -> FeatureSchema:
     """The shipped features on a contract that states no limit, as drafts do."""
     columns = tuple(c.model_copy(update={"minimum": None, "maximum": None}) for c in contract.columns)
-    unbounded = contract.model_copy(update={"columns": columns})
-    return FeatureSchema(params=schema.params, contract=unbounded, categories=schema.categories)
+    without = contract.model_copy(update={"columns": columns})
+    return FeatureSchema(params=schema.params, contract=without, categories=schema.categories)
 
 
 @contextmanager
@@ -279,6 +280,25 @@ def test_recorded_rows_from_the_future_cost_nobody_the_past(
     assert [found.observe(row) for row in rows] == [clean.observe(row) for row in rows]
 
 
+def test_a_recorded_card_keeps_its_last_ones_beside_one_that_is_ahead(
+    schema: FeatureSchema, recorded: pl.DataFrame, tmp_path: Path
+) -> None:
+    """Its own ones were so long ago that no window sees them."""
+    rare = recorded.tail(2).with_columns(
+        pl.col("event_time") - timedelta(days=300), card=pl.lit(7, pl.Int64), event_id=pl.Series(["rare 1", "rare 2"])
+    )
+    ahead = rare.with_columns(
+        event_time=pl.lit(datetime(2034, 1, 1), pl.Datetime("us")), event_id="ahead of " + pl.col("event_id")
+    )
+    asked = {**recorded.row(-1, named=True), "card": 7, "event_id": "asked"}
+    found = []
+    for rows in ([rare, recorded], [rare, recorded, ahead, ahead.with_columns(event_id="more " + pl.col("event_id"))]):
+        pl.concat(rows).sort("event_time", "event_id").write_parquet(tmp_path / "past.parquet")
+        found.append(warm_history(tmp_path / "past.parquet", schema, Journal()).observe(asked))
+    assert found[0] == found[1]
+    assert found[0][schema.names.index("amount_of_last_2_by_card")] is not None
+
+
 def test_an_empty_past_takes_the_first_ones_and_forgets_nothing_because_of_them(
     open_store_: ReleaseStore, stream: pl.DataFrame, raw: Raw, tmp_path: Path
 ) -> None:
@@ -325,3 +345,14 @@ def test_the_wall_clock_refuses_tomorrow_in_the_service(
         answer = client.post("/v1/score", json={**row, "trans_date_trans_time": FAR[2], "trans_num": "far"})
         assert answer.status_code == 422
         assert "FRAUD_CLOCK=stream" in answer.json()["detail"][0]["msg"]
+
+
+def test_where_nobody_is_named_each_transaction_is_a_witness(contract: Contract) -> None:
+    columns = tuple(column for column in contract.columns if column.role != "entity")
+    clock = RECORDED(contract.model_copy(update={"columns": columns}))
+    noon = datetime(2020, 5, 1, 12)
+    for number in range(5):
+        clock.note({"event_id": f"{number}", "event_time": noon + timedelta(minutes=number)})
+    clock.require_reached({"event_id": "a", "event_time": noon + timedelta(hours=20)})
+    with pytest.raises(DataError, match="not there yet"):
+        clock.require_reached({"event_id": "b", "event_time": datetime(2034, 1, 1)})

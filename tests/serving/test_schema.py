@@ -127,6 +127,16 @@ def test_a_refusal_does_not_repeat_what_was_sent(request_schema: TransactionSche
     assert "2291163933867244" not in json.dumps(problem)
 
 
+def test_a_column_that_is_there_twice_is_refused_and_what_nobody_reads_may_be(
+    request_schema: TransactionSchema,
+) -> None:
+    body = as_json(ROW)[:-1]
+    with pytest.raises(ValidationError) as error:
+        request_schema.read(body + b', "lat": 1, "am\\u0074": 2.86}')
+    assert {tuple(problem["loc"]) for problem in problems(error.value)} == {("body", "lat"), ("body", "amt")}
+    assert request_schema.read(body + b', "note": 1, "note": 2}') == request_schema.read(as_json(ROW))
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'"text"', b"null", b"\xff\xfe", b"[" * 10_000, b"1" + b"0" * 5_000]
 )

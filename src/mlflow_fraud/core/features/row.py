@@ -110,7 +110,7 @@ def distance_km(lat1: float, long1: float, lat2: float, long2: float) -> float:
     one, two = math.radians(lat1), math.radians(lat2)
     a = math.sin((two - one) / 2) ** 2
     b = math.sin(math.radians(long2 - long1) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(max(a + math.cos(one) * math.cos(two) * b, 0.0), 1.0)))
+    return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, a + math.cos(one) * math.cos(two) * b)))
 
 
 def way(contract: Contract) -> tuple[str, str, str, str]:
