@@ -20,7 +20,7 @@ export GOMP_SPINCOUNT := 10000
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ endif
 	@$(VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
 	@echo "$(abspath $(VENV))" > $@
 
-demo: announce $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files, with CONTRACT=<yaml> any others
+demo: repository announce $(READY) ## the whole loop; DATA=<archive.zip or folder> takes the Kaggle files, with CONTRACT=<yaml> any others
 ifdef CONTRACT
 	mlflow-fraud data bring "$(DATA)" "$(CONTRACT)" --label-delay-days $(or $(LABEL_DELAY_DAYS),0)
 else ifdef DATA
@@ -55,6 +55,10 @@ endif
 	@seconds=$$(( $$(date +%s) - $$(cat $(TOOK).began) )) && rm $(TOOK).began && \
 	  echo "$$((seconds / 60)) min $$((seconds % 60)) s" | tee $(TOOK) | sed 's/^/make demo took /'
 
+# DVC and the record of a model need git: said before packages are installed.
+repository:
+	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "error: this folder is in no git repository, or git is not installed; clone the project with git, or: git init && git add --all && git commit -m start"; exit 1; }
+
 # What is to come and how long it took the last time, before anything else.
 TOOK := .local/took/demo-$(if $(CONTRACT),own,$(if $(DATA),sparkov,simulated))
 USUAL := about three minutes on two idle cores
@@ -68,7 +72,7 @@ announce:
 	@if [ -f $(TOOK) ]; then echo "  it took $$(cat $(TOOK)) the last time; what has not changed since is not done again"; \
 	  else echo "  the first time it takes $(USUAL)"; fi
 
-retrain: $(READY) ## validate, train, compare and promote what has changed
+retrain: repository $(READY) ## validate, train, compare and promote what has changed
 	python -m flows.retraining
 
 repro: $(READY) ## bring every file of the DVC graph up to date

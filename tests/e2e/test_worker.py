@@ -31,7 +31,6 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("worker") / "clone"
     typed = first_block().replace("4200", str(port))
     desk = fresh_clone(folder, PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200")
-    take_data_away(desk)
     made_environment(folder)
     desk.environ["PATH"] = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != str(BIN))
     log = folder.parent / "typed.log"
@@ -58,13 +57,6 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def first_block() -> str:
     """Return what the runbook says to type first."""
     return (ROOT / "docs/runbook.md").read_text().split("```")[1].strip("\n")
-
-
-def take_data_away(desk: Desk) -> None:
-    """Leave of the data what a clone has: its pointers."""
-    for batch in desk.path("data/raw").rglob("*.csv"):
-        batch.unlink()
-    shutil.rmtree(desk.path(".dvc/cache"), ignore_errors=True)
 
 
 def made_environment(folder: Path) -> None:
