@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import get_run_logger
@@ -77,6 +78,8 @@ def fails_clearly(steps: Callable[P, R]) -> Callable[P, R]:
         except (FraudError, FailedRun) as error:
             return Failed(message=str(error))  # type: ignore[return-value]  # Prefect takes it as the run's state
 
+    # Prefect reads the parameters' types off the signature, and would look for their names in this module
+    guarded.__signature__ = signature(steps, eval_str=True)  # type: ignore[attr-defined]
     return guarded
 
 
