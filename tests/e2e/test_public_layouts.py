@@ -63,7 +63,7 @@ def decided(draft: str, layout: str) -> str:
 
 def a_row(file: Path, label: str, *, fraud: bool) -> dict[str, Any]:
     """Return the last fraud of a file, or its last genuine row, without the label."""
-    rows = pl.read_csv(file).filter(pl.col(label) == fraud)
+    rows = pl.read_csv(file, infer_schema_length=None).filter(pl.col(label) == fraud)
     return rows.drop(label).row(-1, named=True)
 
 
