@@ -76,7 +76,7 @@ def test_a_public_layout_goes_from_its_file_to_a_score(layout: str, tmp_path: Pa
 
     desk.does("mlflow-fraud", "contract", "check", "mine.yaml")
     brought = desk.does("mlflow-fraud", "data", "bring", str(file), "mine.yaml")
-    printed = desk.does("python", "-m", "flows.retraining")
+    printed = desk.does("python", "-m", "flows.retraining", "--first")
 
     assert f"describes {layout} now" in brought
     assert "is live now" in printed
