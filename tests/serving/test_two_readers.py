@@ -159,7 +159,7 @@ def test_where_a_comma_is_the_decimal_mark_a_point_is_none(text: str, expected: 
         ("integer", "12345678901234567890", r"more than 64 bits are ids: the contract can say type: text"),
         ("decimal", "1,234.50", r"marks between thousands are not read, and '\.' is the decimal mark"),
         ("integer", "1 234", "marks between thousands are not read"),
-        ("decimal", "nan", r"1 values are not a decimal, they look like 'aaa'$"),
+        ("decimal", "nan", r"1 value is not a decimal, it looks like 'aaa'$"),
     ],
 )
 def test_what_is_no_number_is_refused_with_what_can_be_done(kind: str, text: str, says: str, tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_time_in_a_table_is_read_as_it_is_to_the_microsecond(tmp_path: Path) -
     assert read_batches([tmp_path / "batch.parquet"], told)["event_time"].to_list() == [at]
     for wrong in (at.date(), None):
         pl.DataFrame({**rows, "when": [wrong]}).write_parquet(tmp_path / "batch.parquet")
-        with pytest.raises(DataError, match="when: 1 values are"):
+        with pytest.raises(DataError, match="when: 1 value is"):
             read_batches([tmp_path / "batch.parquet"], told)
 
 
@@ -288,7 +288,7 @@ def test_a_float_that_is_no_number_is_missing_in_a_table(tmp_path: Path) -> None
     pl.DataFrame({**rows, "x": [float("nan")]}).write_parquet(tmp_path / "batch.parquet")
     told = contract({"x": {"role": "numeric", "type": "decimal", "nullable": True}})
     assert read_batches([tmp_path / "batch.parquet"], told)["x"].to_list() == [None]
-    with pytest.raises(DataError, match="x: 1 values are missing"):
+    with pytest.raises(DataError, match="x: 1 value is missing"):
         read_batches([tmp_path / "batch.parquet"], contract({"x": {"role": "numeric", "type": "decimal"}}))
 
 

@@ -136,7 +136,7 @@ def _require_bounds(file: Path, frame: pl.DataFrame, contract: Contract) -> None
     checks = [beyond(column, decimals=decimals).sum().alias(column.name) for column in contract.kept]
     numbers = frame.select(checks).row(0, named=True)
     said = [
-        f"{column.source}: {numbers[column.name]} values are beyond the bounds, "
+        f"{column.source}: {counted(numbers[column.name], 'value is', 'values are')} beyond the bounds, "
         f"expected {expected(column, decimals=decimals)}"
         for column in contract.kept
         if numbers[column.name]

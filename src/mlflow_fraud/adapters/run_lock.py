@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.wall import stamp
 
 PLACE = Path(".local/run.lock")
 POLL_SECONDS = 0.2
@@ -70,9 +70,8 @@ def _wait(stream: TextIO, tell: Callable[[str], None]) -> None:
 
 
 def _sign(stream: TextIO) -> None:
-    since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     stream.truncate(0)
-    stream.write(json.dumps({"pid": os.getpid(), "command": _command(), "since": since}))
+    stream.write(json.dumps({"pid": os.getpid(), "command": _command(), "since": stamp()}))
     stream.flush()
 
 
