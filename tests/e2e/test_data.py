@@ -20,6 +20,8 @@ def fresh(tmp_path: Path) -> Desk:
     """A clone with its first batch, and the two months after it in `.local/stream/stable`."""
     desk = fresh_clone(tmp_path / "clone")
     desk.does("mlflow-fraud", "data", "simulate")
+    desk.does("git", "add", "data/raw")
+    desk.does("git", "commit", "--quiet", "--message", "Data: the made-up payments")
     desk.does("mlflow-fraud", "data", "stream", "--months", "2")
     return desk
 

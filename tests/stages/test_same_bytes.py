@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 RUN = """
 from mlflow_fraud.stages import ingest, preprocess, train, validate
-train.track_if_possible = lambda candidate: None
+train.track_if_possible = lambda candidate, git_sha: None
 ingest.ingest(); validate.validate(); preprocess.preprocess()
 for candidate in train.CANDIDATES:
     train.train(candidate)
