@@ -22,7 +22,7 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(de
     params.write_text(params.read_text().replace("eta: 0.2", "eta: 0.3").replace("trees: 10", "trees: 14"))
     (tmp_path / "server").mkdir()
     with MlflowServer(tmp_path / "server") as server:
-        desk.environ["FRAUD_TRACKING_URI"] = server.uri
+        desk.environ |= {"FRAUD_TRACKING_URI": server.uri, "MLFLOW_HTTP_REQUEST_TIMEOUT": "3"}
         flow = desk.starts("python", "-m", "flows.retraining")
         assert flow.stdout is not None
         lines, began = [], time.monotonic()
@@ -38,7 +38,7 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(de
         assert "Running stage 'train@xgboost'" in said
         assert "warning: forest is not in MLflow" in said
         assert "not in MLflow: forest, xgboost; `mlflow-fraud track` makes up for it" in said
-        assert took < 240  # eight questions of ten seconds, and the work
+        assert took < 150  # eight questions of three seconds, and the work
         assert store.latest() == before
         server.send(signal.SIGKILL)
         if flow.returncode:  # there was something to promote

@@ -67,7 +67,7 @@ def made_environment(folder: Path) -> None:
     (folder / ".venv/.ready").touch()
 
 
-def wait_until_gone(group: int, seconds: float = 60) -> None:
+def wait_until_gone(group: int, seconds: float = 15) -> None:
     """Wait until no process of a group is left, then kill what stays."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and any(is_of(group, process) for process in psutil.process_iter()):
