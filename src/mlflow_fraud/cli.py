@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mlflow_fraud.core.errors import FraudError
-from mlflow_fraud.stages.before import changes_the_folder, prepare_environment, require_free_port
+from mlflow_fraud.stages.before import changes_the_folder, prepare_environment, require_free_port, require_no_conflict
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
@@ -22,6 +22,7 @@ def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 1."""
     try:
         prepare_environment()
+        require_no_conflict()
         app()
     except FraudError as error:
         sys.exit(f"error: {error}")
@@ -37,6 +38,7 @@ def data_simulate() -> None:
 
 
 @data.command("stream")
+@changes_the_folder
 def data_stream(
     scenario: Annotated[str, typer.Option(help="stable, new-pattern, seasonal or broken-feed")] = "stable",
     months: Annotated[int, typer.Option(min=1, help="how many windows of 30 days")] = 3,

@@ -47,6 +47,7 @@ def test_a_whole_project_passes(project: Path) -> None:
         ("dvc.lock", CONFLICT, "dvc.lock .*`git checkout --ours dvc.lock` or `--theirs`, then `dvc repro`"),
         ("data/raw/cards/june.csv.dvc", CONFLICT, "june.csv.dvc has the marks"),
         ("params.yaml", "seed: 7\n" + CONFLICT, "params.yaml has the marks of a merge conflict from line 2 on"),
+        ("data/models/xgboost/metrics.json", CONFLICT, "metrics.json has the marks .*, then `dvc repro`"),
         ("dvc.yaml", "stages: [", "dvc.yaml is no YAML from line 1 on"),
         ("dvc.lock", "schema: '2.0'\nstages: {a: [}", "dvc.lock is no YAML from line 2 on"),
         ("dvc.yaml", "[]", "dvc.yaml does not have what DVC writes"),

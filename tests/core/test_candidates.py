@@ -118,3 +118,16 @@ def test_a_forest_that_grows_by_and_by_has_the_trees_of_one_that_grows_at_once(
     for ours, theirs in zip(grown.estimators_, at_once.estimators_, strict=True):
         np.testing.assert_array_equal(ours.tree_.threshold, theirs.tree_.threshold)
         np.testing.assert_array_equal(ours.tree_.value, theirs.tree_.value)
+
+
+def test_a_feature_that_is_the_same_in_every_row_is_named_not_numbered(recwarn: pytest.WarningsRecorder) -> None:
+    draw = np.random.default_rng(7)
+    x = draw.normal(size=(400, 3)).astype(np.float32)
+    x[:, 1], x[::3, 1] = 5.0, np.nan
+    rows = Examples(x=x, y=(x[:, 0] > 1).astype(np.int8), names=("amount", "age", "hour"))
+    said: list[str] = []
+
+    CANDIDATES["logistic"](rows, rows, load_params(ROOT / "params.yaml").train, said.append)
+
+    assert "logistic: the same in every row, so nothing is learned from it: age" in said
+    assert [str(warning.message) for warning in recwarn if "constant" in str(warning.message)] == []

@@ -53,6 +53,17 @@ def test_one_card_ahead_is_refused_however_often_it_comes(far: datetime) -> None
     assert clock.now == running().now
 
 
+@pytest.mark.parametrize("wrong", [datetime(1800, 1, 1), datetime(1970, 1, 1), NOON - timedelta(days=400)])
+@pytest.mark.parametrize("number", [1, 5, 20])
+def test_times_of_long_ago_do_not_widen_the_tolerance(wrong: datetime, number: int) -> None:
+    clock = running()
+    for row in range(number):
+        assert clock.admits(f"old {row}", f"old {row}", wrong)
+        clock.note(f"old {row}", wrong)
+    assert clock.last == running().last
+    assert not any(clock.admits("one", row, FAR[0]) for row in range(50))
+
+
 def test_the_same_transactions_again_are_no_new_witnesses() -> None:
     clock = running()
     assert not any(clock.admits(number % 5, number % 5, FAR[0]) for number in range(50))

@@ -218,7 +218,7 @@ def test_a_history_file_of_another_contract_keeps_the_model_from_going_live_and_
     go_live(store, make_release())
     live.poll()
     assert live.current is None
-    assert "not the history that these features need" in (live.trouble or "")
+    assert "holds no transactions of the contract sparkov" in (live.trouble or "")
 
 
 def test_the_polling_thread_stops_with_its_block(

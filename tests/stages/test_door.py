@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
-from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.settings import load_contract
 from mlflow_fraud.stages import raw_data
 from mlflow_fraud.stages.ingest import ingest
@@ -213,3 +213,22 @@ def test_the_shipped_split_by_files_holds_for_an_archive_with_a_folder_in_it() -
     raw_data.add(zipped(**{"kaggle/fraudTrain.csv": month(1), "kaggle/fraudTest.csv": month(2)}), "tiny")
     assert batches() == {"fraudTrain": 24, "fraudTest": 24}
     assert load_contract(Path("data/contracts/tiny.yaml")).name == "tiny"
+
+
+def test_a_data_set_is_not_made_the_active_one_before_its_test_batch_is_there() -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["datasets"]["tiny"]["split"] = {"protocol": "official", "test_batch": "may", "validation_days": 5}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    raw_data.add(write("export.csv", month(1)), "tiny")
+
+    with pytest.raises(SettingsError, match="tiny is tested on the batch may, but pinned are export; add it, or name"):
+        raw_data.use("tiny")
+
+    raw_data.add(write("may.csv", month(5)), "tiny")
+    raw_data.use("tiny")
+
+
+def test_what_goes_into_the_commit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    raw_data.add(write("export.csv", month(1)), "tiny", also=(Path("data/contracts/tiny.yaml"), Path("params.yaml")))
+
+    assert "git add data/raw/tiny data/contracts/tiny.yaml params.yaml\n" in capsys.readouterr().out

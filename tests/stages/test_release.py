@@ -82,6 +82,14 @@ def test_a_verdict_holds_for_no_other_store(store: ReleaseStore, workspace: Path
     assert other.latest() is None
 
 
+def test_a_no_about_another_store_is_not_told_of_this_one(store: ReleaseStore, workspace: Path) -> None:
+    compare(store, first=True)
+    assert promote(store).moved
+    compare(open_store(str(workspace / "other")))
+    with pytest.raises(PromotionConflict, match=r"what is live in .*other, not in .*live; compare again"):
+        promote(store)
+
+
 @pytest.mark.parametrize("variable", ["CI", "GITHUB_ACTIONS"])
 def test_on_a_runner_nothing_goes_live_on_its_own_disk(
     store: ReleaseStore, variable: str, monkeypatch: pytest.MonkeyPatch

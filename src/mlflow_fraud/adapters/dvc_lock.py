@@ -11,6 +11,7 @@ import yaml
 
 from mlflow_fraud.adapters.dvc_repo import LOCK
 from mlflow_fraud.adapters.files import md5
+from mlflow_fraud.core.errors import SettingsError
 
 
 def locked_params(lock: Path = LOCK) -> dict[str, Any]:
@@ -19,6 +20,12 @@ def locked_params(lock: Path = LOCK) -> dict[str, Any]:
     for stage in _stages(lock).values():
         found |= stage.get("params", {}).get("params.yaml", {})
     return found
+
+
+def locked_data(lock: Path = LOCK) -> dict[str, str]:
+    """Return the MD5 of every data file that `dvc.lock` names, inputs and outputs alike."""
+    items = [item for stage in _stages(lock).values() for key in ("deps", "outs") for item in stage.get(key, [])]
+    return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
 
 
 def changed_since(stage: str, under: str, lock: Path = LOCK) -> list[str]:
@@ -33,7 +40,10 @@ def changed_since(stage: str, under: str, lock: Path = LOCK) -> list[str]:
 def _stages(lock: Path) -> dict[str, Any]:
     if not lock.is_file():
         return {}
-    return dict((yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}))
+    try:
+        return dict((yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}))
+    except (yaml.YAMLError, AttributeError, UnicodeError):
+        raise SettingsError(f"{lock} is not as DVC writes it; `git checkout {lock}` takes the committed one") from None
 
 
 def md5_of(path: Path) -> str:

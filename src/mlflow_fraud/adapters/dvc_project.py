@@ -12,6 +12,13 @@ CONFIG, PIPELINE, LOCK, PARAMS = Path(".dvc/config"), Path("dvc.yaml"), Path("dv
 MARKS = ("<<<<<<< ", ">>>>>>> ")
 
 
+def require_no_marks(folder: Path = Path()) -> None:
+    """Raise `SettingsError` where a file that git merges, and that is read here, has the marks of a conflict."""
+    for file in (CONFIG, PIPELINE, PARAMS, LOCK, *_pointers(folder), *_metrics(folder)):
+        if (folder / file).is_file():
+            _unmarked(folder, file)
+
+
 def require_project(folder: Path = Path()) -> None:
     """Raise `SettingsError` where DVC could not work: this is no project of it, or a file of its own is broken."""
     for file in (CONFIG, PIPELINE):
@@ -20,23 +27,31 @@ def require_project(folder: Path = Path()) -> None:
                 f"{file} is not here, so this folder is no DVC project; run from the repository's top folder, or clone "
                 "the repository again"
             )
-    pointers = sorted(path.relative_to(folder) for path in (folder / "data").rglob("*.dvc"))
-    for file in (CONFIG, PIPELINE, PARAMS, LOCK, *pointers):
+    require_no_marks(folder)
+    for file in (PIPELINE, LOCK, *_pointers(folder)):  # who reads the others says more
         if (folder / file).is_file():
-            _require_whole(folder, file)
+            _require_yaml(_unmarked(folder, file), file)
 
 
-def _require_whole(folder: Path, file: Path) -> None:
+def _pointers(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in (folder / "data").rglob("*.dvc"))
+
+
+def _metrics(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in (folder / "data/models").glob("*/metrics.json"))
+
+
+def _unmarked(folder: Path, file: Path) -> str:
+    """Return the file's text; raise `SettingsError` where it has the marks of a conflict."""
     text = (folder / file).read_text(encoding="utf-8", errors="replace")
     marked = [number for number, line in enumerate(text.splitlines(), 1) if line.startswith(MARKS)]
     if marked:
-        again = ", then `dvc repro`, and commit it" if file == LOCK else ""
+        again = ", then `dvc repro`, and commit it" if file == LOCK or file.name == "metrics.json" else ""
         raise SettingsError(
             f"{file} has the marks of a merge conflict from line {marked[0]} on; take one side: "
             f"`git checkout --ours {file}` or `--theirs`{again}"
         )
-    if file not in (CONFIG, PARAMS):  # who reads these two says more
-        _require_yaml(text, file)
+    return text
 
 
 def _require_yaml(text: str, file: Path) -> None:

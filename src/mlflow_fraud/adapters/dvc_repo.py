@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import yaml
-
 from mlflow_fraud.adapters import dvc_words
 from mlflow_fraud.adapters.process import POLL_SECONDS, Ended, python_environ, run
 from mlflow_fraud.core.errors import SettingsError, StageFailed
@@ -101,15 +99,6 @@ def metrics_since(revision: str) -> dict[str, Metrics]:
         for file, metrics in changed.items()
     }
     return {file: metrics for file, metrics in held.items() if any(old is not None for old in metrics.values())}
-
-
-def locked_data(lock: Path = LOCK) -> dict[str, str]:
-    """Return the MD5 of every data file that `dvc.lock` names, inputs and outputs alike."""
-    if not lock.is_file():
-        return {}
-    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {})
-    items = [item for stage in stages.values() for key in ("deps", "outs") for item in stage.get(key, [])]
-    return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
 
 
 def _without_advice(log: Log) -> Log:

@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from mlflow_fraud.core.errors import DataError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -42,8 +44,14 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON document in a file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return the JSON document in a file; raise `DataError` where it holds none, as after a merge or a full disk."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # UnicodeDecodeError is one too
+        raise DataError(
+            f"{path} is no JSON document ({error}): empty, cut off, or with marks of a merge in it; "
+            "`dvc repro` makes it anew, `git checkout` brings back a committed one"
+        ) from None
 
 
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:

@@ -124,8 +124,12 @@ def fit_logistic(train: Examples, validation: Examples | None, params: TrainPara
     regression = LogisticRegression(C=params.logistic.c, max_iter=300, random_state=params.seed)
     regression.set_callbacks(_EveryStep(progress))
     progress(f"logistic: up to {params.logistic.bins} bins for each of {len(train.names)} features")
+    same = _constant(train)
+    if same:
+        progress(f"logistic: the same in every row, so nothing is learned from it: {', '.join(same)}")
     with warnings.catch_warnings():  # a count has fewer distinct values than bins, and that is fine
         warnings.filterwarnings("ignore", "Bins whose width are too small")
+        warnings.filterwarnings("ignore", r"Feature \d+ is constant")  # said below, by its name
         fitted = make_pipeline(_imputer(), bins, regression).fit(train.x, train.y)
     regression.set_callbacks()
     return Fitted(fitted)
@@ -218,6 +222,14 @@ def _told(params: TrainParams) -> dict[str, Any]:
 
 def _matrix(rows: Examples, ref: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
     return xgboost.QuantileDMatrix(rows.x, rows.y, feature_names=list(rows.names), ref=ref)
+
+
+def _constant(rows: Examples) -> list[str]:
+    """Return the names of the features that have one value in all rows that have any."""
+    there = np.isfinite(rows.x)
+    least = np.where(there, rows.x, np.inf).min(axis=0, initial=np.inf)
+    most = np.where(there, rows.x, -np.inf).max(axis=0, initial=-np.inf)
+    return [name for name, same in zip(rows.names, least >= most, strict=True) if same]
 
 
 def _imputer() -> SimpleImputer:

@@ -33,11 +33,6 @@ class Steady(Generic[T]):
         self.number = 0
         self._least: deque[tuple[int, T]] = deque()  # those that are less than all after them, with their numbers
 
-    @property
-    def least(self) -> T:
-        """The least time of the last ones."""
-        return self._least[0][1]
-
     def note(self, at: T) -> None:
         """Take in the next transaction's time."""
         least = self._least
@@ -57,8 +52,9 @@ class StreamClock:
     """The newest time that several different cards have reached; None while there are too few to tell.
 
     A time that is further ahead than the tolerance is not admitted; where transactions come seldom, than half the
-    time that the last `STEADY` took. After a longer pause all are ahead: once `IN_A_ROW` came without one in time
-    among them, the clock goes on to the earliest of these.
+    time that the last `STEADY` took, told from their median, so that a few with a wrong time do not widen it. After a
+    longer pause all are ahead: once `IN_A_ROW` came without one in time among them, the clock goes on to the earliest
+    of these.
 
     >>> clock, day = StreamClock(timedelta(days=1)), datetime(2020, 6, 1)
     >>> for card in (1, 2, 3, 4):
@@ -74,7 +70,8 @@ class StreamClock:
         self._tolerance = tolerance
         self._newest: dict[Hashable, datetime] = {}
         self._are_more = False
-        self._steady: Steady[datetime] = Steady()
+        self._times: deque[datetime] = deque(maxlen=STEADY)
+        self._taken = 0
         self._admitted: datetime | None = None
         self._ahead: dict[Hashable, tuple[Hashable, datetime]] = {}
 
@@ -83,16 +80,16 @@ class StreamClock:
         """The last time that is admitted; None while there are too few transactions to tell."""
         if self.now is None:
             return None
-        steady = self._steady
-        seldom = (self.now - steady.least) / min(steady.number, STEADY) * (STEADY // 2)
+        times = sorted(self._times)
+        middle = len(times) // 2
+        seldom = (self.now - times[middle]) / (len(times) - middle) * (STEADY // 2)
         return max(self.now, self._admitted or self.now) + max(self._tolerance, seldom)
 
     def admits(self, card: Hashable, event_id: Hashable, at: datetime) -> bool:
         """Return whether a transaction's time may be; remember of one that is ahead that it was there."""
-        last = self.last
-        if last is None:
+        if self.now is None:
             return True
-        if at <= last:
+        if at <= self.now + self._tolerance or at <= (self.last or at):
             self._ahead.clear()
             self._admitted = max(self._admitted or at, at)
             return True
@@ -110,7 +107,8 @@ class StreamClock:
 
     def note(self, card: Hashable, at: datetime) -> None:
         """Take in a transaction that belongs to the past from now on."""
-        self._steady.note(at)
+        self._times.append(at)
+        self._taken += 1
         newest = self._newest
         if card in newest:
             newest[card] = max(newest[card], at)
@@ -122,5 +120,5 @@ class StreamClock:
             if at > newest[oldest]:
                 del newest[oldest]
                 newest[card] = at
-        if len(newest) == SEVERAL and (self._are_more or self._steady.number >= IN_A_ROW):
+        if len(newest) == SEVERAL and (self._are_more or self._taken >= IN_A_ROW):
             self.now = min(newest.values())

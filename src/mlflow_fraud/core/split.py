@@ -105,5 +105,8 @@ def _test_from(transactions: pl.DataFrame, rule: SplitRule) -> datetime:
     batches = transactions[BATCH].unique().sort().to_list()
     rows = transactions.filter(pl.col(BATCH) == rule.test_batch)
     if rows.is_empty():
-        raise DataError(f"the test batch {rule.test_batch} is not there, found the batches {batches}")
+        raise DataError(
+            f"the test batch {rule.test_batch} is not there, found the batches {batches}; add it, or name another "
+            "`test_batch:` or `protocol: holdout` in the data set's `split:` in params.yaml"
+        )
     return rows["event_time"].min()  # type: ignore[return-value]

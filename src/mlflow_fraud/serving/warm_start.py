@@ -42,10 +42,10 @@ def read_past(path: Path, schema: FeatureSchema) -> Recorded:
     try:
         return _relevant(_read(path, schema), schema)
     except (pl.exceptions.PolarsError, OSError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"{path} is not the history that these features need: {first_line}; "
-            f"expected the transactions of the contract {schema.contract.name}, as the stage `ingest` writes them"
+            f"{path} holds no transactions of the contract {schema.contract.name}, which the live release is of: it is "
+            "damaged, or of another data set. `mlflow-fraud data use <its data set>` and `dvc repro ingest` make it "
+            "anew, or FRAUD_HISTORY names another file"
         ) from error
 
 

@@ -24,6 +24,11 @@ def prepare_environment() -> None:
         tell(line)
 
 
+def require_no_conflict() -> None:
+    """Raise `SettingsError` where a file that commands read here has the marks of a merge conflict."""
+    dvc_project.require_no_marks()
+
+
 def require_workplace(*, commit: bool = False) -> None:
     """Raise `SettingsError` where git or DVC could not work here, or a `commit` is needed and none is checked out."""
     git_repo.require_repository()

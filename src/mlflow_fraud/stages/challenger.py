@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import version as library_version
 
-from mlflow_fraud.adapters.dvc_repo import LOCK, locked_data
+from mlflow_fraud.adapters.dvc_lock import locked_data
+from mlflow_fraud.adapters.dvc_repo import LOCK
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.core.decision import Verdict, select

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract import Contract
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.settings import load_contract, load_params
+from mlflow_fraud.stages.pinned import pinned_in
 
 HEADS = ("batch", "from", "to", "rows", "fraud rate", "md5", "commit")
 
@@ -25,18 +24,16 @@ def log(dataset: str = "") -> str:
     name = dataset or params.dataset
     if name not in params.datasets:
         raise SettingsError(f"no data set is called {name}, {nearest(name, params.datasets)}")
-    pointers = sorted((Path("data/raw") / name).glob("*.dvc"))
-    if not pointers:
+    pinned = pinned_in(Path("data/raw") / name)
+    if not pinned:
         raise DataError(f"nothing of {name} is pinned; `mlflow-fraud data add <file> --dataset {name}` adds a batch")
     contract = load_contract(params.datasets[name].contract)
-    lines = [_line(pointer, contract) for pointer in pointers]
+    lines = [_line(file, digest[:12], contract) for file, digest in pinned.items()]
     return _table([HEADS, *sorted(lines, key=lambda line: (line[1], line[0]))])
 
 
-def _line(pointer: Path, contract: Contract) -> tuple[str, ...]:
-    file = pointer.with_suffix("")
-    digest = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"][:12]
-    commit = git_repo.last_commit_of(pointer) or "not committed"
+def _line(file: Path, digest: str, contract: Contract) -> tuple[str, ...]:
+    commit = git_repo.last_commit_of(file.with_name(file.name + ".dvc")) or "not committed"
     if not file.is_file():
         return (batch_name(file), "not here", "`dvc pull`", "", "", digest, commit)
     rows = read_batches([file], contract)

@@ -38,7 +38,7 @@ def bring(contract_file: Path, source: Path, label_delay_days: int = 0) -> None:
     contracts = set(CONTRACTS.glob("*.yaml"))
     try:
         name = describe(contract_file, source, label_delay_days)
-        add(source, name)
+        add(source, name, also=(CONTRACTS / f"{name}.yaml", PARAMS_FILE))
     except FraudError:
         if before:
             write_bytes(PARAMS_FILE, before)

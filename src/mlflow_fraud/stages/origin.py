@@ -22,7 +22,7 @@ def require_traceable(candidate: str, lineage: Lineage) -> str:
     Raises `DataError` or `SettingsError` where what a release must say of its origin cannot be known: the commit, and
     by `dvc.lock` the raw data and the parameters.
     """
-    locked, model = dvc_repo.locked_data(), lineage_file(candidate).parent
+    locked, model = dvc_lock.locked_data(), lineage_file(candidate).parent
     others = [path for path, digest in lineage.data.items() if locked.get(path) != digest]
     others += dvc_lock.changed_since(_stage(candidate), model.as_posix())
     if others:

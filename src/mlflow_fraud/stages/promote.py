@@ -34,6 +34,8 @@ def promote(store: ReleaseStore) -> Promotion:
     """
     require_lasting_store()
     comparison = read_comparison()
+    if comparison.store != str(store):
+        raise PromotionConflict(f"the verdict is on what is live in {comparison.store}, not in {store}; compare again")
     challenger = choose_challenger(load_params())
     version, pointer = release_version(challenger), store.latest()
     live = pointer.version if pointer else None
@@ -46,8 +48,6 @@ def promote(store: ReleaseStore) -> Promotion:
             f"the verdict is on {comparison.challenger.version} against {comparison.against}, but now it would be "
             f"{version} against {live}; compare again"
         )
-    if comparison.store != str(store):
-        raise PromotionConflict(f"the verdict is on what is live in {comparison.store}, not in {store}; compare again")
     require_mlflow()
     require_traceable(challenger.name, challenger.lineage)
     logged = track(challenger.name)

@@ -33,9 +33,9 @@ BUILT_IN = "????-??-??_????-??-??.csv.dvc"
 STREAM_DAYS = 30
 PULL_REQUEST = """to open a pull request with it:
   git checkout -b data-{name}
-  git add {folder}
+  git add {changed}
   git commit -m "Data: {name}"
-  dvc push
+  dvc push    # where to: `mlflow-fraud data remote <url>`, once
   git push -u origin data-{name}"""
 
 
@@ -78,12 +78,15 @@ def simulate_stream(scenario: str, months: int, folder: Path) -> list[Path]:
     return files
 
 
-def add(source: Path, dataset: str, *, backwards: bool = False, replace: bool = False) -> list[Path]:
+def add(
+    source: Path, dataset: str, *, backwards: bool = False, replace: bool = False, also: Sequence[Path] = ()
+) -> list[Path]:
     """Check the batches in `source` with all that is pinned against the contract, then pin them; return where they lie.
 
     Raises `DataError` when they are not what the contract says, reach into the future, begin before the end of what is
     pinned (unless `backwards` says that this is meant), or have the name of a pinned batch with other rows (unless
-    `replace` says that these are to go): then nothing has changed.
+    `replace` says that these are to go): then nothing has changed. What goes into a commit is said, with what is to
+    go in `also`.
     """
     contract = _contract_of(dataset, load_params())
     folder = Path("data/raw") / dataset
@@ -110,7 +113,7 @@ def add(source: Path, dataset: str, *, backwards: bool = False, replace: bool = 
             dvc_repo.pin(target)
             _take_out(replaced.get(target, target), new)
             say(f"{target}: pinned")
-    say(PULL_REQUEST.format(name=_branch_name(next(iter(new))), folder=folder))
+    say(PULL_REQUEST.format(name=_branch_name(next(iter(new))), changed=" ".join(map(str, (folder, *also)))))
     return targets
 
 
@@ -139,13 +142,28 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
 
 
 def use(dataset: str) -> None:
-    """Let `params.yaml` name `dataset` as the active one; its comments stay."""
-    _contract_of(dataset, load_params())
+    """Let `params.yaml` name `dataset` as the active one; its comments stay.
+
+    Raises `SettingsError` where its split asks for a test batch that is not pinned.
+    """
+    params = load_params()
+    _contract_of(dataset, params)
+    _require_test_batch(dataset, params)
     text = PARAMS_FILE.read_text(encoding="utf-8")
     changed = re.sub(r"(?m)^dataset: \S+", f"dataset: {dataset}", text, count=1)
     if changed != text:
         write_text(PARAMS_FILE, changed)
         say(f"{PARAMS_FILE} now names the data set {dataset}")
+
+
+def _require_test_batch(dataset: str, params: Params) -> None:
+    wanted = params.datasets[dataset].split.test_batch
+    pinned = sorted(batch_name(file) for file in pinned_in(Path("data/raw") / dataset))
+    if wanted and pinned and wanted not in pinned:
+        raise SettingsError(
+            f"{dataset} is tested on the batch {wanted}, but pinned are {', '.join(pinned)}; add it, or name another "
+            f"`test_batch:` or `protocol: holdout` in datasets.{dataset}.split of {PARAMS_FILE}"
+        )
 
 
 def _tell_what_goes(new: dict[Path, Path], replaced: dict[Path, Path], contract: Contract, *, meant: bool) -> None:
