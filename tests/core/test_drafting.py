@@ -479,10 +479,10 @@ def test_each_column_that_is_left_out_is_named_with_a_reason() -> None:
     unread = [name for name, spec in columns.items() if spec["role"] in ("unused", "personal")]
     assert len(unread) == 24
     assert [name for name in unread if not any(name in sentence for sentence in left_out)] == []
-    said = (
-        "partner_birth and gender: personal data, which never goes on; `role: categorical` where the law and the bank"
-    )
+    said = "partner_birth and gender: personal data, which never goes on; `role: categorical, type: text` where the law"
     assert said in top(text)
+    as_category = text.replace("gender: {role: personal", "gender: {role: categorical")
+    assert column(as_category, "gender") == {"role": "categorical", "type": "text"}
 
 
 NAMES = st.sampled_from(

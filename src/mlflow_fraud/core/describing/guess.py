@@ -41,18 +41,17 @@ IDENTIFIERS = "ids or numbers that nearly all differ: nothing to learn from"
 CODES = "codes, whose numbers count nothing, with too many different values for a category"
 TOO_MANY = "texts with too many different values for a category"
 MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
-MARKED_FEW = (
-    "numbers with something around or within them, so they are categories; without it they can be `role: numeric`"
-)
+MARKED_FEW = "numbers with something around or within them, so they are categories; without it they can be numeric"
 PERSONAL = (
-    "personal data, which never goes on; `role: categorical` where the law and the bank allow a model to learn it"
+    "personal data, which never goes on; `role: categorical, type: text` where the law and the bank allow a model to "
+    "learn from it"
 )
 EMPTY = "no value in the sample"
 SECOND = "a second one of what a contract may have once"
 TIMES_LEFT = "times that nothing reads; what lies between them and the payment needs a column of its own"
 PIECES = "pieces of the time, to be made into one column"
 NAMESAKES = "called like another column inside the pipeline; with another name in the files they may be predictors"
-ADDRESSES = "parts of an address; `role: categorical` if they may tell something"
+ADDRESSES = "parts of an address; `role: categorical, type: text` if they may tell something"
 CENTURY = "births with years of two digits, which do not tell the century; with four they can be `role: birth_date`"
 ROW_NUMBERS = "a program's count of the rows"
 
