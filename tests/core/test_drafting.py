@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -90,6 +91,12 @@ def drafted(**columns: list[str | None]) -> str:
         "is_fraud": [f"{int(i % 9 == 0)}" for i in range(ROWS)],
     }
     return draft(pl.DataFrame({"at": HOURS} | usual | columns), "own")
+
+
+def without_label(**columns: list[str | None]) -> str:
+    """Return the draft for these columns beside a time, an id and an amount."""
+    usual = {"at": HOURS, "id": [f"{1000 + i}" for i in range(ROWS)], "amount": HUNDREDTHS}
+    return draft(pl.DataFrame(usual | columns), "own")
 
 
 def top(text: str) -> str:
@@ -262,10 +269,18 @@ IDS = [
 def test_no_identifier_becomes_a_predictor(name: str, values: list[str | None], role: str) -> None:
     text = drafted(**{name: values})
     assert column(text, name)["role"] == role
-    assert role != "unused" or name in text.split("name: own")[0], "what is left out is said"
+    assert role == "entity" or f"Left out: {name}: " in top(text), "what is left out is said"
 
 
 MEASURES = [
+    ("age", [f"{i % 6}" for i in range(ROWS)], "numeric"),
+    ("age", [f"'{i % 6}'" for i in range(ROWS)], "categorical"),
+    ("age", [f"'{'012345U'[i % 7]}'" for i in range(ROWS)], "categorical"),
+    ("discount", [f"{i % 4}%" for i in range(ROWS)], "categorical"),
+    ("app_version", [f"{1 + i % 3}.2.2020" for i in range(ROWS)], "categorical"),
+    ("firmware", [f"10.{i % 4}.1" for i in range(ROWS)], "categorical"),
+    ("build", [f"14.4.{i % 4}" for i in range(ROWS)], "categorical"),
+    ("x", [f"14.4.{i % 4}" for i in range(ROWS)], "categorical"),
     ("V1", [f"{0.37 * i - 5:.9f}" for i in range(ROWS)], "numeric"),
     ("customer_age", [f"{20 + i % 30}" for i in range(ROWS)], "numeric"),
     ("account_balance", [f"{17 * i}" for i in range(ROWS)], "numeric"),
@@ -295,12 +310,69 @@ def test_what_is_known_too_late_is_left_out_with_a_word(name: str) -> None:
     assert f"# Careful: {name}: by their names known only after the payment" in text
 
 
-@pytest.mark.parametrize("words", [("false", "true"), ("N", "Y"), ("No", "Yes"), ("genuine", "fraud")])
-def test_a_label_in_words_is_said(words: tuple[str, str]) -> None:
-    text = drafted(is_fraud=[*words] * 20)
-    none, fraud = words
-    assert f"is_fraud says {none} and {fraud}, a label is 0 or 1: write {fraud} as 1 and {none} as 0" in text
-    assert column(text, "is_fraud")["role"] == "label"
+LABEL_WORDS = [
+    ("is_fraud", "false", "true"),
+    ("is_fraud", "N", "Y"),
+    ("is_fraud", "No", "Yes"),
+    ("is_fraud", "genuine", "fraud"),
+    ("Betrug", "nein", "ja"),
+    ("ist_betrug", "N", "J"),
+    ("fraude", "non", "oui"),
+    ("Fraude", "No", "Sí"),
+    ("fraude", "não", "sim"),
+    ("frode", "no", "sì"),
+    ("fraudulent", "legitimate", "fraudulent"),
+    ("chargeback", "no", "yes"),
+    ("is_chargeback", "False", "True"),
+    ("charged_back", "n", "y"),
+    ("is_scam", "falsch", "wahr"),
+    ("isScam", "F", "T"),
+    ("class", "normal", "fraud"),
+    ("label", "Legit", "Fraud"),
+    ("betrugskennzeichen", "nein", "ja"),
+]
+
+
+@pytest.mark.parametrize(("name", "none", "fraud"), LABEL_WORDS)
+def test_a_label_in_words_is_said(name: str, none: str, fraud: str) -> None:
+    text = without_label(**{name: [none, none, fraud, none] * 10})
+    assert f"{name} says {none} and {fraud}, a label is 0 or 1: write {fraud} as 1 and {none} as 0" in top(text)
+    assert column(text, name)["role"] == "label"
+
+
+@pytest.mark.parametrize("name", dict.fromkeys(name for name, *_ in LABEL_WORDS))
+def test_a_label_of_0_and_1_needs_no_word(name: str) -> None:
+    text = without_label(**{name: ZEROS})
+    assert column(text, name)["role"] == "label"
+    assert "TO DO" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("Betrugsfall", ["x", "o"]), ("fraud", ["'0'", "'1'"]), ("frode", ["1", "2"])]
+)
+def test_a_label_of_other_values_is_said(name: str, values: list[str | None]) -> None:
+    text = without_label(**{name: values * 20}, target_group=["a", "b"] * 20)
+    assert f"{name} is called like a label and has 2 different values, a label is 0 or 1" in top(text)
+    assert (column(text, name)["role"], column(text, "target_group")["role"]) == ("label", "categorical")
+
+
+@pytest.mark.parametrize("values", [["ja", "nein"], ["x", "o"]])
+def test_a_second_label_is_no_predictor(values: list[str | None]) -> None:
+    assert column(drafted(betrug=values * 20), "betrug")["role"] == "unused"
+
+
+def test_where_no_label_is_found_each_column_of_two_values_is_offered() -> None:
+    switches = {f"s{i}": ZEROS for i in range(14)}
+    text = without_label(
+        **switches, outcome=["rot", "blau"] * 20, gender=["F", "M"] * 20, three=["a", "b", "c", "a"] * 10
+    )
+    said = top(text)
+    to_do = said[said.index("no column seems to be the label") :].split("TO DO")[0].split("Chosen")[0]
+    assert all(f" {name}" in to_do for name in (*switches, "outcome"))
+    assert "outcome has two values that are not 0 and 1" in to_do
+    assert "where its values are not 0 and 1, write fraud as 1 and the other as 0 in the files first" in to_do
+    assert [word for word in ("gender", "three", "rot") if word in to_do] == []
+    assert "none has two values: put one in the files" in top(without_label())
 
 
 def test_a_label_of_more_values_is_said() -> None:
@@ -351,6 +423,67 @@ def test_what_may_be_there_once_is_there_once() -> None:
 
 def test_half_a_place_is_a_number() -> None:
     assert column(drafted(lat=[f"5{i % 3}.25" for i in range(ROWS)]), "lat")["role"] == "numeric"
+
+
+@pytest.mark.parametrize("name", ["ip", "client", "host", "x", "date", "at2", "address", "last_login_ip"])
+@pytest.mark.parametrize("written", ["10.0.0.{}", "192.168.1.{}", "10.12.20.{}:443", "1.2.20.{}", "010.000.000.0{:02}"])
+def test_an_address_is_no_time(name: str, written: str) -> None:
+    text = drafted(**{name: [written.format(10 + i % 25) for i in range(ROWS)]})
+    assert column(text, name)["role"] in ("unused", "personal", "entity")
+    assert "times that nothing reads" not in top(text)
+    assert column(text, "at")["role"] == "event_time"
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "offered"),
+    [
+        ("txn", "{}", True),
+        ("payment", "{}", True),
+        ("Beleg", "{}", True),
+        ("folio", "F-{}", True),
+        ("nr", "{}", True),
+        ("balance", "{}", False),
+        ("seconds", "{}", False),
+        ("customer_email", "a{}@bank.example", False),
+        ("phone", "{}", False),
+        ("remark", "text {}", False),
+        ("host", "10.0.0.{}", False),
+    ],
+)
+def test_a_column_whose_values_all_differ_is_offered_as_the_id(name: str, written: str, offered: bool) -> None:
+    different = {name: [written.format(7919 * i % 211) for i in range(ROWS)]}
+    text = draft(pl.DataFrame({"at": HOURS, "amount": HUNDREDTHS, "is_fraud": ZEROS} | different), "own")
+    assert "so the number of a row in its file stands for it" in top(text)
+    assert (f"{name} may be it" in top(text)) == offered
+    assert ("then give it `role: event_id` in place of this line" in top(text)) == offered
+
+
+def test_the_id_that_is_offered_can_take_the_place_of_the_row_number() -> None:
+    numbered = pl.DataFrame({"txn": [f"{i}" for i in range(ROWS)], "at": HOURS, "amount": HUNDREDTHS, "fraud": ZEROS})
+    text = (
+        draft(numbered, "own")
+        .replace("\nevent_id: row_number", "")
+        .replace("txn: {role: unused", "txn: {role: event_id")
+    )
+    assert column(text, "txn")["role"] == "event_id"
+
+
+def test_each_column_that_is_left_out_is_named_with_a_reason() -> None:
+    unix = [f"{1_577_836_800 + 900 * i}" for i in range(ROWS)]
+    born = [f"19{50 + i}-01-31" for i in range(ROWS)]
+    notes = {f"note{i}": [f"text {j}" for j in range(ROWS)] for i in range(20)}
+    text = drafted(
+        **notes, dob=born, partner_birth=born, unix_time=unix, epoch=unix, gender=["F", "M"] * 20, nothing=[""] * ROWS
+    )
+    left_out = top(text).split("Left out: ")[1:]
+    columns = yaml.safe_load(text)["columns"]
+    unread = [name for name, spec in columns.items() if spec["role"] in ("unused", "personal")]
+    assert len(unread) == 24
+    assert [name for name in unread if not any(re.search(rf"\b{name}\b", said) for said in left_out)] == []
+    said = "partner_birth and gender: personal data, which never goes on; `role: categorical, type: text` where the law"
+    assert said in top(text)
+    as_category = text.replace("gender: {role: personal", "gender: {role: categorical")
+    assert column(as_category, "gender") == {"role": "categorical", "type": "text"}
 
 
 NAMES = st.sampled_from(

@@ -9,7 +9,7 @@ from mlflow_fraud.core.column import TIMES
 from mlflow_fraud.core.describing import guess, names
 from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.numbers import marks_of
-from mlflow_fraud.core.describing.times import moments
+from mlflow_fraud.core.describing.times import clock_format, moments
 
 
 class Choice(NamedTuple):
@@ -31,12 +31,16 @@ _BARELY_NAMED = 2
 def label(looks: Sequence[Look]) -> Choice:
     """Choose the label: by name among columns of 0 and 1, or of two words for them."""
     named = [(rank, look) for look in looks if (rank := names.label_rank(look.source)) is not None]
-    fitting = [(rank, not guess.is_label(look), look) for rank, look in named if _may_be_label(look)]
+    fitting = [(rank, not guess.is_label(look), look) for rank, look in named if guess.may_be_label(look)]
     found = [look for *_, look in sorted(fitting, key=lambda each: each[:2])]
     spec = {"type": "integer", "minimum": "0", "maximum": "1"}
     if not found:
         called_so = [
-            look for rank, look in named if rank < _BARELY_NAMED and len(look.there) and look.kind not in TIMES
+            look
+            for rank, look in named
+            if len(look.there)
+            and look.kind not in TIMES
+            and (rank < _BARELY_NAMED or (look.different == 2 and names.is_known_later(look.source)))
         ]
         what = "{} is called like a label and has {} different values, a label is 0 or 1: write it so in the files"
         return next(
@@ -79,13 +83,25 @@ def event_id(looks: Sequence[Look]) -> Choice:
     named = [look for look in usable if names.is_event_id(look.source)]
     if named:
         return Choice(named[0].source, {"type": named[0].kind}, said=also("id", named[0], named[1:]))
-    others = [look.source for look in usable if names.is_identifier(look.source) or guess.entity_of(look)]
-    instead = f"; {listed(others)} may be it, as its values all differ in the sample" if others else ""
+    others = [look.source for look in usable if _may_be_id(look)]
+    instead = f". {listed(others)} may be it, as its values all differ in the sample" if others else ""
+    instead += ": then give it `role: event_id` in place of this line" if others else ""
     return Choice(
         None,
-        to_do=f"no column is the id by its name, so the number of a row in its file stands for it{instead}. Rows "
-        "that are there twice then stop a batch; `gate: {repeated_rows: {level: warning}}` lets them be two payments",
+        to_do="no column is the id by its name, so the number of a row in its file stands for it. Rows that are there "
+        "twice then stop a batch; `gate: {repeated_rows: {level: warning}}` lets them be two payments" + instead,
     )
+
+
+def _may_be_id(look: Look) -> bool:
+    """Return whether values that all differ may name payments: by name, or by their look where no name denies it."""
+    name = look.source
+    if names.is_identifier(name) or guess.entity_of(look):
+        return True
+    told = names.is_measure(name) or names.is_of_time(name) or names.is_personal(name) or names.is_known_later(name)
+    if told or look.is_address or not look.all_differ or names.amount_rank(name) is not None:
+        return False
+    return look.is_whole or (look.looks_like_ids and not marks_of(look.there) and not clock_format(look.there))
 
 
 def label_time(looks: Sequence[Look]) -> Choice:
@@ -111,10 +127,6 @@ def read_as(look: Look) -> tuple[dict[str, str], str]:
 def _goes_on(look: Look, letters: str) -> bool:
     between = moments(look.there, letters).diff().drop_nulls()
     return bool((between.dt.total_microseconds() >= 0).all())
-
-
-def _may_be_label(look: Look) -> bool:
-    return guess.is_label(look) or guess.words_of_label(look) is not None
 
 
 def also(what: str, best: Look, others: Iterable[Look]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 from mlflow_fraud.core.column import Role
@@ -10,7 +11,18 @@ from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.numbers import marks_of
 from mlflow_fraud.core.describing.times import clock_format
 
-BOOLEANS = ("0", "1"), ("false", "true"), ("f", "t"), ("n", "y"), ("no", "yes"), ("genuine", "fraud")
+_GENUINE = (
+    *("genuine", "legit", "legitimate", "legal", "normal", "valid", "good", "ok", "clean", "no fraud", "not fraud"),
+    *("non fraud", "nonfraud", "non-fraud", "no-fraud", "not_fraud", "non_fraud", "no_fraud", "kein betrug", "echt"),
+    *("légitime", "legitime", "legítimo", "legítima", "legittimo", "legittima", "normale", "lecita"),
+)
+_FRAUD = ("fraud", "fraudulent", "fraude", "frode", "betrug", "scam", "chargeback", "illicit", "bad")
+BOOLEANS = (
+    *(("0", "1"), ("false", "true"), ("f", "t"), ("n", "y"), ("no", "yes"), ("nein", "ja"), ("n", "j")),
+    *(("non", "oui"), ("n", "o"), ("no", "si"), ("no", "sí"), ("no", "sì"), ("n", "s"), ("não", "sim"), ("nao", "sim")),
+    *(("nee", "ja"), ("nej", "ja"), ("nie", "tak"), ("falsch", "wahr"), ("faux", "vrai"), ("falso", "verdadero")),
+    *(("falso", "vero"), ("falso", "verdadeiro"), *product(_GENUINE, _FRAUD)),
+)
 """How the two values of a label are written: none and fraud."""
 _ONE = frozenset({"0", "1", "0.0", "1.0", "+0", "+1"})
 
@@ -29,10 +41,17 @@ IDENTIFIERS = "ids or numbers that nearly all differ: nothing to learn from"
 CODES = "codes, whose numbers count nothing, with too many different values for a category"
 TOO_MANY = "texts with too many different values for a category"
 MARKED = "numbers with something around or within them; without it they can be `role: numeric, type: decimal`"
+MARKED_FEW = "numbers with something around or within them, so they are categories; without it they can be numeric"
+PERSONAL = (
+    "personal data, which never goes on; `role: categorical, type: text` where the law and the bank allow a model to "
+    "learn from it"
+)
+EMPTY = "no value in the sample"
+SECOND = "a second one of what a contract may have once"
 TIMES_LEFT = "times that nothing reads; what lies between them and the payment needs a column of its own"
 PIECES = "pieces of the time, to be made into one column"
 NAMESAKES = "called like another column inside the pipeline; with another name in the files they may be predictors"
-ADDRESSES = "parts of an address; `role: categorical` if they may tell something"
+ADDRESSES = "parts of an address; `role: categorical, type: text` if they may tell something"
 CENTURY = "births with years of two digits, which do not tell the century; with four they can be `role: birth_date`"
 ROW_NUMBERS = "a program's count of the rows"
 
@@ -45,11 +64,13 @@ def guess(look: Look) -> Guess:
     if look.kind == "date" and names.is_birth(name):
         return Guess("personal", CENTURY) if "%y" in look.formats[0] else Guess("birth_date")
     if names.is_personal(name):
-        return Guess("personal")
+        return Guess("personal", PERSONAL)
     if names.is_of_an_address(name):
         return Guess("unused", ADDRESSES)
-    if names.is_known_later(name) or (names.label_rank(name) is not None and is_label(look)):
+    if names.is_known_later(name) or (names.label_rank(name) is not None and may_be_label(look)):
         return Guess("unused", LATER)
+    if look.is_address:
+        return Guess("unused", IDENTIFIERS)
     if look.kind in ("timestamp", "date") or (look.kind == "text" and clock_format(look.there)):
         return Guess("unused", TIMES_LEFT)
     if look.is_number and names.count_rank(name) == 0 and look.never_falls and look.different > 2:
@@ -61,9 +82,9 @@ def guess(look: Look) -> Guess:
 
 def _of_text(look: Look) -> Guess:
     if not look.there.len():
-        return Guess("unused")
+        return Guess("unused", EMPTY)
     if look.different > 2 and marks_of(look.there):
-        return Guess("unused", MARKED)
+        return Guess("categorical", MARKED_FEW) if look.is_category else Guess("unused", MARKED)
     return Guess("categorical") if look.is_category else Guess("unused", TOO_MANY)
 
 
@@ -93,6 +114,11 @@ def _is_a_switch(look: Look) -> bool:
 def is_label(look: Look) -> bool:
     """Return whether the values are 0 and 1, as a label's are."""
     return bool(look.words) and look.words <= _ONE
+
+
+def may_be_label(look: Look) -> bool:
+    """Return whether the values are 0 and 1, or two words for them."""
+    return is_label(look) or words_of_label(look) is not None
 
 
 def words_of_label(look: Look) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from mlflow_fraud.core.column import AT_MOST_ONE, TIMES
 from mlflow_fraud.core.contract import BATCH
 from mlflow_fraud.core.describing import choosing, names
 from mlflow_fraud.core.describing.choosing import Choice
-from mlflow_fraud.core.describing.guess import NAMESAKES, PIECES, entity_of, guess
+from mlflow_fraud.core.describing.guess import NAMESAKES, PERSONAL, PIECES, SECOND, entity_of, guess
 from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.moment import pieces_of
 from mlflow_fraud.core.describing.times import moments, unix_unit
@@ -63,7 +63,10 @@ def _once_each(lines: list[Line]) -> list[Line]:
     """Return the lines; of what may be there once, all but the first go."""
     first = {role: next((line for line in lines if line.role == role), None) for role in AT_MOST_ONE}
     return [
-        line._replace(spec={**line.spec, "role": "personal" if line.role == "birth_date" else "unused"})
+        line._replace(
+            spec={**line.spec, "role": "personal" if line.role == "birth_date" else "unused"},
+            why=PERSONAL if line.role == "birth_date" else SECOND,
+        )
         if line.role in first and line is not first[line.role]
         else line
         for line in lines

@@ -8,7 +8,7 @@ from functools import cached_property
 import polars as pl
 
 from mlflow_fraud.core.column import TIMES, ColumnType
-from mlflow_fraud.core.describing.names import is_of_time
+from mlflow_fraud.core.describing.names import is_of_time, is_version
 from mlflow_fraud.core.describing.numbers import absent_words, as_numbers, kind_of_numbers
 from mlflow_fraud.core.describing.times import day_formats, time_formats
 
@@ -18,6 +18,7 @@ MANY_ROWS = 10
 """From so many rows on it tells something that all values differ."""
 _COMPACT = r"^(19|20)\d{6}(\d{4}|\d{6})?$"
 _MANY_DIGITS = 10**7
+_ADDRESS = r"^\d{1,3}(\.\d{1,3}){3}([:/]\d+)?$"
 _HAS_DIGIT = r"\d"
 
 
@@ -84,6 +85,11 @@ class Look:
         )
 
     @cached_property
+    def is_address(self) -> bool:
+        """Whether it holds addresses of a network, as 10.0.0.12 is one."""
+        return len(self.there) > 0 and bool(self.there.str.contains(_ADDRESS).all())
+
+    @cached_property
     def looks_like_ids(self) -> bool:
         """Whether each value has a digit in it, no space and no @, as ids have and names and addresses have not."""
         return bool((self.there.str.contains(_HAS_DIGIT) & ~self.there.str.contains(r"[\s@]")).all())
@@ -108,11 +114,16 @@ def look_at(values: pl.Series) -> Look:
     kind: ColumnType = kind_of_numbers(there) or "text"
     if kind == "integer" and not _may_be_compact(values.name, there):
         return Look(values.name, there, len(values), kind, absent=tuple(absent))
-    if kind != "decimal":
+    if kind != "decimal" and _may_be_time(values.name, there):
         for time, formats in zip(TIMES, (time_formats, day_formats), strict=True):
             if found := formats(there):
                 return Look(values.name, there, len(values), time, found)
     return Look(values.name, there, len(values), kind, absent=tuple(absent))
+
+
+def _may_be_time(name: str, there: pl.Series) -> bool:
+    """Return False for addresses and versions, whose numbers between points a day or a time of day may have too."""
+    return not is_version(name) and not there.str.contains(_ADDRESS).any()
 
 
 def _may_be_compact(name: str, there: pl.Series) -> bool:

@@ -57,18 +57,23 @@ _SIDES = (
 LATITUDE = re.compile(r"^(.*?)_?lat(itude)?$", re.IGNORECASE)
 LONGITUDE = re.compile(r"^(.*?)_?(long?|lng|longitude)$", re.IGNORECASE)
 
+_VERSIONS = frozenset("version versions ver release build firmware sdk os osversion appversion".split())
 _LABEL = (
-    re.compile(r"^(is|tx)?_?fraud(ulent)?_?(bool|label|flag|ind|indicator|status)?\??$", re.IGNORECASE),
-    re.compile(r"^(class|label|target|y)$", re.IGNORECASE),
-    re.compile(r"fraud|label|target|launder|betrug", re.IGNORECASE),
+    re.compile(
+        r"^(is|tx|ist|es|est)?_?(fraud(e|ulent|ulento|ulenta|uleuse|uleux|olento|olenta)?|frode|betrug|scam)_?"
+        r"(bool|label|flag|ind|indicator|status)?\??$",
+        re.IGNORECASE,
+    ),
+    re.compile(r"^(class|label|target|y|(is|has|was)?_?charged?_?back_?(flag|ind|indicator)?)\??$", re.IGNORECASE),
+    re.compile(r"fraud|frode|label|target|launder|betrug|betrüg|charged?_?back|illicit|(^|_|is)scam", re.IGNORECASE),
 )
 _NO_LABEL = frozenset(
     "flagged count score rate predicted prediction prob probability risk alert rule num n history previous prior "
     "time date type reason at".split()
 )
-_LABEL_TIME = re.compile(r"label|fraud|charge_?back|report|arriv|known", re.IGNORECASE)
+_LABEL_TIME = re.compile(r"label|fraud|frode|betrug|charged?_?back|report|arriv|known", re.IGNORECASE)
 _KNOWN_LATER = re.compile(
-    r"fraud|launder|charge_?back|dispute|flagged|predict|blocked|declined|refund|recover|investigat|"
+    r"fraud|frode|betrug|betrüg|(^|_|is)scam|illicit|launder|charged?_?back|dispute|flagged|predict|blocked|declined|refund|recover|investigat|"
     r"new_?bal|bal(ance)?_?(after|new)|after_?bal|(^|_)post_",
     re.IGNORECASE,
 )
@@ -138,6 +143,11 @@ def is_identifier(name: str) -> bool:
 def is_code(name: str) -> bool:
     """Return whether a name speaks of a code, whose number counts nothing."""
     return any(map(_CODES.search, words_of(name) or ("",))) and not is_measure(name)
+
+
+def is_version(name: str) -> bool:
+    """Return whether a name speaks of a version of a program."""
+    return bool(_VERSIONS & set(words_of(name))) and not is_of_time(name)
 
 
 def is_row_number(name: str) -> bool:

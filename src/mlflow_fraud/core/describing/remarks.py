@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mlflow_fraud.core.describing import choosing
 from mlflow_fraud.core.describing.choosing import Choice, listed
-from mlflow_fraud.core.describing.guess import LATER
+from mlflow_fraud.core.describing.guess import LATER, MARKED_FEW, is_label
 from mlflow_fraud.core.describing.lines import Line
 from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.moment import MADE
@@ -18,6 +18,7 @@ ROW_NUMBER = "row_number"
 """What `event_id:` says where no column is the payment's id."""
 CURRENCY_DECIMALS, MOST_DECIMALS = 2, 4
 
+_CAREFUL = frozenset({LATER, MARKED_FEW})
 _WORDS = {"event_id": "the id", "event_time": "the time", "amount": "the amount", "label": "the label"}
 _WORDS |= {"label_time": "the time of the label's arrival"}
 _THREE_DIGITS = r"^[+-]?\d{1,3}(\.\d{3})?$"
@@ -37,6 +38,8 @@ def to_dos(looks: Sequence[Look], choices: Mapping[str, Choice], lines: Sequence
         choice = choices[role]
         if choice.source is None and choice.to_do:
             yield ToDo(choice.to_do, Line(MADE, {"role": role, **choice.spec}))
+        elif choice.source is None and role == "label":
+            yield ToDo(f"no column seems to be the label; {_instead_of_label(looks, choices, by_source)}")
         elif choice.source is None:
             yield ToDo(f"no column seems to be the {role}; give one of them `role: {role}`")
     for choice in choices.values():
@@ -65,13 +68,37 @@ def remarks(looks: Sequence[Look], choices: Mapping[str, Choice], lines: Sequenc
     yield from (f"Chosen: {sentence}." for choice in choices.values() for sentence in choice.said)
     yield from _of_entities(looks, lines)
     for why in dict.fromkeys(line.why for line in lines if line.why):
-        sources = listed([line.source for line in lines if line.why == why])
-        yield f"{'Careful' if why == LATER else 'Left out'}: {sources}: {why}."
+        sources = _all([line.source for line in lines if line.why == why])
+        yield f"{'Careful' if why in _CAREFUL else 'Left out'}: {sources}: {why}."
     if any(look.source == "" for look in looks):
         yield "Left out: the column without a name."
     yield from _of_decimals(looks, choices["amount"])
     if quoted := [look.source for look in looks if _is_quoted(look)]:
         yield f"Careful: in {listed(quoted)} the single quotes are part of each value, in a request too."
+
+
+def _instead_of_label(looks: Sequence[Look], choices: Mapping[str, Choice], lines: Mapping[str, Line]) -> str:
+    """Return which columns of two values might be the label, by name, and what to do with one that is in words."""
+    taken = {choice.source for choice in choices.values()}
+    two = [look for look in looks if look.different == 2 and look.source and look.source not in taken]
+    two = [look for look in two if lines[look.source].role != "personal"]
+    if not two:
+        return "none has two values: put one in the files, with 1 for fraud and 0 for all else"
+    numbers = [look.source for look in two if is_label(look)]
+    words = [look.source for look in two if not is_label(look)]
+    offered = [f"{_all(numbers)} {'has' if len(numbers) == 1 else 'have'} 0 and 1"] if numbers else []
+    offered += (
+        [f"{_all(words)} {'has' if len(words) == 1 else 'have'} two values that are not 0 and 1"] if words else []
+    )
+    write = (
+        "; where its values are not 0 and 1, write fraud as 1 and the other as 0 in the files first" if words else ""
+    )
+    give = "`role: label, type: integer, minimum: 0, maximum: 1`"
+    return f"{', '.join(offered)}: give {'it' if len(two) == 1 else 'the one that tells fraud'} {give}{write}"
+
+
+def _all(sources: Sequence[str]) -> str:
+    return listed(sources, shown=len(sources))
 
 
 def decimals_of(looks: Sequence[Look], amount: Choice) -> int:

@@ -26,6 +26,8 @@ _CLOCKS = (
 _ZONES = ("", "%z", " %z")
 _ZONE_IN_LETTERS = re.compile(r" (?!AM$|PM$)[A-Z]{3,4}$")
 _WHOLES = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S UTC %Y")
+_CLOCK_BEGINS = r"^\d{1,2}([:.]\d{2}){1,2}(\D|$)"
+"""Minutes and seconds have two digits each; versions and addresses may have one."""
 _TOGETHER = frozenset({"%H%M%S", "%H%M", "%Y%m%d"})
 """Forms without marks, in which each number has all its digits."""
 _CLOCKS_IN_ZONES = tuple(clock + zone for clock in _CLOCKS for zone in _ZONES)
@@ -61,9 +63,11 @@ def day_formats(there: pl.Series) -> tuple[str, ...]:
 def clock_format(there: pl.Series) -> str:
     """Return the format of a time of day without a day, empty where the values are none.
 
-    >>> clock_format(pl.Series(["10:15", "9:05"])), clock_format(pl.Series(["10"]))
-    ('%H:%M', '')
+    >>> clock_format(pl.Series(["10:15", "9:05"])), clock_format(pl.Series(["10"])), clock_format(pl.Series(["14.4.2"]))
+    ('%H:%M', '', '')
     """
+    if not there.str.contains(_CLOCK_BEGINS).all():
+        return ""
     forms = [letters for letters in _CLOCKS if letters not in _TOGETHER and letters != "%H"]
     return next((letters for letters in forms if len(there) and _all_match(there, letters)), "")
 
