@@ -59,6 +59,10 @@ def _trouble(said: str) -> str:
             "git does not trust this folder, since it belongs to another user; "
             f"`git config --global --add safe.directory {Path.cwd()}` trusts it"
         )
+    named = [name for name in ("GIT_DIR", "GIT_WORK_TREE") if os.environ.get(name)]
+    if named:
+        shown = " and ".join(f"{name} is {os.environ[name]}" for name in named)
+        return f"{shown}, and git finds no repository by that; unset {' and '.join(named)}, or correct it"
     if "not a git repository" in said:
         return (
             "this folder is in no git repository, which DVC and the record of a model need; "
