@@ -14,6 +14,8 @@ import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings, load_profiles
 
+from flows.database import require_database
+from mlflow_fraud.adapters.proxies import given_proxies
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.stages.before import prepare_environment
 
@@ -38,6 +40,7 @@ def require_server() -> None:
             "PREFECT_SERVER_EPHEMERAL_ENABLED"
         )
     else:
+        require_database()
         _require_home(Path(settings.home))
 
 
@@ -77,10 +80,20 @@ def _require_clients() -> None:
     try:
         httpx.Client().close()
     except (httpx.InvalidURL, ValueError, ImportError) as error:
-        named = [name for name in sorted(os.environ) if name.lower().endswith("_proxy") and os.environ[name]]
+        given = given_proxies(os.environ)
+        wrong = [name for name, address in given.items() if not _is_proxy(address)]
+        named = " and ".join(wrong) if wrong else f"one of {', '.join([*given, 'NO_PROXY'])}"
         raise SettingsError(
-            f"one of {', '.join(named)} is no address of a proxy, expected http://host:port; correct it or unset it"
+            f"{named} is no address of a proxy, expected http://host:port; correct it or unset it"
         ) from error
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        httpx.Client(proxy=address if "://" in address else f"http://{address}", trust_env=False).close()
+    except (httpx.InvalidURL, ValueError, ImportError):
+        return False
+    return True
 
 
 def _require_answer(url: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -9,38 +11,53 @@ from prefect.cache_policies import NO_CACHE
 from flows.endings import fails_clearly, run_from_shell
 from flows.steps import reproduce
 from mlflow_fraud.adapters.dvc_repo import Outcome
-from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.candidates import CANDIDATES
 from mlflow_fraud.stages.summary import candidates_summary, team_summary
-from mlflow_fraud.stages.track import look_at_mlflow, track_if_possible
+from mlflow_fraud.stages.track import Tried, look_at_mlflow, not_tracked, try_to_track
 
 
 @flow(name="training", log_prints=True)
 @fails_clearly
 def training() -> dict[str, Outcome]:
     """Train what has changed; return each candidate's outcome: ran, restored or unchanged."""
-    ask_mlflow()
+    answers = ask_mlflow()
     reproduce("preprocess")
     outcomes: dict[str, Outcome] = {}
-    runs: dict[str, Logged | None] = {}
+    tried: dict[str, Tried] = {}
     for candidate in CANDIDATES:
         outcomes[candidate] = reproduce(f"train@{candidate}")
-        runs[candidate] = ensure_logged(candidate)
+        if answers:  # each question to one that is away is a wait
+            tried[candidate] = ensure_logged(candidate)
+            answers = not tried[candidate].away
     publish_candidates()
-    publish_runs({candidate: run or ensure_logged(candidate) for candidate, run in runs.items()})
+    publish_runs(make_up_for(tried))
     return outcomes
 
 
+def make_up_for(tried: Mapping[str, Tried]) -> dict[str, Tried]:
+    """Try once more where a candidate is not in MLflow, until MLflow turns out to be away."""
+    final: dict[str, Tried] = {}
+    away: Tried | None = None
+    for candidate in CANDIDATES:
+        before = tried.get(candidate)
+        if before is not None and before.logged is not None:
+            final[candidate] = before
+        else:
+            final[candidate] = away or ensure_logged(candidate)
+            away = final[candidate] if final[candidate].away else None
+    return final
+
+
 @task(cache_policy=NO_CACHE, persist_result=False)
-def ask_mlflow() -> None:
+def ask_mlflow() -> bool:
     """Look before any work whether MLflow can be used; one that is away is waited for no longer than this."""
-    look_at_mlflow()
+    return look_at_mlflow()
 
 
 @task(task_run_name="mlflow-{candidate}", cache_policy=NO_CACHE, persist_result=False)
-def ensure_logged(candidate: str) -> Logged | None:
-    """Make sure that MLflow knows the candidate; where it is away, say so and go on."""
-    return track_if_possible(candidate)
+def ensure_logged(candidate: str) -> Tried:
+    """Make sure that MLflow knows the candidate; where it cannot, the end of the flow says so."""
+    return try_to_track(candidate)
 
 
 @task
@@ -51,12 +68,12 @@ def publish_candidates() -> None:
 
 
 @task
-def publish_runs(runs: dict[str, Logged | None]) -> None:
+def publish_runs(tried: dict[str, Tried]) -> None:
     """Show where MLflow has the candidates, and say which it does not have."""
-    table = [{"candidate": candidate, **logged._asdict()} for candidate, logged in runs.items() if logged]
-    missing = [candidate for candidate, logged in runs.items() if logged is None]
+    table = [{"candidate": candidate, **each.logged._asdict()} for candidate, each in tried.items() if each.logged]
+    missing = not_tracked(tried)
     if missing:
-        get_run_logger().warning("not in MLflow: %s; `mlflow-fraud track` makes up for it", ", ".join(missing))
+        get_run_logger().warning("%s", missing)
     create_table_artifact(key="mlflow-runs", table=table, description="the candidates' runs and versions in MLflow")
 
 

@@ -34,6 +34,24 @@ def test_outside_a_repository_the_way_out_is_said() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE"])
+def test_a_variable_that_leads_git_elsewhere_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    git("init", "--quiet")
+    monkeypatch.setenv(name, "/nowhere")
+    with pytest.raises(SettingsError, match=rf"{name} is /nowhere.*unset .*{name}") as refused:
+        git_repo.require_repository()
+    assert "git init" not in str(refused.value)
+
+
+def test_variables_that_name_this_repository_do_no_harm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git("init", "--quiet")
+    monkeypatch.setenv("GIT_DIR", str(folder / ".git"))
+    git_repo.require_repository()
+    monkeypatch.setenv("GIT_WORK_TREE", str(folder))
+    git_repo.require_repository()
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_repository_without_a_commit_has_no_head() -> None:
     git("init", "--quiet")
     git_repo.require_repository()

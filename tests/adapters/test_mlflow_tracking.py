@@ -43,8 +43,23 @@ def test_a_registered_model_that_was_deleted_or_renamed_gets_the_version_again(p
     again = tracking().ensure_logged(a_training(project))
 
     assert again.run_id == first.run_id
+    assert again.new  # the version is
+    assert not tracking().ensure_logged(a_training(project)).new
     tracking().set_alias("champion", again.model_version)
     assert tracking().alias("champion") == again.model_version
+
+
+@pytest.mark.parametrize("name", ["MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"])
+def test_versions_are_registered_where_the_runs_are_whatever_other_variables_name(
+    project: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlflow.tracking._model_registry.utils._registry_uri", None)
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    logged = tracking().ensure_logged(a_training(project))
+
+    with database(project) as connection:
+        assert connection.execute("select version from model_versions").fetchall() == [(int(logged.model_version),)]
 
 
 def test_a_run_that_was_deleted_in_the_pages_is_made_again(project: Path) -> None:

@@ -36,9 +36,10 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(de
 
         assert "Traceback" not in said
         assert "Running stage 'train@xgboost'" in said
-        assert "warning: forest is not in MLflow" in said
-        assert "not in MLflow: forest, xgboost; `mlflow-fraud track` makes up for it" in said
-        assert took < 150  # eight questions of three seconds, and the work
+        for candidate in ("forest", "xgboost"):
+            assert said.count(f"warning: {candidate} is not in MLflow") == 1
+        assert said.count("not in MLflow: forest, xgboost; `mlflow-fraud track` makes up for it") == 1
+        assert took < 150  # a few questions of three seconds, and the work
         assert store.latest() == before
         server.send(signal.SIGKILL)
         if flow.returncode:  # there was something to promote

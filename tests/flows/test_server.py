@@ -10,7 +10,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_HOME,
+    PREFECT_SERVER_DATABASE_CONNECTION_URL,
+    temporary_settings,
+)
 
 from flows.server import one_sentence, require_server, wait_for_server
 from mlflow_fraud.core.errors import SettingsError
@@ -103,14 +108,54 @@ def test_an_unknown_profile_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         require_server()
 
 
-@pytest.mark.parametrize("address", ["foo://127.0.0.1:9", "http://[::1"])
+@pytest.mark.parametrize("address", ["foo://127.0.0.1:9", "http://[::1", "::::", "http://proxy:port"])
 def test_a_proxy_whose_address_is_none_is_named_without_its_value(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", address)
-    with pytest.raises(SettingsError, match="HTTPS_PROXY is no address of a proxy") as refused:
+    monkeypatch.setenv("HTTP_PROXY", "proxy.bank.example:3128")
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+    with pytest.raises(SettingsError, match=r"^HTTPS_PROXY is no address of a proxy") as refused:
         require_server()
     assert address not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL"])
+def test_a_database_that_is_away_is_said_with_its_variable_and_without_the_password(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    url = f"postgresql+asyncpg://ann:secret@127.0.0.1:{port}/x"
+    monkeypatch.setenv(name, url)
+    told = {PREFECT_HOME: tmp_path, PREFECT_SERVER_DATABASE_CONNECTION_URL: url}
+    with (
+        temporary_settings(told, restore_defaults={PREFECT_API_URL}),
+        pytest.raises(
+            SettingsError, match=rf"^{name} names a database at 127\.0\.0\.1:{port}.*unset {name}"
+        ) as refused,
+    ):
+        require_server()
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://ann:secret@127.0.0.1/x", "ann:secret", "postgresql://ann:secret@127.0.0.1/x"])
+def test_a_database_of_a_kind_that_prefect_has_not_is_said(url: str, tmp_path: Path) -> None:
+    told = {PREFECT_HOME: tmp_path, PREFECT_SERVER_DATABASE_CONNECTION_URL: url}
+    with (
+        temporary_settings(told, restore_defaults={PREFECT_API_URL}),
+        pytest.raises(SettingsError, match=r"expected postgresql\+asyncpg://") as refused,
+    ):
+        require_server()
+    assert "secret" not in str(refused.value)
+
+
+def test_a_database_that_listens_or_is_a_file_is_let_through(tmp_path: Path) -> None:
+    with answering(200, b"") as address:
+        place = address.removeprefix("http://").removesuffix("/api")
+        for url in (f"postgresql+asyncpg://ann:secret@{place}/x", f"sqlite+aiosqlite:///{tmp_path}/other.db"):
+            told = {PREFECT_HOME: tmp_path, PREFECT_SERVER_DATABASE_CONNECTION_URL: url}
+            with temporary_settings(told, restore_defaults={PREFECT_API_URL}):
+                require_server()
 
 
 def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:

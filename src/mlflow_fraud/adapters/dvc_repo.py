@@ -19,7 +19,24 @@ Outcome = Literal["ran", "restored", "unchanged"]
 Log = Callable[[str], None]
 
 GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
+LOCAL = Path(".dvc/config.local")
 REMOTE = "store"
+SCHEMES = (
+    "s3",
+    "gs",
+    "azure",
+    "oss",
+    "gdrive",
+    "ssh",
+    "http",
+    "https",
+    "webdav",
+    "webdavs",
+    "hdfs",
+    "webhdfs",
+    "remote",
+)
+"""Those that DVC knows; what is more than s3 and http needs a package of its own, which DVC names."""
 RWLOCK = Path(".dvc/tmp/rwlock")
 _SAID: dict[Outcome, str] = {
     "ran": "Running stage '",
@@ -57,8 +74,14 @@ def pin(path: Path) -> None:
 def set_remote(url: str, *, endpoint_url: str = "") -> None:
     """Let `url` be where this clone pushes and pulls, each file checked against its hash; the setting stays here.
 
-    `endpoint_url` is that of an S3 server other than AWS.
+    `endpoint_url` is that of an S3 server other than AWS. Where it cannot be used, what was set before stays.
     """
+    if not _is_place(url):
+        raise SettingsError(
+            f"`{url}` is no place that DVC can push to; expected a folder or an address that begins with "
+            f"{', '.join(f'{each}://' for each in SCHEMES)}"
+        )
+    before = LOCAL.read_bytes() if LOCAL.exists() else None
     told = {"verify": "true"}
     if endpoint_url and url.startswith("s3://"):
         told["endpointurl"] = endpoint_url
@@ -67,7 +90,23 @@ def set_remote(url: str, *, endpoint_url: str = "") -> None:
     for command in commands:
         ended = _dvc("remote", *command, log=lambda line: None)
         if ended.code:
+            if before is None:
+                LOCAL.unlink(missing_ok=True)
+            else:
+                LOCAL.write_bytes(before)
             raise SettingsError(f"dvc remote {' '.join(command)}: {_complaint(ended.lines)}")
+
+
+def _is_place(url: str) -> bool:
+    """Return whether DVC could take it for a folder or an address.
+
+    >>> [_is_place(url) for url in ("s3://bucket/dvc", "../shared", "foo://x", "s3:bucket", "s3://", "")]
+    [True, True, False, False, False, False]
+    """
+    scheme, separator, rest = url.partition(":")
+    if not separator or "/" in scheme:
+        return bool(url.strip())
+    return scheme in SCHEMES and rest.startswith("//") and bool(rest.strip("/ "))
 
 
 def changed(targets: Sequence[Path]) -> list[str]:

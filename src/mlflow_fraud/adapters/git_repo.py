@@ -30,8 +30,9 @@ def last_commit_of(path: Path) -> str:
 
 def require_repository() -> None:
     """Raise `SettingsError`, with the way out, where git is not installed or this folder is in no repository of it."""
-    ended = _run("rev-parse", "--git-dir")
-    if ended.returncode:
+    ended = _run("rev-parse", "--is-inside-work-tree")
+    # git itself is content with a GIT_WORK_TREE that is not there, or is not this folder
+    if ended.returncode or (_elsewhere() and ended.stdout.strip() != "true"):
         raise SettingsError(_trouble(ended.stderr))
 
 
@@ -59,12 +60,22 @@ def _trouble(said: str) -> str:
             "git does not trust this folder, since it belongs to another user; "
             f"`git config --global --add safe.directory {Path.cwd()}` trusts it"
         )
+    if named := _elsewhere():
+        shown = " and ".join(f"{name} is {os.environ[name]}" for name in named)
+        return (
+            f"{shown}, and git finds no repository of this folder by that; unset {' and '.join(named)}, or correct it"
+        )
     if "not a git repository" in said:
         return (
             "this folder is in no git repository, which DVC and the record of a model need; "
             "clone the project with git, or `git init && git add --all && git commit -m start` here"
         )
     return f"git cannot work here: {' '.join(said.split()).removeprefix('fatal: ') or 'it said nothing'}"
+
+
+def _elsewhere() -> list[str]:
+    """Return which variables tell git where the repository is, instead of letting it look for it from this folder."""
+    return [name for name in ("GIT_DIR", "GIT_WORK_TREE") if os.environ.get(name)]
 
 
 def _run(*question: str) -> subprocess.CompletedProcess[str]:

@@ -106,7 +106,8 @@ class Tracking:
         with self._asking() as patience:
             done = self._finished(training.key)
             if done is not None:
-                return self._logged(done.info.run_id, self._registered(done, training), new=False)
+                version, new = self._registered(done, training)
+                return self._logged(done.info.run_id, version, new=new)
             run_id, version = self._log_and_register(training, patience)
             return self._logged(run_id, version, new=True)
 
@@ -183,6 +184,8 @@ class Tracking:
         if not self._served:
             check_database(self.uri, seconds=LOOK_SECONDS)
         mlflow.set_tracking_uri(self.uri)
+        if not self.uri.startswith("databricks"):  # whose registry is another place than its runs
+            mlflow.set_registry_uri(self.uri)  # else MLFLOW_REGISTRY_URI names another server for the versions
         return mlflow.MlflowClient()
 
     @property
@@ -276,16 +279,16 @@ class Tracking:
                 raise
         return run.info.run_id, version
 
-    def _registered(self, run: Any, training: TrainingRun) -> str:
-        """Return the run's version in the registry; one that was deleted, or is under another name, is made again."""
+    def _registered(self, run: Any, training: TrainingRun) -> tuple[str, bool]:
+        """Return the run's version and whether it was made now: one that was deleted, or is under another name, is."""
         condition = f"name = '{self._model_name}' and tags.`{KEY}` = '{training.key}'"
         found = self._client.search_model_versions(condition, max_results=1, order_by=["version_number DESC"])
         if found:
-            return str(found[0].version)
+            return str(found[0].version), False
         import mlflow
 
         with mlflow.start_run(run_id=run.info.run_id):
-            return self._register(run.info.run_id, training, log_model(training))
+            return self._register(run.info.run_id, training, log_model(training)), True
 
     def _register(self, run_id: str, training: TrainingRun, logged: Any) -> str:
         from mlflow.exceptions import MlflowException

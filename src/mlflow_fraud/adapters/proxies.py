@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -34,7 +34,7 @@ def spare_loopback(environ: MutableMapping[str, str]) -> list[str]:
     'bank.example,localhost,127.0.0.1,::1,0.0.0.0'
     """
     told = _leave_out_unspoken(environ)
-    if not any(environ.get(name) for name in _both_cases(PROXIES)):
+    if not given_proxies(environ):
         return told
     before = [name.strip() for key in ("no_proxy", "NO_PROXY") for name in environ.get(key, "").split(",")]
     # brackets around an address of version 6 are taken for a port by one of the clients
@@ -42,6 +42,15 @@ def spare_loopback(environ: MutableMapping[str, str]) -> list[str]:
     together = ",".join(dict.fromkeys([*names, *LOOPBACK, *_loopback_hosts(environ)]))
     environ["NO_PROXY"] = environ["no_proxy"] = together
     return told
+
+
+def given_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return each variable that names a proxy, with what it says.
+
+    >>> given_proxies({"https_proxy": "proxy:3128", "HTTP_PROXY": "", "NO_PROXY": "bank.example"})
+    {'https_proxy': 'proxy:3128'}
+    """
+    return {name: environ[name] for name in _both_cases(PROXIES) if environ.get(name)}
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from mlflow_fraud.adapters import dvc_project, git_repo
+from mlflow_fraud.adapters.certificates import require_certificates
 from mlflow_fraud.adapters.proxies import spare_loopback
 from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import SettingsError
@@ -19,7 +20,11 @@ R = TypeVar("R")
 
 
 def prepare_environment() -> None:
-    """Make this process's environment fit for a run: no proxy stands before this machine's own servers."""
+    """Make this process's environment fit for a run: no proxy stands before this machine's own servers.
+
+    Raises `SettingsError` where it names certificates that are not there.
+    """
+    require_certificates(os.environ)
     for line in spare_loopback(os.environ):
         tell(line)
 

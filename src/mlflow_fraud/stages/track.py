@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.mlflow_tracking import Logged, Tracking, TrainingRun
@@ -12,8 +14,16 @@ from mlflow_fraud.environment import Environment, load_environment
 from mlflow_fraud.stages.lineage import EXAMPLE_ROWS, FIGURES, require_as_left
 from mlflow_fraud.stages.origin import code_of
 from mlflow_fraud.stages.paths import VERDICT
-from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.run import say, taking_long
 from mlflow_fraud.stages.trained import TrainedCandidate, read_trained
+
+
+class Tried(NamedTuple):
+    """Where MLflow has a candidate, or `why` it does not; `away` where the next one would be asked in vain, too."""
+
+    logged: Logged | None
+    why: str = ""
+    away: bool = False
 
 
 def track(candidate: str) -> Logged:
@@ -22,27 +32,54 @@ def track(candidate: str) -> Logged:
     return open_tracking(load_environment()).ensure_logged(_run(trained, code_of(candidate)))
 
 
-def track_if_possible(candidate: str, *, git_sha: str = "") -> Logged | None:
-    """Track; where MLflow cannot be used, say so in one line, keep the model that was trained and return None.
+def try_to_track(candidate: str, *, git_sha: str = "") -> Tried:
+    """Track; where MLflow cannot be used, return why, and keep the model that was trained.
 
     `git_sha` is the code that trains, for a stage that is still at it; else it is told by `dvc.lock`.
     """
     try:
         trained = read_trained(candidate)
-        logged = open_tracking(load_environment()).ensure_logged(_run(trained, git_sha or code_of(candidate)))
+        with taking_long(f"{candidate}: to MLflow"):
+            logged = open_tracking(load_environment()).ensure_logged(_run(trained, git_sha or code_of(candidate)))
     except Exception as error:  # whatever MLflow raises, hours of training are worth more
-        say(f"warning: {candidate} is not in MLflow ({error}); `mlflow-fraud track` makes up for it")
-        return None
+        return Tried(None, why=str(error), away=isinstance(error, TrackingFailed))
     say(f"{candidate}: MLflow run {logged.run_id}, model version {logged.model_version}")
+    return Tried(logged)
+
+
+def track_if_possible(candidate: str, *, git_sha: str = "") -> Logged | None:
+    """Try to track; where MLflow cannot be used, say so in one line and return None."""
+    logged, why, _ = try_to_track(candidate, git_sha=git_sha)
+    if logged is None:
+        say(f"warning: {candidate} is not in MLflow ({why}); `mlflow-fraud track` makes up for it")
     return logged
 
 
-def look_at_mlflow() -> None:
-    """Say before hours of training that MLflow is away; raise `SettingsError` where it can never be used so."""
+def not_tracked(tried: Mapping[str, Tried]) -> str:
+    """Return the sentence on the candidates that are not in MLflow, and why; empty where all are.
+
+    >>> away = Tried(None, why="nobody listens", away=True)
+    >>> not_tracked({"forest": away, "xgboost": away})
+    'not in MLflow: forest, xgboost; `mlflow-fraud track` makes up for it (nobody listens)'
+    """
+    missing = {candidate: each.why for candidate, each in tried.items() if each.logged is None}
+    if not missing:
+        return ""
+    why = "; ".join(dict.fromkeys(missing.values()))
+    return f"not in MLflow: {', '.join(missing)}; `mlflow-fraud track` makes up for it ({why})"
+
+
+def look_at_mlflow() -> bool:
+    """Return whether MLflow answers, and say before hours of training that it is away.
+
+    Raises `SettingsError` where it can never be used so.
+    """
     try:
         open_tracking(load_environment()).check()
     except TrackingFailed as error:
         say(f"warning: {error} Training goes on without it; `mlflow-fraud track` makes up for it")
+        return False
+    return True
 
 
 def require_mlflow() -> None:
