@@ -43,7 +43,7 @@ def _candidates() -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in CANDIDATES:
-        found = read_trained(name, params).assessment
+        found = read_trained(name).assessment
         cells = []
         for metric in METRICS:
             bounds = found.intervals[metric]
