@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlflow_fraud.adapters.mlflow_tracking import Tracking, TrainingRun
+from mlflow_fraud.adapters.mlflow_runs import TrainingRun
+from mlflow_fraud.adapters.mlflow_tracking import Tracking
 
 
 @cache

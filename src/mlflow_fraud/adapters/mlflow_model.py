@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from mlflow_fraud.adapters.mlflow_tracking import TrainingRun
+from mlflow_fraud.adapters.mlflow_runs import TrainingRun
 
 
 def dataset(path: str, digest: str) -> Any:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,8 +14,8 @@ from mlflow_fraud.adapters.mlflow_database import check_database
 from mlflow_fraud.adapters.mlflow_errors import NO_SERVER, Patience, explained, shown
 from mlflow_fraud.adapters.mlflow_model import dataset, log_model
 from mlflow_fraud.adapters.mlflow_moved import follow_project
+from mlflow_fraud.adapters.mlflow_runs import PlainRun, TrainingRun
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.core.metrics import Metrics
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -30,44 +29,6 @@ LOOK_SECONDS = 10
 
 ANSWER_SECONDS = 20
 """How long each answer after the first may take; it is asked for once more."""
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """What is logged of one candidate. `example` is one made-up row, (1, features): no real person's.
-
-    `intervals` are those of the test metrics, `calibration` is how the model's scores become probabilities.
-
-    `data` maps each file to its DVC hash; `group` is the same for candidates trained on the same data.
-    """
-
-    key: str
-    group: str
-    candidate: str
-    model_file: str
-    model: bytes
-    names: Sequence[str]
-    example: Any
-    params: Mapping[str, Any]
-    metrics: Mapping[str, Metrics]
-    threshold: float
-    intervals: Mapping[str, tuple[float, float] | None]
-    calibration: Mapping[str, Any]
-    rounds: Sequence[Mapping[str, float]]
-    figures: Sequence[Path]
-    data: Mapping[str, str]
-    tags: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class PlainRun:
-    """A run of numbers alone, such as a fold or a trial; `key` says what it is of, and it is logged once."""
-
-    key: str
-    name: str
-    params: Mapping[str, Any]
-    metrics: Mapping[str, float | None]
-    tags: Mapping[str, str]
 
 
 class Logged(NamedTuple):

@@ -11,7 +11,7 @@ import polars as pl
 
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import write_json, write_text
-from mlflow_fraud.adapters.mlflow_tracking import PlainRun
+from mlflow_fraud.adapters.mlflow_runs import PlainRun
 from mlflow_fraud.adapters.report import QUALITY, markdown_table
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.measuring.cost import CostRule, budget_of

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.files import read_json
-from mlflow_fraud.adapters.mlflow_tracking import Logged, Tracking, TrainingRun
+from mlflow_fraud.adapters.mlflow_runs import TrainingRun
+from mlflow_fraud.adapters.mlflow_tracking import Logged, Tracking
 from mlflow_fraud.core.errors import TrackingFailed
 from mlflow_fraud.environment import Environment, load_environment
 from mlflow_fraud.stages.lineage import EXAMPLE_ROWS, FIGURES, require_as_left

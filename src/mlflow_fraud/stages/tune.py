@@ -8,7 +8,8 @@ from statistics import fmean
 
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import write_text
-from mlflow_fraud.adapters.mlflow_tracking import PlainRun, Tracking
+from mlflow_fraud.adapters.mlflow_runs import PlainRun
+from mlflow_fraud.adapters.mlflow_tracking import Tracking
 from mlflow_fraud.adapters.optuna_study import Plan, Report, Study
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.progress import Step
