@@ -116,7 +116,7 @@ def test_a_file_of_another_contract_is_refused(tmp_path: Path, schema: FeatureSc
     recorded.drop("merchant").write_parquet(tmp_path / "other.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     for name in ("other", "broken"):
-        with pytest.raises(DataError, match="not the history that these features need"):
+        with pytest.raises(DataError, match="holds no transactions of the contract sparkov"):
             read_past(tmp_path / f"{name}.parquet", schema)
 
 
