@@ -9,9 +9,9 @@ import polars as pl
 from mlflow_fraud.core.contract import Column, Contract
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.notation import MOST_EXACT, decimal_expression, with_point
+from mlflow_fraud.core.time_format import SPACES
 
-EXACT = 2**53
-"""Beyond it a float is no longer one whole number."""
 NOISE = 0.005
 """So much of a minor unit is what sums of floats leave, no further decimal."""
 FLOAT32 = 1e-7
@@ -21,10 +21,9 @@ FLOAT32 = 1e-7
 def rounded_amounts(raw: pl.LazyFrame, contract: Contract) -> list[str]:
     """Return a sentence where amounts have more decimals than the contract's currency, and are rounded to these."""
     column = next(column for column in contract.in_files if column.role == "amount")
-    text = pl.col(column.source).cast(pl.String).str.strip_chars()
-    if contract.csv.decimal == ",":
-        text = text.str.replace(",", ".", literal=True)
-    minor = text.cast(pl.Float64, strict=False) * 10**contract.currency_decimals
+    text = pl.col(column.source).cast(pl.String).str.strip_chars(SPACES)
+    number = decimal_expression(with_point(text) if contract.csv.decimal == "," else text)
+    minor = number * 10**contract.currency_decimals
     off = (minor - minor.round()).abs() > NOISE + FLOAT32 * minor.abs()
     found = raw.select(off.sum().alias("rounded"), (off & (minor.round() == 0)).sum().alias("to_nothing"))
     rounded, to_nothing = found.collect(engine="streaming").row(0)
@@ -74,7 +73,7 @@ def _require_values(file: Path, column: Column, dtype: pl.DataType) -> None:
 def _lost(column: Column, dtype: pl.DataType) -> list[pl.Expr]:
     value = pl.col(column.source)
     if dtype.is_float() and column.type in ("integer", "text"):
-        return [value.is_finite() & (value.abs() >= EXACT)]
+        return [value.is_finite() & (value.abs() >= MOST_EXACT)]
     if isinstance(dtype, pl.Datetime) and column.type == "date":
         return [value != value.dt.truncate("1d")]
     if isinstance(dtype, pl.Datetime) and column.type == "timestamp" and dtype.time_unit == "ns":
