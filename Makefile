@@ -91,7 +91,7 @@ serve: $(READY) ## the scoring service on port 8000
 	mlflow-fraud serve
 
 mlflow: $(READY) ## MLflow's pages on port 5000
-	python -m mlflow_fraud.stages.moved
+	python -m mlflow_fraud.operations.tracking.moved
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 	  --backend-store-uri sqlite:///.local/mlflow.db --artifacts-destination .local/mlflow-artifacts
 

@@ -12,7 +12,7 @@ import polars as pl
 from benchmarks import distributed, features, gate, training
 from benchmarks.table import some_cards
 from mlflow_fraud.adapters.raw_files import read_batches
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from mlflow_fraud.stages.preprocess import fit_schema

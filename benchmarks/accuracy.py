@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from mlflow_fraud.adapters.files import read_json, write_text
-from mlflow_fraud.core.candidates import CANDIDATES, Examples, TrainParams, fit_xgboost
 from mlflow_fraud.core.features.schema import read_schema
+from mlflow_fraud.core.learning.candidates import CANDIDATES, Examples, TrainParams, fit_xgboost
+from mlflow_fraud.paths import SCHEMA
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.fit import Part, fit_and_judge
-from mlflow_fraud.stages.paths import SCHEMA
 from mlflow_fraud.stages.train import read_part
 from mlflow_fraud.stages.trained import read_trained
 

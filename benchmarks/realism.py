@@ -15,7 +15,7 @@ import polars as pl
 
 from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.adapters.raw_files import find_batches, read_batches
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.simulation import SimulationPlan, simulate

@@ -6,9 +6,9 @@ import polars as pl
 import xgboost
 
 from benchmarks.table import Line, seconds, some_cards
-from mlflow_fraud.core.candidates import Examples, TrainParams, fit_xgboost
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.learning.candidates import Examples, TrainParams, fit_xgboost
 from mlflow_fraud.settings import load_params
 
 LEARNED_ROWS = 200_000

@@ -9,10 +9,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import REPEATED, asks, fails_clearly, run_from_shell
-from mlflow_fraud.stages.compare import compare
-from mlflow_fraud.stages.store import open_configured_store
-from mlflow_fraud.stages.summary import verdict_summary
-from mlflow_fraud.stages.track import mark_challenger
+from mlflow_fraud.operations.release.compare import compare
+from mlflow_fraud.operations.release.store import open_configured_store
+from mlflow_fraud.operations.reporting.summary import verdict_summary
+from mlflow_fraud.operations.tracking.track import mark_challenger
 
 
 @flow(name="comparison", log_prints=True)

@@ -19,8 +19,9 @@ from prefect.states import Failed
 from flows.server import SERVER_GONE, one_sentence, require_server
 from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
+from mlflow_fraud.operations.workplace import require_workplace
 from mlflow_fraud.settings import load_params
-from mlflow_fraud.stages.before import prepare_environment, require_workplace, tell
+from mlflow_fraud.stages.before import prepare_environment, tell
 
 P = ParamSpec("P")
 R = TypeVar("R")

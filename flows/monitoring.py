@@ -15,10 +15,10 @@ from prefect.events import emit_event
 from flows.endings import REPEATED, fails_clearly, run_from_shell
 from flows.retraining import retraining
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.core.retrain import Answer
-from mlflow_fraud.stages.monitor import Window, answer, log_window, watch
-from mlflow_fraud.stages.store import open_configured_store
-from mlflow_fraud.stages.summary import windows_summary
+from mlflow_fraud.core.watching.retrain import Answer
+from mlflow_fraud.operations.monitoring.monitor import Window, answer, log_window, watch
+from mlflow_fraud.operations.release.store import open_configured_store
+from mlflow_fraud.operations.reporting.summary import windows_summary
 
 ASKED = "fraud.retraining.asked"
 

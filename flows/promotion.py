@@ -6,8 +6,8 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import REPEATED, fails_clearly, run_from_shell
-from mlflow_fraud.stages.promote import Promotion, mirror_champion, promote
-from mlflow_fraud.stages.store import open_configured_store
+from mlflow_fraud.operations.release.promote import Promotion, mirror_champion, promote
+from mlflow_fraud.operations.release.store import open_configured_store
 
 
 @flow(name="promotion", log_prints=True)

@@ -12,10 +12,10 @@ from flows.endings import asks, fails_clearly, run_from_shell
 from flows.promotion import promotion
 from flows.training import training
 from flows.validation import validation
-from mlflow_fraud.stages.before import require_workplace
-from mlflow_fraud.stages.pinned import require_up_to_date
-from mlflow_fraud.stages.promote import Promotion
-from mlflow_fraud.stages.store import require_store
+from mlflow_fraud.operations.data.up_to_date import require_up_to_date
+from mlflow_fraud.operations.release.promote import Promotion
+from mlflow_fraud.operations.release.store import require_store
+from mlflow_fraud.operations.workplace import require_workplace
 
 DAY = 24 * 3600
 

@@ -11,9 +11,10 @@ from prefect.cache_policies import NO_CACHE
 from flows.endings import fails_clearly, run_from_shell
 from flows.steps import reproduce
 from mlflow_fraud.adapters.dvc_repo import Outcome
-from mlflow_fraud.core.candidates import CANDIDATES
-from mlflow_fraud.stages.summary import candidates_summary, team_summary
-from mlflow_fraud.stages.track import Tried, look_at_mlflow, not_tracked, try_to_track
+from mlflow_fraud.core.learning.candidates import CANDIDATES
+from mlflow_fraud.operations.reporting.summary import candidates_summary, team_summary
+from mlflow_fraud.operations.tracking.track import look_at_mlflow, not_tracked
+from mlflow_fraud.stages.tracking import Tried, try_to_track
 
 
 @flow(name="training", log_prints=True)

@@ -10,9 +10,9 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.endings import fails_clearly, run_from_shell
 from flows.steps import reproduce
-from mlflow_fraud.stages.as_of import require_table_past
-from mlflow_fraud.stages.pinned import require_batches_here
-from mlflow_fraud.stages.summary import validation_summary
+from mlflow_fraud.operations.as_of import require_table_past
+from mlflow_fraud.operations.data.up_to_date import require_batches_here
+from mlflow_fraud.operations.reporting.summary import validation_summary
 
 
 @flow(name="validation", log_prints=True)

@@ -14,13 +14,14 @@ import pytest
 import yaml
 from hypothesis import settings
 
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.settings import load_contract, load_params
 
 ROOT = Path(__file__).parents[1]
+pytest_plugins = ["tests.workspace"]
 
 settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 settings.load_profile("any machine")

@@ -11,10 +11,10 @@ from threading import Barrier
 import pytest
 
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
-from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejected
+from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import Blob, BlobStore
-from mlflow_fraud.core.release import FORMAT, Manifest, Release, entry, to_json
+from mlflow_fraud.core.release.release import FORMAT, Manifest, Release, entry, to_json
 
 OpenBlobs = Callable[[], BlobStore]
 RIVALS = 8

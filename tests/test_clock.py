@@ -13,8 +13,8 @@ from flows.retraining import retraining
 from flows.validation import validation
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.stages.as_of import moment, require_past, require_table_past
-from mlflow_fraud.stages.paths import TRANSACTIONS
+from mlflow_fraud.operations.as_of import moment, require_past, require_table_past
+from mlflow_fraud.paths import TRANSACTIONS
 from mlflow_fraud.wall import wall_time
 from tests.conftest import ROOT
 

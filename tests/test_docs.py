@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mlflow_fraud.core.bounds import BODY_BYTES
-from mlflow_fraud.core.clock import IN_A_ROW, SEVERAL, STEADY
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.bounds import BODY_BYTES
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.describing.page import page_of
+from mlflow_fraud.core.features.clock import IN_A_ROW, SEVERAL, STEADY
+from mlflow_fraud.core.gate.in_words import HOW
+from mlflow_fraud.core.gate.rules import rules_of
 from mlflow_fraud.environment import PREFIX, Environment
 from mlflow_fraud.serving.body import BODY_SECONDS
 from mlflow_fraud.serving.schema import TransactionSchema
@@ -53,7 +55,7 @@ def test_readme_names_every_variable_and_no_other() -> None:
 def test_the_contract_page_is_the_one_that_the_contract_makes(contract: Contract) -> None:
     page = (ROOT / "docs/data-contract.md").read_text()
     made, _, by_hand = page.partition("\n## The gate at work\n")
-    assert made == page_of(contract, file="data/contracts/sparkov.yaml")
+    assert made == page_of(contract, file="data/contracts/sparkov.yaml", rules=len(rules_of(contract)), how=HOW)
     assert "images/gate-report.png" in by_hand
 
 

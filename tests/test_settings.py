@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlflow_fraud.core.contract import read_contract
+from mlflow_fraud.core.contract.contract import read_contract
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.strict import parse
 from mlflow_fraud.environment import load_environment

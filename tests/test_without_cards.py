@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mlflow_fraud.adapters import gx_contract
 from mlflow_fraud.adapters.dask_engine import build_parts
 from mlflow_fraud.adapters.report import TEAM, markdown_table
-from mlflow_fraud.core.contract import Contract, read_contract
+from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.describing.page import page_of
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
@@ -27,12 +27,12 @@ from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.gate.batches import evidence_of
 from mlflow_fraud.core.gate.rules import rules_of
+from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_parts, roll
 from mlflow_fraud.core.measuring.blocks import FEWEST_BLOCKS, blocks_of_time
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import BootstrapRule, difference, intervals
 from mlflow_fraud.core.measuring.period import Period, read_period
-from mlflow_fraud.core.prequential import PrequentialRule, fold_parts, roll
 from mlflow_fraud.serving.history import History
 from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.warm_start import read_past

@@ -14,15 +14,15 @@ import polars as pl
 from make import payments
 
 from mlflow_fraud.adapters.raw_files import read_batches
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.fitting import fit_features
-from mlflow_fraud.core.split import SplitRule
+from mlflow_fraud.core.learning.split import SplitRule
+from mlflow_fraud.operations.evaluation.history import build_history, of_dataset, one_test
 from mlflow_fraud.settings import Dataset, Params, load_contract, load_params
 from mlflow_fraud.simulation import TerminalPlan, simulate_terminals
 from mlflow_fraud.simulation.terminals import CUSTOMER, TERMINAL
 from mlflow_fraud.stages.fit import Part, fit_and_judge
-from mlflow_fraud.stages.history import build_history, of_dataset, one_test
 
 CONTRACT = Path(__file__).with_name("terminals.yaml")
 LABEL_DELAY_DAYS = 7

@@ -11,9 +11,9 @@ import xgboost
 from label_rates import CONTRACT, _described, _transactions
 
 from mlflow_fraud.core.features.fitting import fit_features
+from mlflow_fraud.operations.evaluation.history import build_history, one_test
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.simulation import TerminalPlan
-from mlflow_fraud.stages.history import build_history, one_test
 
 LARGE = 22_000
 PLAN = TerminalPlan(customers=800, terminals=1600)

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from mlflow_fraud.core.errors import FraudError
-from mlflow_fraud.stages.before import changes_the_folder, prepare_environment, require_free_port, require_no_conflict
+from mlflow_fraud.operations.workplace import changes_the_folder, require_free_port, require_no_conflict
+from mlflow_fraud.paths import CONTRACTS, GATE, STREAM
+from mlflow_fraud.stages.before import prepare_environment
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
@@ -32,7 +34,7 @@ def main() -> None:
 @changes_the_folder
 def data_simulate() -> None:
     """Make the built-in data set's batch and pin it."""
-    from mlflow_fraud.stages.raw_data import simulate_batch
+    from mlflow_fraud.operations.data.simulate import simulate_batch
 
     simulate_batch()
 
@@ -42,10 +44,10 @@ def data_simulate() -> None:
 def data_stream(
     scenario: Annotated[str, typer.Option(help="stable, new-pattern, seasonal or broken-feed")] = "stable",
     months: Annotated[int, typer.Option(min=1, help="how many windows of 30 days")] = 3,
-    to: Annotated[Path, typer.Option(help="the folder to write to")] = Path(".local/stream"),
+    to: Annotated[Path, typer.Option(help="the folder to write to")] = STREAM,
 ) -> None:
     """Make the labelled months that follow the built-in data, to watch the live release on."""
-    from mlflow_fraud.stages.raw_data import simulate_stream
+    from mlflow_fraud.operations.data.simulate import simulate_stream
 
     simulate_stream(scenario, months, to / scenario)
 
@@ -63,7 +65,7 @@ def data_add(
     ] = False,
 ) -> None:
     """Check raw batches against the contract and pin them with DVC; nothing changes when one fails."""
-    from mlflow_fraud.stages.raw_data import add
+    from mlflow_fraud.operations.data.add import add
 
     add(source, dataset, backwards=backwards, replace=replace)
 
@@ -72,13 +74,13 @@ def data_add(
 def data_check(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],
     dataset: Annotated[str, typer.Option(help="the data set's name in params.yaml")] = "sparkov",
-    to: Annotated[Path, typer.Option(help="the folder for the gate's pages")] = Path(".local/gate"),
+    to: Annotated[Path, typer.Option(help="the folder for the gate's pages")] = GATE,
     replace: Annotated[
         bool, typer.Option("--replace", help="look as if it took the place of the pinned one of its name")
     ] = False,
 ) -> None:
     """Hold raw batches against the contract and all that is pinned; pin nothing, write what the gate finds as pages."""
-    from mlflow_fraud.stages.raw_data import check
+    from mlflow_fraud.operations.data.add import check
     from mlflow_fraud.stages.validate import require_passed
 
     report = check(source, dataset, to, replace=replace)
@@ -96,7 +98,7 @@ def data_bring(
     ] = 0,
 ) -> None:
     """Bring a data set of your own: describe it in params.yaml, check and pin it, make it the active one."""
-    from mlflow_fraud.stages.describe import bring
+    from mlflow_fraud.operations.data.bring import bring
 
     bring(contract, source, label_delay_days)
 
@@ -107,7 +109,7 @@ def data_remote(
     url: Annotated[str, typer.Argument(help="where pinned data is shared: s3://bucket/prefix or a folder")],
 ) -> None:
     """Let this clone push to and pull from a DVC remote, at FRAUD_S3_ENDPOINT_URL where that is set."""
-    from mlflow_fraud.stages.remote import use_remote
+    from mlflow_fraud.operations.data.remote import use_remote
 
     use_remote(url)
 
@@ -117,7 +119,7 @@ def data_log(
     dataset: Annotated[str, typer.Argument(help="the data set's name; the active one if not given")] = "",
 ) -> None:
     """Print every pinned batch: what it spans, rows, fraud rate, hash and the commit that pinned it."""
-    from mlflow_fraud.stages.data_log import log
+    from mlflow_fraud.operations.data.log import log
 
     typer.echo(log(dataset))
 
@@ -126,7 +128,7 @@ def data_log(
 @changes_the_folder
 def data_use(dataset: Annotated[str, typer.Argument(help="the data set's name in params.yaml")]) -> None:
     """Make a data set the one that the pipeline reads."""
-    from mlflow_fraud.stages.raw_data import use
+    from mlflow_fraud.operations.data.use import use
 
     use(dataset)
 
@@ -140,7 +142,7 @@ def contract_init(
     encoding: Annotated[str, typer.Option(help="its encoding; told from the file if not given")] = "",
 ) -> None:
     """Print a first contract for files like this one, its roles guessed; look each over."""
-    from mlflow_fraud.stages.describe import first_contract
+    from mlflow_fraud.operations.data.bring import first_contract
 
     said = {"separator": separator, "decimal": decimal, "encoding": encoding}
     typer.echo(first_contract(source, name, **said), nl=False)
@@ -177,13 +179,16 @@ def contract_language() -> None:
 
 @contract.command("page")
 def contract_page(
-    file: Annotated[Path, typer.Argument(help="a contract")] = Path("data/contracts/sparkov.yaml"),
+    file: Annotated[Path, typer.Argument(help="a contract")] = CONTRACTS / "sparkov.yaml",
 ) -> None:
     """Print a contract as a page: docs/data-contract.md is made so."""
     from mlflow_fraud.core.describing.page import page_of
+    from mlflow_fraud.core.gate.in_words import HOW
+    from mlflow_fraud.core.gate.rules import rules_of
     from mlflow_fraud.settings import load_contract
 
-    typer.echo(page_of(load_contract(file), file=file.as_posix()), nl=False)
+    read = load_contract(file)
+    typer.echo(page_of(read, file=file.as_posix(), rules=len(rules_of(read)), how=HOW), nl=False)
 
 
 @app.command()
@@ -206,7 +211,7 @@ def evaluate(
 
     Options of the protocol prequential take the place of `evaluate.prequential` in params.yaml.
     """
-    from mlflow_fraud.stages import evaluate as evaluating
+    from mlflow_fraud.operations.evaluation import evaluate as evaluating
 
     told = {
         "train_days": train_days,
@@ -232,7 +237,7 @@ def tune(
     objective: Annotated[str, typer.Option(help="average precision on: validation or prequential")] = "validation",
 ) -> None:
     """Search for better parameters and write them to params.yaml; a search that was killed goes on."""
-    from mlflow_fraud.stages import tune as tuning
+    from mlflow_fraud.operations.evaluation import tune as tuning
 
     typer.echo(tuning.tune(candidate, trials, timeout, objective))
 
@@ -244,7 +249,7 @@ def leakage(
     borders: Annotated[int, typer.Option(min=1, help="at how many instants the history is cut")] = 6,
 ) -> None:
     """Look for knowledge that a model cannot have: in labels, split and features; exit 1 when there is some."""
-    from mlflow_fraud.stages import leakage as leaking
+    from mlflow_fraud.operations.evaluation import leakage as leaking
 
     typer.echo(leaking.leakage(candidate, dataset, borders))
 
@@ -252,8 +257,8 @@ def leakage(
 @app.command()
 def track() -> None:
     """Make sure that MLflow has a run of every trained candidate."""
-    from mlflow_fraud.core.candidates import CANDIDATES
-    from mlflow_fraud.stages import track as tracking
+    from mlflow_fraud.core.learning.candidates import CANDIDATES
+    from mlflow_fraud.stages import tracking
 
     for candidate in CANDIDATES:
         logged = tracking.track(candidate)
@@ -266,9 +271,9 @@ def compare(
     first: Annotated[bool, typer.Option("--first", help="this may be the first release: nothing is live yet")] = False,
 ) -> None:
     """Judge the best candidate against the live release and write the verdict."""
-    from mlflow_fraud.stages import compare as comparing
-    from mlflow_fraud.stages.store import open_configured_store
-    from mlflow_fraud.stages.summary import verdict_summary
+    from mlflow_fraud.operations.release import compare as comparing
+    from mlflow_fraud.operations.release.store import open_configured_store
+    from mlflow_fraud.operations.reporting.summary import verdict_summary
 
     comparing.compare(open_configured_store(), first=first)
     typer.echo(verdict_summary())
@@ -280,9 +285,9 @@ def promote(
     first: Annotated[bool, typer.Option("--first", help="judge again, as what may be the first release")] = False,
 ) -> None:
     """Carry out the verdict: write the release, move the pointer, set MLflow's alias."""
-    from mlflow_fraud.stages import compare as comparing
-    from mlflow_fraud.stages import promote as promoting
-    from mlflow_fraud.stages.store import open_configured_store
+    from mlflow_fraud.operations.release import compare as comparing
+    from mlflow_fraud.operations.release import promote as promoting
+    from mlflow_fraud.operations.release.store import open_configured_store
 
     store = open_configured_store()
     if first:
@@ -296,7 +301,7 @@ def promote(
 @app.command()
 def show() -> None:
     """Print the candidates, the verdict, what is live, and what to open next."""
-    from mlflow_fraud.stages.show import show as showing
+    from mlflow_fraud.operations.reporting.show import show as showing
 
     typer.echo(showing())
 
@@ -306,7 +311,7 @@ def summary(
     since: Annotated[str, typer.Option(help="a git revision to tell the difference from")] = "",
 ) -> None:
     """Print how the last retraining went, as Markdown for a pull request."""
-    from mlflow_fraud.stages.summary import retraining_summary
+    from mlflow_fraud.operations.reporting.summary import retraining_summary
 
     typer.echo(retraining_summary(since))
 
@@ -319,7 +324,7 @@ def comment(
     api: Annotated[str, typer.Option(envvar="GITHUB_API_URL", help="GitHub's API")] = "https://api.github.com",
 ) -> None:
     """Keep one comment on a pull request up to date; FRAUD_GITHUB_TOKEN lets it."""
-    from mlflow_fraud.stages.comment import comment as commenting
+    from mlflow_fraud.operations.reporting.comment import comment as commenting
 
     typer.echo(commenting(text, repository, pull_request, api))
 
@@ -327,7 +332,7 @@ def comment(
 @app.command()
 def ledger() -> None:
     """Print who put which version live, when and why."""
-    from mlflow_fraud.stages.store import open_configured_store
+    from mlflow_fraud.operations.release.store import open_configured_store
 
     for record in open_configured_store().ledger():
         typer.echo(f"{record.number:>4}  {record.at}  {record.who}  {record.action}  {record.to_version}")

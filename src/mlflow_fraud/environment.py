@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.strict import Strict, parse
+from mlflow_fraud.paths import JOURNAL, MLFLOW_ARTIFACTS, MLFLOW_FILE, RELEASES, TRANSACTIONS
 
 PREFIX = "FRAUD_"
 
@@ -20,15 +21,15 @@ PREFIX = "FRAUD_"
 class Environment(Strict):
     """Where we run. Each field is read from `FRAUD_<FIELD>`; all have defaults that need no account."""
 
-    tracking_uri: str = "sqlite:///.local/mlflow.db"
-    artifact_location: str = ".local/mlflow-artifacts"
+    tracking_uri: str = f"sqlite:///{MLFLOW_FILE}"
+    artifact_location: str = str(MLFLOW_ARTIFACTS)
     experiment: str = "fraud"
     model_name: str = "fraud"
-    release_store: str = ".local/releases"
+    release_store: str = str(RELEASES)
     s3_endpoint_url: str = ""
     poll_seconds: float = Field(default=2.0, gt=0)
-    history: Path = Path("data/transactions.parquet")
-    journal: Path = Path(".local/journal")
+    history: Path = TRANSACTIONS
+    journal: Path = JOURNAL
     clock: Literal["wall", "stream"] = "stream"
     clock_tolerance: str = "1d"
     feature_engine: Literal["batch", "dask"] = "batch"

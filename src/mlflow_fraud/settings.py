@@ -8,22 +8,21 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from mlflow_fraud.core.calibrating import CalibrationRule
-from mlflow_fraud.core.candidates import TrainParams
-from mlflow_fraud.core.contract import Contract, read_contract
-from mlflow_fraud.core.decision import CompareRule
+from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.document import Document, read_document
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.learning.candidates import TrainParams
+from mlflow_fraud.core.learning.protocols import EvaluateParams
+from mlflow_fraud.core.learning.split import SplitRule
+from mlflow_fraud.core.learning.training import JudgeRules
+from mlflow_fraud.core.measuring.calibrating import CalibrationRule
 from mlflow_fraud.core.measuring.cost import CostRule
-from mlflow_fraud.core.protocols import EvaluateParams
-from mlflow_fraud.core.retrain import MonitorRule
-from mlflow_fraud.core.split import SplitRule
+from mlflow_fraud.core.measuring.threshold import ThresholdRule
+from mlflow_fraud.core.release.decision import CompareRule
 from mlflow_fraud.core.strict import Strict, parse
-from mlflow_fraud.core.threshold import ThresholdRule
-from mlflow_fraud.core.training import JudgeRules
-
-PARAMS_FILE = Path("params.yaml")
+from mlflow_fraud.core.watching.retrain import MonitorRule
+from mlflow_fraud.paths import PARAMS_FILE, raw_folder
 
 
 class Dataset(Strict):
@@ -78,7 +77,7 @@ class Params(Strict):
     @property
     def raw_folder(self) -> Path:
         """Where the active data set's raw batches lie."""
-        return Path("data/raw") / self.dataset
+        return raw_folder(self.dataset)
 
     @model_validator(mode="after")
     def _dataset_is_described(self) -> Self:
@@ -97,6 +96,13 @@ def load_contract(path: Path) -> Contract:
     """Return the contract in a YAML file; raise `SettingsError` with line and nearest right name where it is wrong."""
     values, lines = _read_yaml(path)
     return read_contract(values, where=str(path), lines=lines)
+
+
+def load_contract_of(dataset: str, params: Params) -> Contract:
+    """Return a described data set's contract; raise `SettingsError` where none has that name."""
+    if dataset not in params.datasets:
+        raise SettingsError(f"no data set is called {dataset}, {nearest(dataset, params.datasets)}")
+    return load_contract(params.datasets[dataset].contract)
 
 
 def _read_yaml(path: Path) -> Document:

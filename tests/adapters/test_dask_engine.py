@@ -16,7 +16,7 @@ from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.stages import preprocess
 from tests.conftest import make_transactions
-from tests.core.test_features import definitions, histories
+from tests.core.features.test_features import definitions, histories
 
 __all__ = ["definitions"]
 

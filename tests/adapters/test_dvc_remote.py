@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_fraud.adapters.proxies import spare_loopback
-from mlflow_fraud.stages.remote import use_remote
+from mlflow_fraud.operations.data.remote import use_remote
 from tests.s3_server import BUCKET, S3Server
 
 pytestmark = pytest.mark.slow

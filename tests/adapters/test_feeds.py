@@ -14,7 +14,7 @@ import yaml
 
 from mlflow_fraud.adapters.gx_contract import check
 from mlflow_fraud.adapters.raw_files import batches_in, find_batches, read_batches
-from mlflow_fraud.core.contract import Contract, read_contract
+from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.simulation import SimulationPlan, simulate

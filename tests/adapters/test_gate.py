@@ -13,7 +13,7 @@ import yaml
 
 from mlflow_fraud.adapters.gx_contract import check
 from mlflow_fraud.adapters.raw_files import read_batches
-from mlflow_fraud.core.contract import BATCH, Contract, read_contract
+from mlflow_fraud.core.contract.contract import BATCH, Contract, read_contract
 from mlflow_fraud.core.gate.findings import Report, report_of
 from mlflow_fraud.core.gate.rules import rules_of
 from mlflow_fraud.simulation import SimulationPlan, simulate

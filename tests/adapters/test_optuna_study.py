@@ -13,7 +13,7 @@ import pytest
 
 from mlflow_fraud.adapters.optuna_study import Plan, Report, Study
 from mlflow_fraud.core.errors import StageFailed
-from mlflow_fraud.core.tuning import Range, Trial, Values
+from mlflow_fraud.core.learning.tuning import Range, Trial, Values
 
 SPACE = (Range("eta", 0.01, 1.0, log=True), Range("depth", 1, 12, whole=True), Range("share", 0.1, 1.0))
 CURRENT: Values = {"eta": 0.123456, "depth": 6, "share": 0.5}

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from mlflow_fraud.adapters.raw_files import find_batches, read_batches
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.simulation import SimulationPlan, simulate

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from mlflow_fraud.adapters.raw_files import read_batches
-from mlflow_fraud.core.contract import read_contract
+from mlflow_fraud.core.contract.contract import read_contract
 from mlflow_fraud.core.errors import FraudError
+from mlflow_fraud.operations.data.bring import first_contract
 from mlflow_fraud.simulation import SimulationPlan, simulate
-from mlflow_fraud.stages.describe import first_contract
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
+from mlflow_fraud.core.learning.split import PARTS, SplitRule, borders, part
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.metrics import Metrics
 from mlflow_fraud.core.measuring.period import read_period
-from mlflow_fraud.core.metrics import Metrics
-from mlflow_fraud.core.split import PARTS, SplitRule, borders, part
-from mlflow_fraud.core.threshold import ThresholdRule, choose_threshold
+from mlflow_fraud.core.measuring.threshold import ThresholdRule, choose_threshold
 from mlflow_fraud.settings import load_params
 from tests.conftest import ROOT
 

@@ -116,7 +116,11 @@ TRAINS = [f"train@{candidate}" for candidate in CANDIDATES]
         pytest.param("params.yaml", "min_gain: 0.0", "min_gain: 0.1", [], id="a parameter of the verdict"),
         pytest.param("params.yaml", "large_amount: 200", "large_amount: 150", ["preprocess", *TRAINS], id="a feature"),
         pytest.param(
-            "src/mlflow_fraud/core/threshold.py", '"""\n', '"""\n# a remark\n', TRAINS, id="code behind three stages"
+            "src/mlflow_fraud/core/measuring/threshold.py",
+            '"""\n',
+            '"""\n# a remark\n',
+            TRAINS,
+            id="code behind three stages",
         ),
         pytest.param("flows/training.py", '"""\n', '"""\n# a remark\n', [], id="code of a flow"),
     ],

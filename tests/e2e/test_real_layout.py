@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.operations.data.add import check
+from mlflow_fraud.operations.data.use import use
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.preprocess import preprocess
-from mlflow_fraud.stages.raw_data import check, use
 from mlflow_fraud.stages.train import train
 from mlflow_fraud.stages.validate import validate
 from tests.conftest import ROOT, write_pointer

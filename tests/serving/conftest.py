@@ -16,11 +16,11 @@ from fastapi.testclient import TestClient
 
 from mlflow_fraud.adapters.model_file import load_calibrated
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
-from mlflow_fraud.core.calibration import Calibration
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.release import FORMAT, GOLDEN_FILE, Golden, Manifest, Release, entry, version_of
+from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.core.release.release import FORMAT, GOLDEN_FILE, Golden, Manifest, Release, entry, version_of
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.live_model import LiveModel

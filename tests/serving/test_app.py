@@ -15,9 +15,9 @@ from fastapi.testclient import TestClient
 
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore
-from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.measuring.calibration import Calibration
 from tests.serving.conftest import CALIBRATION, THRESHOLD, MakeRelease, Raw, go_live, matrix, with_file
 
 FORBIDDEN = {"mlflow", "prefect", "dvc", "great_expectations", "sklearn", "pandas", "skl2onnx", "matplotlib"}

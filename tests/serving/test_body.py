@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mlflow_fraud.core.bounds import BODY_BYTES
+from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.serving.body import BoundedBody
 from tests.serving.conftest import MakeRelease
 from tests.serving.service_process import Place, running_service

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from mlflow_fraud.adapters.journal_file import JournalFile
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
-from mlflow_fraud.core.bounds import LETTERS, WHOLE
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.bounds import LETTERS, WHOLE
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.app import create_app

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
-from mlflow_fraud.core.calibration import Calibration
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import Blob
-from mlflow_fraud.core.release import GOLDEN_FILE, Release
+from mlflow_fraud.core.release.release import GOLDEN_FILE, Release
 from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.live_model import REST_POLLS, LiveModel, polling
 from tests.serving.conftest import MakeRelease, go_live, with_file

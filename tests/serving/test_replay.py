@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from mlflow_fraud.adapters.raw_files import batches_in, read_batches
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema

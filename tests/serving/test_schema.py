@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from mlflow_fraud.adapters.raw_files import read_batches
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.serving.schema import TransactionSchema, problems
 from tests.serving.conftest import Raw, as_json
 

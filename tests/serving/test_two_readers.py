@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mlflow_fraud.adapters.raw_files import read_batches
-from mlflow_fraud.core.contract import Contract, read_contract
+from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.serving.schema import LabelSchema, TransactionSchema
 

@@ -17,10 +17,11 @@ from mlflow_fraud.adapters.files import md5
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError, TrackingFailed
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.stages import promote as promoting
-from mlflow_fraud.stages.compare import compare
-from mlflow_fraud.stages.promote import mirror_champion, promote
-from mlflow_fraud.stages.track import look_at_mlflow, mark_challenger, open_tracking, track, track_if_possible
+from mlflow_fraud.operations.release import promote as promoting
+from mlflow_fraud.operations.release.compare import compare
+from mlflow_fraud.operations.release.promote import mirror_champion, promote
+from mlflow_fraud.operations.tracking.track import look_at_mlflow, mark_challenger
+from mlflow_fraud.stages.tracking import open_tracking, track, track_if_possible
 from mlflow_fraud.stages.trained import read_trained
 from tests.loopback import free_ports
 
@@ -149,7 +150,7 @@ def with_another_model(workspace: Path) -> None:
 def with_other_code(workspace: Path) -> None:
     lock = yaml.safe_load((workspace / "dvc.lock").read_text())
     for stage in lock["stages"].values():
-        stage["deps"].append({"path": "src/mlflow_fraud/core/training.py", "md5": "0" * 32})
+        stage["deps"].append({"path": "src/mlflow_fraud/core/learning/training.py", "md5": "0" * 32})
     (workspace / "dvc.lock").write_text(yaml.safe_dump(lock))
 
 
@@ -159,7 +160,7 @@ def with_other_code(workspace: Path) -> None:
         pytest.param(without_git, "this folder is in no git repository", id="no repository"),
         pytest.param(without_a_lock, r"dvc.lock does not tell where", id="no lock"),
         pytest.param(with_another_model, r"dvc.lock does not tell where", id="a lock of another model"),
-        pytest.param(with_other_code, r"the code has changed since .*core/training.py", id="code of now"),
+        pytest.param(with_other_code, r"the code has changed since .*core/learning/training.py", id="code of now"),
     ],
 )
 def test_an_origin_that_cannot_be_known_stops_the_promotion(

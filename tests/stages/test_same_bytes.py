@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from numpy._core import _multiarray_umath as numpy_core
 
-from mlflow_fraud.core.candidates import CANDIDATES
+from mlflow_fraud.core.learning.candidates import CANDIDATES
 from tests.conftest import ROOT
 
 RUN = """

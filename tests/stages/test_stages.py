@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 import yaml
 
-from mlflow_fraud.core.candidates import CANDIDATES
-from mlflow_fraud.core.digits import rounded_figures
 from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.learning.candidates import CANDIDATES
+from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.settings import load_params

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from mlflow_fraud.adapters.dvc_repo import LOCK
 from mlflow_fraud.adapters.files import md5
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.paths import LOCK
 
 
 def locked_params(lock: Path = LOCK) -> dict[str, Any]:

@@ -7,21 +7,21 @@ from pathlib import Path
 import yaml
 
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.paths import DATA, DVC_CONFIG, LOCK, MODELS, PARAMS_FILE, PIPELINE
 
-CONFIG, PIPELINE, LOCK, PARAMS = Path(".dvc/config"), Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
 MARKS = ("<<<<<<< ", ">>>>>>> ")
 
 
 def require_no_marks(folder: Path = Path()) -> None:
     """Raise `SettingsError` where a file that git merges, and that is read here, has the marks of a conflict."""
-    for file in (CONFIG, PIPELINE, PARAMS, LOCK, *_pointers(folder), *_metrics(folder)):
+    for file in (DVC_CONFIG, PIPELINE, PARAMS_FILE, LOCK, *_pointers(folder), *_metrics(folder)):
         if (folder / file).is_file():
             _unmarked(folder, file)
 
 
 def require_project(folder: Path = Path()) -> None:
     """Raise `SettingsError` where DVC could not work: this is no project of it, or a file of its own is broken."""
-    for file in (CONFIG, PIPELINE):
+    for file in (DVC_CONFIG, PIPELINE):
         if not (folder / file).is_file():
             raise SettingsError(
                 f"{file} is not here, so this folder is no DVC project; run from the repository's top folder, or clone "
@@ -34,11 +34,11 @@ def require_project(folder: Path = Path()) -> None:
 
 
 def _pointers(folder: Path) -> list[Path]:
-    return sorted(path.relative_to(folder) for path in (folder / "data").rglob("*.dvc"))
+    return sorted(path.relative_to(folder) for path in (folder / DATA).rglob("*.dvc"))
 
 
 def _metrics(folder: Path) -> list[Path]:
-    return sorted(path.relative_to(folder) for path in (folder / "data/models").glob("*/metrics.json"))
+    return sorted(path.relative_to(folder) for path in (folder / MODELS).glob("*/metrics.json"))
 
 
 def _unmarked(folder: Path, file: Path) -> str:

@@ -13,12 +13,11 @@ from typing import Literal
 from mlflow_fraud.adapters import dvc_words
 from mlflow_fraud.adapters.process import POLL_SECONDS, Ended, python_environ, run
 from mlflow_fraud.core.errors import SettingsError, StageFailed
-from mlflow_fraud.core.metrics import Metrics
+from mlflow_fraud.core.measuring.metrics import Metrics
 
 Outcome = Literal["ran", "restored", "unchanged"]
 Log = Callable[[str], None]
 
-GRAPH, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 LOCAL = Path(".dvc/config.local")
 REMOTE = "store"
 SCHEMES = (

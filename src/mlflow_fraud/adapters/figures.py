@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mlflow_fraud.core.metrics import Confusion, share_interval
+from mlflow_fraud.core.measuring.metrics import Confusion, share_interval
 
 INK, MUTED, BLUE, RED = "#1b2330", "#8a94a3", "#2f6fde", "#d1495b"
 Point = Mapping[str, float]

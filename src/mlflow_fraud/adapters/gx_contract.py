@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from mlflow_fraud.adapters.data_docs import settle
-from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.contract.contract import BATCH, Contract
 from mlflow_fraud.core.gate.batches import evidence_of
 from mlflow_fraud.core.gate.columns import WHICH
 from mlflow_fraud.core.gate.findings import Finding, Report

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from mlflow_fraud.core.bounds import BODY_BYTES
+from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.core.errors import DataError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlflow_fraud.core.metrics import Metrics
+from mlflow_fraud.core.measuring.metrics import Metrics
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlflow_fraud.adapters.model_file import LOG_ODDS
-from mlflow_fraud.core.digits import grain
+from mlflow_fraud.core.measuring.digits import grain
 
 Numbers = Mapping[str, MutableSequence[float]]
 

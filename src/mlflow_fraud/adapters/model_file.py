@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_fraud.core.calibration import Calibrated, Calibration, logistic
 from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.measuring.calibration import Calibrated, Calibration, logistic
 from mlflow_fraud.core.ports import Scorer
-from mlflow_fraud.core.release import Manifest
+from mlflow_fraud.core.release.release import Manifest
 
 BLOCK = 8192
 """Rows scored at once by an ONNX model."""

@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from mlflow_fraud.core.errors import StageFailed
-from mlflow_fraud.core.tuning import Range, Space, Trial, Values, readable
+from mlflow_fraud.core.learning.tuning import Range, Space, Trial, Values, readable
 
 Report = Callable[[int, float], None]
 """Takes how far a trial has come and its score there; raises where the trial is not worth going on with."""

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from mlflow_fraud.core.batch_names import SUFFIXES, batch_of, is_batch_name, names_of
+from mlflow_fraud.core.contract.batch_names import SUFFIXES, batch_of, is_batch_name, names_of
 from mlflow_fraud.core.counted import listed
 from mlflow_fraud.core.errors import DataError
 

@@ -16,9 +16,9 @@ from typing import IO, NamedTuple
 
 import polars as pl
 
-from mlflow_fraud.core.contract import Contract, Csv
+from mlflow_fraud.core.contract.contract import Contract, Csv
+from mlflow_fraud.core.contract.csv_form import SEPARATORS
 from mlflow_fraud.core.counted import counted
-from mlflow_fraud.core.csv_form import SEPARATORS
 from mlflow_fraud.core.errors import DataError
 
 CHUNK = 1 << 20

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
-from mlflow_fraud.core.contract import Column, Contract
+from mlflow_fraud.core.contract.contract import Column, Contract
+from mlflow_fraud.core.contract.notation import MOST_EXACT, decimal_expression, with_point
+from mlflow_fraud.core.contract.time_format import SPACES
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.notation import MOST_EXACT, decimal_expression, with_point
-from mlflow_fraud.core.time_format import SPACES
 
 NOISE = 0.005
 """So much of a minor unit is what sums of floats leave, no further decimal."""

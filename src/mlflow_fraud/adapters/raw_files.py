@@ -26,13 +26,13 @@ from mlflow_fraud.adapters.raw_csv import (
 from mlflow_fraud.adapters.raw_doubts import require_exact, rounded_amounts
 from mlflow_fraud.adapters.raw_progress import Progress
 from mlflow_fraud.adapters.raw_values import checks_of, expression_of, sentences_of
-from mlflow_fraud.core.batch_names import names_of
-from mlflow_fraud.core.bounds import beyond, expected
-from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.contract.batch_names import names_of
+from mlflow_fraud.core.contract.bounds import beyond, expected
+from mlflow_fraud.core.contract.contract import BATCH, Contract
+from mlflow_fraud.core.contract.header import look_at
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import TIME_ORDER
-from mlflow_fraud.core.header import look_at
 
 ROW = "row of the file"
 

@@ -14,12 +14,12 @@ import polars.selectors as cs
 
 from mlflow_fraud.adapters.raw_batches import is_batch
 from mlflow_fraud.adapters.raw_csv import CHUNK, as_utf8, first_line, header_of, opened, scan_csv
-from mlflow_fraud.core.batch_names import SUFFIXES
-from mlflow_fraud.core.contract import Csv
+from mlflow_fraud.core.contract.batch_names import SUFFIXES
+from mlflow_fraud.core.contract.contract import Csv
+from mlflow_fraud.core.contract.csv_form import HEAD_LINES, guess_decimal, guess_encoding, guess_separator
+from mlflow_fraud.core.contract.header import is_row, names_doubled
 from mlflow_fraud.core.counted import listed
-from mlflow_fraud.core.csv_form import HEAD_LINES, guess_decimal, guess_encoding, guess_separator
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.header import is_row, names_doubled
 from mlflow_fraud.core.strict import parse
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from mlflow_fraud.core.contract import Column, Contract
-from mlflow_fraud.core.moments import count_expression, local_expression, text_expression
-from mlflow_fraud.core.notation import (
+from mlflow_fraud.core.contract.contract import Column, Contract
+from mlflow_fraud.core.contract.moments import count_expression, local_expression, text_expression
+from mlflow_fraud.core.contract.notation import (
     COMMA,
     LARGEST,
     THOUSANDS,
@@ -18,7 +18,7 @@ from mlflow_fraud.core.notation import (
     integer_expression,
     with_point,
 )
-from mlflow_fraud.core.time_format import SPACES, time_format
+from mlflow_fraud.core.contract.time_format import SPACES, time_format
 
 EXAMPLES = 3
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected
 from mlflow_fraud.core.ports import BlobStore
-from mlflow_fraud.core.release import GOLDEN_FILE, Manifest, Release, check_file, read_manifest, to_json
+from mlflow_fraud.core.release.release import GOLDEN_FILE, Manifest, Release, check_file, read_manifest, to_json
 
 SCHEMA_FILE = "schema.json"
 MANIFEST_FILE = "manifest.json"

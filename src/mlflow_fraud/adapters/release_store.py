@@ -24,9 +24,9 @@ from pathlib import Path
 from mlflow_fraud.adapters.file_store import FileStore
 from mlflow_fraud.adapters.release_files import ReleaseFiles
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError
-from mlflow_fraud.core.ledger import START, Record, check_chain
 from mlflow_fraud.core.ports import BlobStore
-from mlflow_fraud.core.release import Release
+from mlflow_fraud.core.release.ledger import START, Record, check_chain
+from mlflow_fraud.core.release.release import Release
 
 LATEST = "latest"
 

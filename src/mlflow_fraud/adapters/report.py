@@ -8,7 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from mlflow_fraud.core.metrics import defined, told
+from mlflow_fraud.core.measuring.metrics import defined, told
+from mlflow_fraud.paths import MODELS
 
 QUALITY = {
     "f1": ".4f",
@@ -66,7 +67,7 @@ PAGE = """<!doctype html>
 """
 
 
-def render_report(decision: Mapping[str, Any], models: Path = Path("data/models")) -> str:
+def render_report(decision: Mapping[str, Any], models: Path = MODELS) -> str:
     """Return the page for the content of `verdict.json`; the pictures are inside it."""
     promote = decision["verdict"]["promote"]
     contestants = {

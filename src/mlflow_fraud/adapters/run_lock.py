@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TextIO
 
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.paths import RUN_LOCK
 from mlflow_fraud.wall import stamp
 
-PLACE = Path(".local/run.lock")
 POLL_SECONDS = 0.2
 REMIND_SECONDS = 600
 
@@ -23,7 +23,7 @@ _held: set[Path] = set()
 
 
 @contextmanager
-def one_at_a_time(*, tell: Callable[[str], None], place: Path = PLACE) -> Iterator[None]:
+def one_at_a_time(*, tell: Callable[[str], None], place: Path = RUN_LOCK) -> Iterator[None]:
     """Hold the folder's lock; while another process has it, wait and `tell` which one and since when.
 
     What this process starts while it holds the lock needs no second one. The system lets go of it when a process

@@ -1,12 +1,16 @@
-"""The label clock: what was known when. The only door to a label."""
+"""Labels, and the label clock: what was known when. The only door to a label."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 from datetime import datetime, timedelta
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+Labels = npt.NDArray[np.int8]
+"""1 for a fraud, else 0, a row each."""
 LABEL_TIME = "label_time"
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from mlflow_fraud import __version__
 from mlflow_fraud.adapters.release_store import ReleaseStore
-from mlflow_fraud.core.bounds import BODY_BYTES
+from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock

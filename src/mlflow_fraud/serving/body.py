@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mlflow_fraud.core.bounds import BODY_BYTES
+from mlflow_fraud.core.contract.bounds import BODY_BYTES
 
 BODY_SECONDS = 10.0
 """So long a client may take to send a body."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from mlflow_fraud.core.clock import StreamClock
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.clock import StreamClock
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.wall import wall_time
 

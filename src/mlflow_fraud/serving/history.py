@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from mlflow_fraud.core.bounds import holder
+from mlflow_fraud.core.contract.bounds import holder
 from mlflow_fraud.core.features.online import CardHistory, Transaction
 from mlflow_fraud.core.features.past import Value
 from mlflow_fraud.core.features.schema import FeatureSchema

@@ -16,7 +16,7 @@ from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.ports import Scorer
-from mlflow_fraud.core.release import GOLDEN_FILE, Golden, Manifest, Release, check_golden
+from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Manifest, Release, check_golden
 from mlflow_fraud.serving.history import History
 from mlflow_fraud.serving.schema import LabelSchema, TransactionSchema
 

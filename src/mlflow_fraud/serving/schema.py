@@ -20,13 +20,13 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from mlflow_fraud.core.bounds import LETTERS, Range, has_control_character, narrowed
-from mlflow_fraud.core.contract import Column, Contract
+from mlflow_fraud.core.contract.bounds import LETTERS, Range, has_control_character, narrowed
+from mlflow_fraud.core.contract.contract import Column, Contract
+from mlflow_fraud.core.contract.moments import ISO, read_count, read_text
+from mlflow_fraud.core.contract.notation import LARGEST, whole_of
+from mlflow_fraud.core.contract.time_format import SPACES, TimeFormat, time_format
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
-from mlflow_fraud.core.moments import ISO, read_count, read_text
-from mlflow_fraud.core.notation import LARGEST, whole_of
-from mlflow_fraud.core.time_format import SPACES, TimeFormat, time_format
 
 NOT_ASKED = ("label", "label_time", "clock")
 """The roles of kept columns that a request does not have."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from mlflow_fraud.core.clock import STEADY
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
+from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.core.features.definitions import Entities, Labels, Last, Window, span_of, windows_behind
 from mlflow_fraud.core.features.online import LATENESS
 from mlflow_fraud.core.features.schema import FeatureSchema

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated, load_scorer
-from mlflow_fraud.core.candidates import CANDIDATES, REFITS, Examples, Fitted, TrainParams, together
-from mlflow_fraud.core.learnable import require_learnable
+from mlflow_fraud.core.learning.candidates import CANDIDATES, REFITS, Examples, Fitted, TrainParams, together
+from mlflow_fraud.core.learning.learnable import require_learnable
+from mlflow_fraud.core.learning.training import Assessment, JudgeRules, Scored, Settled, assess, settle
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.progress import Progress
-from mlflow_fraud.core.training import Assessment, JudgeRules, Scored, Settled, assess, settle
 
 
 class Part(NamedTuple):

@@ -6,8 +6,8 @@ from mlflow_fraud.adapters.files import write_parquet
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.paths import TRANSACTIONS
 from mlflow_fraud.settings import load_contract, load_params
-from mlflow_fraud.stages.paths import TRANSACTIONS
 from mlflow_fraud.stages.pinned import pinned_batches
 from mlflow_fraud.stages.run import run_stage, say
 

@@ -14,10 +14,10 @@ from mlflow_fraud.adapters.files import md5, read_json, write_json
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.split import PARTS
+from mlflow_fraud.core.learning.split import PARTS
 from mlflow_fraud.core.strict import Strict
+from mlflow_fraud.paths import TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.settings import Params
-from mlflow_fraud.stages.paths import TRANSACTIONS, model_folder, part_file
 
 FIGURES = ("precision_recall.png", "confusion.png", "reliability.png")
 BESIDE = ("metrics.json", "rounds.json", *FIGURES)

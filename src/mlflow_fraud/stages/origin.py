@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from mlflow_fraud.adapters import dvc_lock, dvc_repo, git_repo
+from mlflow_fraud.adapters import dvc_lock, git_repo
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.paths import LOCK
 from mlflow_fraud.stages.lineage import Lineage, lineage_file
 
 
@@ -27,7 +28,7 @@ def require_traceable(candidate: str, lineage: Lineage) -> str:
     others += dvc_lock.changed_since(_stage(candidate), model.as_posix())
     if others:
         raise DataError(
-            f"{dvc_repo.LOCK} does not tell where {candidate} comes from ({', '.join(others)} is not as it says), and "
+            f"{LOCK} does not tell where {candidate} comes from ({', '.join(others)} is not as it says), and "
             "a release must; run `dvc repro`, then compare and promote"
         )
     changed = _changed_code(candidate)

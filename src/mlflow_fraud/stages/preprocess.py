@@ -5,17 +5,17 @@ from __future__ import annotations
 import polars as pl
 
 from mlflow_fraud.adapters.files import read_json, write_parquet, write_text
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.define import categorical_columns, define
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.learnable import require_learnable
-from mlflow_fraud.core.split import PARTS, borders, part
+from mlflow_fraud.core.learning.learnable import require_learnable
+from mlflow_fraud.core.learning.split import PARTS, borders, part
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, part_file
 from mlflow_fraud.settings import load_contract, load_params
-from mlflow_fraud.stages.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, part_file
 from mlflow_fraud.stages.run import run_stage, say
 
 KEYS = ("event_id", "event_time", "label")

@@ -10,21 +10,21 @@ import polars as pl
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall, draw_reliability
 from mlflow_fraud.adapters.files import read_json, write_bytes, write_json
-from mlflow_fraud.core.candidates import CANDIDATES, Examples, Fitted
-from mlflow_fraud.core.digits import rounded_figures
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.learning.candidates import CANDIDATES, Examples, Fitted
+from mlflow_fraud.core.learning.training import Assessment, Settled
+from mlflow_fraud.core.measuring.digits import rounded_figures
+from mlflow_fraud.core.measuring.metrics import confusion, precision_recall_points, reliability_points, told
 from mlflow_fraud.core.measuring.period import read_period
-from mlflow_fraud.core.metrics import confusion, precision_recall_points, reliability_points, told
-from mlflow_fraud.core.training import Assessment, Settled
+from mlflow_fraud.paths import SCHEMA, model_folder, part_file
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge
 from mlflow_fraud.stages.lineage import write_lineage
-from mlflow_fraud.stages.paths import SCHEMA, model_folder, part_file
 from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import run_stage, say
-from mlflow_fraud.stages.track import track_if_possible
+from mlflow_fraud.stages.tracking import track_if_possible
 
 
 def train(candidate: str) -> None:

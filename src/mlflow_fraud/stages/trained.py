@@ -16,10 +16,10 @@ from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.model_file import load_calibrated
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.learning.training import Assessment
 from mlflow_fraud.core.ports import Scorer
-from mlflow_fraud.core.training import Assessment
+from mlflow_fraud.paths import model_folder
 from mlflow_fraud.stages.lineage import Lineage, read_lineage, require_as_left
-from mlflow_fraud.stages.paths import model_folder
 
 
 @dataclass(frozen=True)

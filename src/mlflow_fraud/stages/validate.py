@@ -7,8 +7,8 @@ from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.gate.findings import Report
+from mlflow_fraud.paths import DATA_DOCS, TRANSACTIONS, VALIDATION_REPORT
 from mlflow_fraud.settings import load_contract, load_params
-from mlflow_fraud.stages.paths import DATA_DOCS, TRANSACTIONS, VALIDATION_REPORT
 from mlflow_fraud.stages.run import run_stage, say, taking_long
 
 

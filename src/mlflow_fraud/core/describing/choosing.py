@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from mlflow_fraud.core.column import TIMES
+from mlflow_fraud.core.contract.column import TIMES
 from mlflow_fraud.core.describing import guess, names
 from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.numbers import marks_of

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from mlflow_fraud.core.contract import Csv
+from mlflow_fraud.core.contract.contract import Csv
 from mlflow_fraud.core.describing import choosing
 from mlflow_fraud.core.describing.lines import Line, lines_of
 from mlflow_fraud.core.describing.looks import look_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import NamedTuple
 
-from mlflow_fraud.core.column import Role
+from mlflow_fraud.core.contract.column import Role
 from mlflow_fraud.core.describing import names
 from mlflow_fraud.core.describing.looks import Look
 from mlflow_fraud.core.describing.numbers import marks_of

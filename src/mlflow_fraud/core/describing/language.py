@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic.fields import FieldInfo
 
-from mlflow_fraud.core.bounds import (
+from mlflow_fraud.core.contract.bounds import (
     BEGIN,
     BODY_BYTES,
     DECIMAL,
@@ -18,8 +18,8 @@ from mlflow_fraud.core.bounds import (
     LONGITUDE,
     WHOLE,
 )
-from mlflow_fraud.core.column import NEEDS, Column, ColumnType, Role
-from mlflow_fraud.core.contract import Contract, Csv, Gate, Limit, Table
+from mlflow_fraud.core.contract.column import NEEDS, Column, ColumnType, Role
+from mlflow_fraud.core.contract.contract import Contract, Csv, Gate, Limit, Table
 from mlflow_fraud.core.strict import Strict
 
 CONTRACT = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from mlflow_fraud.core.column import AT_MOST_ONE, TIMES
-from mlflow_fraud.core.contract import BATCH
+from mlflow_fraud.core.contract.column import AT_MOST_ONE, TIMES
+from mlflow_fraud.core.contract.contract import BATCH
 from mlflow_fraud.core.describing import choosing, names
 from mlflow_fraud.core.describing.choosing import Choice
 from mlflow_fraud.core.describing.guess import NAMESAKES, PERSONAL, PIECES, SECOND, entity_of, guess

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
-from mlflow_fraud.core.column import TIMES, ColumnType
+from mlflow_fraud.core.contract.column import TIMES, ColumnType
 from mlflow_fraud.core.describing.names import is_of_time, is_version
 from mlflow_fraud.core.describing.numbers import absent_words, as_numbers, kind_of_numbers
 from mlflow_fraud.core.describing.times import day_formats, time_formats

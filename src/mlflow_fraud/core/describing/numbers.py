@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from mlflow_fraud.core.notation import DECIMAL, MOST_EXACT
+from mlflow_fraud.core.contract.notation import DECIMAL, MOST_EXACT
 
 _WHOLE = r"^[+-]?(0|[1-9]\d{0,18})$"
 _CODE = r"^[+-]?0\d+$"

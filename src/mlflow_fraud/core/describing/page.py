@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from mlflow_fraud.core.contract import Column, Contract, Limit
-from mlflow_fraud.core.describing.language import GATE
-from mlflow_fraud.core.gate.against import FEWEST_ROWS
-from mlflow_fraud.core.gate.alone import FEWEST_FRAUDS
-from mlflow_fraud.core.gate.batches import RECENT
-from mlflow_fraud.core.gate.rules import rules_of
+from collections.abc import Sequence
 
-HISTORY = (
-    f"- Only the newest {RECENT} batches are held against those before for `unseen_values` and `shift`; older ones "
-    "were when they were new. All other limits look at every batch.",
-    "- A data set that is a single batch has its months held against the months before them instead, for "
-    f"`unseen_values`, `shift` (the newest {RECENT}) and `rows_against_history` (all).",
-    f"- Sides of fewer than {FEWEST_ROWS} rows shift by chance and have no `shift`; batches of fewer than "
-    f"{FEWEST_FRAUDS} frauds have no `separation`.",
-    "- `repeated_rows` and `shared_rows` compare time, entities, amount and categories (without an entity all "
-    "numbers too), whatever the ids: no row is both learned from and tested on.",
-)
+from mlflow_fraud.core.contract.contract import Column, Contract, Limit
+from mlflow_fraud.core.describing.language import GATE
+
 WITHOUT_ID = (
     "No column is an id. The id of a row is the name of its batch and its number in the file, such as `2020-01:17`; a "
     "request to the service brings one of its own, the text `event_id`.",
@@ -26,8 +14,8 @@ WITHOUT_ID = (
 )
 
 
-def page_of(contract: Contract, *, file: str) -> str:
-    """Return the page in Markdown; `file` is where the contract stands."""
+def page_of(contract: Contract, *, file: str, rules: int, how: Sequence[str]) -> str:
+    """Return the page in Markdown; `file` is where the contract stands, `rules` and `how` are the gate's own words."""
     columns = ["| column | role | in the pipeline | type | holds | may be missing | level |"]
     columns += ["| --- | --- | --- | --- | --- | --- | --- |", *map(_column, contract.columns)]
     gate = ["| limit | of a batch | at least | at most | level |", "| --- | --- | ---: | ---: | --- |"]
@@ -39,8 +27,7 @@ def page_of(contract: Contract, *, file: str) -> str:
             "",
             f"{contract.description} Made from `{file}` by `mlflow-fraud contract page {file}`; a test keeps it so.",
             "",
-            f"{len(rules_of(contract))} rules follow from it. A critical one that does not hold stops the pipeline, a "
-            "warning is told.",
+            f"{rules} rules follow from it. A critical one that does not hold stops the pipeline, a warning is told.",
             "",
             "## Columns",
             "",
@@ -58,7 +45,7 @@ def page_of(contract: Contract, *, file: str) -> str:
             "Each batch is held against time, its label and the batches before it (`core/gate/batches.py`). A contract "
             "states under `gate:` what it wants otherwise, such as `gate: {shift: {level: critical, at_most: 0.2}}`.",
             "",
-            *HISTORY,
+            *how,
             "",
             *gate,
             "",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mlflow_fraud.core.column import NEEDS, TIMES
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.column import NEEDS, TIMES
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.describing.language import WORDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

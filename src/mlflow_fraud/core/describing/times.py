@@ -8,8 +8,8 @@ from functools import cache
 
 import polars as pl
 
-from mlflow_fraud.core.moments import MICROSECONDS, text_expression
-from mlflow_fraud.core.time_format import time_format
+from mlflow_fraud.core.contract.moments import MICROSECONDS, text_expression
+from mlflow_fraud.core.contract.time_format import time_format
 
 _DAYS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),

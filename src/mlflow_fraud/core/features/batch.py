@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from mlflow_fraud.core.bounds import RATIO
+from mlflow_fraud.core.contract.bounds import RATIO
 from mlflow_fraud.core.features.definitions import (
     AMOUNT,
     THOUSANDTHS,

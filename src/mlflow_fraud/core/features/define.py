@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import (
     AMOUNT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.define import define
 from mlflow_fraud.core.features.definitions import FeatureParams, LabelParams, LastParams, ScoreParams, WindowParams

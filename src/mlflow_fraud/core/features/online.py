@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from mlflow_fraud.core.bounds import RATIO
-from mlflow_fraud.core.clock import Steady
+from mlflow_fraud.core.contract.bounds import RATIO
+from mlflow_fraud.core.features.clock import Steady
 from mlflow_fraud.core.features.definitions import AMOUNT, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
 from mlflow_fraud.core.features.instants import micros, moment, start_of

@@ -7,7 +7,7 @@ from typing import assert_never
 
 import polars as pl
 
-from mlflow_fraud.core.bounds import SCORE
+from mlflow_fraud.core.contract.bounds import SCORE
 from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, TODAY, Entities, Last, Score, Window
 from mlflow_fraud.core.features.row import category_code, night_expression
 from mlflow_fraud.core.features.schema import FeatureSchema

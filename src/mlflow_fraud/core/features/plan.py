@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mlflow_fraud.core.bounds import SCORE
+from mlflow_fraud.core.contract.bounds import SCORE
 from mlflow_fraud.core.features.definitions import (
     AMOUNT,
     THOUSANDTHS,

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.schema import FeatureSchema
 
 NIGHT_FROM, NIGHT_TO = 22, 4

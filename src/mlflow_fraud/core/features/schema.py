@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.define import define
 from mlflow_fraud.core.features.definitions import AMOUNT, Feature, FeatureParams, Labels, Last, Score, Window
 from mlflow_fraud.core.strict import Strict, parse

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from mlflow_fraud.core.contract import Contract
-from mlflow_fraud.core.drift import population_stability_index, stability_of_shares
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.gate.columns import DIGITS, Row, categories, watched_in
+from mlflow_fraud.core.measuring.stability import population_stability_index, stability_of_shares
 
 FEWEST_ROWS = 500
 """Fewer rows, or fewer values in the history, shift by chance alone."""

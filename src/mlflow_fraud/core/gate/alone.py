@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.contract.contract import BATCH, Contract
 from mlflow_fraud.core.gate.columns import DIGITS, Row, categories, watched_in
 from mlflow_fraud.core.gate.repeats import REPEATED, SHARED
 

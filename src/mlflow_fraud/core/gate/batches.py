@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.contract.contract import BATCH, Contract
 from mlflow_fraud.core.gate.against import against
 from mlflow_fraud.core.gate.alone import alone
 from mlflow_fraud.core.gate.columns import DAY, HOUR, Row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 
 Row = dict[str, object]
 """What is known of one batch, by the columns that the rules of the gate look at."""

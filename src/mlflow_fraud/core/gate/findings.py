@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from mlflow_fraud.core.contract import Level
+from mlflow_fraud.core.contract.contract import Level
 
 Of = Literal["rows", "batches"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from mlflow_fraud.core.contract import BATCH, Contract
+from mlflow_fraud.core.contract.contract import BATCH, Contract
 
 REPEATED = "repeated"
 SHARED = "shared"

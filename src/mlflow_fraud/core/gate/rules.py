@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mlflow_fraud.core.contract import Column, Contract, Level, Limit
+from mlflow_fraud.core.contract.contract import Column, Contract, Level, Limit
 from mlflow_fraud.core.gate.columns import categories, watched_columns
 from mlflow_fraud.core.gate.findings import Of
 

@@ -8,8 +8,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from mlflow_fraud.core.measuring.alerts import card_precision_at_k, recall_at_budget
 from mlflow_fraud.core.measuring.compromise import burst_metrics
 from mlflow_fraud.core.measuring.cost import CostRule, expected_cost
+from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities, brier, calibration_error, confusion
 from mlflow_fraud.core.measuring.period import Period
-from mlflow_fraud.core.metrics import Metrics, Probabilities, brier, calibration_error, confusion
 
 HIGHER_IS_BETTER = (
     *("f1", "precision", "recall", "average_precision", "roc_auc"),

@@ -12,8 +12,8 @@ from pydantic import Field
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.measuring.measures import MEASURES, count_cards
+from mlflow_fraud.core.measuring.metrics import Probabilities
 from mlflow_fraud.core.measuring.period import Period, Whole
-from mlflow_fraud.core.metrics import Probabilities
 from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.core.strict import Strict
 

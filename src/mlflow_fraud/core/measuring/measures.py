@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from mlflow_fraud.core.measuring.compromise import Bursts, find_bursts
 from mlflow_fraud.core.measuring.cost import CostRule, row_costs
+from mlflow_fraud.core.measuring.metrics import Probabilities
 from mlflow_fraud.core.measuring.period import Period, Whole
-from mlflow_fraud.core.metrics import Probabilities
 
 Values = npt.NDArray[np.float64]
 Measure = Callable[[Whole], float]

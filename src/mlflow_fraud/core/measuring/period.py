@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from mlflow_fraud.core.candidates import Labels
+from mlflow_fraud.core.labels import Labels
 from mlflow_fraud.core.measuring.blocks import blocks_of_time
 
 Whole = npt.NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""How a candidate comes to be: the split, the fit, the protocols, the search, the look for leakage."""

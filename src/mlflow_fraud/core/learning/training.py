@@ -1,0 +1,100 @@
+"""What a trained candidate is worth: calibration and threshold from validation, metrics from both periods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mlflow_fraud.core.measuring.calibrating import CalibrationRule, Tried, choose_calibration
+from mlflow_fraud.core.measuring.calibration import Calibration, Method
+from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
+from mlflow_fraud.core.measuring.digits import rounded_figures
+from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.interval import BootstrapRule, Bounds, intervals
+from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities
+from mlflow_fraud.core.measuring.period import Period
+from mlflow_fraud.core.measuring.threshold import (
+    ThresholdRule,
+    choose_threshold,
+    in_few_digits,
+    require_fraud,
+    require_numbers,
+)
+from mlflow_fraud.core.progress import Progress
+from mlflow_fraud.core.strict import Strict
+
+
+@dataclass(frozen=True)
+class JudgeRules:
+    """How a candidate is calibrated, cut and judged: sections of `params.yaml`.
+
+    `budget` is given where several tests are to have the same; otherwise it is of the costs and of validation.
+    """
+
+    threshold: ThresholdRule
+    calibration: CalibrationRule
+    costs: CostRule
+    bootstrap: BootstrapRule
+    budget: AlertBudget | None = None
+
+
+class Scored(NamedTuple):
+    """The rows of one period and what the shipped model gives them."""
+
+    period: Period
+    scores: Probabilities
+
+
+class Settled(NamedTuple):
+    """What validation decides of a model: how its scores become probabilities, and from which on it flags."""
+
+    calibration: Calibration
+    threshold: float
+    tried: dict[Method, Tried]
+
+
+class Assessment(Strict):
+    """The content of a candidate's `metrics.json`; its figures have the digits that every processor finds.
+
+    `intervals` are those of the test metrics, `calibrations_tried` what each method came to on validation, and
+    `budget` is how many alerts a day both periods are judged with.
+    """
+
+    validation: Metrics
+    test: Metrics
+    threshold: float
+    intervals: dict[str, Bounds | None]
+    calibration: Calibration
+    calibrations_tried: dict[Method, dict[str, float]]
+    budget: AlertBudget
+
+
+def settle(validation: Scored, rules: JudgeRules) -> Settled:
+    """Return calibration and threshold; `validation` holds the model's own scores, and is all that is looked at."""
+    require_fraud(validation.period)
+    require_numbers(validation.scores)
+    choice = choose_calibration(*validation, rules.calibration)
+    probabilities = choice.calibration(validation.scores)
+    threshold = choose_threshold(validation.period, probabilities, rules.threshold, rules.costs)
+    return Settled(
+        calibration=choice.calibration,
+        threshold=in_few_digits(threshold, probabilities),
+        tried=choice.tried,
+    )
+
+
+def assess(
+    settled: Settled, validation: Scored, test: Scored, rules: JudgeRules, progress: Progress = lambda line: None
+) -> Assessment:
+    """Return the metrics of calibrated probabilities; the test labels are read once, after all is settled."""
+    budget = rules.budget or budget_of(rules.costs, validation.period)
+    costs = rules.costs.within(budget)
+    return Assessment(
+        validation=rounded_figures(evaluate(*validation, settled.threshold, costs)),
+        test=rounded_figures(evaluate(*test, settled.threshold, costs)),
+        threshold=settled.threshold,
+        intervals=rounded_figures(intervals(*test, settled.threshold, costs, rules.bootstrap, progress)),
+        calibration=settled.calibration,
+        calibrations_tried={method: rounded_figures(tried._asdict()) for method, tried in settled.tried.items()},
+        budget=budget,
+    )

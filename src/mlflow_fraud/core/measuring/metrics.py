@@ -1,0 +1,167 @@
+"""How good scores are, whatever they are about: decisions at a threshold, curves, honesty of the probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import numpy.typing as npt
+
+from mlflow_fraud.core.labels import Labels
+
+Probabilities = npt.NDArray[np.float64]
+Metrics = dict[str, float | None]
+"""None where a metric is not defined."""
+
+ROUNDING = 1e-9
+"""What sums of scores may be off by when they are cut into equal parts."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of decisions: flagged and fraud, flagged in vain, missed, rightly passed."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+    @property
+    def frauds(self) -> int:
+        """How many are fraud."""
+        return self.true_positives + self.false_negatives
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the flagged that is fraud; not defined when nothing is flagged."""
+        return _share(self.true_positives, self.true_positives + self.false_positives)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the fraud that is flagged; not defined when there is none."""
+        return _share(self.true_positives, self.frauds)
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of precision and recall; not defined without fraud, 0 when all of it is missed.
+
+        >>> round(Confusion(8, 2, 2, 88).f1, 3)
+        0.8
+        >>> Confusion(0, 0, 3, 97).f1, Confusion(0, 2, 0, 98).f1
+        (0.0, None)
+        """
+        doubled = 2 * self.true_positives
+        return _share(doubled, doubled + self.false_positives + self.false_negatives) if self.frauds else None
+
+
+def defined(value: float | None) -> float | None:
+    """Return a number as it is; None for what is no number to judge by: missing, NaN, infinite.
+
+    >>> defined(0.5), defined(None), defined(float("nan")), defined(float("inf"))
+    (0.5, None, None, None)
+    """
+    return value if value is not None and isfinite(value) else None
+
+
+def told(value: float | None, form: str = ".4f") -> str:
+    """Return a metric for a person: a dash where it is not defined.
+
+    >>> told(0.5), told(2.25, ".1f"), told(None)
+    ('0.5000', '2.2', '-')
+    """
+    return "-" if defined(value) is None else f"{value:{form}}"
+
+
+def confusion(labels: Labels, scores: Probabilities, threshold: float) -> Confusion:
+    """Return the counts when everything at or over `threshold` is flagged."""
+    flagged, fraud = scores >= threshold, labels == 1
+    return Confusion(
+        true_positives=int((flagged & fraud).sum()),
+        false_positives=int((flagged & ~fraud).sum()),
+        false_negatives=int((~flagged & fraud).sum()),
+        true_negatives=int((~flagged & ~fraud).sum()),
+    )
+
+
+def brier(labels: Labels, scores: Probabilities) -> float:
+    """Return the mean squared gap between probability and outcome (Brier, 1950); some row is needed."""
+    return float(np.mean((scores - labels) ** 2))
+
+
+def calibration_error(labels: Labels, scores: Probabilities, *, groups: int = 10) -> float:
+    """Return the expected calibration error (Naeini et al., 2015): how far the shares of fraud are from the scores.
+
+    The groups, from the lowest scores to the highest, hold equally many expected frauds, not equally many rows:
+    where one row in two hundred is fraud, groups of rows would put all that is suspicious into one. Equal scores
+    are in one group. Each group counts by its rows, so the error is a share of all rows.
+
+    >>> calibration_error(np.array([0, 1], np.int8), np.array([0.0, 1.0]))
+    0.0
+    >>> calibration_error(np.array([0, 0, 0, 1], np.int8), np.full(4, 0.5))
+    0.25
+    """
+    order = np.argsort(scores, kind="stable")
+    ranked = scores[order]
+    expected = np.cumsum(ranked)
+    last_of_score = np.searchsorted(ranked, ranked, side="right") - 1
+    share = expected[last_of_score] / expected[-1] if expected[-1] > 0 else np.ones(len(ranked))
+    group = np.minimum(np.ceil(share * groups - ROUNDING), groups).astype(np.int64)
+    gaps = np.bincount(group, weights=ranked - labels[order], minlength=groups + 1)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def reliability_points(labels: Labels, scores: Probabilities, *, bins: int = 10) -> list[dict[str, float]]:
+    """Return mean score, share of fraud and rows of each tenth of the scale from 0 to 1 that has rows.
+
+    >>> reliability_points(np.array([0, 0, 1], np.int8), np.array([0.01, 0.03, 0.9]))[0]
+    {'score': 0.02, 'fraud': 0.0, 'rows': 2.0}
+    """
+    group = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    rows, total, frauds = (
+        np.bincount(group, weights=weights, minlength=bins) for weights in (np.ones(len(scores)), scores, labels)
+    )
+    return [
+        {"score": float(total[b] / rows[b]), "fraud": float(frauds[b] / rows[b]), "rows": float(rows[b])}
+        for b in np.flatnonzero(rows)
+    ]
+
+
+def share_interval(share: float, rows: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share that was seen in so many rows (Wilson, 1927).
+
+    >>> lower, upper = share_interval(0.5, 4)
+    >>> round(lower, 2), round(upper, 2)
+    (0.15, 0.85)
+    """
+    z = 1.96
+    middle, half = share + z * z / (2 * rows), z * float(np.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2))
+    return (middle - half) / (1 + z * z / rows), (middle + half) / (1 + z * z / rows)
+
+
+def precision_recall_points(labels: Labels, scores: Probabilities, *, points: int = 200) -> list[dict[str, float]]:
+    """Return the precision-recall curve thinned to `points`, from the highest threshold down; none without fraud."""
+    if not labels.any():
+        return []
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order], dtype=np.int64)
+    last_of_score = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    chosen = last_of_score[np.unique(_spread(hits[last_of_score], points))]
+    total = int(labels.sum())
+    return [
+        {
+            "recall": float(hits[place] / total),
+            "precision": float(hits[place] / (place + 1)),
+            "threshold": float(scores[order[place]]),
+        }
+        for place in chosen
+    ]
+
+
+def _spread(hits: npt.NDArray[np.int64], points: int) -> npt.NDArray[np.intp]:
+    """Return the places where recall reaches `points` evenly spaced levels."""
+    return np.clip(np.searchsorted(hits, np.linspace(1, hits[-1], points)), 0, len(hits) - 1)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,160 @@
+"""From which probability on a transaction is flagged: chosen on validation, frozen in the release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.digits import ROOM, below
+from mlflow_fraud.core.measuring.metrics import Probabilities
+from mlflow_fraud.core.measuring.period import Period
+from mlflow_fraud.core.strict import Strict
+
+Values = npt.NDArray[np.float64]
+Policy = Literal["max-f1", "min-precision", "alert-budget", "min-cost"]
+
+ASKS = {"min-precision": "precision", "alert-budget": "alerts_per_day"}
+"""The number that a policy needs; the others need none."""
+
+FORBIDDEN = -np.inf
+
+
+class ThresholdRule(Strict):
+    """The section `threshold` of `params.yaml`.
+
+    - `max-f1`: the best F1.
+    - `min-precision`: the highest recall with at least this `precision`.
+    - `alert-budget`: the highest recall with at most so many `alerts_per_day`, in the mean over calendar days.
+    - `min-cost`: the lowest cost of alerts and missed frauds, as the section `costs` has them.
+    """
+
+    policy: Policy
+    precision: float | None = Field(default=None, gt=0, le=1)
+    alerts_per_day: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _has_what_the_policy_asks(self) -> Self:
+        for policy, name in ASKS.items():
+            given = getattr(self, name) is not None
+            if policy == self.policy and not given:
+                raise ValueError(f"the policy {policy} needs `{name}:`")
+            if policy != self.policy and given:
+                raise ValueError(f"`{name}` belongs to the policy {policy}, not to {self.policy}; take one out")
+        return self
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """What may be flagged: nothing, or all at or over one of the scores; the highest threshold first.
+
+    `missed` is the money of the frauds that pass, in units of money.
+    """
+
+    thresholds: Values
+    flagged: Values
+    hits: Values
+    missed: Values
+    frauds: int
+    days: int
+
+
+def choose_threshold(period: Period, scores: Probabilities, rule: ThresholdRule, costs: CostRule) -> float:
+    """Return the score at which flagging it and everything above serves the policy best; the highest such score.
+
+    Where no score does, because even the highest breaks the policy or costs more than it saves, the
+    threshold is the next number above it, and nothing of the period is flagged.
+    Raises `DataError` when the period holds no fraud: then nothing tells a good threshold from a bad one.
+
+    >>> at = np.array(["2020-01-01"] * 4, "datetime64[us]")
+    >>> rows = Period(np.array([0, 1, 0, 1], np.int8), np.arange(4), at, np.full(4, 5000))
+    >>> costs = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)
+    >>> choose_threshold(rows, np.array([0.1, 0.9, 0.7, 0.6]), ThresholdRule(policy="max-f1"), costs)
+    0.6
+    >>> careful = ThresholdRule(policy="min-precision", precision=0.9)
+    >>> choose_threshold(rows, np.array([0.1, 0.9, 0.7, 0.6]), careful, costs)
+    0.9
+    """
+    require_fraud(period)
+    require_numbers(scores)
+    cuts = cuts_of(period, scores)
+    return float(cuts.thresholds[int(np.argmax(_WORTH[rule.policy](cuts, rule, costs)))])
+
+
+def in_few_digits(threshold: float, scores: Probabilities) -> float:
+    """Return a short number that flags the same of these scores, and is itself none of them.
+
+    Another processor may find a score's last digit one lower, and would pass the row that made the threshold.
+
+    >>> in_few_digits(0.6, np.array([0.1, 0.9, 0.7, 0.6]))
+    0.599998
+    """
+    flagged, passed = scores[scores >= threshold], scores[scores < threshold]
+    least = float(flagged.min()) if len(flagged) else threshold + ROOM * abs(threshold)
+    return below(least, float(passed.max()) if len(passed) else None)
+
+
+def require_fraud(validation: Period) -> None:
+    """Raise `DataError` where validation holds no fraud."""
+    if not validation.fraud.any():
+        raise DataError("validation holds no fraud, so no threshold can be chosen; make validation_days longer")
+
+
+def require_numbers(scores: Probabilities) -> None:
+    """Raise `DataError` where a score is no number: no threshold is above or below it."""
+    lost = int((~np.isfinite(scores)).sum())
+    if lost:
+        raise DataError(
+            f"the model gives {lost:,} of {len(scores):,} validation rows no score, so no threshold can be chosen; "
+            "look at its parameters in params.yaml"
+        )
+
+
+def cuts_of(period: Period, scores: Probabilities) -> Cuts:
+    """Return the possible cuts; none passes between equal scores."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, fraud = scores[order], period.fraud[order]
+    last = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
+    hits = np.cumsum(fraud)[last]
+    caught = np.cumsum(np.where(fraud, period.amounts[order], 0))[last]
+    money = int(caught[-1])
+    return Cuts(
+        thresholds=np.append(np.nextafter(ranked[0], np.inf), ranked[last]),
+        flagged=np.append(0.0, last + 1.0),
+        hits=np.append(0.0, hits),
+        missed=np.append(money, money - caught) / 10**period.decimals,
+        frauds=int(hits[-1]),
+        days=period.days,
+    )
+
+
+def _f1(cuts: Cuts, rule: ThresholdRule, costs: CostRule) -> Values:
+    return 2 * cuts.hits / (cuts.flagged + cuts.frauds)
+
+
+def _recall_with_precision(cuts: Cuts, rule: ThresholdRule, costs: CostRule) -> Values:
+    assert rule.precision is not None
+    return np.where(cuts.hits / np.maximum(cuts.flagged, 1) >= rule.precision, cuts.hits, FORBIDDEN)
+
+
+def _recall_in_budget(cuts: Cuts, rule: ThresholdRule, costs: CostRule) -> Values:
+    assert rule.alerts_per_day is not None
+    return np.where(cuts.flagged / cuts.days <= rule.alerts_per_day, cuts.hits, FORBIDDEN)
+
+
+def _cheapness(cuts: Cuts, rule: ThresholdRule, costs: CostRule) -> Values:
+    return -(costs.alert * cuts.flagged + costs.missed_share * cuts.missed)
+
+
+_WORTH: dict[Policy, Callable[[Cuts, ThresholdRule, CostRule], Values]] = {
+    "max-f1": _f1,
+    "min-precision": _recall_with_precision,
+    "alert-budget": _recall_in_budget,
+    "min-cost": _cheapness,
+}

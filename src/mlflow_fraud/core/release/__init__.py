@@ -1,0 +1,1 @@
+"""What ships: the verdict, the manifest, the ledger."""

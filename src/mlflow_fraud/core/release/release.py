@@ -1,0 +1,168 @@
+"""What a release is: a manifest that names every file by its hash, and the checks before it is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.core.strict import Strict
+
+FORMAT = 3
+"""Raised when a reader of the old number could misread the new one.
+
+To raise it: make the number one more, write below what the new one means, keep the old ones in `READABLE`
+with a line in `_in_the_present_format`, or take them out so that they are refused, and let a test read each.
+
+1. The model's own scores are the probabilities.
+2. `calibration` makes probabilities of the model's scores; threshold and golden scores are calibrated.
+3. The output `log_odds` of an ONNX model is what its name says; an older program takes any for probabilities.
+"""
+
+READABLE = (1, 2, 3)
+
+GOLDEN_TOLERANCE = 1e-6
+"""Scores of one file differ by rounding between processors; more than this is another model."""
+
+GOLDEN_FILE = "golden.json"
+
+
+UNCALIBRATED = Calibration()
+
+
+class FileEntry(Strict):
+    """One file of a release."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(Strict):
+    """Everything that leads from a live model back to where it came from.
+
+    `threshold` is on the probability, which `calibration` makes of the model's score. `data` maps each
+    DVC-tracked input to its MD5.
+    """
+
+    format: int
+    version: str
+    created: str
+    candidate: str
+    model_file: str
+    threshold: float
+    calibration: Calibration
+    feature_schema_sha256: str
+    git_sha: str
+    data: dict[str, str]
+    mlflow_run_id: str
+    mlflow_model_version: str
+    metrics: dict[str, dict[str, float | None]]
+    verdict: tuple[str, ...]
+    libraries: dict[str, str]
+    files: dict[str, FileEntry]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A manifest and the files it names."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+
+class Golden(Strict):
+    """A few rows with the probabilities that the model gave them when it was released; None is missing."""
+
+    rows: tuple[tuple[float | None, ...], ...]
+    scores: tuple[float, ...]
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float32]:
+        """The rows as the model takes them, shape (rows, features)."""
+        return np.array(self.rows, dtype=np.float32)
+
+
+def entry(content: bytes) -> FileEntry:
+    """Return the manifest's line for a file's bytes."""
+    return FileEntry(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def version_of(
+    candidate: str, files: Mapping[str, bytes], threshold: float, calibration: Calibration = UNCALIBRATED
+) -> str:
+    """Return the version: the same model, features, calibration and threshold are the same release, whenever made.
+
+    A model that needs no calibration has the version that it had in format 1.
+
+    >>> version_of("xgboost", {"model.ubj": b"trees"}, 0.5)
+    'xgboost-a928af5a4ece'
+    """
+    digest = hashlib.sha256(repr(threshold).encode())
+    if calibration != UNCALIBRATED:
+        digest.update(calibration.model_dump_json().encode())
+    for name in sorted(files):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
+    return f"{candidate}-{digest.hexdigest()[:12]}"
+
+
+def to_json(manifest: Manifest) -> bytes:
+    """Return the manifest's bytes."""
+    return (json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+
+
+def read_manifest(content: bytes, *, version: str) -> Manifest:
+    """Return the manifest of `version`; raise `ReleaseRejected` where it is not one we can trust."""
+    try:
+        document = json.loads(content)
+        found = document.get("format")
+        if found not in READABLE:
+            known = ", ".join(map(str, READABLE))
+            raise ReleaseRejected(
+                f"release {version} has format {found}, this program reads {known}; upgrade it or promote again"
+            )
+        manifest = Manifest.model_validate(_in_the_present_format(document))
+    except (ValueError, AttributeError, ValidationError) as error:
+        raise ReleaseRejected(f"release {version}: its manifest cannot be read ({error}); promote again") from None
+    if manifest.version != version:
+        raise ReleaseRejected(f"release {version}: its manifest says {manifest.version}; promote again")
+    return manifest
+
+
+def _in_the_present_format(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a manifest's document with what its format does not say; a format 1 that says it is no format 1."""
+    if document["format"] == 1:
+        if "calibration" in document:
+            raise ValueError("format 1 has no calibration")
+        return {**document, "calibration": UNCALIBRATED.model_dump()}
+    return document
+
+
+def check_file(manifest: Manifest, name: str, content: bytes) -> None:
+    """Raise `ReleaseRejected` unless `content` is the file that the manifest names.
+
+    To be called before a byte of the file is parsed.
+    """
+    stated, found = manifest.files[name], entry(content)
+    if stated != found:
+        raise ReleaseRejected(
+            f"release {manifest.version} says {name} has {stated.size} bytes and SHA-256 {stated.sha256}, found "
+            f"{found.size} bytes and {found.sha256}. The upload is incomplete or was altered; promote again"
+        )
+
+
+def check_golden(manifest: Manifest, golden: Golden, scores: Sequence[float]) -> None:
+    """Raise `ReleaseRejected` unless the loaded model scores the golden rows as it did at release."""
+    gaps = [abs(stated - found) for stated, found in zip(golden.scores, scores, strict=True)]
+    if not gaps or not all(gap <= GOLDEN_TOLERANCE for gap in gaps):  # so that NaN is refused
+        raise ReleaseRejected(
+            f"release {manifest.version} scores its golden rows off by {gaps}, {GOLDEN_TOLERANCE} is allowed; "
+            "the libraries differ too much from those it was made with"
+        )

@@ -1,0 +1,1 @@
+"""Whether what is live is still good: its windows, how far they moved, the rule for retraining."""

@@ -1,0 +1,1 @@
+"""Raw data: made, brought, checked, pinned, told."""

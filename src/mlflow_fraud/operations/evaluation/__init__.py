@@ -1,0 +1,1 @@
+"""A candidate judged by a protocol, tuned, looked through for leakage; nothing of it ships."""

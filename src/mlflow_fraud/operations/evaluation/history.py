@@ -1,0 +1,136 @@
+"""A data set's whole history with its features, computed once; a protocol then says which rows are what."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import polars as pl
+
+from mlflow_fraud.adapters.raw_batches import batch_name
+from mlflow_fraud.adapters.raw_files import read_batches
+from mlflow_fraud.core.contract.contract import BATCH
+from mlflow_fraud.core.errors import DataError, SettingsError, nearest
+from mlflow_fraud.core.features.batch import build_features, model_matrix
+from mlflow_fraud.core.features.definitions import AMOUNT
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.labels import Labels
+from mlflow_fraud.core.learning.candidates import Examples, Matrix
+from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_parts, roll
+from mlflow_fraud.core.learning.split import SplitRule, borders, part
+from mlflow_fraud.core.measuring.period import Period, read_period
+from mlflow_fraud.paths import TRANSACTIONS
+from mlflow_fraud.settings import Params, load_contract
+from mlflow_fraud.stages.pinned import pinned_batches
+from mlflow_fraud.stages.preprocess import fit_schema
+from mlflow_fraud.stages.run import say
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One test with what is learned for it: `parts` names each row's part, null where it has none."""
+
+    name: str
+    parts: pl.Series
+
+
+@dataclass(frozen=True)
+class History:
+    """The transactions in time order, and of the same rows the features and the labels."""
+
+    transactions: pl.DataFrame
+    schema: FeatureSchema
+    x: Matrix
+    y: Labels
+
+    def examples(self, chosen: pl.Series) -> Examples:
+        """Return the chosen rows as the models take them."""
+        rows = chosen.fill_null(False).to_numpy()
+        return Examples(x=self.x[rows], y=self.y[rows], names=tuple(self.schema.names))
+
+    def period(self, chosen: pl.Series) -> Period:
+        """Return what the chosen rows were about."""
+        rows = chosen.fill_null(False)
+        contract = self.schema.contract
+        period = read_period(
+            self.transactions.filter(rows),
+            card=contract.payer,
+            amount=AMOUNT,
+            decimals=contract.currency_decimals,
+        )
+        return replace(period, labels=self.y[rows.to_numpy()])
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of what can be learned from: features, labels and their order."""
+        digest = hashlib.sha256(self.schema.sha256.encode())
+        digest.update(self.x.data)
+        digest.update(self.y.data)
+        return digest.hexdigest()
+
+
+def of_dataset(params: Params, dataset: str, label_delay_days: int | None = None) -> Params:
+    """Return the parameters with another data set as the active one, and where given another label delay.
+
+    The delay is the data set's, so that every feature that reads labels waits as long as the protocol does.
+    """
+    name = dataset or params.dataset
+    if name not in params.datasets:
+        raise SettingsError(f"no data set is called {name}, {nearest(name, params.datasets)}")
+    described = params.datasets[name]
+    if label_delay_days is not None:
+        split = described.split.model_copy(update={"label_delay_days": label_delay_days})
+        described = described.model_copy(update={"split": split})
+    return params.model_copy(update={"dataset": name, "datasets": {**params.datasets, name: described}})
+
+
+def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
+    """Return the data set's transactions: the file that DVC made of the active one, the raw batches of another.
+
+    Raises `DataError` where they are not there, or where the file is of other batches than those that are pinned.
+    """
+    files = pinned_batches(params.raw_folder)
+    if not files:
+        raise DataError(
+            f"{params.raw_folder} holds no batch; `mlflow-fraud data add` adds one, `dvc pull` fetches them"
+        )
+    if params.dataset != active:
+        return read_batches(files, load_contract(params.active.contract))
+    if not TRANSACTIONS.is_file():
+        raise DataError(f"{TRANSACTIONS} is not there; `dvc repro preprocess` makes it")
+    transactions = pl.read_parquet(TRANSACTIONS)
+    found, pinned = set(transactions[BATCH].unique()), {batch_name(file) for file in files}
+    if found != pinned:
+        raise DataError(
+            f"{TRANSACTIONS} holds the batches {sorted(found)}, {params.dataset} has {sorted(pinned)}; "
+            "run `dvc repro preprocess` first"
+        )
+    return transactions
+
+
+def one_test(transactions: pl.DataFrame, rule: SplitRule) -> Cut:
+    """Return the cut by a rule with one test period."""
+    cut = borders(transactions, rule)
+    return Cut(f"from {cut.test_from:%Y-%m-%d}", transactions.select(part(cut, rule, transactions.columns))["part"])
+
+
+def rolling_tests(transactions: pl.DataFrame, rule: PrequentialRule, card: str | None, until: datetime) -> list[Cut]:
+    """Return the cuts of the folds that look at nothing from `until` on."""
+    folds = roll(transactions["event_time"][0], until, rule)
+    return [Cut(fold.name, fold_parts(transactions, fold, rule, card)) for fold in folds]
+
+
+def build_history(transactions: pl.DataFrame, params: Params, first: Cut) -> History:
+    """Return the history; what is fitted on rows (unlisted categories) is fitted on the first cut's train rows."""
+    contract = load_contract(params.active.contract)
+    schema = fit_schema(
+        params.active_features,
+        contract,
+        transactions.filter(first.parts == "train"),
+        params.active.split.label_delay_days,
+    )
+    say(f"{params.dataset}: {len(schema.names)} features of {len(transactions):,} transactions")
+    x = model_matrix(build_features(transactions, schema), schema)
+    return History(transactions, schema, x, transactions["label"].to_numpy())

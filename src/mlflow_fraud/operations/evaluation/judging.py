@@ -1,0 +1,68 @@
+"""A candidate fitted and judged on one cut of a history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from sklearn.metrics import average_precision_score
+
+from mlflow_fraud.adapters.model_export import model_bytes
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.core.errors import DataError, SettingsError, nearest
+from mlflow_fraud.core.labels import Labels
+from mlflow_fraud.core.learning.candidates import CANDIDATES, TrainParams
+from mlflow_fraud.core.learning.learnable import lacking
+from mlflow_fraud.core.learning.split import PARTS
+from mlflow_fraud.core.learning.training import Assessment, JudgeRules
+from mlflow_fraud.core.progress import Progress
+from mlflow_fraud.operations.evaluation.history import Cut, History
+from mlflow_fraud.stages.fit import Part, fit_and_judge
+
+
+def judge(
+    history: History, cut: Cut, candidate: str, train: TrainParams, rules: JudgeRules, progress: Progress
+) -> Assessment:
+    """Return what the candidate is worth on the cut's test; validation decides all that is to be decided.
+
+    Raises `DataError`, before anything is fitted, where a part has not both classes.
+    """
+    learn, validation, test = (_part(history, cut, name) for name in ("train", "validation", "test"))
+    return fit_and_judge(candidate, learn.examples, validation, test, train, rules, progress).assessment
+
+
+def average_precision(
+    history: History, cut: Cut, candidate: str, train: TrainParams, part: str, progress: Progress
+) -> float:
+    """Return the candidate's average precision on one part; raise `DataError` where a part has not both classes."""
+    learn, validation, asked = (_part(history, cut, name).examples for name in ("train", "validation", part))
+    fitted = CANDIDATES[candidate](learn, validation, train, progress)
+    return float(average_precision_score(asked.y, load_scorer(*model_bytes(fitted.estimator)).score(asked.x)))
+
+
+def check_candidate(candidate: str) -> None:
+    """Raise `SettingsError` where no candidate has that name."""
+    if candidate not in CANDIDATES:
+        raise SettingsError(f"no candidate is called {candidate}, {nearest(candidate, CANDIDATES)}")
+
+
+def require_cuts(transactions: pl.DataFrame, cuts: Sequence[Cut], parts: Sequence[str] = PARTS) -> None:
+    """Raise `DataError` where a part of a cut has not both classes; to be asked before the first is worked on."""
+    for cut in cuts:
+        for name in parts:
+            _require_both(cut, name, transactions["label"].filter((cut.parts == name).fill_null(False)).to_numpy())
+
+
+def _part(history: History, cut: Cut, name: str) -> Part:
+    chosen = cut.parts == name
+    part = Part(history.examples(chosen), history.period(chosen))
+    _require_both(cut, name, part.examples.y)
+    return part
+
+
+def _require_both(cut: Cut, name: str, labels: Labels) -> None:
+    found = lacking(labels)
+    if found:
+        raise DataError(
+            f"{cut.name}: the {name} rows hold {found}, so nothing can be told; make that period longer in params.yaml"
+        )

@@ -1,0 +1,1 @@
+"""The live release, watched on labelled windows."""

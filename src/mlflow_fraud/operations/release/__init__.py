@@ -1,0 +1,1 @@
+"""Challenger against champion, and what the verdict says put live."""

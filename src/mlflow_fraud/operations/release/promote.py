@@ -1,0 +1,82 @@
+"""The promoted challenger becomes a release, then the live one; MLflow's alias follows as a mirror."""
+
+from __future__ import annotations
+
+import getpass
+from typing import NamedTuple
+
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.errors import PromotionConflict, SettingsError, TrackingFailed
+from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.release.challenger import build_release, choose_challenger, release_version
+from mlflow_fraud.operations.release.compare import read_comparison
+from mlflow_fraud.operations.release.store import require_expected_champion, require_lasting_store
+from mlflow_fraud.operations.tracking.track import require_mlflow
+from mlflow_fraud.settings import load_params
+from mlflow_fraud.stages.origin import require_traceable
+from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.tracking import open_tracking, track
+from mlflow_fraud.wall import stamp
+
+
+class Promotion(NamedTuple):
+    """What came of it: whether the pointer moved, the live version if there is one, and why."""
+
+    moved: bool
+    version: str | None
+    reasons: tuple[str, ...]
+
+
+def promote(store: ReleaseStore) -> Promotion:
+    """Carry out the verdict in `data/decision/verdict.json`; doing it again changes nothing.
+
+    Raises `PromotionConflict` when the verdict is not about the models, the champion and the store of now, and
+    `SettingsError` where a release should be live and none is, or the store is not said where it must be.
+    """
+    require_lasting_store()
+    comparison = read_comparison()
+    if comparison.store != str(store):
+        raise PromotionConflict(f"the verdict is on what is live in {comparison.store}, not in {store}; compare again")
+    challenger = choose_challenger(load_params())
+    version, pointer = release_version(challenger), store.latest()
+    live = pointer.version if pointer else None
+    if live is None and not comparison.first:
+        require_expected_champion(store)
+    if live == version or not comparison.verdict.promote:
+        return Promotion(False, live, comparison.verdict.reasons)
+    if (comparison.challenger.version, comparison.against) != (version, live):
+        raise PromotionConflict(
+            f"the verdict is on {comparison.challenger.version} against {comparison.against}, but now it would be "
+            f"{version} against {live}; compare again"
+        )
+    require_mlflow()
+    require_traceable(challenger.name, challenger.lineage)
+    logged = track(challenger.name)
+    store.put(build_release(challenger, logged, comparison.verdict))
+    store.promote(
+        version,
+        action="promote",
+        who=getpass.getuser(),
+        at=stamp(),
+        reasons=comparison.verdict.reasons,
+        expected=pointer,
+    )
+    return Promotion(True, version, comparison.verdict.reasons)
+
+
+def mirror_champion(store: ReleaseStore) -> str | None:
+    """Let MLflow's alias `champion` name the live release's model version; return that version.
+
+    The pointer in the store is the truth: this may be repeated at any time. Where MLflow cannot be used it is said,
+    and what is live stays live.
+    """
+    pointer = store.latest()
+    if pointer is None:
+        return None
+    version = store.fetch(pointer.version).manifest.mlflow_model_version
+    try:
+        open_tracking(load_environment()).set_alias("champion", version)
+    except (TrackingFailed, SettingsError) as error:
+        say(f"warning: {pointer.version} is live, but the alias champion is behind ({error}); promote again to set it")
+        return None
+    return version

@@ -1,0 +1,1 @@
+"""What happened, for people: the terminal, a flow's page, a pull request."""

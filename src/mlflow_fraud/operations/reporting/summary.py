@@ -1,0 +1,106 @@
+"""What happened, as Markdown: for a Prefect artifact, a pull request and the terminal."""
+
+from __future__ import annotations
+
+from mlflow_fraud.adapters.dvc_repo import metrics_since
+from mlflow_fraud.adapters.files import read_json
+from mlflow_fraud.adapters.report import TEAM, budget_line, headline, markdown_table
+from mlflow_fraud.core.gate.findings import report_of
+from mlflow_fraud.core.learning.candidates import CANDIDATES
+from mlflow_fraud.core.measuring.metrics import told
+from mlflow_fraud.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
+from mlflow_fraud.stages.trained import read_trained
+
+COMPARED = ("f1", "precision", "recall", "average_precision")
+
+
+def validation_summary() -> str:
+    """Return the rules of the last validation and what they found; empty when none was run."""
+    if not VALIDATION_REPORT.is_file():
+        return ""
+    report = report_of(read_json(VALIDATION_REPORT))
+    lines = ["| rule | holds | how many do not |", "| --- | --- | ---: |"]
+    lines += [f"| {f.rule} | {'yes' if f.holds else '**no**'} | {f.unexpected} |" for f in report.findings]
+    return report.to_markdown() + "\n" + "\n".join(lines) + "\n"
+
+
+def retraining_summary(since: str = "") -> str:
+    """Return how the last retraining went: the data, the verdict, the candidates and what changed since a revision.
+
+    Without a verdict it says so, and shows only what the run that stopped has found: metrics, and a report that
+    passed, are then those of an earlier one.
+    """
+    report = report_of(read_json(VALIDATION_REPORT)) if VALIDATION_REPORT.is_file() else None
+    if not VERDICT.is_file():
+        return "## Retraining stopped before a verdict\n" + (
+            "" if report is None or report.passed else report.to_markdown()
+        )
+    parts = [
+        "## Retraining",
+        report.to_markdown() if report else "",
+        verdict_summary(),
+        "### All candidates, test period",
+        candidates_summary(),
+        "### What they mean for the team",
+        team_summary(),
+    ]
+    if since:
+        parts.append(_changes(since))
+    return "\n".join(parts)
+
+
+def candidates_summary() -> str:
+    """Return the candidates' test metrics at the threshold chosen on validation, with their intervals."""
+    assessed = {name: read_trained(name).assessment for name in CANDIDATES}
+    return markdown_table(
+        {name: assessment.test for name, assessment in assessed.items()},
+        intervals={name: assessment.intervals for name, assessment in assessed.items()},
+    )
+
+
+def team_summary() -> str:
+    """Return what the candidates mean for those who look into alerts, and how many alerts the budget is."""
+    assessed = {name: read_trained(name).assessment for name in CANDIDATES}
+    table = markdown_table({name: assessment.test for name, assessment in assessed.items()}, columns=TEAM)
+    budgets = dict.fromkeys(str(assessment.budget) for assessment in assessed.values())
+    return f"{table}\n{budget_line('; '.join(budgets))}\n"
+
+
+def verdict_summary() -> str:
+    """Return the verdict, its reasons, and both contestants on the same rows."""
+    decision = read_json(VERDICT)
+    contestants = {
+        f"{role} `{decision[role]['version']}`": decision[role]["metrics"]
+        for role in ("challenger", "champion")
+        if decision[role]
+    }
+    reasons = "".join(f"- {reason}\n" for reason in decision["reasons"])
+    return f"### {headline(decision)}\n\n{reasons}\n{markdown_table(contestants, first='')}"
+
+
+def _changes(since: str) -> str:
+    """Return the candidates' test metrics now and at a git revision, where they differ."""
+    before = metrics_since(since)
+    lines = ["| candidate | metric | before | now |", "| --- | --- | ---: | ---: |"]
+    for name in CANDIDATES:
+        now = read_trained(name).assessment.test
+        old = before.get(str(model_folder(name) / "metrics.json"), {})
+        lines += [
+            f"| {name} | {metric.replace('_', ' ')} | {told(old[f'test.{metric}'])} | {told(now[metric])} |"
+            for metric in COMPARED
+            if f"test.{metric}" in old and old[f"test.{metric}"] != now[metric]
+        ]
+    if len(lines) == 2:
+        return f"No metric that `{since[:12]}` has is another now.\n"
+    return f"<details><summary>Since <code>{since[:12]}</code></summary>\n\n" + "\n".join(lines) + "\n</details>\n"
+
+
+def windows_summary() -> str:
+    """Return the monitored windows, oldest first."""
+    columns = ("f1", "precision", "recall", "bursts_caught", "money_saved", "alerts_per_day", "drift", "frauds")
+    heads = " | ".join(column.replace("_", " ") for column in columns)
+    lines = [f"| window | release | {heads} |", "| --- | --- |" + " ---: |" * len(columns)]
+    for window in read_json(WINDOWS):
+        numbers = " | ".join(told(window.get(column), ".4g") for column in columns)
+        lines.append(f"| {window['name']} | `{window['version']}` | {numbers} |")
+    return "\n".join(lines) + "\n"

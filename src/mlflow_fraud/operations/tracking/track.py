@@ -1,0 +1,59 @@
+"""What flows and people ask of MLflow: whether it answers, what it lacks, which version challenges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mlflow_fraud.adapters.files import read_json
+from mlflow_fraud.core.errors import TrackingFailed
+from mlflow_fraud.environment import load_environment
+from mlflow_fraud.paths import VERDICT
+from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.tracking import Tried, open_tracking, track
+
+
+def not_tracked(tried: Mapping[str, Tried]) -> str:
+    """Return the sentence on the candidates that are not in MLflow, and why; empty where all are.
+
+    >>> away = Tried(None, why="nobody listens", away=True)
+    >>> not_tracked({"forest": away, "xgboost": away})
+    'not in MLflow: forest, xgboost; `mlflow-fraud track` makes up for it (nobody listens)'
+    """
+    missing = {candidate: each.why for candidate, each in tried.items() if each.logged is None}
+    if not missing:
+        return ""
+    why = "; ".join(dict.fromkeys(missing.values()))
+    return f"not in MLflow: {', '.join(missing)}; `mlflow-fraud track` makes up for it ({why})"
+
+
+def look_at_mlflow() -> bool:
+    """Return whether MLflow answers, and say before hours of training that it is away.
+
+    Raises `SettingsError` where it can never be used so.
+    """
+    try:
+        open_tracking(load_environment()).check()
+    except TrackingFailed as error:
+        say(f"warning: {error} Training goes on without it; `mlflow-fraud track` makes up for it")
+        return False
+    return True
+
+
+def require_mlflow() -> None:
+    """Raise `TrackingFailed` or `SettingsError` unless MLflow can be used now: a release names its run there."""
+    try:
+        open_tracking(load_environment()).check()
+    except TrackingFailed as error:
+        raise TrackingFailed(
+            f"{error} A release names its MLflow run and model version, so nothing was promoted; "
+            "`mlflow-fraud promote` does it when MLflow is there"
+        ) from error
+
+
+def mark_challenger() -> None:
+    """Let the alias `challenger` name the candidate that `verdict.json` is about; where MLflow is away, say so."""
+    try:
+        version = track(read_json(VERDICT)["challenger"]["candidate"]).model_version
+        open_tracking(load_environment()).set_alias("challenger", version)
+    except TrackingFailed as error:
+        say(f"warning: the alias challenger in MLflow is behind ({error}); the verdict is in {VERDICT}")

@@ -1,0 +1,52 @@
+"""Where things lie on disk, each said once; `dvc.yaml` and `.gitignore` name the same places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PARAMS_FILE = Path("params.yaml")
+PIPELINE = Path("dvc.yaml")
+LOCK = Path("dvc.lock")
+DVC_CONFIG = Path(".dvc/config")
+
+# what is pinned, and what the stages make of it
+DATA = Path("data")
+CONTRACTS = DATA / "contracts"
+TRANSACTIONS = DATA / "transactions.parquet"
+VALIDATION_REPORT = DATA / "validation/report.json"
+DATA_DOCS = DATA / "validation/docs"
+FEATURES = DATA / "features"
+SCHEMA = FEATURES / "schema.json"
+MODELS = DATA / "models"
+DECISION = DATA / "decision"
+VERDICT = DECISION / "verdict.json"
+REPORT = DECISION / "report.html"
+WINDOWS = DATA / "monitoring/windows.json"
+
+# this machine's own, in no commit
+LOCAL = Path(".local")
+RUN_LOCK = LOCAL / "run.lock"
+MLFLOW_FILE = LOCAL / "mlflow.db"
+MLFLOW_ARTIFACTS = LOCAL / "mlflow-artifacts"
+RELEASES = LOCAL / "releases"
+JOURNAL = LOCAL / "journal"
+STREAM = LOCAL / "stream"
+GATE = LOCAL / "gate"
+EVALUATIONS = LOCAL / "evaluation"
+LEAKAGE = LOCAL / "leakage"
+STUDIES = LOCAL / "optuna.db"
+
+
+def raw_folder(dataset: str) -> Path:
+    """Return the folder of a data set's raw batches and their pointers."""
+    return DATA / "raw" / dataset
+
+
+def part_file(part: str) -> Path:
+    """Return the features of one part: train, validation or test."""
+    return FEATURES / f"{part}.parquet"
+
+
+def model_folder(candidate: str) -> Path:
+    """Return the folder that holds one candidate's model, metrics and curves."""
+    return MODELS / candidate

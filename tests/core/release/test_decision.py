@@ -1,0 +1,246 @@
+"""The verdict is closed unless everything holds, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.measuring.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER
+from mlflow_fraud.core.measuring.interval import Interval
+from mlflow_fraud.core.measuring.metrics import Metrics
+from mlflow_fraud.core.release.decision import CompareRule, Verdict, decide, select
+from mlflow_fraud.core.strict import parse
+
+RULE = CompareRule(
+    floors={"average_precision": 0.4, "recall": 0.3}, max_loss={"recall": 0.02}, min_gain=0.0, min_frauds=50
+)
+GOOD: Metrics = {"f1": 0.8, "recall": 0.75, "average_precision": 0.85, "frauds": 100}
+BOTH_WAYS = CompareRule(
+    floors={"money_saved": 0.5},
+    ceilings={"calibration_error": 0.001, "expected_cost": 500.0},
+    max_loss={"expected_cost": 10.0, "recall_at_budget": 0.02, "calibration_error": 0.0002},
+)
+GUARDED: Metrics = {
+    "f1": 0.8,
+    "money_saved": 0.9,
+    "calibration_error": 0.0003,
+    "expected_cost": 200.0,
+    "recall_at_budget": 0.7,
+    "frauds": 100,
+}
+GAIN = Interval(0.03, 0.01, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "gain", "validated", "reason"),
+    [
+        pytest.param({**GOOD, "frauds": 49}, None, None, True, "only 49 frauds", id="too few frauds to judge"),
+        pytest.param({**GOOD, "frauds": None}, None, None, True, "only 0 frauds", id="frauds not counted"),
+        pytest.param({**GOOD, "recall": 0.2}, None, None, True, "below the floor", id="under a floor"),
+        pytest.param({**GOOD, "recall": None}, None, None, True, "recall is missing", id="a metric is missing"),
+        pytest.param(GOOD, None, None, False, "has not passed validation", id="data not validated"),
+        pytest.param(GOOD, GOOD, None, True, "could not be computed", id="no interval"),
+        pytest.param(GOOD, GOOD, Interval(0.03, -0.01, 0.05), True, "lower bound", id="not surely better"),
+        pytest.param(GOOD, GOOD, Interval(0.0, 0.0, 0.0), True, "lower bound", id="exactly as good"),
+        pytest.param({**GOOD, "recall": 0.7}, GOOD, GAIN, True, "recall -0.050", id="better, but misses more"),
+        pytest.param(GOOD, {**GOOD, "recall": None}, GAIN, True, "cannot be judged", id="champion not measured"),
+    ],
+)
+def test_no_is_the_answer_when(
+    challenger: Metrics, champion: Metrics | None, gain: Interval | None, validated: bool, reason: str
+) -> None:
+    verdict = decide(challenger, champion, gain, validated=validated, rule=RULE, first=True)
+    assert not verdict.promote
+    assert any(reason in sentence for sentence in verdict.reasons)
+
+
+def test_a_surely_better_challenger_is_promoted_with_the_interval() -> None:
+    verdict = decide(GOOD, GOOD, GAIN, validated=True, rule=RULE)
+    assert verdict.promote
+    assert verdict.reasons == ("F1 +0.0300, interval +0.0100 to +0.0500",)
+
+
+def test_the_first_model_needs_only_the_floors() -> None:
+    assert decide(GOOD, None, None, validated=True, rule=RULE, first=True).promote
+
+
+def test_where_nothing_is_live_a_first_release_needs_to_be_asked_for() -> None:
+    verdict = decide(GOOD, None, None, validated=True, rule=RULE, store="s3://bank/live/")
+    assert verdict.against == (
+        "there is no champion yet in s3://bank/live/; a first release needs to be asked for: --first",
+    )
+
+
+def test_asking_for_a_first_release_does_not_spare_a_challenger_the_champion() -> None:
+    worse = decide(GOOD, GOOD, Interval(0.0, -0.1, 0.1), validated=True, rule=RULE, first=True)
+    assert not worse.promote
+
+
+def test_every_reason_against_is_named_at_once() -> None:
+    verdict = decide({"frauds": 3}, GOOD, None, validated=False, rule=RULE)
+    assert len(verdict.reasons) == 6
+
+
+def test_the_candidate_is_chosen_on_validation_and_a_missing_metric_never_wins() -> None:
+    assert select({"logistic": {"f1": None}, "forest": {"f1": 0.1}}, "f1") == "forest"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        pytest.param({}, None, id="as good as the champion"),
+        pytest.param({"expected_cost": 150.0}, None, id="cheaper is no loss"),
+        pytest.param({"calibration_error": 0.0001}, None, id="nearer the truth is no loss"),
+        pytest.param({"expected_cost": 209.0}, None, id="dearer by less than allowed"),
+        pytest.param({"expected_cost": 215.0}, "expected cost +15.000, may rise by at most 10.000", id="dearer"),
+        pytest.param(
+            {"calibration_error": 0.0006}, "calibration error +0.0003, may rise by at most 0.0002", id="less true"
+        ),
+        pytest.param({"recall_at_budget": 0.6}, "recall at budget -0.100, may lose at most 0.020", id="finds less"),
+        pytest.param({"calibration_error": 0.002}, "0.002 is above the ceiling 0.001", id="over a ceiling"),
+        pytest.param(
+            {"expected_cost": None}, "expected cost is missing, at most 500.000 is allowed", id="not computed"
+        ),
+        pytest.param({"money_saved": 0.4}, "money saved 0.400 is below the floor 0.500", id="saves too little"),
+    ],
+)
+def test_a_guardrail_knows_which_way_is_better(changed: Metrics, reason: str | None) -> None:
+    verdict = decide({**GUARDED, **changed}, GUARDED, GAIN, validated=True, rule=BOTH_WAYS)
+    assert verdict.promote == (reason is None)
+    if reason:
+        assert any(reason in sentence for sentence in verdict.against)
+
+
+def test_the_first_model_needs_the_ceilings_too() -> None:
+    verdict = decide({**GUARDED, "expected_cost": 900.0}, None, None, validated=True, rule=BOTH_WAYS, first=True)
+    assert verdict.against == ("expected cost 900.000 is above the ceiling 500.000",)
+
+
+def test_the_verdict_names_the_metric_that_it_is_about() -> None:
+    cheaper = RULE.model_copy(update={"metric": "expected_cost"})
+    assert decide(GOOD, GOOD, Interval(30, 10, 50), validated=True, rule=cheaper).in_favour == (
+        "gain in expected cost +30.0000, interval +10.0000 to +50.0000",
+    )
+    assert (
+        "the gain in expected cost could not be computed"
+        in decide(GOOD, GOOD, None, validated=True, rule=cheaper).against
+    )
+
+
+def test_the_candidate_with_the_lowest_of_what_should_be_low_is_chosen() -> None:
+    costs: dict[str, Metrics] = {
+        "logistic": {"expected_cost": None},
+        "forest": {"expected_cost": 90.0},
+        "xgboost": {"expected_cost": 40.0},
+    }
+    assert select(costs, "expected_cost") == "xgboost"
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        pytest.param({"floors": {"recal": 0.5}}, "recal is no metric .*did you mean recall", id="misspelt"),
+        pytest.param({"max_loss": {"rows": 5}}, "rows is no metric that models are judged by", id="a count"),
+        pytest.param({"floors": {"brier": 0.5}}, "lower is better in brier: it takes a ceiling", id="floor of a low"),
+        pytest.param({"ceilings": {"f1": 0.5}}, "higher is better in f1: it takes a floor", id="ceiling of a high"),
+        pytest.param({"select_by": "accuracy"}, "accuracy is no metric", id="chosen by nothing we have"),
+        pytest.param({"metric": "brier"}, "known: average_precision, expected_cost, f1", id="no interval for it"),
+    ],
+)
+def test_a_rule_that_could_not_be_judged_is_refused(section: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        parse(CompareRule, {"floors": {}, "max_loss": {}, **section}, where="params.yaml")
+
+
+EVERYTHING: Metrics = {
+    **dict.fromkeys(HIGHER_IS_BETTER, 0.9),
+    **dict.fromkeys(LOWER_IS_BETTER, 0.1),
+    **dict.fromkeys(COUNTS, 100.0),
+}
+STRICTEST = CompareRule(
+    floors=dict.fromkeys(HIGHER_IS_BETTER, 0.5),
+    ceilings=dict.fromkeys(LOWER_IS_BETTER, 0.5),
+    max_loss=dict.fromkeys((*HIGHER_IS_BETTER, *LOWER_IS_BETTER), 0.01),
+)
+NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
+no_numbers = st.sampled_from(NO_NUMBERS)
+sides = st.sampled_from(["challenger", "champion"])
+
+
+def verdict_on(
+    changed: str = "", value: float | None = 0.0, gained: Interval | None = GAIN, rule: CompareRule = STRICTEST
+) -> Verdict:
+    """Return the verdict where `changed`, as `side name`, has another value; None takes it away."""
+    side, _, name = changed.partition(" ")
+    found = {each: dict(EVERYTHING) for each in ("challenger", "champion")}
+    if changed:
+        found[side][name] = value
+    return decide(found["challenger"], found["champion"], gained, validated=True, rule=rule)
+
+
+def test_with_everything_as_it_should_be_the_strictest_rule_promotes() -> None:
+    assert verdict_on().promote
+    assert decide(EVERYTHING, None, None, validated=True, rule=STRICTEST, first=True).promote
+
+
+@given(sides, st.sampled_from(sorted(EVERYTHING)), no_numbers)
+def test_a_metric_that_is_no_number_never_promotes_and_is_named(side: str, name: str, value: float) -> None:
+    """Whether or not the rule asks for it: who has measured NaN has not measured."""
+    lax = CompareRule(floors={}, max_loss={})
+    for rule in (STRICTEST, lax):
+        verdict = verdict_on(f"{side} {name}", value, rule=rule)
+        assert not verdict.promote
+        assert any(f"the {side}'s {name.replace('_', ' ')} is {value}" in reason for reason in verdict.against)
+
+
+@given(sides, st.sampled_from([*HIGHER_IS_BETTER, *LOWER_IS_BETTER]))
+def test_a_metric_that_is_not_defined_never_passes_a_guardrail(side: str, name: str) -> None:
+    verdict = verdict_on(f"{side} {name}", None)
+    assert not verdict.promote
+    assert any(f"{name.replace('_', ' ')} is missing" in reason for reason in verdict.against)
+
+
+@given(st.sampled_from(["estimate", "lower", "upper"]), no_numbers)
+def test_a_gain_that_is_no_number_never_promotes(bound: str, value: float) -> None:
+    verdict = verdict_on(gained=replace(GAIN, **{bound: value}))
+    assert not verdict.promote
+    assert len(verdict.against) == 1
+
+
+@given(st.data(), no_numbers)
+def test_a_limit_that_is_no_number_never_promotes_not_even_the_first(data: st.DataObject, value: float) -> None:
+    section = data.draw(st.sampled_from(["floors", "ceilings", "max_loss", "min_gain", "min_frauds"]))
+    whole = getattr(STRICTEST, section)
+    if isinstance(whole, dict):
+        spoiled: object = {**whole, data.draw(st.sampled_from(sorted(whole))): value}
+    else:
+        spoiled = value
+    rule = STRICTEST.model_copy(update={section: spoiled})  # past the reading, which refuses it
+    assert not verdict_on(rule=rule).promote
+    if section in ("floors", "ceilings", "min_frauds"):
+        assert not decide(EVERYTHING, None, None, validated=True, rule=rule, first=True).promote
+    with pytest.raises(SettingsError, match="expected a finite number"):
+        parse(CompareRule, {**STRICTEST.model_dump(), section: spoiled}, where="params.yaml")
+
+
+@pytest.mark.parametrize("metric", ["f1", "average_precision", "expected_cost"])
+def test_the_verdict_needs_the_metric_that_it_is_about(metric: str) -> None:
+    rule = CompareRule(metric=metric, floors={}, max_loss={})
+    lost = {name: value for name, value in EVERYTHING.items() if name != metric}
+    for challenger, champion in ((lost, EVERYTHING), (EVERYTHING, lost), (lost, None), ({**lost, metric: None}, None)):
+        verdict = decide(challenger, champion, GAIN if champion else None, validated=True, rule=rule, first=True)
+        assert len(verdict.against) == 1
+        assert "is missing, and the verdict is about it" in verdict.against[0]
+
+
+@pytest.mark.parametrize("value", [*NO_NUMBERS, None])
+def test_a_candidate_whose_metric_is_no_number_is_not_chosen(value: float | None) -> None:
+    for order in (["logistic", "forest"], ["forest", "logistic"]):
+        found: dict[str, Metrics] = {name: {"f1": value if name == "logistic" else 0.1} for name in order}
+        assert select(found, "f1") == "forest"
+    with pytest.raises(DataError, match=r"f1 is defined for none of logistic, forest .*compare\.select_by"):
+        select({"logistic": {"f1": value}, "forest": {}}, "f1")

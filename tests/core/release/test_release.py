@@ -1,0 +1,83 @@
+"""A manifest is read in its own format's meaning, or refused with what to do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.core.release.release import FORMAT, Manifest, read_manifest, to_json, version_of
+
+STEEP = Calibration(method="platt", coefficients=(2.0, 0.5))
+
+
+def document(**changed: Any) -> dict[str, Any]:
+    manifest = Manifest(
+        format=FORMAT,
+        version="xgboost-1",
+        created="2026-01-01T00:00:00+00:00",
+        candidate="xgboost",
+        model_file="model.ubj",
+        threshold=0.5,
+        calibration=STEEP,
+        feature_schema_sha256="0" * 64,
+        git_sha="0" * 40,
+        data={},
+        mlflow_run_id="",
+        mlflow_model_version="1",
+        metrics={},
+        verdict=(),
+        libraries={},
+        files={},
+    )
+    return {**json.loads(to_json(manifest)), **changed}
+
+
+def read(content: dict[str, Any]) -> Manifest:
+    return read_manifest(json.dumps(content).encode(), version="xgboost-1")
+
+
+def without(name: str, **changed: Any) -> dict[str, Any]:
+    return {key: value for key, value in document(**changed).items() if key != name}
+
+
+def test_the_present_format_keeps_its_calibration() -> None:
+    assert read(document()).calibration == STEEP
+
+
+def test_a_release_from_before_calibration_is_read_as_one_without() -> None:
+    manifest = read(without("calibration", format=1))
+    assert manifest.calibration == Calibration()
+    assert manifest.format == 1
+
+
+def test_a_release_from_before_models_said_log_odds_is_read_as_it_is() -> None:
+    manifest = read(document(format=2))
+    assert (manifest.calibration, manifest.format) == (STEEP, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(without("calibration"), "calibration", id="one that forgot its calibration"),
+        pytest.param(document(format=1), "format 1 has no calibration", id="format 1 with a calibration"),
+        pytest.param(
+            document(format=FORMAT + 1), f"has format {FORMAT + 1}, this program reads", id="a format to come"
+        ),
+        pytest.param(without("format"), "has format None", id="no format"),
+        pytest.param(document(calibration={"method": "spline"}), "calibration.method", id="an unknown method"),
+        pytest.param(document(calibration={"method": "platt", "coefficients": [-1, 0]}), "must rise", id="falling"),
+    ],
+)
+def test_what_could_be_misread_is_refused(content: dict[str, Any], message: str) -> None:
+    with pytest.raises(ReleaseRejected, match=message):
+        read(content)
+
+
+def test_another_calibration_is_another_release_and_none_is_the_version_of_before() -> None:
+    files = {"model.ubj": b"trees"}
+    assert version_of("xgboost", files, 0.5) == version_of("xgboost", files, 0.5, Calibration())
+    assert version_of("xgboost", files, 0.5, STEEP) != version_of("xgboost", files, 0.5)

@@ -1,0 +1,46 @@
+"""A window of the live release is measured as the candidates were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mlflow_fraud.adapters.files import read_json
+from mlflow_fraud.adapters.release_store import open_store
+from mlflow_fraud.core.measuring.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER
+from mlflow_fraud.operations.monitoring.monitor import Window, log_window, watch
+from mlflow_fraud.operations.release.compare import compare
+from mlflow_fraud.operations.release.promote import promote
+from mlflow_fraud.operations.reporting.summary import windows_summary
+from mlflow_fraud.paths import WINDOWS
+from mlflow_fraud.simulation import simulate
+from tests.loopback import free_ports
+from tests.workspace import PLAN
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_window_has_every_metric_and_the_teams_numbers_are_in_its_line() -> None:
+    store = open_store("live")
+    compare(store, first=True)
+    promote(store)
+    later = replace(PLAN, start=PLAN.start + timedelta(days=PLAN.days), days=30, transactions=2000)
+    Path("month.csv").write_bytes(simulate(later).write_csv().encode())
+
+    window = watch(Path("month.csv"), [], store)
+
+    assert set(window.metrics) == {*HIGHER_IS_BETTER, *LOWER_IS_BETTER, *COUNTS, "drift"}
+    assert read_json(WINDOWS)[0]["money_saved"] == window.metrics["money_saved"]
+    assert f"{window.metrics['bursts_caught']:.4g}" in windows_summary()
+
+
+def test_a_window_is_kept_where_mlflow_is_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FRAUD_TRACKING_URI", f"http://127.0.0.1:{free_ports(1)[0]}")
+
+    assert log_window(Window("2031", "xgboost-1", {"f1": 0.9}, {})) == ""
+
+    assert "warning: window 2031 is not in MLflow" in capsys.readouterr().out

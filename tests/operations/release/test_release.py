@@ -1,0 +1,227 @@
+"""Comparing and promoting: once, for a reason, and never behind somebody's back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from mlflow.entities import Run
+
+from mlflow_fraud.adapters.model_file import load_released
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.core.errors import DataError, PromotionConflict, SettingsError
+from mlflow_fraud.core.measuring.digits import rounded_figures
+from mlflow_fraud.core.measuring.evaluation import gain
+from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, check_golden
+from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.release.compare import compare
+from mlflow_fraud.operations.release.promote import mirror_champion, promote
+from mlflow_fraud.operations.tracking.track import mark_challenger
+from mlflow_fraud.stages.tracking import open_tracking, track
+from mlflow_fraud.stages.train import train
+
+
+@pytest.fixture
+def store(workspace: Path) -> ReleaseStore:
+    """An empty release store beside the workspace."""
+    return open_store(str(workspace / "live"))
+
+
+def change_params(**xgboost: object) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["xgboost"] |= xgboost
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def pictures_of(run: Run) -> set[str]:
+    from mlflow import MlflowClient
+
+    return {file.path for file in MlflowClient().list_artifacts(run.info.run_id)}
+
+
+def test_the_first_challenger_goes_live_and_explains_itself(store: ReleaseStore) -> None:
+    assert compare(store, first=True).verdict.promote
+    outcome = promote(store)
+    assert outcome.moved
+    assert outcome.version is not None
+    release = store.fetch(outcome.version)
+    manifest = release.manifest
+    assert manifest.verdict == ("there is no champion yet and every floor holds",)
+    assert {"data/transactions.parquet", "data/features/train.parquet"} <= set(manifest.data)
+    assert {"schema.json", GOLDEN_FILE, "params.yaml", manifest.model_file} <= set(manifest.files)
+    golden = Golden.model_validate_json(release.files[GOLDEN_FILE])
+    check_golden(manifest, golden, list(load_released(manifest, release.files).score(golden.matrix)))
+
+
+def test_where_nothing_is_live_the_verdict_is_no_until_a_first_release_is_asked_for(store: ReleaseStore) -> None:
+    verdict = compare(store).verdict
+    assert not verdict.promote
+    assert verdict.reasons == (f"there is no champion yet in {store}; a first release needs to be asked for: --first",)
+    assert promote(store) == (False, None, verdict.reasons)
+    assert store.latest() is None
+
+
+def test_a_store_that_was_named_and_is_empty_is_an_error_at_promotion(
+    store: ReleaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(store)
+    monkeypatch.setenv("FRAUD_RELEASE_STORE", str(store))
+    with pytest.raises(SettingsError, match=r"no champion yet in .*--first; or FRAUD_RELEASE_STORE names the wrong"):
+        promote(store)
+    assert compare(store, first=True).verdict.promote
+    assert promote(store).moved
+
+
+def test_a_verdict_holds_for_no_other_store(store: ReleaseStore, workspace: Path) -> None:
+    compare(store, first=True)
+    other = open_store(str(workspace / "lvie"))
+    with pytest.raises(PromotionConflict, match=r"in .*live, not in .*lvie; compare again"):
+        promote(other)
+    assert other.latest() is None
+
+
+def test_a_no_about_another_store_is_not_told_of_this_one(store: ReleaseStore, workspace: Path) -> None:
+    compare(store, first=True)
+    assert promote(store).moved
+    compare(open_store(str(workspace / "other")))
+    with pytest.raises(PromotionConflict, match=r"what is live in .*other, not in .*live; compare again"):
+        promote(store)
+
+
+@pytest.mark.parametrize("variable", ["CI", "GITHUB_ACTIONS"])
+def test_on_a_runner_nothing_goes_live_on_its_own_disk(
+    store: ReleaseStore, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(store, first=True)
+    monkeypatch.setenv(variable, "true")
+    with pytest.raises(SettingsError, match="FRAUD_RELEASE_STORE is not set"):
+        promote(store)
+    assert store.latest() is None
+
+
+def test_the_same_model_again_is_no_second_release(store: ReleaseStore) -> None:
+    compare(store, first=True)
+    promote(store)
+    assert compare(store, first=True).verdict.reasons == ("the challenger is the live release: nothing has changed",)
+    assert not promote(store).moved
+    assert len(store.ledger()) == 1
+
+
+def test_a_challenger_that_is_not_surely_better_stays_out(store: ReleaseStore) -> None:
+    compare(store, first=True)
+    live = promote(store).version
+    change_params(max_depth=1, rounds=3)
+    train("xgboost")
+    verdict = compare(store, first=True).verdict
+    assert not verdict.promote
+    assert promote(store).version == live
+
+
+def test_a_verdict_on_another_champion_is_not_carried_out(store: ReleaseStore) -> None:
+    compare(store, first=True)
+    document = json.loads(Path("data/decision/verdict.json").read_text())
+    document["challenger"]["version"] = "xgboost-000000000000"
+    Path("data/decision/verdict.json").write_text(json.dumps(document))
+    with pytest.raises(PromotionConflict, match="compare again"):
+        promote(store)
+    assert store.latest() is None
+
+
+def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore) -> None:
+    from mlflow_fraud.stages.preprocess import preprocess
+
+    compare(store, first=True)
+    promote(store)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["features"]["row"] = ["amount", "hour", "night"]
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    preprocess()
+    for candidate in ("logistic", "forest", "xgboost"):
+        train(candidate)
+    comparison = compare(store, first=True)
+    assert comparison.champion is not None
+    live = store.fetch(comparison.champion.version).manifest
+    assert rounded_figures(comparison.champion.metrics) == live.metrics["test"]
+
+    pl.read_parquet("data/transactions.parquet").drop("merchant").write_parquet("data/transactions.parquet")
+    blind = compare(store, first=True)
+    assert blind.against == live.version
+    assert blind.champion is None
+    assert "cannot be made from this data" in blind.verdict.reasons[0]
+    assert not promote(store).moved
+
+
+def test_the_report_is_one_page_with_its_pictures_inside(store: ReleaseStore) -> None:
+    compare(store, first=True)
+    page = Path("data/decision/report.html").read_text()
+    assert page.count("data:image/png;base64,") == 9
+    assert "money saved" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_mlflow_has_each_candidate_once_under_one_parent_and_the_aliases(store: ReleaseStore) -> None:
+    import mlflow
+
+    compare(store, first=True)
+    mark_challenger()
+    promote(store)
+    mirror_champion(store)
+    first = [track(candidate) for candidate in ("logistic", "forest", "xgboost")]
+    assert not any(logged.new for logged in first)
+    mlflow.set_tracking_uri(open_tracking(load_environment()).uri)
+    runs = mlflow.search_runs(experiment_names=["fraud"], output_format="list")
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert len(children) == 3
+    assert len({run.data.tags["mlflow.parentRunId"] for run in children}) == 1
+    for run in children:
+        assert {"f1", "precision", "recall", "average_precision", "roc_auc", "threshold"} <= set(run.data.metrics)
+        assert {"test_money_saved", "f1_lower", "f1_upper"} <= set(run.data.metrics)
+        assert run.data.params["calibration"] in ("none", "platt", "beta", "isotonic")
+        assert "reliability.png" in pictures_of(run)
+        assert run.data.tags["dvc.data/transactions.parquet"]
+        assert {each.dataset.name for each in run.inputs.dataset_inputs} == {
+            "transactions",
+            "train",
+            "validation",
+            "test",
+        }
+    tracking = open_tracking(load_environment())
+    assert tracking.alias("champion") == tracking.alias("challenger") is not None
+
+
+def test_a_model_in_mlflow_is_the_shipped_file_and_no_pickle(store: ReleaseStore) -> None:
+    import mlflow
+
+    comparison = compare(store, first=True)
+    mark_challenger()
+    mlflow.set_tracking_uri(open_tracking(load_environment()).uri)
+    logged = Path(mlflow.artifacts.download_artifacts("models:/fraud@challenger"))
+    shipped = next(Path("data/models", comparison.challenger.candidate, "model").glob("model.*"))
+    assert (logged / shipped.name).read_bytes() == shipped.read_bytes()
+    assert not [path for path in logged.rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
+
+
+def test_comparing_before_training_says_what_to_run(store: ReleaseStore) -> None:
+    Path("data/models/forest/metrics.json").unlink()
+    with pytest.raises(DataError, match="run `dvc repro` or `make retrain` first"):
+        compare(store, first=True)
+
+
+@pytest.mark.parametrize("metric", ["average_precision", "expected_cost"])
+def test_the_verdict_may_be_about_another_metric(store: ReleaseStore, metric: str) -> None:
+    compare(store, first=True)
+    promote(store)
+    change_params(max_depth=1, rounds=3)
+    train("xgboost")
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["compare"] |= {"metric": metric, "select_by": "f1"}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    comparison = compare(store, first=True)
+    assert comparison.champion is not None
+    assert comparison.gain is not None
+    gained = comparison.challenger.metrics[metric], comparison.champion.metrics[metric]
+    assert comparison.gain.estimate == pytest.approx(gain(metric, gained[1], gained[0]))
+    assert any(metric.replace("_", " ") in reason for reason in comparison.verdict.reasons)
