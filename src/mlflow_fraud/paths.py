@@ -8,6 +8,8 @@ PARAMS_FILE = Path("params.yaml")
 PIPELINE = Path("dvc.yaml")
 LOCK = Path("dvc.lock")
 DVC_CONFIG = Path(".dvc/config")
+DVC_LOCAL = Path(".dvc/config.local")
+DVC_RWLOCK = Path(".dvc/tmp/rwlock")
 
 # what is pinned, and what the stages make of it
 DATA = Path("data")

@@ -14,11 +14,11 @@ from mlflow_fraud.adapters import dvc_words
 from mlflow_fraud.adapters.process import POLL_SECONDS, Ended, python_environ, run
 from mlflow_fraud.core.errors import SettingsError, StageFailed
 from mlflow_fraud.core.measuring.metrics import Metrics
+from mlflow_fraud.paths import DVC_LOCAL, DVC_RWLOCK
 
 Outcome = Literal["ran", "restored", "unchanged"]
 Log = Callable[[str], None]
 
-LOCAL = Path(".dvc/config.local")
 REMOTE = "store"
 SCHEMES = (
     "s3",
@@ -36,7 +36,6 @@ SCHEMES = (
     "remote",
 )
 """Those that DVC knows; what is more than s3 and http needs a package of its own, which DVC names."""
-RWLOCK = Path(".dvc/tmp/rwlock")
 _SAID: dict[Outcome, str] = {
     "ran": "Running stage '",
     "restored": "is cached - skipping run",
@@ -80,7 +79,7 @@ def set_remote(url: str, *, endpoint_url: str = "") -> None:
             f"`{url}` is no place that DVC can push to; expected a folder or an address that begins with "
             f"{', '.join(f'{each}://' for each in SCHEMES)}"
         )
-    before = LOCAL.read_bytes() if LOCAL.exists() else None
+    before = DVC_LOCAL.read_bytes() if DVC_LOCAL.exists() else None
     told = {"verify": "true"}
     if endpoint_url and url.startswith("s3://"):
         told["endpointurl"] = endpoint_url
@@ -90,9 +89,9 @@ def set_remote(url: str, *, endpoint_url: str = "") -> None:
         ended = _dvc("remote", *command, log=lambda line: None)
         if ended.code:
             if before is None:
-                LOCAL.unlink(missing_ok=True)
+                DVC_LOCAL.unlink(missing_ok=True)
             else:
-                LOCAL.write_bytes(before)
+                DVC_LOCAL.write_bytes(before)
             raise SettingsError(f"dvc remote {' '.join(command)}: {_complaint(ended.lines)}")
 
 
@@ -198,7 +197,7 @@ def _dvc(*arguments: str, log: Log, tell: Log = _to_stderr) -> Ended:
 def _is_at_work(pid: int) -> bool:
     """Return whether the process lives and still holds files, as far as DVC wrote it down."""
     try:
-        if f'"pid": {pid},' not in RWLOCK.read_text(encoding="utf-8"):
+        if f'"pid": {pid},' not in DVC_RWLOCK.read_text(encoding="utf-8"):
             return False
         os.kill(pid, 0)
     except (FileNotFoundError, ProcessLookupError):

@@ -5,21 +5,18 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from mlflow_fraud.core.features.definitions import Row
-from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.stability import population_stability_index
 
 
-def watched_features(schema: FeatureSchema) -> list[str]:
-    """Return the names of the features that are properties of the transactions themselves, not of a past."""
-    return [feature.name for feature in schema.features if isinstance(feature, Row)]
-
-
 def drifts(trained: pl.DataFrame, window: pl.DataFrame) -> dict[str, float]:
-    """Return the PSI of each column of `trained` in the window, to six digits; of no rows nothing."""
+    """Return the PSI of each of the columns, numbers of any kind, to six digits; of no rows nothing.
+
+    >>> drifts(pl.DataFrame({"amount": [1.0, 2.0, 3.0]}), pl.DataFrame({"amount": [3.0, 1.0, 2.0]}))
+    {'amount': 0.0}
+    """
     if window.is_empty():
         return {}
-    before, now = trained.fill_null(np.nan), window.select(trained.columns).fill_null(np.nan)
+    before, now = trained.fill_null(np.nan), window.fill_null(np.nan)
     return {
         name: round(population_stability_index(before[name].to_numpy(), now[name].to_numpy()), 6)
         for name in trained.columns

@@ -19,6 +19,7 @@ from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import ReleaseRejected, TrackingFailed
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
+from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import arrival, known_at
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
@@ -26,7 +27,7 @@ from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics, defined
 from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.release.release import Manifest, Release
-from mlflow_fraud.core.watching.drift import drifts, watched_features
+from mlflow_fraud.core.watching.drift import drifts
 from mlflow_fraud.core.watching.retrain import Answer, should_retrain
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.as_of import moment, require_past
@@ -103,8 +104,8 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release, as_of: datetime
     period = read_period(rows, card=contract.payer, amount="amount", decimals=contract.currency_decimals)
     costs = load_params().costs
     metrics = evaluate(period, scores, manifest.threshold, costs.within(_budget(manifest, costs)))
-    trained = pl.read_parquet(part_file("train"), columns=watched_features(schema))
-    moved = drifts(trained, features)
+    of_rows = [feature.name for feature in schema.features if isinstance(feature, Row)]
+    moved = drifts(pl.read_parquet(part_file("train"), columns=of_rows), features.select(of_rows))
     return Window(batch_name(file), manifest.version, metrics | {"drift": max(moved.values(), default=None)}, moved)
 
 
