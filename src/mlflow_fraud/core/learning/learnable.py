@@ -18,6 +18,7 @@ NEEDED: Mapping[str, tuple[str, str]] = {
 def lacking(labels: Labels) -> str | None:
     """Return what some rows hold instead of both fraud and legal transactions; None where they hold both.
 
+    >>> import numpy as np
     >>> lacking(np.array([0, 1], np.int8)), lacking(np.array([0, 0], np.int8))
     (None, 'no fraud among 2 rows')
     """
@@ -31,6 +32,7 @@ def lacking(labels: Labels) -> str | None:
 def require_learnable(parts: Mapping[str, Labels]) -> None:
     """Raise `DataError` that names every part without both classes; to be asked before any work begins.
 
+    >>> import numpy as np
     >>> require_learnable({"test": np.array([0, 0], np.int8)})
     Traceback (most recent call last):
     mlflow_fraud.core.errors.DataError: test holds no fraud among 2 rows, so nothing can be measured; \
