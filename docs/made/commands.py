@@ -79,7 +79,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "option":
         return str(parameter.opts[0])
-    return parameter.name.upper() + (" …" if parameter.nargs == -1 else "")
+    return str(parameter.name).upper() + (" …" if parameter.nargs == -1 else "")
 
 
 def _usual(parameter: Any) -> str:
