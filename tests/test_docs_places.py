@@ -17,16 +17,16 @@ from pydantic.fields import FieldInfo
 from docs.made import commands, engines, statistics
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.cli import app
-from mlflow_fraud.core.candidates import MISSING
-from mlflow_fraud.core.contract import Contract
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.define import CLOCK_FEATURES, define
 from mlflow_fraud.core.features.definitions import MOST_BACK, FeatureParams, LabelStatistic, Statistic
 from mlflow_fraud.core.features.plan import LATENESS
 from mlflow_fraud.core.features.row import NIGHT_FROM, NIGHT_TO
+from mlflow_fraud.core.learning.candidates import MISSING
+from mlflow_fraud.core.learning.training import Assessment
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER, evaluate
 from mlflow_fraud.core.strict import Strict
-from mlflow_fraud.core.training import Assessment
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.settings import Params

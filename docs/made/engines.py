@@ -16,7 +16,7 @@ import yaml
 
 from docs.made.statistics import Asked, everything
 from mlflow_fraud.adapters.dask_engine import build_parts
-from mlflow_fraud.core.contract import read_contract
+from mlflow_fraud.core.contract.contract import read_contract
 from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import FeatureParams, Labels, Last, Ratio, Row, Score, Window
