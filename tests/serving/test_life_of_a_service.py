@@ -287,7 +287,7 @@ def test_the_plain_past_knows_every_feature(schema: FeatureSchema) -> None:
         assert set(names) <= set(FEATURES)
 
 
-QUICK = settings(max_examples=20, stateful_step_count=25, phases=[Phase.reuse, Phase.generate])
+QUICK = settings(max_examples=14, stateful_step_count=20, phases=[Phase.reuse, Phase.generate])
 """A counterexample of so few steps is read as it is; to make it smaller would take minutes."""
 
 
