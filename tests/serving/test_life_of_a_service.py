@@ -308,4 +308,4 @@ def test_a_service_answers_what_a_plain_list_of_what_came_to_it_says(play: Play)
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("_quiet")
 def test_a_service_answers_so_through_long_lives(play: Play) -> None:
-    run_state_machine_as_test(play, settings=settings(max_examples=100, stateful_step_count=50))
+    run_state_machine_as_test(play, settings=settings(max_examples=60, stateful_step_count=50))
