@@ -112,7 +112,7 @@ lint: $(READY) ## style, types, import directions, workflows, image file
 	mypy
 	lint-imports
 	actionlint .github/workflows/*.yml
-	zizmor --offline --quiet --min-severity medium .github
+	zizmor --offline --quiet --persona auditor .github
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	hadolint Dockerfile
