@@ -47,7 +47,7 @@ from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Scorer
-from mlflow_fraud.core.release import GOLDEN_FILE, Release
+from mlflow_fraud.core.release.release import GOLDEN_FILE, Release
 from mlflow_fraud.serving.app import LABEL_PATH, SCORE_PATH, create_app
 from mlflow_fraud.serving.journal import open_journal
 from tests.conftest import make_transactions

@@ -15,7 +15,7 @@ import pytest
 from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.errors import ReleaseRejected
-from mlflow_fraud.core.release import FORMAT, UNCALIBRATED, Golden, Release
+from mlflow_fraud.core.release.release import FORMAT, UNCALIBRATED, Golden, Release
 from mlflow_fraud.serving.history import History, Recorded
 from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.loading import LiveRelease, load_release
