@@ -1,0 +1,95 @@
+"""The shell blocks of README and docs do what they say: a reader types them in order, in one fresh clone."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from mlflow_fraud.simulation import SimulationPlan, simulate
+from tests.conftest import ROOT
+from tests.e2e.desk import Desk, fresh_clone
+from tests.e2e.reader import Reader, made_environment, reader
+from tests.loopback import free_ports
+from tests.pages import NEEDS, Block, every_shell_block, shell_blocks
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ORDER = ("README.md", "docs/own-data.md", "docs/metrics.md", "docs/evaluation.md", "docs/github-actions.md")
+"""As a reader goes on from README: the payments of one page are those of another."""
+AT_A_WORKER = "docs/runbook.md"
+"""What tests/e2e/test_worker.py begins with."""
+MET = {"archive", "remote"}
+"""What the desk has: see there."""
+BLOCKS = [block for page in ORDER for block in shell_blocks(ROOT / page)]
+DAYS, TEST_DAYS = 240, 60
+BEGINS = date(2020, 12, 30) - timedelta(DAYS - 1)
+"""So that the made-up data ends on the day of docs/transaction.json."""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A clone with less of everything, a reader's own files and remotes in folders; no packages are waited for."""
+    folder = tmp_path_factory.mktemp("pages")
+    desk = fresh_clone(folder / "clone")
+    made_environment(desk.folder)
+    less = yaml.safe_load(desk.path("params.yaml").read_text())
+    less["simulation"] |= {"start": str(BEGINS), "days": DAYS, "transactions": 20_000}
+    less["evaluate"]["prequential"] |= {"train_days": 90, "validation_days": 30, "test_days": 30, "folds": 2}
+    desk.path("params.yaml").write_text(yaml.safe_dump(less, sort_keys=False))
+    write_archive(desk.path("path/to/archive.zip"), desk.path("month.csv"))
+    desk.path(".git/info/exclude").write_text("/path/\n/month.csv\n")
+    desk.does("git", "checkout", "--quiet", "-B", "main")
+    desk.does("git", "commit", "--quiet", "--all", "--message", "Still less")
+    given_remotes(desk, folder)
+    return desk
+
+
+def write_archive(archive: Path, month: Path) -> None:
+    """Write two files in the layout and under the names of the Kaggle files, and the month that follows them."""
+    plan = SimulationPlan(seed=11, start=BEGINS, days=DAYS, transactions=20_000, cards=80, merchants=80)
+    rows = simulate(plan)
+    later = pl.col("trans_date_trans_time") >= str(BEGINS + timedelta(DAYS - TEST_DAYS))
+    archive.parent.mkdir(parents=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("fraudTrain.csv", rows.filter(~later).write_csv())
+        packed.writestr("fraudTest.csv", rows.filter(later).write_csv())
+    simulate(plan.following(30)).write_csv(month)
+
+
+def given_remotes(desk: Desk, folder: Path) -> None:
+    """Let what the reader pushes go to two folders, not to the repository under test."""
+    remote = folder / "remote.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
+    desk.does("git", "-C", str(remote), "config", "receive.shallowUpdate", "true")
+    desk.does("git", "remote", "set-url", "origin", str(remote))
+    desk.does("git", "push", "--quiet", "--set-upstream", "origin", "main")
+    desk.does("dvc", "remote", "add", "--local", "--default", "store", str(folder / "store"))
+
+
+@pytest.fixture(scope="module")
+def typist(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Reader]:
+    """The reader of one page: a shell that is open until the next page."""
+    (port,) = free_ports(1)
+    log = desk.folder.parent / f"{Path(request.param).stem}.log"
+    with reader(desk, log, {"localhost:8000": f"localhost:{port}"}, PORT=str(port)) as typist:
+        yield typist
+
+
+@pytest.mark.parametrize(
+    ("typist", "block"), [(each.page, each) for each in BLOCKS], ids=map(str, BLOCKS), indirect=["typist"]
+)
+def test_what_a_page_says_to_type_works(typist: Reader, block: Block) -> None:
+    if unmet := set(block.needs) - MET:
+        pytest.skip(f"{block} needs {'; '.join(f'{need}: {NEEDS[need]}' for need in sorted(unmet))}")
+    typist.types(block)
+
+
+def test_no_page_is_left_out() -> None:
+    assert {block.page for block in every_shell_block()} == {*ORDER, AT_A_WORKER}
