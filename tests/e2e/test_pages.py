@@ -28,6 +28,8 @@ AT_A_WORKER = "docs/runbook.md"
 MET = {"archive", "remote"}
 """What the desk has: see there."""
 BLOCKS = [block for page in ORDER for block in shell_blocks(ROOT / page)]
+ONCE_IN_EACH_SHELL = next(block for block in BLOCKS if block.text.startswith("export PATH="))
+"""As README says."""
 DAYS, TEST_DAYS = 240, 60
 BEGINS = date(2020, 12, 30) - timedelta(DAYS - 1)
 """So that the made-up data ends on the day of docs/transaction.json."""
@@ -79,6 +81,8 @@ def typist(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Reader]:
     (port,) = free_ports(1)
     log = desk.folder.parent / f"{Path(request.param).stem}.log"
     with reader(desk, log, {"localhost:8000": f"localhost:{port}"}, PORT=str(port)) as typist:
+        if request.param != ORDER[0]:
+            typist.types(ONCE_IN_EACH_SHELL)
         yield typist
 
 
