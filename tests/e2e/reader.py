@@ -46,7 +46,8 @@ class Reader:
         begun, clock = self.log.stat().st_size, time.monotonic()
         ended = self._answer(self._typed(command))
         self._writes(f"{command.where} took {time.monotonic() - clock:.1f} s, cpu {self._cpu() - cpu:.1f}")
-        assert ended == "0", f"{command.where}: `{command.text}` {ended or 'does not end'}\n{self._printed(begun)}"
+        told = f"ended with {ended}" if ended else f"has not ended after {SECONDS} s"
+        assert ended == "0", f"{command.where}: `{command.text}` {told}\n{self._printed(begun)}"
 
     def _stays(self, command: Command) -> None:
         """Start a command that keeps its prompt, and wait until one of its processes listens."""
@@ -94,11 +95,12 @@ class Reader:
 def reader(desk: Desk, log: Path, instead: Mapping[str, str], **environ: str) -> Iterator[Reader]:
     """Open a shell in a clone, whose environment only the blocks bring into the path; end what was started in it."""
     log.touch()
+    (log.parent / ".curlrc").write_text("fail-with-body\nshow-error\nnoproxy = localhost,127.0.0.1\n")
     path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != str(BIN))
     shell = subprocess.Popen(
         ["bash", "--noprofile", "--norc", "-c", SHELL],
         cwd=desk.folder,
-        env=desk.environ | {"PATH": path, "LOG": str(log)} | environ,
+        env=desk.environ | {"PATH": path, "LOG": str(log), "CURL_HOME": str(log.parent)} | environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
