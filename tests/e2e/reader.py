@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.e2e.desk import BIN, Desk
-from tests.pages import Block, Command, commands
+from tests.pages import NEEDS, Block, Command, commands
 
 SHELL = 'set -o pipefail; while IFS= read -r -d "" typed; do eval "$typed" </dev/null >>"$LOG" 2>&1; echo $?; done'
 """Takes commands that end with a zero byte and answers each with how it ended; what they print goes to `LOG`."""
@@ -112,6 +112,12 @@ def reader(desk: Desk, log: Path, instead: Mapping[str, str], **environ: str) ->
             os.killpg(shell.pid, signal.SIGTERM)
         shell.communicate()
         wait_until_gone(shell.pid)
+
+
+def require_met(block: Block, met: Collection[str] = ()) -> None:
+    """Skip a block that needs what is not met, and say what that is."""
+    if unmet := [f"{need}: {NEEDS[need]}" for need in block.needs if need not in met]:
+        pytest.skip(f"{block} needs {'; '.join(unmet)}")
 
 
 def made_environment(folder: Path) -> None:
