@@ -42,10 +42,9 @@ class Reader:
             self._runs(last)
 
     def _runs(self, command: Command) -> None:
-        cpu = self._cpu()
         begun, clock = self.log.stat().st_size, time.monotonic()
         ended = self._answer(self._typed(command))
-        self._writes(f"{command.where} took {time.monotonic() - clock:.1f} s, cpu {self._cpu() - cpu:.1f}")
+        self._writes(f"{command.where} took {time.monotonic() - clock:.1f} s")
         told = f"ended with {ended}" if ended else f"has not ended after {SECONDS} s"
         assert ended == "0", f"{command.where}: `{command.text}` {told}\n{self._printed(begun)}"
 
@@ -79,10 +78,6 @@ class Reader:
         self.shell.stdin.flush()
         readable, _, _ = select.select([self.shell.stdout], [], [], SECONDS)
         return self.shell.stdout.readline().decode().strip() if readable else ""
-
-    def _cpu(self):
-        c = psutil.Process(self.shell.pid).cpu_times()
-        return c.children_user + c.children_system
 
     def _processes(self) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if is_of(self.shell.pid, process)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -76,22 +77,35 @@ def given_remotes(desk: Desk, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def typist(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Reader]:
-    """The reader of one page: a shell that is open until the next page."""
+def at(desk: Desk) -> Iterator[Callable[[str], Reader]]:
+    """The reader at a page, who closes the one before: a shell that is open until the next page."""
+    with ExitStack() as open_page:
+        typists: dict[str, Reader] = {}
+
+        def at(page: str) -> Reader:
+            if page not in typists:
+                open_page.close()
+                typists[page] = open_page.enter_context(page_reader(desk, page))
+            return typists[page]
+
+        yield at
+
+
+@contextmanager
+def page_reader(desk: Desk, page: str) -> Iterator[Reader]:
+    """Open a shell for a page, in which the service has a port that is free."""
     (port,) = free_ports(1)
-    log = desk.folder.parent / f"{Path(request.param).stem}.log"
+    log = desk.folder.parent / f"{Path(page).stem}.log"
     with reader(desk, log, {"localhost:8000": f"localhost:{port}"}, PORT=str(port)) as typist:
-        if request.param != ORDER[0]:
+        if page != ORDER[0]:
             typist.types(ONCE_IN_EACH_SHELL)
         yield typist
 
 
-@pytest.mark.parametrize(
-    ("typist", "block"), [(each.page, each) for each in BLOCKS], ids=map(str, BLOCKS), indirect=["typist"]
-)
-def test_what_a_page_says_to_type_works(typist: Reader, block: Block) -> None:
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_what_a_page_says_to_type_works(block: Block, at: Callable[[str], Reader]) -> None:
     require_met(block, MET)
-    typist.types(block)
+    at(block.page).types(block)
 
 
 def test_no_page_is_left_out() -> None:
