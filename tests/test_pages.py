@@ -170,3 +170,10 @@ def test_blocks_are_told_apart_and_keep_their_lines() -> None:
     first, second = blocks("```yaml\na: 1\n```\n\n```sh run\n\nls \\\n  -l  # all\n   # said\nps &\n```\n", "a.md")
     assert first == Block("a.md", 1, "yaml", (), "a: 1\n")
     assert commands(second) == [Command("a.md:7", "ls \\\n  -l  # all"), Command("a.md:10", "ps &")]
+
+
+def test_the_pages_ask_the_service_at_the_port_that_it_has_when_none_is_given() -> None:
+    _, serve, _ = OURS.resolve_command(OURS.make_context("mlflow-fraud", ["serve"]), ["serve"])
+    [port] = [option.default for option in serve.params if option.name == "port"]
+    asked = {found for command in TYPED for found in re.findall(r"localhost:(\d+)", command.text)}
+    assert asked == {str(port)}

@@ -19,7 +19,15 @@ from tests.pages import NEEDS, Block, Command, commands
 
 SHELL = 'set -o pipefail; while IFS= read -r -d "" typed; do eval "$typed" </dev/null >>"$LOG" 2>&1; echo $?; done'
 """Takes commands that end with a zero byte and answers each with how it ended; what they print goes to `LOG`."""
-SECONDS = 300
+SECONDS = 600
+CURL = """
+fail-with-body
+show-error
+retry = 20
+retry-delay = 1
+noproxy = localhost,127.0.0.1
+"""
+"""An answer that is an error counts as one, and a service that is not ready yet is asked again, as by a slow reader."""
 
 
 class Reader:
@@ -90,7 +98,7 @@ class Reader:
 def reader(desk: Desk, log: Path, instead: Mapping[str, str], **environ: str) -> Iterator[Reader]:
     """Open a shell in a clone, whose environment only the blocks bring into the path; end what was started in it."""
     log.touch()
-    (log.parent / ".curlrc").write_text("fail-with-body\nshow-error\nnoproxy = localhost,127.0.0.1\n")
+    (log.parent / ".curlrc").write_text(CURL)
     path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != str(BIN))
     shell = subprocess.Popen(
         ["bash", "--noprofile", "--norc", "-c", SHELL],
