@@ -257,11 +257,9 @@ def leakage(
 @app.command()
 def track() -> None:
     """Make sure that MLflow has a run of every trained candidate."""
-    from mlflow_fraud.core.learning.candidates import CANDIDATES
-    from mlflow_fraud.stages import tracking
+    from mlflow_fraud.operations.tracking.mirror import track_all
 
-    for candidate in CANDIDATES:
-        logged = tracking.track(candidate)
+    for candidate, logged in track_all():
         typer.echo(f"{candidate}: run {logged.run_id}, version {logged.model_version}, new: {logged.new}")
 
 
