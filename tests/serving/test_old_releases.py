@@ -62,13 +62,13 @@ ANSWERS = json.loads((RELEASES / "answers.json").read_text())
 def payments() -> list[bytes]:
     """Return payments of two cards and two merchants over three days: windows, last ones and scores have a past."""
     one = json.loads((ROOT / "docs/transaction.json").read_text())
-    at = datetime(2020, 12, 28, 9)
+    at = datetime(2020, 12, 28, 22)
     return [
         json.dumps(
             one
             | {
                 "trans_num": f"{number:032x}",
-                "trans_date_trans_time": f"{at + timedelta(hours=11 * number):%Y-%m-%d %H:%M:%S}",
+                "trans_date_trans_time": f"{at + timedelta(hours=7 * number):%Y-%m-%d %H:%M:%S}",
                 "cc_num": 4_000_000_000_000_000 + number % 2,
                 "merchant": f"fraud_M{number % 3}",
                 "amt": 30.0 + 211 * number,
