@@ -14,7 +14,8 @@ from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
 from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import Blob, BlobStore
-from mlflow_fraud.core.release.release import FORMAT, Manifest, Release, entry, to_json
+from mlflow_fraud.core.release.release import FORMAT, Release, entry, to_json
+from tests.manifests import plain_manifest
 
 OpenBlobs = Callable[[], BlobStore]
 RIVALS = 8
@@ -23,22 +24,9 @@ RIVALS = 8
 def make_release(version: str = "xgboost-1", *, model: bytes = b"trees", **extra: str) -> Release:
     """Return a whole release whose model nobody loads; `extra` is for the manifest."""
     files = {"model.ubj": model, "schema.json": b"{}", "golden.json": b"{}", "dvc.lock": b"a", "params.yaml": b"b"}
-    manifest = Manifest(
-        format=FORMAT,
+    manifest = plain_manifest(
         version=version,
         created=extra.get("created", "2026-01-01T00:00:00+00:00"),
-        candidate="xgboost",
-        model_file="model.ubj",
-        threshold=0.5,
-        calibration=Calibration(),
-        feature_schema_sha256="0" * 64,
-        git_sha="0" * 40,
-        data={},
-        mlflow_run_id="",
-        mlflow_model_version="1",
-        metrics={},
-        verdict=(),
-        libraries={},
         files={name: entry(content) for name, content in files.items()},
     )
     return Release(manifest, files)

@@ -17,8 +17,8 @@ from mlflow_fraud.environment import PREFIX, Environment
 from mlflow_fraud.serving.body import BODY_SECONDS
 from mlflow_fraud.serving.schema import TransactionSchema
 from tests.conftest import ROOT
+from tests.pages import PAGES
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WORDS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 

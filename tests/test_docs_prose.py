@@ -28,7 +28,7 @@ IN_TICKS = {
 
 def is_key(said: str) -> bool:
     """Return whether a dotted name leads to a setting, or to a section of some."""
-    pattern = re.escape(said).replace("<candidate>", r"\w+").replace("<name>", "<name>")
+    pattern = re.escape(said).replace("<candidate>", r"\w+")
     return any(re.match(rf"{pattern}(\.|\[\]|$)", key) for key in KEYS)
 
 

@@ -21,7 +21,18 @@ from typer.exceptions import TyperException
 
 from mlflow_fraud.cli import app
 from tests.conftest import ROOT
-from tests.pages import PAGES, Block, Command, blocks, commands, every_shell_block, mistake, page_blocks
+from tests.pages import (
+    OF_THE_MACHINE,
+    PAGES,
+    PROGRAMS,
+    Block,
+    Command,
+    blocks,
+    commands,
+    every_shell_block,
+    mistake,
+    page_blocks,
+)
 
 EVERY = [block for page in PAGES for block in page_blocks(page)]
 TYPED = [command for block in every_shell_block() for command in commands(block)]
@@ -29,7 +40,6 @@ SYNOPSES = [
     line for block in EVERY if block.language == "text" for line in block.text.splitlines() if "mlflow-fraud " in line
 ]
 OURS = typer.main.get_command(app)
-OF_THE_MACHINE = {"curl", "docker", "export", "sed"}
 
 
 def of_ours(words: list[str]) -> str | None:
@@ -105,6 +115,10 @@ def wrong(text: str) -> list[str]:
             said = ANSWERS[name](rest[: rest.index(">")] if ">" in rest else rest) if name in ANSWERS else "unknown"
             found += [f"{program}: {said}"] if said else []
     return found
+
+
+def test_each_program_is_asked_or_is_one_of_the_machine() -> None:
+    assert ANSWERS.keys() | OF_THE_MACHINE == PROGRAMS
 
 
 def test_every_block_has_a_language_and_a_shell_block_exactly_the_tags_that_there_are() -> None:

@@ -16,10 +16,6 @@ from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.learning.split import PARTS
 from mlflow_fraud.paths import TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.simulation import SimulationPlan, simulate
-from mlflow_fraud.stages.ingest import ingest
-from mlflow_fraud.stages.preprocess import preprocess
-from mlflow_fraud.stages.train import train
-from mlflow_fraud.stages.validate import validate
 from tests.conftest import ROOT, write_pointer
 
 PLAN = SimulationPlan(start=date(2020, 1, 1), days=240, transactions=16_000, cards=60, merchants=60, fraud_rate=0.015)
@@ -39,6 +35,11 @@ def small_params() -> dict[str, object]:
 @pytest.fixture(scope="session")
 def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all outputs of all stages; copied before a test may change it."""
+    from mlflow_fraud.stages.ingest import ingest
+    from mlflow_fraud.stages.preprocess import preprocess
+    from mlflow_fraud.stages.train import train
+    from mlflow_fraud.stages.validate import validate
+
     folder = tmp_path_factory.mktemp("workspace")
     shutil.copytree(ROOT / "data/contracts", folder / "data/contracts")
     (folder / "data/raw/simulated").mkdir(parents=True)

@@ -14,15 +14,14 @@ import numpy.typing as npt
 import polars as pl
 import yaml
 
+from docs.made.one_by_one import one_by_one
 from docs.made.statistics import Asked, everything
 from mlflow_fraud.adapters.dask_engine import build_parts
 from mlflow_fraud.core.contract.contract import read_contract
 from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import FeatureParams, Labels, Last, Ratio, Row, Score, Window
-from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import arrival
 
 CONTRACT = Path(__file__).parents[2] / "data/contracts/sparkov.yaml"
 HEADING = "## Statistic by engine\n"
@@ -93,21 +92,6 @@ def schema_of(asked: Asked) -> FeatureSchema:
         categories={"category": CATEGORIES},
         label_delay_days=2,
     )
-
-
-def one_by_one(stream: pl.DataFrame, schema: FeatureSchema) -> Matrix:
-    """Serve the transactions as the service does, their labels as they arrive."""
-    arrives = stream.select(arrival(stream.columns, schema.label_delay).alias("at"))["at"].to_list()
-    rows = stream.to_dicts()
-    labels = sorted(zip(arrives, rows, strict=True), key=lambda pair: pair[0])
-    past, features = CardHistory(schema), []
-    for transaction in rows:
-        while labels and labels[0][0] <= transaction["event_time"]:
-            arrived, of = labels.pop(0)
-            past.learn(of, of["label"], arrived)
-        features.append(past.read(transaction))
-        past.update(transaction)
-    return np.array(features, dtype=np.float32)
 
 
 def in_parts(stream: pl.DataFrame, schema: FeatureSchema) -> Matrix:

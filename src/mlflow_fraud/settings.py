@@ -64,6 +64,12 @@ class Params(Strict):
         """The data set that `dataset` names."""
         return self.datasets[self.dataset]
 
+    def described(self, dataset: str) -> Dataset:
+        """Return the data set of a name; raise `SettingsError` with the nearest right one where none has it."""
+        if dataset not in self.datasets:
+            raise SettingsError(f"no data set is called {dataset}, {nearest(dataset, self.datasets)}")
+        return self.datasets[dataset]
+
     @property
     def active_features(self) -> FeatureParams:
         """The features of the active data set: its own, or else those of all."""
@@ -96,13 +102,6 @@ def load_contract(path: Path) -> Contract:
     """Return the contract in a YAML file; raise `SettingsError` with line and nearest right name where it is wrong."""
     values, lines = _read_yaml(path)
     return read_contract(values, where=str(path), lines=lines)
-
-
-def load_contract_of(dataset: str, params: Params) -> Contract:
-    """Return a described data set's contract; raise `SettingsError` where none has that name."""
-    if dataset not in params.datasets:
-        raise SettingsError(f"no data set is called {dataset}, {nearest(dataset, params.datasets)}")
-    return load_contract(params.datasets[dataset].contract)
 
 
 def _read_yaml(path: Path) -> Document:

@@ -20,11 +20,12 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.calibration import Calibration
-from mlflow_fraud.core.release.release import FORMAT, GOLDEN_FILE, Golden, Manifest, Release, entry, version_of
+from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Release, entry, version_of
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.live_model import LiveModel
 from tests.conftest import make_transactions
+from tests.manifests import plain_manifest
 from tests.s3_server import s3_server
 
 __all__ = ["s3_server"]
@@ -105,22 +106,11 @@ def release_of(
         "schema.json": schema.to_json().encode(),
         GOLDEN_FILE: golden.model_dump_json().encode(),
     }
-    manifest = Manifest(
-        format=FORMAT,
+    manifest = plain_manifest(
         version=version_of("xgboost", files, threshold, calibration),
-        created="2026-01-01T00:00:00+00:00",
-        candidate="xgboost",
-        model_file="model.ubj",
         threshold=threshold,
         calibration=calibration,
         feature_schema_sha256=schema.sha256,
-        git_sha="0" * 40,
-        data={},
-        mlflow_run_id="",
-        mlflow_model_version="1",
-        metrics={},
-        verdict=(),
-        libraries={},
         files={name: entry(content) for name, content in files.items()},
     )
     return Release(manifest, files)

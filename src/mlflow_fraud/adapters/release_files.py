@@ -5,11 +5,13 @@ A release is `releases/<version>/<file>` for each file that `releases/<version>/
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected
+from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.ports import BlobStore
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Manifest, Release, check_file, read_manifest, to_json
 
@@ -81,6 +83,11 @@ class ReleaseFiles:
             raise ReleaseRejected(f"release {manifest.version} has lost its file {name}; promote it again")
         check_file(manifest, name, blob.content)
         return blob.content
+
+
+def schema_of(release: Release) -> FeatureSchema:
+    """Return the features that a release carries."""
+    return read_schema(json.loads(release.files[SCHEMA_FILE]), where=f"release {release.manifest.version}")
 
 
 def _require_whole(manifest: Manifest, files: Iterable[str]) -> None:

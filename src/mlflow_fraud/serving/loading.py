@@ -14,8 +14,8 @@ from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.online import Transaction
-from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
-from mlflow_fraud.core.features.written import computed_otherwise, sha256_as_written
+from mlflow_fraud.core.features.schema import FeatureSchema, read_schema, sha256_of
+from mlflow_fraud.core.features.written import computed_otherwise
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Manifest, Release, check_golden
 from mlflow_fraud.serving.history import History
@@ -78,7 +78,7 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
 
 def _require_its_features(manifest: Manifest, document: Mapping[str, Any], schema: FeatureSchema) -> None:
     """Raise `ReleaseRejected` unless the features that are computed of `document` are those of the release."""
-    stated, found = manifest.feature_schema_sha256, sha256_as_written(document)
+    stated, found = manifest.feature_schema_sha256, sha256_of(document)
     if found != stated or document["names"] != schema.names:
         raise ReleaseRejected(
             f"release {manifest.version} was made with the features {stated[:12]}, this program makes others of its "

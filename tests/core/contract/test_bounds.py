@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from docs.made.one_by_one import one_by_one
 from mlflow_fraud.adapters.dask_engine import featured
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.bounds import BEGIN, DECIMAL, END, GREATEST_ID, LEAST_ID, LETTERS, WHOLE, beyond, holder
@@ -24,7 +25,7 @@ from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from tests.conftest import ROOT
-from tests.core.features.test_features import EVERYTHING, TRUSTED, assert_equal, batch, online
+from tests.core.features.test_features import EVERYTHING, TRUSTED, assert_equal, batch
 
 FEW = settings(TRUSTED, max_examples=10)
 EDGES = [-WHOLE, 1 - WHOLE, -1, 0, 1, WHOLE - 1, WHOLE]
@@ -84,7 +85,7 @@ def everything(contract: Contract, kind: str) -> FeatureSchema:
 def assert_engines_agree(history: pl.DataFrame, schema: FeatureSchema) -> None:
     in_batch = batch(history, schema)
     assert not np.isinf(in_batch).any()
-    assert_equal(online(history, schema), in_batch, schema)
+    assert_equal(one_by_one(history, schema), in_batch, schema)
     with dask.config.set(scheduler="synchronous"):
         (part,) = dask.compute(*featured([dask.delayed(history)], schema, 2))  # type: ignore[attr-defined]
     np.testing.assert_array_equal(part.fill_null(np.nan).to_numpy(), in_batch)
@@ -119,7 +120,7 @@ def test_many_amounts_at_the_bound_add_up(contract: Contract) -> None:
     total = float(sum(history["amount"][:-1]))
     assert total > sys.maxsize
     assert last[schema.names.index("amount_sum_by_card_30d")] == np.float32(total)
-    np.testing.assert_array_equal(online(history.with_columns(label=0), schema)[-1], last)
+    np.testing.assert_array_equal(one_by_one(history.with_columns(label=0), schema)[-1], last)
 
 
 CONTRACT = """

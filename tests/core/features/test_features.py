@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from docs.made.one_by_one import one_by_one
 from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
@@ -93,21 +94,6 @@ def definitions(request: pytest.FixtureRequest, schema: FeatureSchema) -> Featur
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories, label_delay_days=2)
 
 
-def online(history: pl.DataFrame, schema: FeatureSchema) -> np.ndarray:
-    """Serve the history one by one, its labels arriving on their own clock."""
-    arrives = history.select(arrival(history.columns, schema.label_delay).alias("at"))["at"].to_list()
-    rows = history.to_dicts()
-    late = sorted(zip(arrives, rows, strict=True), key=lambda pair: pair[0])
-    past, features = CardHistory(schema), []
-    for transaction in rows:
-        while late and late[0][0] <= transaction["event_time"]:
-            arrived, of = late.pop(0)
-            past.learn(of, of["label"], arrived)
-        features.append(past.read(transaction))
-        past.update(transaction)
-    return np.array(features, dtype=np.float32)
-
-
 def batch(history: pl.DataFrame, schema: FeatureSchema) -> np.ndarray:
     return build_features(history, schema).fill_null(np.nan).to_numpy()
 
@@ -124,7 +110,7 @@ def assert_equal(one: np.ndarray, other: np.ndarray, schema: FeatureSchema) -> N
 @given(history=histories)
 @TRUSTED
 def test_one_by_one_gives_what_all_at_once_gives(history: pl.DataFrame, definitions: FeatureSchema) -> None:
-    assert_equal(online(history, definitions), batch(history, definitions), definitions)
+    assert_equal(one_by_one(history, definitions), batch(history, definitions), definitions)
 
 
 @given(history=histories, share=st.floats(0, 1))
@@ -332,6 +318,6 @@ def test_a_column_that_is_called_like_a_feature_is_what_the_contract_says() -> N
         schema_overrides={"label": pl.Int8, "event_time": pl.Datetime("us")},
     )
     made = batch(history, schema)
-    assert_equal(online(history, schema), made, schema)
+    assert_equal(one_by_one(history, schema), made, schema)
     expected = [[40, 5, 1, 0, 0], [np.nan, 6, 2, 1, 1], [42, 7, 3, np.nan, 1]]
     np.testing.assert_array_equal(made, np.array(expected, dtype=np.float32))

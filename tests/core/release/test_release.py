@@ -10,29 +10,13 @@ import pytest
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.release.release import FORMAT, Manifest, read_manifest, to_json, version_of
+from tests.manifests import plain_manifest
 
 STEEP = Calibration(method="platt", coefficients=(2.0, 0.5))
 
 
 def document(**changed: Any) -> dict[str, Any]:
-    manifest = Manifest(
-        format=FORMAT,
-        version="xgboost-1",
-        created="2026-01-01T00:00:00+00:00",
-        candidate="xgboost",
-        model_file="model.ubj",
-        threshold=0.5,
-        calibration=STEEP,
-        feature_schema_sha256="0" * 64,
-        git_sha="0" * 40,
-        data={},
-        mlflow_run_id="",
-        mlflow_model_version="1",
-        metrics={},
-        verdict=(),
-        libraries={},
-        files={},
-    )
+    manifest = plain_manifest(calibration=STEEP)
     return {**json.loads(to_json(manifest)), **changed}
 
 

@@ -89,13 +89,18 @@ class FeatureSchema(Strict):
 
         Two schemas with the same hash give the same numbers for the same history.
         """
-        content = {"names": self.names, **self.model_dump(mode="json")}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return sha256_of({"names": self.names, **self.model_dump(mode="json")})
 
     def to_json(self) -> str:
         """Return the schema as the text of `schema.json`: the same schema, the same bytes."""
         document = {"sha256": self.sha256, "names": self.names, **self.model_dump(mode="json")}
         return json.dumps(document, indent=1) + "\n"
+
+
+def sha256_of(document: Mapping[str, Any]) -> str:
+    """Return the hash of what a schema's document says, but for the hash that it states."""
+    said = {key: value for key, value in document.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def read_schema(document: Mapping[str, Any], *, where: str) -> FeatureSchema:

@@ -8,7 +8,7 @@ from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.errors import DataError, SettingsError, nearest
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.paths import raw_folder
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.pinned import pinned_in
@@ -23,12 +23,11 @@ def log(dataset: str = "") -> str:
     """
     params = load_params()
     name = dataset or params.dataset
-    if name not in params.datasets:
-        raise SettingsError(f"no data set is called {name}, {nearest(name, params.datasets)}")
+    described = params.described(name)
     pinned = pinned_in(raw_folder(name))
     if not pinned:
         raise DataError(f"nothing of {name} is pinned; `mlflow-fraud data add <file> --dataset {name}` adds a batch")
-    contract = load_contract(params.datasets[name].contract)
+    contract = load_contract(described.contract)
     lines = [_line(file, digest[:12], contract) for file, digest in pinned.items()]
     return _table([HEADS, *sorted(lines, key=lambda line: (line[1], line[0]))])
 

@@ -12,7 +12,7 @@ import polars as pl
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import BATCH
-from mlflow_fraud.core.errors import DataError, SettingsError, nearest
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import AMOUNT
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -77,9 +77,7 @@ def of_dataset(params: Params, dataset: str, label_delay_days: int | None = None
     The delay is the data set's, so that every feature that reads labels waits as long as the protocol does.
     """
     name = dataset or params.dataset
-    if name not in params.datasets:
-        raise SettingsError(f"no data set is called {name}, {nearest(name, params.datasets)}")
-    described = params.datasets[name]
+    described = params.described(name)
     if label_delay_days is not None:
         split = described.split.model_copy(update={"label_delay_days": label_delay_days})
         described = described.model_copy(update={"split": split})

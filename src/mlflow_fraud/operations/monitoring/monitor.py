@@ -16,11 +16,12 @@ from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_files import read_batches
+from mlflow_fraud.adapters.release_files import schema_of
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import ReleaseRejected, TrackingFailed
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
-from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import arrival, known_at
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
 from mlflow_fraud.core.measuring.evaluation import evaluate
@@ -94,7 +95,7 @@ def _windows() -> list[dict[str, Any]]:
 
 def _measure(file: Path, earlier: Sequence[Path], live: Release, as_of: datetime | None) -> Window:
     manifest = live.manifest
-    schema = read_schema(json.loads(live.files["schema.json"]), where=f"release {manifest.version}")
+    schema = schema_of(live)
     window = read_batches([file], schema.contract)
     require_past(window, as_of)
     between = [read_batches(list(earlier), schema.contract)] if earlier else []

@@ -8,6 +8,7 @@ from importlib.metadata import version as library_version
 
 from mlflow_fraud.adapters.dvc_lock import locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
+from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.release.decision import Verdict, select
@@ -41,7 +42,7 @@ def core_files(challenger: TrainedCandidate) -> dict[str, bytes]:
     """Return the files that decide what the release answers; the version is their hash."""
     return {
         challenger.model_file.name: challenger.model,
-        "schema.json": challenger.schema.to_json().encode(),
+        SCHEMA_FILE: challenger.schema.to_json().encode(),
         GOLDEN_FILE: _golden(challenger).model_dump_json().encode(),
     }
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import polars as pl
 
 from mlflow_fraud.adapters.model_file import load_released
+from mlflow_fraud.adapters.release_files import schema_of
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features, model_matrix
-from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities
@@ -56,7 +56,7 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema,
     Raises `DataError` when the data no longer has what the release's features are made from.
     """
     manifest = champion.manifest
-    own = read_schema(json.loads(champion.files["schema.json"]), where=f"release {manifest.version}")
+    own = schema_of(champion)
     rows = test if own.sha256 == schema.sha256 else _features_of(own, test, manifest.version)
     scores = load_released(manifest, champion.files).score(model_matrix(rows, own))
     period = read_period(test, decimals=schema.contract.currency_decimals)
