@@ -91,7 +91,7 @@ def _split(source: Path, contract: Contract, label_delay_days: int) -> dict[str,
     part_days = _fifth(rows["event_time"][0], rows["event_time"][-1])
     split = {"protocol": "holdout", "validation_days": part_days, "test_days": part_days}
     rule = parse(SplitRule, {**split, "label_delay_days": label_delay_days}, where=f"the split of {source}")
-    parts = rows.select(part(borders(rows, rule), rule, rows.columns))["part"]
+    parts = rows.select(part(borders(rows, rule), rule))["part"]
     empty = [name for name in PARTS if not (parts == name).any()]
     if empty:
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 from sklearn.metrics import average_precision_score
@@ -50,12 +51,14 @@ def require_cuts(transactions: pl.DataFrame, cuts: Sequence[Cut], parts: Sequenc
     """Raise `DataError` where a part of a cut has not both classes; to be asked before the first is worked on."""
     for cut in cuts:
         for name in parts:
-            _require_both(cut, name, transactions["label"].filter((cut.parts == name).fill_null(False)).to_numpy())
+            _require_both(cut, name, cut.labels.filter((cut.parts == name).fill_null(False)).to_numpy())
 
 
 def _part(history: History, cut: Cut, name: str) -> Part:
     chosen = cut.parts == name
-    part = Part(history.examples(chosen), history.period(chosen))
+    examples, period = history.examples(chosen), history.period(chosen)
+    known = examples.y * (cut.labels == history.transactions["label"]).filter(chosen.fill_null(False)).to_numpy()
+    part = Part(replace(examples, y=known), replace(period, labels=known))
     _require_both(cut, name, part.examples.y)
     return part
 

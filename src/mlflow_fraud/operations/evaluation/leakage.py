@@ -80,7 +80,7 @@ def leakage(candidate: str, dataset: str = "", borders: int = 6, build: Builder 
 
 def _split_check(history: History, cut: Cut, candidate: str, params: Params) -> SplitCheck:
     card = history.schema.contract.payer
-    dealt = Cut("at random", random_parts(cut.parts, params.train.seed))
+    dealt = Cut("at random", random_parts(cut.parts, params.train.seed), cut.labels)
     by_time, at_random = (_judged(history, each, candidate, params) for each in (cut, dealt))
     return SplitCheck(
         by_time=by_time,
