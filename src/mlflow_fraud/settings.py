@@ -26,11 +26,22 @@ from mlflow_fraud.paths import PARAMS_FILE, raw_folder
 
 
 class Dataset(Strict):
-    """A data set: the contract that describes it, the protocol that splits it, and features of its own."""
+    """A data set: the contract that describes it, the protocol that splits it, what ships, features of its own.
+
+    `refit` is what the model that ships has learned from beside its train rows: `none`, those of `validation`, or
+    `all` that is mature; then the practice is judged, on test blocks each for a model that had learned all before it.
+    """
 
     contract: Path
     split: SplitRule
+    refit: Refit = "all"
     features: FeatureParams | None = None
+
+
+class ShipParams(ShipRule):
+    """The section `ship`: how the practice is judged, and what the file that ships is held against."""
+
+    twin: TwinRule = TwinRule()
 
 
 class Simulation(Strict):
@@ -55,6 +66,7 @@ class Params(Strict):
     calibration: CalibrationRule = CalibrationRule()
     costs: CostRule
     train: TrainParams
+    ship: ShipParams = ShipParams()
     evaluate: EvaluateParams
     compare: CompareRule
     monitor: MonitorRule

@@ -18,6 +18,7 @@ from mlflow_fraud.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, part_fil
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.run import run_stage, say
 
+
 def preprocess() -> None:
     """Write the parts, the rows between them and the feature schema; the history is carried over every border.
 

@@ -83,7 +83,8 @@ class PrequentialRule(Strict):
     def _leaves_days_to_train_on(self) -> Self:
         if self.validation_days + self.horizon.days >= self.train_days:
             raise ValueError(
-                "validation_days and the days until a label counts take all of train_days; make train_days longer than their sum"
+                "validation_days and the days until a row counts take all of train_days; make train_days longer than "
+                "their sum"
             )
         return self
 
