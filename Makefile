@@ -87,8 +87,8 @@ monitor: repository $(READY) ## watch the live release on months without and wit
 	mlflow-fraud data stream --scenario new-pattern
 	python -m flows.monitoring .local/stream/new-pattern/*.csv
 
-serve: $(READY) ## the scoring service on port 8000
-	mlflow-fraud serve
+serve: $(READY) ## the scoring service on port 8000, or PORT=…
+	mlflow-fraud serve $(if $(PORT),--port $(PORT))
 
 mlflow: $(READY) ## MLflow's pages on port 5000
 	python -m mlflow_fraud.operations.tracking.moved
@@ -112,7 +112,7 @@ lint: $(READY) ## style, types, import directions, workflows, image file
 	mypy
 	lint-imports
 	actionlint .github/workflows/*.yml
-	zizmor --offline --quiet --min-severity medium .github
+	zizmor --offline --quiet --persona auditor .github
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	hadolint Dockerfile

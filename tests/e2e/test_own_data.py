@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,23 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.e2e.desk import Desk, fresh_clone
+from tests.e2e.reader import Reader, made_environment, reader, require_met
+from tests.pages import Block, commands, every_shell_block, shell_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-
+LOOP, LAYOUT, RATES, AMOUNTS = shell_blocks(ROOT / "docs/own-data.md")
 CONTRACT = "docs/own-data/terminals.yaml"
+
+
+@pytest.fixture(scope="module")
+def typist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader of docs/own-data.md in a fresh clone."""
+    folder = tmp_path_factory.mktemp("own-data")
+    desk = fresh_clone(folder / "clone")
+    made_environment(desk.folder)
+    with reader(desk, folder / "typed.log", {}) as typist:
+        yield typist
 
 
 @pytest.fixture
@@ -26,9 +40,10 @@ def desk(tmp_path: Path) -> Desk:
     return desk
 
 
-def test_the_whole_loop_runs_on_it(desk: Desk) -> None:
-    printed = desk.makes("demo", "DATA=.local/payments.csv", f"CONTRACT={CONTRACT}", "LABEL_DELAY_DAYS=7")
+def test_the_whole_loop_runs_on_it(typist: Reader) -> None:
+    typist.types(LOOP)
 
+    desk, printed = typist.desk, typist.log.read_text()
     assert "params.yaml describes terminals now" in printed
     params = yaml.safe_load(desk.path("params.yaml").read_text())
     assert params["dataset"] == "terminals"
@@ -47,6 +62,17 @@ def test_the_whole_loop_runs_on_it(desk: Desk) -> None:
     assert "as pinned" in again
 
 
+@pytest.mark.parametrize("block", [each for each in every_shell_block() if each.needs == ["terminals"]], ids=str)
+def test_what_another_page_says_of_these_payments_works(block: Block, typist: Reader) -> None:
+    typist.types(block)
+
+
+@pytest.mark.parametrize("block", [LAYOUT, AMOUNTS], ids=str)
+def test_the_rest_of_the_page_works(block: Block, typist: Reader) -> None:
+    require_met(block)
+    typist.types(block)
+
+
 def test_a_drafted_contract_of_these_payments_works_as_it_is(desk: Desk) -> None:
     mine = desk.does("mlflow-fraud", "contract", "init", ".local/payments.csv", "--name", "terminals")
     assert "entity: customer" in mine
@@ -62,8 +88,9 @@ def test_a_drafted_contract_of_these_payments_works_as_it_is(desk: Desk) -> None
 
 
 def test_labels_that_have_arrived_catch_the_fraud_of_compromised_terminals() -> None:
-    command = [sys.executable, "docs/own-data/label_rates.py"]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    [command] = commands(RATES)
+    typed = shlex.split(command.text.replace(".venv/bin/python", sys.executable))
+    printed = subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     table = [line for line in printed.splitlines() if line.startswith("|")]
     head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
     figures = {name: dict(zip(head[1:], map(float, cells), strict=True)) for name, *cells in rows}

@@ -3,85 +3,41 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
-import psutil
 import pytest
 
 from mlflow_fraud.adapters.release_store import open_store
 from tests.conftest import ROOT
-from tests.e2e.desk import BIN, Desk, fresh_clone
+from tests.e2e.desk import Desk, fresh_clone
+from tests.e2e.reader import Reader, made_environment, reader
 from tests.loopback import free_ports
+from tests.pages import Block, every_shell_block, shell_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A fresh clone in which the first block of the runbook was typed, with another port; its servers go on."""
+def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader who typed the runbook in a fresh clone, with another port; the servers go on."""
     (port,) = free_ports(1)
-    folder = tmp_path_factory.mktemp("worker") / "clone"
-    typed = first_block().replace("4200", str(port))
-    desk = fresh_clone(folder, PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200")
-    made_environment(folder)
-    desk.environ["PATH"] = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != str(BIN))
-    log = folder.parent / "typed.log"
-    with log.open("wb") as output:
-        shell = subprocess.Popen(
-            ["bash", "-e", "-c", typed],
-            cwd=folder,
-            env=desk.environ | {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "bank.example"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        assert shell.wait(600) == 0, log.read_text()[-3000:]
-        desk.environ |= {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PROJECT_ROOT": str(folder)}
-        desk.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
-        yield desk
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(shell.pid, signal.SIGTERM)
-        wait_until_gone(shell.pid)
+    folder = tmp_path_factory.mktemp("worker")
+    desk = fresh_clone(folder / "clone", PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200")
+    made_environment(desk.folder)
+    proxies = {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "bank.example"}
+    with reader(desk, folder / "typed.log", {"4200": str(port)}, **proxies) as typist:
+        for block in shell_blocks(ROOT / "docs/runbook.md"):
+            typist.types(block)
+        desk.environ |= {"PROJECT_ROOT": str(desk.folder), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+        yield typist
 
 
-def first_block() -> str:
-    """Return what the runbook says to type first."""
-    return (ROOT / "docs/runbook.md").read_text().split("```")[1].strip("\n")
-
-
-def made_environment(folder: Path) -> None:
-    """Let `make setup` find this environment made: the block does not wait for packages here."""
-    (folder / ".venv").mkdir()
-    for part in BIN.parent.iterdir():
-        (folder / ".venv" / part.name).symlink_to(part)
-    (folder / ".venv/.ready").unlink(missing_ok=True)
-    (folder / ".venv/.ready").touch()
-
-
-def wait_until_gone(group: int, seconds: float = 15) -> None:
-    """Wait until no process of a group is left, then kill what stays."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and any(is_of(group, process) for process in psutil.process_iter()):
-        time.sleep(0.2)
-    with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
-
-
-def is_of(group: int, process: psutil.Process) -> bool:
-    """Return whether a process of a group still runs; one that has ended and was not asked for does not."""
-    try:
-        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
-    except (ProcessLookupError, psutil.NoSuchProcess):
-        return False
+@pytest.fixture(scope="module")
+def worker(read: Reader) -> Desk:
+    """The clone in which the worker works."""
+    return read.desk
 
 
 def flow_runs(desk: Desk, deployment: str) -> list[dict[str, object]]:
@@ -96,7 +52,7 @@ def flow_runs(desk: Desk, deployment: str) -> list[dict[str, object]]:
         return list(json.loads(answer.read()))
 
 
-def test_the_runbooks_first_block_runs_as_it_stands_and_ends_with_a_live_release(worker: Desk) -> None:
+def test_the_runbook_runs_as_it_stands_and_ends_with_a_live_release(worker: Desk) -> None:
     assert [run["state_type"] for run in flow_runs(worker, "retraining")] == ["COMPLETED"]
     assert open_store(str(worker.path(".local/releases"))).latest() is not None
     assert len(worker.lock()) > 20
@@ -117,7 +73,7 @@ def test_a_misspelt_parameter_fails_the_run_with_the_nearest_right_name(worker: 
     assert "train.xgboost.etta is not known, did you mean eta?" in str(run["state"])
 
 
-def test_monitoring_that_sees_new_fraud_starts_retraining_with_the_reason(worker: Desk) -> None:
+def test_monitoring_that_sees_new_fraud_starts_retraining_with_the_reason(worker: Desk, read: Reader) -> None:
     before = len(flow_runs(worker, "retraining"))
     worker.does("mlflow-fraud", "data", "stream", "--scenario", "new-pattern")
     months = sorted(str(path) for path in worker.path(".local/stream/new-pattern").glob("*.csv"))
@@ -133,6 +89,15 @@ def test_monitoring_that_sees_new_fraud_starts_retraining_with_the_reason(worker
     reason = run["parameters"]["reason"]  # type: ignore[index]
     assert "in 3 of the last 3 windows" in reason or "in 2 of the last 3 windows" in reason
     while flow_runs(worker, "retraining")[-1]["state_type"] not in {"COMPLETED", "FAILED", "CRASHED"}:
-        assert time.monotonic() < until, (worker.folder.parent / "typed.log").read_text()[-3000:]
+        assert time.monotonic() < until, read.log.read_text()[-3000:]
         time.sleep(1)
     assert flow_runs(worker, "retraining")[-1]["state_type"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("block", [block for block in every_shell_block() if block.needs == ["worker"]], ids=str)
+def test_what_a_page_says_to_type_at_a_worker_works(block: Block, read: Reader) -> None:
+    before = len(flow_runs(read.desk, "retraining"))
+
+    read.types(block)
+
+    assert [run["state_type"] for run in flow_runs(read.desk, "retraining")[before:]] == ["COMPLETED"]

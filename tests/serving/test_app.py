@@ -100,24 +100,6 @@ def test_an_answer_is_the_calibrated_probability(
     assert calibrated == CALIBRATION(np.array([own]))[0]
 
 
-def test_a_release_from_before_calibration_answers_with_the_scores_of_its_model(
-    client: TestClient, store: ReleaseStore, location: Path, make_release: MakeRelease, row: dict[str, Any]
-) -> None:
-    old = make_release(calibration=Calibration())
-    go_live(store, old)
-    manifest = location / "releases" / old.manifest.version / "manifest.json"
-    document = json.loads(manifest.read_text())
-    del document["calibration"]
-    manifest.write_text(json.dumps(document | {"format": 1}))
-    poll(client)
-    answer = client.post("/v1/score", json=row).json()
-    assert answer["model_version"] == old.manifest.version
-    go_live(store, make_release(rounds=6))
-    poll(client)
-    store.put(old)  # the same model, from a program that writes the present format: no new release
-    assert store.fetch(old.manifest.version).manifest.format == 1
-
-
 def test_a_transaction_at_the_threshold_is_flagged(
     client: TestClient, store: ReleaseStore, make_release: MakeRelease, row: dict[str, Any]
 ) -> None:

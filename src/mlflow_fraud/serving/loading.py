@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.features.written import computed_otherwise, sha256_as_written
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Manifest, Release, check_golden
 from mlflow_fraud.serving.history import History
@@ -58,10 +59,12 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
     """
     manifest, files = release.manifest, release.files
     try:
-        schema = read_schema(json.loads(files[SCHEMA_FILE]), where=f"release {manifest.version}, {SCHEMA_FILE}")
+        document = json.loads(files[SCHEMA_FILE])
+        schema = read_schema(document, where=f"release {manifest.version}, {SCHEMA_FILE}")
         golden = Golden.model_validate_json(files[GOLDEN_FILE])
         request, label = TransactionSchema(schema.contract), LabelSchema(schema.contract)
-        _require_agreement(manifest, schema, golden)
+        _require_its_features(manifest, document, schema)
+        _require_golden_rows(manifest, schema, golden)
         scorer = load_released(manifest, files, threads=1)
         check_golden(manifest, golden, scorer.score(golden.matrix).tolist())
     except ReleaseRejected:
@@ -73,12 +76,23 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
     return LiveRelease(manifest, schema, request, label, scorer, history_for(schema))
 
 
-def _require_agreement(manifest: Manifest, schema: FeatureSchema, golden: Golden) -> None:
-    if schema.sha256 != manifest.feature_schema_sha256:
+def _require_its_features(manifest: Manifest, document: Mapping[str, Any], schema: FeatureSchema) -> None:
+    """Raise `ReleaseRejected` unless the features that are computed of `document` are those of the release."""
+    stated, found = manifest.feature_schema_sha256, sha256_as_written(document)
+    if found != stated or document["names"] != schema.names:
         raise ReleaseRejected(
-            f"release {manifest.version} was made with the features {manifest.feature_schema_sha256[:12]}, this "
-            f"program makes {schema.sha256[:12]} of its {SCHEMA_FILE}; run the program's version that it was made with"
+            f"release {manifest.version} was made with the features {stated[:12]}, this program makes others of its "
+            f"{SCHEMA_FILE} ({found[:12]}); run the program's version that it was made with, or promote again"
         )
+    otherwise = computed_otherwise(document, schema)
+    if otherwise:
+        raise ReleaseRejected(
+            f"release {manifest.version} was made when scores were not rounded yet, and would be given others than it "
+            f"learned from: {', '.join(otherwise)}; run the program's version that it was made with, or promote again"
+        )
+
+
+def _require_golden_rows(manifest: Manifest, schema: FeatureSchema, golden: Golden) -> None:
     widths = {len(row) for row in golden.rows}
     if widths != {len(schema.names)} or len(golden.rows) != len(golden.scores):
         raise ReleaseRejected(

@@ -48,17 +48,6 @@ def test_the_present_format_keeps_its_calibration() -> None:
     assert read(document()).calibration == STEEP
 
 
-def test_a_release_from_before_calibration_is_read_as_one_without() -> None:
-    manifest = read(without("calibration", format=1))
-    assert manifest.calibration == Calibration()
-    assert manifest.format == 1
-
-
-def test_a_release_from_before_models_said_log_odds_is_read_as_it_is() -> None:
-    manifest = read(document(format=2))
-    assert (manifest.calibration, manifest.format) == (STEEP, 2)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

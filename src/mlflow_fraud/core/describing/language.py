@@ -161,7 +161,7 @@ def language_page() -> str:
             "`mlflow-fraud contract language`; a test keeps it so. `mlflow-fraud contract check <file>` checks a "
             "contract and names each mistake by its line, with the nearest right word:",
             "",
-            "```",
+            "```text",
             "error: mine.yaml, line 14: columns.amt.rolle is not known, did you mean role?",
             "```",
             "",
