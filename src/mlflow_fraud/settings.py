@@ -13,6 +13,7 @@ from mlflow_fraud.core.document import Document, read_document
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.learning.candidates import TrainParams
+from mlflow_fraud.core.learning.chain import Refit, ShipRule
 from mlflow_fraud.core.learning.protocols import EvaluateParams
 from mlflow_fraud.core.learning.split import SplitRule
 from mlflow_fraud.core.learning.training import JudgeRules
@@ -20,6 +21,7 @@ from mlflow_fraud.core.measuring.calibrating import CalibrationRule
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.threshold import ThresholdRule
 from mlflow_fraud.core.release.decision import CompareRule
+from mlflow_fraud.core.release.twin import TwinRule
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.watching.retrain import MonitorRule
 from mlflow_fraud.paths import PARAMS_FILE, raw_folder
@@ -34,7 +36,7 @@ class Dataset(Strict):
 
     contract: Path
     split: SplitRule
-    refit: Refit = "all"
+    refit: Refit
     features: FeatureParams | None = None
 
 

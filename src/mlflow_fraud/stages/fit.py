@@ -10,6 +10,7 @@ from mlflow_fraud.core.learning.candidates import CANDIDATES, REFITS, Examples, 
 from mlflow_fraud.core.learning.chain import Refit
 from mlflow_fraud.core.learning.learnable import require_learnable
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules, Scored, Settled, assess, settle
+from mlflow_fraud.core.measuring.metrics import Thresholds
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.progress import Progress
 
@@ -22,18 +23,22 @@ class Part(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A model that could ship: its file, how it came to be, and what it is worth.
-
-    `honest` are the model's own scores of validation, from before it learned that; `test` are probabilities.
-    """
+    """A model's file, what it is worth, and the probabilities of the test with their `thresholds`, or that of all."""
 
     file_name: str
     model: bytes
+    assessment: Assessment
+    test: Scored
+    thresholds: Thresholds
+
+
+class Trained(NamedTuple):
+    """A model that was judged, how it came to be, and its own scores of validation from before it learned that."""
+
+    judged: Judged
     fitted: Fitted
     settled: Settled
-    assessment: Assessment
     honest: Scored
-    test: Scored
 
 
 def fit_and_judge(
@@ -46,7 +51,7 @@ def fit_and_judge(
     progress: Progress,
     *,
     refit: Refit = "none",
-) -> Judged:
+) -> Trained:
     """Return the candidate's model and what it is worth.
 
     Validation chooses rounds, calibration and threshold of a model that has not seen it. Unless `refit` is none, what
@@ -64,7 +69,7 @@ def fit_and_judge(
         name, model = model_bytes(again.estimator)
     tested = _score(name, model, settled, test)
     assessment = assess(settled, watched, tested, rules, progress)
-    return Judged(name, model, fitted, settled, assessment, honest, tested)
+    return Trained(Judged(name, model, assessment, tested, settled.threshold), fitted, settled, honest)
 
 
 def _score(name: str, model: bytes, settled: Settled, part: Part) -> Scored:

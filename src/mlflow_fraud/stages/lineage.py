@@ -14,12 +14,14 @@ from mlflow_fraud.adapters.files import md5, read_json, write_json
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.learning.split import PARTS
+from mlflow_fraud.core.learning.split import BETWEEN, PARTS
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.paths import TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.settings import Params
 
 FIGURES = ("precision_recall.png", "confusion.png", "reliability.png")
+HONEST = "honest.parquet"
+"""Rows with the scores of models that had not learned them, in the folder of the model."""
 BESIDE = ("metrics.json", "rounds.json", *FIGURES)
 """The files that the stage leaves beside the model, and that a run in MLflow shows."""
 
@@ -31,9 +33,12 @@ class Lineage(Strict):
 
     `params` has the parameters that it read, in the sections of `params.yaml`; `data` maps each data file to its
     MD5; `rows` are made-up ones, quantiles of validation's features in the model's order, None where missing;
-    `files` maps each file beside the model to its SHA-256.
+    `files` maps each file beside the model to its SHA-256. `best` is the number of rounds that validation found best,
+    where the candidate learns in rounds.
     """
 
+    candidate: str
+    best: int | None
     params: dict[str, Any]
     data: dict[str, str]
     features: FeatureSchema
@@ -51,17 +56,19 @@ def lineage_file(candidate: str) -> Path:
     return model_folder(candidate) / "model" / "lineage.json"
 
 
-def write_lineage(candidate: str, params: Params, schema: FeatureSchema) -> None:
-    """Write what the candidate is being trained with; to be called when the files beside the model are there."""
-    folder = model_folder(candidate)
+def write_lineage(name: str, candidate: str, params: Params, schema: FeatureSchema, *, best: int | None) -> None:
+    """Write what the model in the folder `name` comes from; to be called when the files beside it are there."""
+    folder = model_folder(name)
     lineage = Lineage(
+        candidate=candidate,
+        best=best,
         params=_params_of(candidate, params),
-        data={path.as_posix(): md5(path) for path in (TRANSACTIONS, *(part_file(part) for part in PARTS))},
+        data={path.as_posix(): md5(path) for path in (TRANSACTIONS, *(part_file(part) for part in (*PARTS, BETWEEN)))},
         features=schema,
         rows=_example_rows(schema),
         files={name: _sha256(folder / name) for name in BESIDE},
     )
-    write_json(lineage_file(candidate), lineage.model_dump(mode="json"))
+    write_json(lineage_file(name), lineage.model_dump(mode="json"))
 
 
 def read_lineage(candidate: str) -> Lineage:
@@ -101,7 +108,8 @@ def _params_of(candidate: str, params: Params) -> dict[str, Any]:
         "calibration": params.calibration.model_dump(mode="json"),
         "costs": params.costs.model_dump(mode="json"),
         "compare": {"bootstrap": params.compare.bootstrap.model_dump(mode="json")},
-        "train": {"seed": train.seed, "refit": train.refit, candidate: own},
+        "train": {"seed": train.seed, candidate: own},
+        "datasets": {params.dataset: {"refit": params.active.refit}},
     }
 
 

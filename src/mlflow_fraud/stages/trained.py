@@ -40,8 +40,13 @@ class TrainedCandidate:
     @property
     def params(self) -> Mapping[str, Any]:
         """The parameters of its fit."""
-        train = self.lineage.params["train"]
-        return {"seed": train["seed"], "refit": train["refit"], **train[self.name]}
+        train, (told,) = self.lineage.params["train"], self.lineage.params["datasets"].values()
+        return {"seed": train["seed"], **told, **train[self.candidate]}
+
+    @property
+    def candidate(self) -> str:
+        """Which of the candidates it is."""
+        return self.lineage.candidate
 
     @property
     def data(self) -> Mapping[str, str]:

@@ -76,7 +76,7 @@ class XgboostParams(Strict):
 
 
 class TrainParams(Strict):
-    """The section `train` of `params.yaml`.
+    """The section `train` of `params.yaml`."""
 
     seed: int
     logistic: LogisticParams

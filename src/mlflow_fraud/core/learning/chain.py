@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Literal
 
 import polars as pl
@@ -47,7 +48,7 @@ def blocks(begins: datetime, ends: datetime, number: int) -> tuple[Block, ...]:
     lengths = [days * place / number for place in range(1, number)]
     cuts = [begins + timedelta(days=-(-length // 1) if on_midnights else length) for length in lengths]
     borders = [begins, *cuts, ends]
-    return tuple(Block(*pair) for pair in zip(borders, borders[1:], strict=False))
+    return tuple(Block(*pair) for pair in pairwise(borders))
 
 
 def mature_at(rows: pl.DataFrame, horizon: timedelta, as_of: datetime) -> pl.DataFrame:

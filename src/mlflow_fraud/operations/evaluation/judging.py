@@ -13,6 +13,7 @@ from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.labels import Labels
 from mlflow_fraud.core.learning.candidates import CANDIDATES, TrainParams
+from mlflow_fraud.core.learning.chain import Refit
 from mlflow_fraud.core.learning.learnable import lacking
 from mlflow_fraud.core.learning.split import PARTS
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules
@@ -22,14 +23,23 @@ from mlflow_fraud.stages.fit import Part, fit_and_judge
 
 
 def judge(
-    history: History, cut: Cut, candidate: str, train: TrainParams, rules: JudgeRules, progress: Progress
+    history: History,
+    cut: Cut,
+    candidate: str,
+    train: TrainParams,
+    rules: JudgeRules,
+    progress: Progress,
+    *,
+    refit: Refit = "none",
 ) -> Assessment:
     """Return what the candidate is worth on the cut's test; validation decides all that is to be decided.
 
     Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
     learn, validation, test = (_part(history, cut, name) for name in ("train", "validation", "test"))
-    return fit_and_judge(candidate, learn.examples, validation, test, train, rules, progress).assessment
+    return fit_and_judge(
+        candidate, learn.examples, validation, test, train, rules, progress, refit=refit
+    ).judged.assessment
 
 
 def average_precision(
