@@ -10,7 +10,7 @@ import typer
 
 from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.operations.workplace import changes_the_folder, require_free_port, require_no_conflict
-from mlflow_fraud.paths import CONTRACTS, GATE, STREAM
+from mlflow_fraud.paths import CONTRACTS, GATE, SHIPPED, STREAM
 from mlflow_fraud.stages.before import prepare_environment
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -260,7 +260,7 @@ def track() -> None:
     from mlflow_fraud.core.learning.candidates import CANDIDATES
     from mlflow_fraud.stages import tracking
 
-    for candidate in CANDIDATES:
+    for candidate in (*CANDIDATES, SHIPPED):
         logged = tracking.track(candidate)
         typer.echo(f"{candidate}: run {logged.run_id}, version {logged.model_version}, new: {logged.new}")
 

@@ -11,12 +11,20 @@ from contextlib import suppress
 
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected
 from mlflow_fraud.core.ports import BlobStore
-from mlflow_fraud.core.release.release import GOLDEN_FILE, Manifest, Release, check_file, read_manifest, to_json
+from mlflow_fraud.core.release.release import (
+    CHAIN_FILE,
+    GOLDEN_FILE,
+    Manifest,
+    Release,
+    check_file,
+    read_manifest,
+    to_json,
+)
 
 SCHEMA_FILE = "schema.json"
 MANIFEST_FILE = "manifest.json"
 
-PROVENANCE = frozenset({"dvc.lock", "params.yaml"})
+PROVENANCE = frozenset({"dvc.lock", "params.yaml", CHAIN_FILE})
 """Files that say where a release came from, not what it answers: the first ones stay."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

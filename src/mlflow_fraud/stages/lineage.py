@@ -109,6 +109,7 @@ def _params_of(candidate: str, params: Params) -> dict[str, Any]:
         "costs": params.costs.model_dump(mode="json"),
         "compare": {"bootstrap": params.compare.bootstrap.model_dump(mode="json")},
         "train": {"seed": train.seed, candidate: own},
+        "ship": params.ship.model_dump(mode="json"),
         "datasets": {params.dataset: {"refit": params.active.refit}},
     }
 

@@ -1,9 +1,10 @@
-"""What the stage `ship` left: the file that would go live, until when it has learned, and the scores it is judged by."""
+"""What the stage `ship` left: the file that would go live, and the honest scores that it is judged by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 from pydantic import ValidationError
@@ -34,11 +35,16 @@ class Shipping(Strict):
 
 @dataclass(frozen=True)
 class Shipped:
-    """The file and its facts; `test` has an honest `probability` and its `threshold` for each test row, by `event_id`."""
+    """The file and its facts; `test` has each test row's honest `probability` and `threshold`, by `event_id`."""
 
     trained: TrainedCandidate
     shipping: Shipping
     test: pl.DataFrame
+
+    @property
+    def test_file(self) -> Path:
+        """Where the test's scores lie."""
+        return self.trained.folder / "model" / HONEST
 
 
 def write_shipping(shipping: Shipping) -> None:

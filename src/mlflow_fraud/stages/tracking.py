@@ -78,5 +78,5 @@ def _run(trained: TrainedCandidate, git_sha: str) -> TrainingRun:
         calibration=trained.assessment.calibration.model_dump(mode="json"),
         figures=[trained.folder / name for name in FIGURES],
         data=trained.data,
-        tags={"git_sha": git_sha, "feature_schema": trained.schema.sha256},
+        tags={"git_sha": git_sha, "feature_schema": trained.schema.sha256, "of": trained.candidate},
     )

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from pydantic import ValidationError
 
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.core.release.twin import Twin
 from mlflow_fraud.core.strict import Strict
 
-FORMAT = 3
+FORMAT = 4
 """Raised when a reader of the old number could misread the new one.
 
 To raise it: make the number one more, write below what the new one means, keep the old ones in `READABLE`
@@ -25,14 +27,17 @@ with a line in `_in_the_present_format`, or take them out so that they are refus
 1. The model's own scores are the probabilities.
 2. `calibration` makes probabilities of the model's scores; threshold and golden scores are calibrated.
 3. The output `log_odds` of an ONNX model is what its name says; an older program takes any for probabilities.
+4. `learned_until` and the chain's scores: on rows that the file has learned it is judged by its chain.
 """
 
-READABLE = (1, 2, 3)
+READABLE = (1, 2, 3, 4)
 
 GOLDEN_TOLERANCE = 1e-6
 """Scores of one file differ by rounding between processors; more than this is another model."""
 
 GOLDEN_FILE = "golden.json"
+CHAIN_FILE = "chain.parquet"
+"""`event_id`, `event_time`, `probability` and `threshold` of the test rows, by models that had not learned them."""
 
 
 UNCALIBRATED = Calibration()
@@ -49,7 +54,9 @@ class Manifest(Strict):
     """Everything that leads from a live model back to where it came from.
 
     `threshold` is on the probability, which `calibration` makes of the model's score. `data` maps each
-    DVC-tracked input to its MD5.
+    DVC-tracked input to its MD5. `learned_until` is the newest row that the file has learned; with `refit: all`
+    `metrics` are those of the chain that was judged, whose scores are in `chain.parquet`, and `twin` says how alike the
+    file is to its last link. Releases before format 4 say none of the three.
     """
 
     format: int
@@ -68,6 +75,9 @@ class Manifest(Strict):
     verdict: tuple[str, ...]
     libraries: dict[str, str]
     files: dict[str, FileEntry]
+    learned_until: datetime | None = None
+    refit: str | None = None
+    twin: Twin | None = None
 
 
 @dataclass(frozen=True)

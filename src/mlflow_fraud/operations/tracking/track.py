@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.core.errors import TrackingFailed
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.paths import VERDICT
+from mlflow_fraud.paths import SHIPPED, VERDICT
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.tracking import Tried, open_tracking, track
 
@@ -53,7 +52,7 @@ def require_mlflow() -> None:
 def mark_challenger() -> None:
     """Let the alias `challenger` name the candidate that `verdict.json` is about; where MLflow is away, say so."""
     try:
-        version = track(read_json(VERDICT)["challenger"]["candidate"]).model_version
+        version = track(SHIPPED).model_version
         open_tracking(load_environment()).set_alias("challenger", version)
     except TrackingFailed as error:
         say(f"warning: the alias challenger in MLflow is behind ({error}); the verdict is in {VERDICT}")
