@@ -26,6 +26,11 @@ class ShipRule(Strict):
     judge_blocks: int = Field(default=3, ge=1, le=6)
     twin_days: int = Field(default=7, ge=1)
 
+    @property
+    def shortest_test(self) -> int:
+        """The days that a test needs so that its last block is longer than the twin days."""
+        return self.judge_blocks * (self.twin_days + 1)
+
 
 @dataclass(frozen=True)
 class Block:

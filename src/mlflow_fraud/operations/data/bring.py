@@ -62,9 +62,11 @@ def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> st
     if contract.name in params.datasets:
         say(f"{PARAMS_FILE} describes {contract.name} already")
         return contract.name
+    split = _split(source, contract, label_delay_days)
     entry: dict[str, Any] = {
         "contract": kept.as_posix(),
-        "split": _split(source, contract, label_delay_days),
+        "split": split,
+        "refit": "all" if split["test_days"] >= params.ship.shortest_test else "validation",
         "features": fit_features(params.features, contract).model_dump(mode="json", exclude_defaults=True),
     }
     if not kept.is_file():
