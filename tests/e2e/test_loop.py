@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 CANDIDATES = ("logistic", "forest", "xgboost")
 TRAINS = [f"train@{candidate}" for candidate in CANDIDATES]
+AFTER = ["preprocess", *TRAINS, "ship"]
 
 
 def ran(printed: str) -> list[str]:
@@ -117,13 +118,9 @@ def test_two_clones_make_the_same_bytes_by_the_flow_and_by_dvc_alone(first_run: 
 @pytest.mark.parametrize(
     ("file", "old", "new", "again"),
     [
-        pytest.param(
-            "params.yaml", "eta: 0.2", "eta: 0.3", ["train@xgboost", "ship"], id="a parameter of one candidate"
-        ),
+        pytest.param("params.yaml", "eta: 0.2", "eta: 0.3", ["train@xgboost", "ship"], id="one candidate"),
         pytest.param("params.yaml", "min_gain: 0.0", "min_gain: 0.1", [], id="a parameter of the verdict"),
-        pytest.param(
-            "params.yaml", "large_amount: 200", "large_amount: 150", ["preprocess", *TRAINS, "ship"], id="a feature"
-        ),
+        pytest.param("params.yaml", "large_amount: 200", "large_amount: 150", AFTER, id="a feature"),
         pytest.param(
             "src/mlflow_fraud/core/measuring/threshold.py",
             '"""\n',

@@ -35,6 +35,7 @@ from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.lineage import write_lineage
 from mlflow_fraud.stages.preprocess import preprocess
+from mlflow_fraud.stages.ship import ship
 from mlflow_fraud.stages.tracking import open_tracking, track
 from mlflow_fraud.stages.train import train
 from tests.conftest import ROOT, write_pointer
@@ -117,6 +118,7 @@ def test_one_fraud_in_each_part_trains_every_candidate_and_promotes_none() -> No
     preprocess()
     for candidate in CANDIDATES:
         train(candidate)
+    ship()
     verdict = compare(open_store("live"), first=True).verdict
     assert any("only 1 frauds in the test rows" in reason for reason in verdict.against)
     assert "| logistic |" in candidates_summary()
