@@ -62,7 +62,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("data/contracts/small.yaml").write_text(CONTRACT)
     split = {"protocol": "holdout", "validation_days": 10, "test_days": 10}
     features = {"row": ["amount", "hour"], "windows": [{"by": ["payer"], "spans": ["24h"], "take": ["mean"]}]}
-    described = {"contract": "data/contracts/small.yaml", "split": split, "features": features}
+    described = {
+        "contract": "data/contracts/small.yaml",
+        "split": split,
+        "refit": "validation",
+        "features": features,
+    }
     Path("params.yaml").write_text(
         yaml.safe_dump(small_params() | {"dataset": "small", "datasets": {"small": described}})
     )
