@@ -12,7 +12,7 @@ from flows.endings import REPEATED, asks, fails_clearly, run_from_shell
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import verdict_summary
-from mlflow_fraud.operations.tracking.track import mark_challenger
+from mlflow_fraud.operations.tracking.mirror import mark_challenger
 
 
 @flow(name="comparison", log_prints=True)

@@ -13,9 +13,9 @@ from flows.steps import reproduce
 from mlflow_fraud.adapters.dvc_repo import Outcome
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.operations.reporting.summary import candidates_summary, team_summary
-from mlflow_fraud.operations.tracking.track import look_at_mlflow, not_tracked
+from mlflow_fraud.operations.tracking.mirror import look_at_mlflow, not_tracked
 from mlflow_fraud.paths import SHIPPED
-from mlflow_fraud.stages.tracking import Tried, try_to_track
+from mlflow_fraud.stages.logged import Tried, try_to_track
 
 
 @flow(name="training", log_prints=True)

@@ -23,7 +23,10 @@ NEEDS = {
     "time": "minutes to hours",
     "worker": "the server and the worker of docs/runbook.md; tests/e2e/test_worker.py types it there",
 }
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROGRAMS = {"curl", "docker", "dvc", "export", "git", "make", "mlflow-fraud", "prefect", "python"}
+FORM = re.compile(r"[\[|…<]")
+"""What a line that shows the form of a command has, and one that is to be typed has not."""
 FENCE = "```"
 GOES_ON = re.compile(r"(\\|&&|\|)\s*$")
 
@@ -90,6 +93,8 @@ def blocks(text: str, page: str) -> list[Block]:
             opened = 0
         elif opened:
             inside.append(line)
+        elif line.lstrip().startswith("~~~"):
+            raise ValueError(f"{page}:{number}: a block begins with {FENCE}")
         elif line.lstrip().startswith(FENCE):
             opened, info, inside = number, line.strip().removeprefix(FENCE), []
     if opened:
@@ -107,6 +112,10 @@ def mistake(block: Block) -> str | None:
     at = str(block)
     if block.language not in LANGUAGES:
         return f"{at}: a block is one of {', '.join(sorted(LANGUAGES))}; this is {block.language or 'of no language'}"
+    if block.language == "text":
+        typed = [line for line in block.text.splitlines() if line.split(maxsplit=1)[:1] and line.split()[0] in PROGRAMS]
+        typed = [line for line in typed if not FORM.search(line)]
+        return f"{at}: to be typed, so the block is one of shell: {typed[0]}" if typed else None
     if block.language != SHELL:
         return f"{at}: only a shell block has tags" if block.tags else None
     ways = [tag for tag in block.tags if tag in WAYS]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
+import yaml
+
+from mlflow_fraud import paths
+from mlflow_fraud.core.learning.split import PARTS
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src/mlflow_fraud"
@@ -64,14 +70,58 @@ def test_the_import_contracts_name_every_station() -> None:
     assert set(re.findall(r"\w+", " ".join(path["layers"]))) >= folders(PACKAGE / "core")
 
 
-def test_stages_are_what_dvc_calls_and_what_these_share() -> None:
+def test_no_stage_module_is_there_that_no_stage_needs() -> None:
     from tests.test_pipeline import STAGES, imported_by
 
     used = set().union(*(imported_by(stage) for stage in STAGES))
     assert [file.name for file in (PACKAGE / "stages").glob("[a-z]*.py") if file not in used] == []
 
 
+def strings(file: Path) -> list[str]:
+    """Return the texts in a module's code: no docstrings, no examples."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in said]
+    return [node.value for node in texts if isinstance(node.value, str)]
+
+
 def test_a_place_on_disk_is_said_in_one_module() -> None:
     modules = [*PACKAGE.rglob("*.py"), *(ROOT / "flows").rglob("*.py")]
-    code = {file: re.sub(r"^ *(>>>|\.\.\.).*$", "", file.read_text(), flags=re.MULTILINE) for file in modules}
-    assert [file.name for file, text in code.items() if re.search(r"""\bPath\(["']\S""", text)] == ["paths.py"]
+    whole = re.compile(r"(data|\.local|\.dvc)/[\w./-]*|(params|dvc)\.yaml|dvc\.lock")
+    found = {f"{file.name}: {text}" for file in modules for text in strings(file) if whole.fullmatch(text)}
+    assert {each for each in found if not each.startswith("paths.py: ")} == SAID_ELSEWHERE
+
+
+SAID_ELSEWHERE = {
+    "release_files.py: dvc.lock",  # names inside a release, which stay what they are
+    "release_files.py: params.yaml",
+    "dvc_lock.py: params.yaml",  # keys of DVC's own file
+    "dvc_lock.py: data/",
+    "git_repo.py: dvc.yaml",  # what git is asked about, beside folders of code
+}
+
+
+def test_what_the_pipeline_makes_lies_where_the_paths_say() -> None:
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    made = {
+        str(next(iter(out)) if isinstance(out, dict) else out)
+        for stage in pipeline.values()
+        for kind in ("outs", "metrics", "plots")
+        for out in stage.get(kind, [])
+    }
+    files = {str(value) for value in vars(paths).values() if isinstance(value, Path)}
+    files |= {str(paths.part_file(part)) for part in PARTS}
+    models = str(paths.model_folder("${item.candidate}"))
+    assert {out for out in made if out not in files and not out.startswith(models)} == set()
+
+
+def test_git_keeps_what_is_made_out_and_what_is_pinned_in() -> None:
+    made = [value for value in vars(paths).values() if isinstance(value, Path) and value not in KEPT_IN]
+    asked = [str(value / "x" if value.suffix == "" else value) for value in made if value != paths.DATA]
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", *asked], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    assert [each for each in asked if each not in ignored and not each.startswith(str(paths.MODELS))] == []
+
+
+KEPT_IN = {paths.PARAMS_FILE, paths.PIPELINE, paths.LOCK, paths.DVC_CONFIG, paths.CONTRACTS}

@@ -10,7 +10,7 @@ import typer
 
 from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.operations.workplace import changes_the_folder, require_free_port, require_no_conflict
-from mlflow_fraud.paths import CONTRACTS, GATE, SHIPPED, STREAM
+from mlflow_fraud.paths import CONTRACTS, GATE, STREAM
 from mlflow_fraud.stages.before import prepare_environment
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -257,11 +257,9 @@ def leakage(
 @app.command()
 def track() -> None:
     """Make sure that MLflow has a run of every trained candidate."""
-    from mlflow_fraud.core.learning.candidates import CANDIDATES
-    from mlflow_fraud.stages import tracking
+    from mlflow_fraud.operations.tracking.mirror import track_all
 
-    for candidate in (*CANDIDATES, SHIPPED):
-        logged = tracking.track(candidate)
+    for candidate, logged in track_all():
         typer.echo(f"{candidate}: run {logged.run_id}, version {logged.model_version}, new: {logged.new}")
 
 

@@ -1,4 +1,4 @@
-"""Where things lie on disk, each said once; `dvc.yaml` and `.gitignore` name the same places."""
+"""Where things lie on disk, each said once; tests hold `dvc.yaml` and `.gitignore` to it."""
 
 from __future__ import annotations
 

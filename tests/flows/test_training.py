@@ -9,9 +9,9 @@ import pytest
 from flows import training as flow
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.learning.candidates import CANDIDATES
-from mlflow_fraud.operations.tracking.track import not_tracked
+from mlflow_fraud.operations.tracking.mirror import not_tracked
 from mlflow_fraud.paths import SHIPPED
-from mlflow_fraud.stages.tracking import Tried
+from mlflow_fraud.stages.logged import Tried
 
 AWAY = Tried(None, why="MLflow does not answer", away=True)
 WRONG = Tried(None, why="its figure was changed")

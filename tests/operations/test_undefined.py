@@ -34,9 +34,9 @@ from mlflow_fraud.settings import load_params
 from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.lineage import write_lineage
+from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.ship import ship
-from mlflow_fraud.stages.tracking import open_tracking, track
 from mlflow_fraud.stages.train import train
 from tests.conftest import ROOT, write_pointer
 from tests.workspace import PLAN, small_params

@@ -156,3 +156,6 @@ OTHERS = {
     "labels": [{"by": ["card"], "spans": ["10d"], "take": ["labels"]}],
 }
 """Features with another past: what a release needs that is not made of the same."""
+
+SHORT = {"row": ["amount"], "windows": [{"by": ["card"], "spans": ["3d"], "take": ["count", "sum", "max"]}]}
+"""Of labels and of the days before these three it needs nothing, so a start leaves out most of what is recorded."""

@@ -52,7 +52,7 @@ from mlflow_fraud.serving.app import LABEL_PATH, SCORE_PATH, create_app
 from mlflow_fraud.serving.journal import open_journal
 from tests.conftest import make_transactions
 from tests.serving.conftest import MakeRelease, Raw, go_live, with_file
-from tests.serving.plain_past import FEATURES, OTHERS, WATCHED, PlainPast, Row
+from tests.serving.plain_past import FEATURES, OTHERS, SHORT, WATCHED, PlainPast, Row
 
 CARDS = [4_000_000_000_000_000 + number for number in range(1, 6)]
 INTRUDER = 4_999_999_999_999_999
@@ -163,7 +163,7 @@ class Service(RuleBasedStateMachine):
         assert self._refuses(self._sends(SCORE_PATH, nonsense)[0], 422)
         assert self._known() == before
 
-    @rule(name=st.sampled_from(["first", "better", "of other features", "broken"]))
+    @rule(name=st.sampled_from(["first", "better", "of other features", "of short windows", "broken"]))
     def a_release_is_promoted(self, name: str) -> None:
         go_live(self.store, self.releases[name].release)
         self.app.state.model.poll()
@@ -276,12 +276,13 @@ def play(schema: FeatureSchema, make_release: MakeRelease, raw: Raw) -> Play:
         return Promoted(release, features.names, load_released(release.manifest, release.files, threads=1))
 
     releases = {"first": of(WATCHED, 2), "better": of(WATCHED, 3), "of other features": of(OTHERS, 2)}
+    releases["of short windows"] = of(SHORT, 2)
     releases["broken"] = replace(releases["better"], release=that_answers_otherwise(releases["better"].release))
     return lambda: Service(recorded.sort(TIME_ORDER), releases, raw)
 
 
 def test_the_plain_past_knows_every_feature(schema: FeatureSchema) -> None:
-    for asked in (WATCHED, OTHERS):
+    for asked in (WATCHED, OTHERS, SHORT):
         params = FeatureParams.model_validate(asked)
         names = FeatureSchema(params=params, contract=schema.contract, categories={}).names
         assert set(names) <= set(FEATURES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,39 @@ def test_a_release_of_an_earlier_format_goes_live_and_answers(folder: Path) -> N
     assert live.schema.names == document["names"]
     assert 0 <= first.probability <= 1
     assert first == again
+
+
+ANSWERS = json.loads((RELEASES / "answers.json").read_text())
+"""The probabilities of six payments, one after the other, as each release gave them when it was put here."""
+
+
+def payments() -> list[bytes]:
+    """Return payments of two cards and two merchants over three days: windows, last ones and scores have a past."""
+    one = json.loads((ROOT / "docs/transaction.json").read_text())
+    at = datetime(2020, 12, 28, 22)
+    return [
+        json.dumps(
+            one
+            | {
+                "trans_num": f"{number:032x}",
+                "trans_date_trans_time": f"{at + timedelta(hours=7 * number):%Y-%m-%d %H:%M:%S}",
+                "cc_num": 4_000_000_000_000_000 + number % 2,
+                "merchant": f"fraud_M{number % 3}",
+                "amt": 30.0 + 211 * number,
+            }
+        ).encode()
+        for number in range(6)
+    ]
+
+
+def answers(folder: Path) -> list[float]:
+    live = loaded(folder)
+    return [live.score(live.request.read(body)).probability for body in payments()]
+
+
+@pytest.mark.parametrize("folder", KEPT, ids=lambda path: f"{path.parts[-3]} {path.name}")
+def test_a_release_of_an_earlier_format_answers_as_it_did_after_a_past(folder: Path) -> None:
+    assert answers(folder) == pytest.approx(ANSWERS[f"{folder.parts[-3]} {folder.name}"], abs=1e-6)
 
 
 FIRST = [folder for folder in KEPT if folder.parts[-3] == "format-1"]

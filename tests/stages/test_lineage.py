@@ -20,8 +20,8 @@ from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release import promote as promoting
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
-from mlflow_fraud.operations.tracking.track import look_at_mlflow, mark_challenger
-from mlflow_fraud.stages.tracking import open_tracking, track, track_if_possible
+from mlflow_fraud.operations.tracking.mirror import look_at_mlflow, mark_challenger
+from mlflow_fraud.stages.logged import open_tracking, track, track_if_possible
 from mlflow_fraud.stages.trained import read_trained
 from tests.loopback import free_ports
 

@@ -1,4 +1,4 @@
-"""Now, as a stage or a flow has it: said by who runs it, or else the time of day; and what may not be later."""
+"""Now, as an operation or a flow has it: said by who runs it, or else the time of day; and what may not be later."""
 
 from __future__ import annotations
 

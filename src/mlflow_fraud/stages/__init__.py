@@ -1,1 +1,1 @@
-"""What `dvc.yaml` calls: read files, call the core, write files."""
+"""What `dvc.yaml` calls, and what it is made of: read files, call the core, write files."""

@@ -1,16 +1,12 @@
-"""What is looked at before work begins, so that nothing ends half-way for what was known at the start."""
+"""What a process's environment needs before it begins to work."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import ParamSpec, TypeVar
 
 from mlflow_fraud.adapters.certificates import require_certificates
 from mlflow_fraud.adapters.proxies import spare_loopback
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def prepare_environment() -> None:

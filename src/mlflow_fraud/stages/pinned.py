@@ -1,4 +1,4 @@
-"""What is pinned of a data set: which file has which content, and what new batches are to it."""
+"""What is pinned of a data set: which file has which content, and whether it is here so."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.fit import Part, fit_and_judge
 from mlflow_fraud.stages.judged import honest_scores, rounds_of, write_honest, write_judged
 from mlflow_fraud.stages.lineage import write_lineage
+from mlflow_fraud.stages.logged import track_if_possible
 from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import run_stage, say
-from mlflow_fraud.stages.tracking import track_if_possible
 
 
 def train(candidate: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mlflow_fraud.core.errors import DataError, SettingsError
-from mlflow_fraud.operations.data import add as raw_data
+from mlflow_fraud.operations.data import add as adding
 from mlflow_fraud.settings import load_contract
 from mlflow_fraud.stages.ingest import ingest
 from tests.conftest import ROOT, write_pointer
@@ -49,7 +49,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data/contracts/tiny.yaml").write_text(CONTRACT)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params | {"dataset": "tiny"}))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(raw_data.dvc_repo, "pin", write_pointer)
+    monkeypatch.setattr(adding.dvc_repo, "pin", write_pointer)
     return tmp_path
 
 
@@ -82,25 +82,25 @@ def tree() -> dict[str, bytes]:
 
 def test_one_name_in_two_folders_of_a_zip_or_of_a_folder_is_two_batches(capsys: pytest.CaptureFixture[str]) -> None:
     feed = zipped(**{"2020-01/data.csv": month(1), "2020-02/data.csv": month(2)})
-    raw_data.add(feed, "tiny")
+    adding.add(feed, "tiny")
     assert batches() == {"2020-01_data": 24, "2020-02_data": 24}
     assert "2020-01/data.csv goes on as 2020-01_data.csv: other files have its name too" in capsys.readouterr().out
 
     with zipfile.ZipFile(feed) as packed:
         packed.extractall("unpacked")
-    raw_data.add(Path("unpacked"), "tiny")
+    adding.add(Path("unpacked"), "tiny")
     assert "2 batches of tiny are there and as pinned" in capsys.readouterr().out
 
 
 def test_next_months_file_of_a_pinned_name_is_refused_and_replaces_it_only_when_asked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    raw_data.add(write("export.csv", month(1)), "tiny")
+    adding.add(write("export.csv", month(1)), "tiny")
     before = tree()
     write("export.csv", month(2, rows=20))
 
     with pytest.raises(DataError) as refused:
-        raw_data.add(Path("export.csv"), "tiny")
+        adding.add(Path("export.csv"), "tiny")
 
     assert str(refused.value) == (
         "export.csv (20 rows from 2020-02-01 to 2020-02-20) would replace the pinned export.csv (24 rows from "
@@ -109,15 +109,15 @@ def test_next_months_file_of_a_pinned_name_is_refused_and_replaces_it_only_when_
     )
     assert tree() == before
     with pytest.raises(DataError, match="would replace the pinned"):
-        raw_data.check(Path("export.csv"), "tiny", Path("gate"))
-    raw_data.add(Path("export.csv"), "tiny", replace=True)
+        adding.check(Path("export.csv"), "tiny", Path("gate"))
+    adding.add(Path("export.csv"), "tiny", replace=True)
     assert "replaces the pinned export.csv (24 rows from 2020-01-01 to 2020-01-24)" in capsys.readouterr().out
     assert batches() == {"export": 20}
 
 
 @pytest.mark.parametrize("name", ["export.csv.gz", "export.parquet", "EXPORT.CSV", "Export.csv"])
 def test_a_batch_is_its_name_whatever_the_suffix_or_the_capitals(name: str) -> None:
-    raw_data.add(write("export.csv", month(1)), "tiny")
+    adding.add(write("export.csv", month(1)), "tiny")
     Path("later").mkdir()
     if name.endswith("parquet"):
         pl.read_csv(month(2).encode()).with_columns(pl.col("paid_at").str.to_datetime()).write_parquet(f"later/{name}")
@@ -125,24 +125,24 @@ def test_a_batch_is_its_name_whatever_the_suffix_or_the_capitals(name: str) -> N
         write(f"later/{name}", gzip.compress(month(2).encode()) if name.endswith("gz") else month(2))
 
     with pytest.raises(DataError, match=r"would replace the pinned export\.csv"):
-        raw_data.add(Path("later") / name, "tiny")
+        adding.add(Path("later") / name, "tiny")
 
-    raw_data.add(Path("later") / name, "tiny", replace=True)
+    adding.add(Path("later") / name, "tiny", replace=True)
     assert list(batches().values()) == [24]
     assert [file.name.lower() for file in RAW.glob("*.dvc")] == [f"{name.lower()}.dvc"]
 
 
 def test_the_same_rows_under_another_name_are_refused(desk: Path) -> None:
-    raw_data.add(write("2020-01.csv", month(1)), "tiny")
+    adding.add(write("2020-01.csv", month(1)), "tiny")
     with pytest.raises(DataError, match=r"2020-02\.csv has the content of 2020-01\.csv, which is pinned"):
-        raw_data.add(write("2020-02.csv", month(1)), "tiny")
+        adding.add(write("2020-02.csv", month(1)), "tiny")
     with pytest.raises(DataError, match=r"a\.csv, b\.csv have one and the same content; leave one of them"):
-        raw_data.add(zipped(**{"a.csv": month(3), "b.csv": month(3)}), "tiny")
+        adding.add(zipped(**{"a.csv": month(3), "b.csv": month(3)}), "tiny")
 
 
 def test_an_older_batch_may_be_replaced_without_saying_that_it_reaches_back() -> None:
-    raw_data.add(zipped(**{"jan.csv": month(1), "feb.csv": month(2)}), "tiny")
-    raw_data.add(write("jan.csv", month(1, rows=22)), "tiny", replace=True)
+    adding.add(zipped(**{"jan.csv": month(1), "feb.csv": month(2)}), "tiny")
+    adding.add(write("jan.csv", month(1, rows=22)), "tiny", replace=True)
     assert batches() == {"jan": 22, "feb": 24}
 
 
@@ -150,11 +150,11 @@ def test_names_that_a_shell_reads_otherwise_are_pinned_and_told_so_that_the_comm
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     names = ("-x.csv", "May 2020 (2).csv", "a[1].csv", "größe*.csv", "it's $6.csv", "{0}.csv")
-    raw_data.add(zipped(**{name: month(number) for number, name in enumerate(names, start=1)}), "tiny")
+    adding.add(zipped(**{name: month(number) for number, name in enumerate(names, start=1)}), "tiny")
     assert list(batches().values()) == [24] * 6
     told = capsys.readouterr().out
     assert all(f"{RAW / name}: pinned" in told for name in names)
-    raw_data.add(write("it's $7.csv", month(7)), "tiny")
+    adding.add(write("it's $7.csv", month(7)), "tiny")
     asked = 'git checkout -b data-it-s-7\n  git add data/raw/tiny\n  git commit -m "Data: it-s-7"'
     assert asked in capsys.readouterr().out
 
@@ -193,7 +193,7 @@ STRAYS: dict[str, tuple[Callable[[], object], str]] = {
 
 @pytest.mark.parametrize(("spoil", "said"), [pytest.param(*case, id=name) for name, case in STRAYS.items()])
 def test_only_what_is_pinned_is_learned_from_and_all_of_it(spoil: Callable[[], object], said: str) -> None:
-    raw_data.add(write("2020-01.csv", month(1)), "tiny")
+    adding.add(write("2020-01.csv", month(1)), "tiny")
     assert batches() == {"2020-01": 24}
     spoil()
     with pytest.raises(DataError, match=said):
@@ -201,16 +201,16 @@ def test_only_what_is_pinned_is_learned_from_and_all_of_it(spoil: Callable[[], o
 
 
 def test_a_file_that_was_copied_by_hand_is_pinned_where_it_lies() -> None:
-    raw_data.add(write("2020-01.csv", month(1)), "tiny")
+    adding.add(write("2020-01.csv", month(1)), "tiny")
     beside("2020-02.csv")
     with pytest.raises(DataError, match=r"2020-02\.csv is there with other content and not pinned; take it away"):
-        raw_data.add(write("2020-02.csv", month(3)), "tiny")
-    raw_data.add(RAW / "2020-02.csv", "tiny")
+        adding.add(write("2020-02.csv", month(3)), "tiny")
+    adding.add(RAW / "2020-02.csv", "tiny")
     assert batches() == {"2020-01": 24, "2020-02": 24}
 
 
 def test_the_shipped_split_by_files_holds_for_an_archive_with_a_folder_in_it() -> None:
-    raw_data.add(zipped(**{"kaggle/fraudTrain.csv": month(1), "kaggle/fraudTest.csv": month(2)}), "tiny")
+    adding.add(zipped(**{"kaggle/fraudTrain.csv": month(1), "kaggle/fraudTest.csv": month(2)}), "tiny")
     assert batches() == {"fraudTrain": 24, "fraudTest": 24}
     assert load_contract(Path("data/contracts/tiny.yaml")).name == "tiny"
 
@@ -219,16 +219,16 @@ def test_a_data_set_is_not_made_the_active_one_before_its_test_batch_is_there() 
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["datasets"]["tiny"]["split"] = {"protocol": "official", "test_batch": "may", "validation_days": 5}
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    raw_data.add(write("export.csv", month(1)), "tiny")
+    adding.add(write("export.csv", month(1)), "tiny")
 
     with pytest.raises(SettingsError, match="tiny is tested on the batch may, but pinned are export; add it, or name"):
-        raw_data.use("tiny")
+        adding.use("tiny")
 
-    raw_data.add(write("may.csv", month(5)), "tiny")
-    raw_data.use("tiny")
+    adding.add(write("may.csv", month(5)), "tiny")
+    adding.use("tiny")
 
 
 def test_what_goes_into_the_commit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    raw_data.add(write("export.csv", month(1)), "tiny", also=(Path("data/contracts/tiny.yaml"), Path("params.yaml")))
+    adding.add(write("export.csv", month(1)), "tiny", also=(Path("data/contracts/tiny.yaml"), Path("params.yaml")))
 
     assert "git add data/raw/tiny data/contracts/tiny.yaml params.yaml\n" in capsys.readouterr().out

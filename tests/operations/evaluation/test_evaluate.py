@@ -11,7 +11,7 @@ import yaml
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.evaluation.evaluate import evaluate
-from mlflow_fraud.stages.tracking import open_tracking
+from mlflow_fraud.stages.logged import open_tracking
 
 ROLL = {"train_days": 120, "validation_days": 40, "label_delay_days": 7, "test_days": 30, "folds": 3}
 

@@ -17,7 +17,7 @@ from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.evaluation.tune import tune
 from mlflow_fraud.settings import load_params
-from mlflow_fraud.stages.tracking import open_tracking
+from mlflow_fraud.stages.logged import open_tracking
 from tests.conftest import ROOT
 
 WORST = "  logistic: {c: 0.001, bins: 4}   # left by hand"

@@ -19,9 +19,9 @@ from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
-from mlflow_fraud.operations.tracking.track import mark_challenger
+from mlflow_fraud.operations.tracking.mirror import mark_challenger
+from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.ship import ship
-from mlflow_fraud.stages.tracking import open_tracking, track
 from mlflow_fraud.stages.train import train
 
 

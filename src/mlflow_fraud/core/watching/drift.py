@@ -8,16 +8,16 @@ import polars as pl
 from mlflow_fraud.core.measuring.stability import population_stability_index
 
 
-def drifts(trained: pl.DataFrame, window: pl.DataFrame) -> dict[str, float]:
+def drifts(trained: pl.LazyFrame, window: pl.DataFrame) -> dict[str, float]:
     """Return the PSI of each of the columns, numbers of any kind, to six digits; of no rows nothing.
 
-    >>> drifts(pl.DataFrame({"amount": [1.0, 2.0, 3.0]}), pl.DataFrame({"amount": [3.0, 1.0, 2.0]}))
+    >>> drifts(pl.LazyFrame({"amount": [1.0, 2.0, 3.0]}), pl.DataFrame({"amount": [3.0, 1.0, 2.0]}))
     {'amount': 0.0}
     """
     if window.is_empty():
         return {}
-    before, now = trained.fill_null(np.nan), window.fill_null(np.nan)
+    before, now = trained.fill_null(np.nan).collect(), window.fill_null(np.nan)
     return {
         name: round(population_stability_index(before[name].to_numpy(), now[name].to_numpy()), 6)
-        for name in trained.columns
+        for name in before.columns
     }

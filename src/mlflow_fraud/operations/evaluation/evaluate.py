@@ -33,9 +33,9 @@ from mlflow_fraud.operations.evaluation.history import (
 from mlflow_fraud.operations.evaluation.judging import check_candidate, judge, require_cuts
 from mlflow_fraud.paths import EVALUATIONS
 from mlflow_fraud.settings import Params, load_contract, load_params
+from mlflow_fraud.stages.logged import open_tracking
 from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import say
-from mlflow_fraud.stages.tracking import open_tracking
 
 COLUMNS = {**QUALITY, "card_precision_at_k": ".4f"}
 

@@ -19,9 +19,9 @@ from mlflow_fraud.operations.evaluation.judging import average_precision, check_
 from mlflow_fraud.operations.evaluation.tuning_task import Task, task_for
 from mlflow_fraud.paths import PARAMS_FILE, STUDIES
 from mlflow_fraud.settings import load_params
+from mlflow_fraud.stages.logged import open_tracking
 from mlflow_fraud.stages.progress import Paced, watched
 from mlflow_fraud.stages.run import say
-from mlflow_fraud.stages.tracking import open_tracking
 
 WARMUP = 5
 """Rounds times eta before which no fit is cut short: one with small steps is not judged while it starts."""

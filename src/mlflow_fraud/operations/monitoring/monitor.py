@@ -33,8 +33,8 @@ from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.as_of import moment, require_past
 from mlflow_fraud.paths import TRANSACTIONS, WINDOWS, part_file
 from mlflow_fraud.settings import load_params
+from mlflow_fraud.stages.logged import open_tracking
 from mlflow_fraud.stages.run import say
-from mlflow_fraud.stages.tracking import open_tracking
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release, as_of: datetime
     costs = load_params().costs
     metrics = evaluate(period, scores, manifest.threshold, costs.within(_budget(manifest, costs)))
     of_rows = [feature.name for feature in schema.features if isinstance(feature, Row)]
-    moved = drifts(pl.read_parquet(part_file("train"), columns=of_rows), features.select(of_rows))
+    moved = drifts(pl.scan_parquet(part_file("train")).select(of_rows), features.select(of_rows))
     return Window(batch_name(file), manifest.version, metrics | {"drift": max(moved.values(), default=None)}, moved)
 
 

@@ -11,12 +11,12 @@ from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.challenger import build_release, release_version
 from mlflow_fraud.operations.release.compare import read_comparison
 from mlflow_fraud.operations.release.store import require_expected_champion, require_lasting_store
-from mlflow_fraud.operations.tracking.track import require_mlflow
+from mlflow_fraud.operations.tracking.mirror import require_mlflow
 from mlflow_fraud.paths import SHIPPED
+from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.origin import require_traceable
 from mlflow_fraud.stages.run import say
 from mlflow_fraud.stages.shipped import read_shipped
-from mlflow_fraud.stages.tracking import open_tracking, track
 from mlflow_fraud.wall import stamp
 
 

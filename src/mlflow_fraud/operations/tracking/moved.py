@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.stages.logged import open_tracking
 from mlflow_fraud.stages.run import run_stage, say
-from mlflow_fraud.stages.tracking import open_tracking
 
 
 def follow() -> None:

@@ -1,14 +1,22 @@
-"""What flows and people ask of MLflow: whether it answers, what it lacks, which version challenges."""
+"""MLflow as a mirror of what is here: whether it answers, what it lacks, made up for, which version challenges."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.errors import TrackingFailed
+from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import SHIPPED, VERDICT
+from mlflow_fraud.stages.logged import Tried, open_tracking, track
 from mlflow_fraud.stages.run import say
-from mlflow_fraud.stages.tracking import Tried, open_tracking, track
+
+
+def track_all() -> Iterator[tuple[str, Logged]]:
+    """Make sure of the run of each candidate and of what ships, one after the other; give where it is."""
+    for candidate in (*CANDIDATES, SHIPPED):
+        yield candidate, track(candidate)
 
 
 def not_tracked(tried: Mapping[str, Tried]) -> str:
