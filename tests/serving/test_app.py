@@ -54,7 +54,7 @@ def test_without_a_model_the_service_lives_and_says_that_it_cannot_answer(
 def test_a_first_release_that_is_refused_is_the_reason_given(
     client: TestClient, store: ReleaseStore, make_release: MakeRelease
 ) -> None:
-    go_live(store, with_file(make_release(), "model.ubj", b"not trees"))
+    go_live(store, with_file(make_release(), "model.onnx", b"not trees"))
     poll(client)
     answer = client.get("/ready")
     assert answer.status_code == 503

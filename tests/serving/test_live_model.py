@@ -75,7 +75,7 @@ def another_calibration_than_the_golden_rows_were_scored_with(good: Release) -> 
 
 
 def a_model_that_is_no_model(good: Release) -> Release:
-    return with_file(good, "model.ubj", b"not trees")
+    return with_file(good, "model.onnx", b"not trees")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_release_that_cannot_answer_leaves_the_old_one_live(
     assert says in live.trouble
 
 
-@pytest.mark.parametrize("name", ["model.ubj", "schema.json", "golden.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "schema.json", "golden.json", "manifest.json"])
 def test_a_file_corrupted_after_promotion_leaves_the_old_one_live(
     live: LiveModel, store: ReleaseStore, location: Path, make_release: MakeRelease, name: str
 ) -> None:
@@ -147,7 +147,7 @@ class CountingBlobs:
         return getattr(self._blobs, name)
 
     def read(self, key: str) -> Blob | None:
-        self.models_read += key.endswith(".ubj")
+        self.models_read += key.endswith("model.onnx")
         return self._blobs.read(key)
 
 
@@ -169,7 +169,7 @@ def test_a_release_mended_in_its_place_goes_live_after_all(
 ) -> None:
     release = make_release()
     go_live(store, release)
-    (location / "releases" / release.manifest.version / "model.ubj").unlink()
+    (location / "releases" / release.manifest.version / "model.onnx").unlink()
     live.poll()
     assert live.current is None
     store.put(release)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mlflow_fraud.adapters.model_export import model_bytes
+from mlflow_fraud.adapters.model_export import booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated, load_scorer
 from mlflow_fraud.core.learning.candidates import CANDIDATES, REFITS, Examples, Fitted, TrainParams, together
 from mlflow_fraud.core.learning.learnable import require_learnable
@@ -21,10 +21,11 @@ class Part(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A model that could ship: its file, how it came to be, and what it is worth."""
+    """A model that could ship: its file and, of a booster, its own one; how it came to be, and what it is worth."""
 
     file_name: str
     model: bytes
+    booster: bytes
     fitted: Fitted
     settled: Settled
     assessment: Assessment
@@ -50,12 +51,12 @@ def fit_and_judge(
     fitted = CANDIDATES[candidate](learn, validation.examples, train, progress)
     name, model = model_bytes(fitted.estimator)
     settled = settle(Scored(validation.period, load_scorer(name, model).score(validation.examples.x)), rules)
-    watched = _score(name, model, settled, validation)
+    watched, shipped = _score(name, model, settled, validation), fitted
     if train.refit:
-        again = REFITS[candidate](fitted, together(learn, validation.examples), train, progress)
-        name, model = model_bytes(again.estimator)
-    tested = _score(name, model, settled, test)
-    return Judged(name, model, fitted, settled, assess(settled, watched, tested, rules, progress), tested)
+        shipped = REFITS[candidate](fitted, together(learn, validation.examples), train, progress)
+        name, model = model_bytes(shipped.estimator)
+    tested, booster = _score(name, model, settled, test), booster_bytes(shipped.estimator)
+    return Judged(name, model, booster, fitted, settled, assess(settled, watched, tested, rules, progress), tested)
 
 
 def _score(name: str, model: bytes, settled: Settled, part: Part) -> Scored:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from mlflow_fraud.adapters import git_repo
+from mlflow_fraud.adapters.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall, draw_reliability
 from mlflow_fraud.adapters.files import read_json, write_bytes, write_json
 from mlflow_fraud.core.errors import SettingsError, nearest
@@ -64,6 +65,8 @@ def _write(folder: Path, candidate: str, judged: Judged) -> None:
     points = rounded_figures(precision_recall_points(test.period.labels, test.scores))
     counts = confusion(test.period.labels, test.scores, assessment.threshold)
     write_bytes(folder / "model" / judged.file_name, judged.model)
+    if judged.booster:
+        write_bytes(folder / "model" / BOOSTER_FILE, judged.booster)
     write_json(folder / "rounds.json", _rounds(judged.fitted, assessment))
     write_json(folder / "precision_recall.json", points)
     write_bytes(folder / "precision_recall.png", draw_precision_recall({candidate: points}, f"{candidate}, test"))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import version as library_version
 
+from mlflow_fraud.adapters.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.dvc_lock import locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.errors import DataError
@@ -38,8 +39,9 @@ def choose_challenger(params: Params) -> TrainedCandidate:
 
 
 def core_files(challenger: TrainedCandidate) -> dict[str, bytes]:
-    """Return the files that decide what the release answers; the version is their hash."""
-    return {
+    """Return the files that decide what the release answers, and why; the version is their hash."""
+    beside = {BOOSTER_FILE: challenger.booster} if challenger.booster else {}
+    return beside | {
         challenger.model_file.name: challenger.model,
         "schema.json": challenger.schema.to_json().encode(),
         GOLDEN_FILE: _golden(challenger).model_dump_json().encode(),
