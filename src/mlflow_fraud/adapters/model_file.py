@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mlflow_fraud.adapters.booster_file import read_booster
 from mlflow_fraud.adapters.booster_graph import LOG_ODDS, booster_graph
+from mlflow_fraud.adapters.graph_check import check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibrated, Calibration, logistic
 from mlflow_fraud.core.ports import Scorer
@@ -53,7 +54,11 @@ def load_scorer(name: str, content: bytes, *, threads: int = 0) -> Scorer:
     if graph is None:
         raise ReleaseRejected(f"{name} is no model file we load; expected one of {sorted(graphs)}")
     try:
-        return _OnnxScorer(graph(content), threads or os.cpu_count() or 1)
+        model = graph(content)
+        check_graph(model)
+        return _OnnxScorer(model, threads or os.cpu_count() or 1)
+    except ReleaseRejected as error:
+        raise ReleaseRejected(f"{name} is not a model that can be loaded: {error}") from None
     except Exception as error:  # the library raises kinds of its own for bad bytes
         raise ReleaseRejected(f"{name} is not a model that can be loaded: {_first_line(error)}") from error
 

@@ -93,6 +93,14 @@ def fields(message: bytes) -> Iterator[Field]:
         at += size
 
 
+def text(content: bytes) -> str:
+    """Return a text; raise `ReleaseRejected` where it is none."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ReleaseRejected("the graph's bytes hold a name that is no text") from None
+
+
 def _varint(value: int) -> bytes:
     found = bytearray()
     while value > 127:
