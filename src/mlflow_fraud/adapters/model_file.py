@@ -19,7 +19,7 @@ from mlflow_fraud.adapters.graph_check import check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibrated, Calibration, logistic
 from mlflow_fraud.core.ports import Scorer
-from mlflow_fraud.core.release.release import Manifest
+from mlflow_fraud.core.release.release import Manifest, check_version
 
 BLOCK = 4096
 """Rows scored at once: one-hot bins are wide, and a whole period of them would not fit."""
@@ -37,7 +37,8 @@ def load_calibrated(name: str, content: bytes, calibration: Calibration, *, thre
 
 
 def load_released(manifest: Manifest, files: Mapping[str, bytes], *, threads: int = 0) -> Scorer:
-    """Return the model of a release as it answers."""
+    """Return the model of a release as it answers; raise `ReleaseRejected` where the version is not its content's."""
+    check_version(manifest)
     return load_calibrated(manifest.model_file, files[manifest.model_file], manifest.calibration, threads=threads)
 
 

@@ -11,27 +11,27 @@ import polars as pl
 from pydantic import ValidationError
 
 from mlflow_fraud.adapters.files import md5, read_json, write_json
+from mlflow_fraud.adapters.model_export import MODEL_FILE
+from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning.split import PARTS
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.paths import TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.settings import Params
+from mlflow_fraud.stages.made_up import made_up_rows
 
 FIGURES = ("precision_recall.png", "confusion.png", "reliability.png")
 BESIDE = ("metrics.json", "rounds.json", *FIGURES)
 """The files that the stage leaves beside the model, and that a run in MLflow shows."""
-
-EXAMPLE_ROWS = 5
 
 
 class Lineage(Strict):
     """The inputs of one training and the hashes of what it left.
 
     `params` has the parameters that it read, in the sections of `params.yaml`; `data` maps each data file to its
-    MD5; `rows` are made-up ones, quantiles of validation's features in the model's order, None where missing;
-    `files` maps each file beside the model to its SHA-256.
+    MD5; `rows` are made-up ones in the model's order, None where missing (see `made_up_rows`); `files` maps each file
+    beside the model to its SHA-256.
     """
 
     params: dict[str, Any]
@@ -54,11 +54,12 @@ def lineage_file(candidate: str) -> Path:
 def write_lineage(candidate: str, params: Params, schema: FeatureSchema) -> None:
     """Write what the candidate is being trained with; to be called when the files beside the model are there."""
     folder = model_folder(candidate)
+    scorer = load_scorer(MODEL_FILE, (folder / "model" / MODEL_FILE).read_bytes())
     lineage = Lineage(
         params=_params_of(candidate, params),
         data={path.as_posix(): md5(path) for path in (TRANSACTIONS, *(part_file(part) for part in PARTS))},
         features=schema,
-        rows=_example_rows(schema),
+        rows=tuple(made_up_rows(pl.read_parquet(part_file("validation")), schema, scorer)),
         files={name: _sha256(folder / name) for name in BESIDE},
     )
     write_json(lineage_file(candidate), lineage.model_dump(mode="json"))
@@ -103,15 +104,6 @@ def _params_of(candidate: str, params: Params) -> dict[str, Any]:
         "compare": {"bootstrap": params.compare.bootstrap.model_dump(mode="json")},
         "train": {"seed": train.seed, "refit": train.refit, candidate: own},
     }
-
-
-def _example_rows(schema: FeatureSchema) -> tuple[tuple[float | None, ...], ...]:
-    """Return rows of nobody: each feature's quantiles on validation, from low to high."""
-    table = pl.scan_parquet(part_file("validation"))
-    levels = np.linspace(0.02, 0.98, EXAMPLE_ROWS)
-    rows = pl.concat([table.select(pl.col(schema.names).quantile(level)) for level in levels]).collect()
-    matrix = model_matrix(rows.cast(pl.Float32), schema)
-    return tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in matrix)
 
 
 def _sha256(path: Path) -> str:

@@ -84,7 +84,7 @@ def build_release(challenger: TrainedCandidate, logged: Logged, verdict: Verdict
 
 
 def _golden(challenger: TrainedCandidate) -> Golden:
-    """Return made-up rows, the quantiles of every feature, with the probabilities that the model gives them."""
+    """Return the made-up rows with the probabilities that the model gives them."""
     scores = challenger.scorer.score(challenger.lineage.matrix)
     return Golden(rows=challenger.lineage.rows, scores=tuple(float(score) for score in scores))
 
