@@ -18,10 +18,10 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlflow_fraud.adapters.booster_file import load_booster, read_booster
-from mlflow_fraud.adapters.booster_graph import booster_graph
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_formats.booster_file import load_booster, read_booster
+from mlflow_fraud.adapters.model_formats.booster_graph import booster_graph
 from mlflow_fraud.core.errors import ReleaseRejected
 
 FEATURES = ("amount", "count of card", "f7", 'odd é "', "hour", "age")
@@ -115,7 +115,7 @@ def test_a_booster_that_was_written_by_hand_is_the_same_file() -> None:
 
 
 def document(raw: bytes) -> Any:
-    from mlflow_fraud.adapters.ubjson import read_ubjson
+    from mlflow_fraud.adapters.model_formats.ubjson import read_ubjson
 
     return read_ubjson(raw)
 
@@ -235,7 +235,7 @@ def test_no_crafted_booster_ends_the_process_that_opens_it(tmp_path: Path) -> No
     program = """
 import sys
 from pathlib import Path
-from mlflow_fraud.adapters.booster_file import load_booster
+from mlflow_fraud.adapters.model_formats.booster_file import load_booster
 from mlflow_fraud.core.errors import ReleaseRejected
 for file in sorted(Path(sys.argv[1]).glob("*.ubj")):
     try:

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.pipeline import make_pipeline
 
-from mlflow_fraud.adapters.graph_check import LARGEST, NODES, check_graph
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_formats.graph_check import LARGEST, NODES, check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.learning.candidates import _imputer
 from tests.adapters.test_booster_file import grown as boosted

@@ -14,9 +14,9 @@ import pytest
 import xgboost
 from fastapi.testclient import TestClient
 
-from mlflow_fraud.adapters.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.model_export import MODEL_FILE, booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mlflow_fraud.adapters.booster_file import read_booster
-from mlflow_fraud.adapters.booster_graph import LOG_ODDS, booster_graph
+from mlflow_fraud.adapters.model_formats.booster_file import read_booster
+from mlflow_fraud.adapters.model_formats.booster_graph import LOG_ODDS, booster_graph
 from mlflow_fraud.core.measuring.digits import grain
 
 Numbers = Mapping[str, MutableSequence[float]]

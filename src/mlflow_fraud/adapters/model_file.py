@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_fraud.adapters.booster_file import read_booster
-from mlflow_fraud.adapters.booster_graph import LOG_ODDS, booster_graph
-from mlflow_fraud.adapters.graph_check import check_graph
+from mlflow_fraud.adapters.model_formats.booster_file import read_booster
+from mlflow_fraud.adapters.model_formats.booster_graph import LOG_ODDS, booster_graph
+from mlflow_fraud.adapters.model_formats.graph_check import check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibrated, Calibration, logistic
 from mlflow_fraud.core.ports import Scorer

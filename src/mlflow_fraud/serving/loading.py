@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlflow_fraud.adapters.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.model_file import load_calibrated, load_released
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.online import Transaction

@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from mlflow_fraud.adapters import git_repo
-from mlflow_fraud.adapters.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall, draw_reliability
 from mlflow_fraud.adapters.files import read_json, write_bytes, write_json
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema

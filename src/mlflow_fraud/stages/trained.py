@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlflow_fraud.adapters.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.model_file import load_calibrated
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning.training import Assessment

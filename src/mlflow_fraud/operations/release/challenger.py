@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import version as library_version
 
-from mlflow_fraud.adapters.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.dvc_lock import locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.release.decision import Verdict, select

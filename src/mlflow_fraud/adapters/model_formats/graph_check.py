@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from mlflow_fraud.adapters.graph_settings import Settings, settings_of
-from mlflow_fraud.adapters.graph_trees import TREES, check_trees
-from mlflow_fraud.adapters.protobuf import BYTES, fields, text, unpacked
+from mlflow_fraud.adapters.model_formats.graph_settings import Settings, settings_of
+from mlflow_fraud.adapters.model_formats.graph_trees import TREES, check_trees
+from mlflow_fraud.adapters.model_formats.protobuf import BYTES, fields, text, unpacked
 from mlflow_fraud.core.errors import ReleaseRejected
 
 LARGEST = 256 * 2**20

@@ -11,8 +11,8 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from mlflow_fraud.adapters.booster_file import Boosted
-from mlflow_fraud.adapters.protobuf import nested, packed, whole
+from mlflow_fraud.adapters.model_formats.booster_file import Boosted
+from mlflow_fraud.adapters.model_formats.protobuf import nested, packed, whole
 
 LOG_ODDS = "log_odds"
 """The output's name of an ONNX model that says log odds; any other says probabilities."""

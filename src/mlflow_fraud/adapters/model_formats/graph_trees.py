@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlflow_fraud.adapters.trees import Ints, Tree, parents_of
+from mlflow_fraud.adapters.model_formats.trees import Ints, Tree, parents_of
 from mlflow_fraud.core.errors import ReleaseRejected
 
 TREES = {"TreeEnsembleRegressor": "target", "TreeEnsembleClassifier": "class"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlflow_fraud.adapters.protobuf import BYTES, VARINT, Field, fields, text, unpacked
+from mlflow_fraud.adapters.model_formats.protobuf import BYTES, VARINT, Field, fields, text, unpacked
 from mlflow_fraud.core.errors import ReleaseRejected
 
 Settings = Mapping[str, Any]

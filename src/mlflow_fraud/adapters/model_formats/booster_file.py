@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlflow_fraud.adapters.trees import Floats, Ints, Tree, parents_of
-from mlflow_fraud.adapters.ubjson import read_ubjson
+from mlflow_fraud.adapters.model_formats.trees import Floats, Ints, Tree, parents_of
+from mlflow_fraud.adapters.model_formats.ubjson import read_ubjson
 from mlflow_fraud.core.errors import ReleaseRejected
 
 if TYPE_CHECKING:
