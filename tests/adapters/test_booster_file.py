@@ -193,12 +193,27 @@ def leaves_of_vectors(model: Any) -> None:
     model["trees"][0]["tree_param"]["size_leaf_vector"] = "9"
 
 
+def children_apart(model: Any) -> None:
+    """Let the root's right child be the leaf that is last: a tree in every other respect."""
+    tree = model["trees"][0]
+    tree["left_children"], tree["right_children"] = np.array([[1, 3, -1, -1, -1], [2, 4, -1, -1, -1]], np.int32)
+    tree["right_children"][:2] = 4, 2
+    tree["parents"] = np.array([2**31 - 1, 0, 1, 1, 0], np.int32)
+    for name in ("split_conditions", "base_weights", "loss_changes", "sum_hessian"):
+        tree[name] = np.ones(5, np.float32)
+    tree["split_indices"] = np.zeros(5, np.int32)
+    tree["default_left"] = tree["split_type"] = np.zeros(5, np.uint8)
+    tree["tree_param"]["num_nodes"] = "5"
+
+
 SPOILT = {
     "a child that points at itself": (set_in_a_tree("left_children", 0, 0), "come after its parent"),
     "a child that points back": (set_in_a_tree("left_children", 2, 1), "come after its parent"),
     "a child of 2^30": (set_in_a_tree("right_children", 0, 2**30), "come after its parent"),
     "a child of two parents": (set_in_a_tree("right_children", 0, 1), "two parents"),
     "one child": (set_in_a_tree("left_children", 0, -1), "one child"),
+    "a leaf below -1": (set_in_a_tree("left_children", -1, -80), "leaf that is none"),
+    "children apart": (children_apart, "not beside the left"),
     "another parent": (set_in_a_tree("parents", 3, 0), "other parents"),
     "a feature of 2^30": (set_in_a_tree("split_indices", 0, 2**30), "feature out of range"),
     "a feature below 0": (set_in_a_tree("split_indices", 0, -5), "feature out of range"),

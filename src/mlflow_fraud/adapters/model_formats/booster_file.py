@@ -51,7 +51,10 @@ def load_booster(content: bytes) -> xgboost.Booster:
     import xgboost
 
     read_booster(content)
-    return xgboost.Booster(model_file=bytearray(content))
+    try:
+        return xgboost.Booster(model_file=bytearray(content))
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise ReleaseRejected(f"the booster is not one that XGBoost loads: {str(error).strip()[:200]}") from None
 
 
 def _boosted(document: Mapping[str, Any]) -> Boosted:
@@ -92,7 +95,7 @@ def _trees(model: Mapping[str, Any], features: int) -> tuple[Tree, ...]:
     _require_names("cats", model["cats"], {"enc", "feature_segments", "sorted_idx"})
     _require(not any(len(part) for part in model["cats"].values()), "it has categories")
     _require(isinstance(trees, list) and 0 < len(trees) == int(told["num_trees"]), "its trees are not as many as told")
-    _require(int(told["num_parallel_tree"]) > 0, "it grows no tree a round")
+    _require(0 < int(told["num_parallel_tree"]) <= len(trees), "its rounds are not its trees")
     rounds, groups = _whole(model["iteration_indptr"], None), _whole(model["tree_info"], len(trees))
     _require(not groups.any(), "its trees are of several classes")
     _require(rounds.size > 1 and rounds[0] == 0 and rounds[-1] == len(trees), "its rounds are not its trees")
@@ -123,6 +126,9 @@ def _tree(number: int, tree: Mapping[str, Any], features: int) -> Tree:
     _require(bool(np.isin(found.missing_left, (0, 1)).all()), f"tree {number} sends a missing value neither way")
     told_parents = np.where(np.arange(nodes) == 0, NO_PARENT, parents_of(f"tree {number}", found, features))
     _require(bool((_whole(tree["parents"], nodes) == told_parents).all()), f"tree {number} says other parents")
+    _require(bool((np.minimum(found.left, found.right) >= -1).all()), f"tree {number} has a leaf that is none")
+    beside = found.right[~found.leaves] == found.left[~found.leaves] + 1  # the library adds one to go right
+    _require(bool(beside.all()), f"tree {number} has a right child that is not beside the left one")
     return found
 
 
