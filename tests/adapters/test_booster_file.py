@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import xgboost
 from hypothesis import given, settings
@@ -106,6 +107,13 @@ def test_two_exports_of_one_booster_are_the_same_bytes_whatever_its_features_are
     first = model_bytes(booster)[1]
     assert first == model_bytes(booster)[1] == model_bytes(named_otherwise)[1]
     assert first == booster_graph(read_booster(bytes(booster.save_raw("ubj"))))
+
+
+def test_the_bytes_are_those_that_the_library_of_onnx_writes_of_the_graph() -> None:
+    content = model_bytes(grown(4))[1]
+    model = onnx.load_model_from_string(content)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.SerializeToString() == content
 
 
 def test_a_booster_that_was_written_by_hand_is_the_same_file() -> None:

@@ -1,7 +1,8 @@
 """Boosted trees as an ONNX graph: one operator, which gives the log odds of each row.
 
 The bytes are written here field by field (the numbers are those of ONNX's `onnx.proto`), so that one booster has one
-file. A missing value goes where the booster sends it, and is compared as there: in single precision, less than.
+file; in the order and form in which ONNX's own library writes them, so that what it keeps is the same file. A missing
+value goes where the booster sends it, and is compared as there: in single precision, less than.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlflow_fraud.adapters.model_formats.booster_file import Boosted
-from mlflow_fraud.adapters.model_formats.protobuf import nested, packed, whole
+from mlflow_fraud.adapters.model_formats.protobuf import each_single, each_whole, nested, whole
 
 LOG_ODDS = "log_odds"
 """The output's name of an ONNX model that says log odds; any other says probabilities."""
@@ -78,11 +79,11 @@ def _attributes(boosted: Boosted) -> list[bytes]:
 
 
 def _ints(name: str, values: npt.ArrayLike) -> bytes:
-    return _attribute(name, _INTS, nested(8, packed(values)))
+    return _attribute(name, _INTS, each_whole(8, values))
 
 
 def _floats(name: str, values: npt.ArrayLike) -> bytes:
-    return _attribute(name, _FLOATS, nested(7, np.asarray(values).astype("<f4").tobytes()))
+    return _attribute(name, _FLOATS, each_single(7, values))
 
 
 def _number(name: str, value: int) -> bytes:

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mlflow_fraud.adapters.model_formats.protobuf import BYTES, VARINT, Field, fields, text, unpacked
+from mlflow_fraud.adapters.model_formats.protobuf import BYTES, SHORT, VARINT, Field, fields, text, unpacked
 from mlflow_fraud.core.errors import ReleaseRejected
+
+_KIND = b"\xa0\x01"
+_WHOLE, _SINGLE = 8 << 3 | VARINT, 7 << 3 | SHORT
 
 Settings = Mapping[str, Any]
 """By name: a list of whole numbers or of single-precision ones as an array, a list of words, or a list of one value."""
@@ -18,6 +21,10 @@ def settings_of(messages: Iterable[bytes]) -> Settings:
     """Return the settings; raise `ReleaseRejected` where one is said twice, or is no number, word or list of them."""
     found: dict[str, Any] = {}
     for message in messages:
+        long = _long_list(message)
+        if long and long[0] not in found:
+            found[long[0]] = long[1]
+            continue
         parts = list(fields(message))
         (name,) = [text(part.content) for part in parts if part.number == 1] or [""]
         if not name or name in found:
@@ -30,6 +37,25 @@ def settings_of(messages: Iterable[bytes]) -> Settings:
         (kind,) = kinds or {8}
         found[name] = _READ[kind]([part for part in parts if part.number == kind])
     return found
+
+
+def _long_list(message: bytes) -> tuple[str, Any] | None:
+    """Return name and numbers of a setting that is nothing but a list, read at once; None where it is another."""
+    size = message[1] if message[:1] == b"\x0a" and len(message) > 1 else 128
+    start, end = 2 + size, len(message) - 3
+    if not 0 < size < 128 or start >= end or message[end:-1] != _KIND or message[-1] not in (6, 7):
+        return None
+    raw = np.frombuffer(message, np.uint8)[start:end]
+    if message[start] == _SINGLE and not len(raw) % 5 and (raw[::5] == _SINGLE).all():
+        values: Any = raw.reshape(-1, 5)[:, 1:].copy().view("<f4")[:, 0].astype(np.float32)
+    elif message[start] == _WHOLE and raw[-1] < 128:
+        told = unpacked(raw.tobytes())  # a field's number and kind are a number as well
+        if len(told) % 2 or (told[::2] != _WHOLE).any():
+            return None
+        values = told[1::2]
+    else:
+        return None
+    return text(message[2:start]), values
 
 
 def _whole(parts: list[Field]) -> Any:

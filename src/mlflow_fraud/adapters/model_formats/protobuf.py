@@ -38,11 +38,11 @@ def nested(number: int, content: bytes | str) -> bytes:
     return _varint(number << 3 | BYTES) + _varint(len(told)) + told
 
 
-def packed(values: npt.ArrayLike) -> bytes:
-    """Return whole numbers of 0 or more, each in as many bytes as it takes.
+def each_whole(number: int, values: npt.ArrayLike) -> bytes:
+    """Return a field that holds whole numbers of 0 or more, one after the other, each in as many bytes as it takes.
 
-    >>> packed([1, 300]).hex()
-    '01ac02'
+    >>> each_whole(8, [1, 300]).hex()
+    '400140ac02'
     """
     left = np.asarray(values, np.uint64)
     digits = np.stack([(left >> np.uint64(7 * place)) & np.uint64(127) for place in range(10)], axis=1).astype(np.uint8)
@@ -50,7 +50,18 @@ def packed(values: npt.ArrayLike) -> bytes:
     used[left == 0] = 1
     places = np.arange(10)
     digits[places < used[:, None] - 1] |= 128
-    return bytes(digits[places < used[:, None]])
+    tagged = np.insert(digits, 0, number << 3 | VARINT, axis=1)
+    return bytes(tagged[np.arange(11) < used[:, None] + 1])
+
+
+def each_single(number: int, values: npt.ArrayLike) -> bytes:
+    """Return a field that holds single-precision numbers, one after the other.
+
+    >>> each_single(7, [1.0]).hex()
+    '3d0000803f'
+    """
+    content = np.asarray(values).astype("<f4").reshape(-1, 1).view(np.uint8)
+    return bytes(np.insert(content, 0, number << 3 | SHORT, axis=1))
 
 
 def unpacked(content: bytes) -> npt.NDArray[np.int64]:
