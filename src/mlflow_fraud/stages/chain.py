@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from mlflow_fraud.adapters.model_export import model_bytes
+from mlflow_fraud.adapters.model_export import booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import model_matrix
@@ -37,10 +37,11 @@ class Recipe(NamedTuple):
 
 @dataclass(frozen=True)
 class Link:
-    """A model of the chain: its file, what was settled of it, and until when it has learned."""
+    """A model of the chain: its file, of a booster its own one too, what was settled, until when it has learned."""
 
     file_name: str
     model: bytes
+    booster: bytes
     settled: Settled
     learned_until: datetime
 
@@ -101,7 +102,7 @@ class Chain:
         recipe = self._recipe
         self._progress(f"{recipe.candidate}: learning all until {until:%Y-%m-%d}")
         fitted = REFITS[recipe.candidate](recipe.best, examples, recipe.train, self._progress)
-        return Link(*model_bytes(fitted.estimator), self.settle(settled_at), until)
+        return Link(*model_bytes(fitted.estimator), booster_bytes(fitted.estimator), self.settle(settled_at), until)
 
     def settle(self, as_of: datetime) -> Settled:
         """Return calibration and threshold from the honest scores of rows that were mature at `as_of`."""

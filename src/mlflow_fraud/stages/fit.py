@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mlflow_fraud.adapters.model_export import model_bytes
+from mlflow_fraud.adapters.model_export import booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated, load_scorer
 from mlflow_fraud.core.learning.candidates import CANDIDATES, REFITS, Examples, Fitted, TrainParams, together
 from mlflow_fraud.core.learning.chain import Refit
@@ -23,10 +23,11 @@ class Part(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A model's file, what it is worth, and the probabilities of the test with their `thresholds`, or that of all."""
+    """A model's file, of a booster its own one too, what it is worth, and the test's probabilities and `thresholds`."""
 
     file_name: str
     model: bytes
+    booster: bytes
     assessment: Assessment
     test: Scored
     thresholds: Thresholds
@@ -63,13 +64,13 @@ def fit_and_judge(
     name, model = model_bytes(fitted.estimator)
     honest = Scored(validation.period, load_scorer(name, model).score(validation.examples.x))
     settled = settle(honest, rules)
-    watched = _score(name, model, settled, validation)
+    watched, shipped = _score(name, model, settled, validation), fitted
     if refit != "none":
-        again = REFITS[candidate](fitted.best, together(learn, validation.examples), train, progress)
-        name, model = model_bytes(again.estimator)
-    tested = _score(name, model, settled, test)
+        shipped = REFITS[candidate](fitted.best, together(learn, validation.examples), train, progress)
+        name, model = model_bytes(shipped.estimator)
+    tested, booster = _score(name, model, settled, test), booster_bytes(shipped.estimator)
     assessment = assess(settled, watched, tested, rules, progress)
-    return Trained(Judged(name, model, assessment, tested, settled.threshold), fitted, settled, honest)
+    return Trained(Judged(name, model, booster, assessment, tested, settled.threshold), fitted, settled, honest)
 
 
 def _score(name: str, model: bytes, settled: Settled, part: Part) -> Scored:

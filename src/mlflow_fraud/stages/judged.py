@@ -8,6 +8,7 @@ import polars as pl
 
 from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall, draw_reliability
 from mlflow_fraud.adapters.files import write_bytes, write_json, write_parquet
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.learning.candidates import Fitted
 from mlflow_fraud.core.learning.training import Assessment
 from mlflow_fraud.core.measuring.digits import rounded_figures
@@ -23,6 +24,8 @@ def write_judged(folder: Path, name: str, judged: Judged, rounds: list[dict[str,
     points = rounded_figures(precision_recall_points(test.period.labels, test.scores))
     counts = confusion(test.period.labels, test.scores, judged.thresholds)
     write_bytes(folder / "model" / judged.file_name, judged.model)
+    if judged.booster:
+        write_bytes(folder / "model" / BOOSTER_FILE, judged.booster)
     write_json(folder / "rounds.json", rounds)
     write_json(folder / "precision_recall.json", points)
     write_bytes(folder / "precision_recall.png", draw_precision_recall({name: points}, title))

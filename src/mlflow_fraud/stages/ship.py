@@ -29,10 +29,10 @@ from mlflow_fraud.stages.chain import Chain, Link, Recipe, Rows, blocks_of, twin
 from mlflow_fraud.stages.fit import Judged
 from mlflow_fraud.stages.judged import write_honest, write_judged
 from mlflow_fraud.stages.lineage import HONEST, write_lineage
+from mlflow_fraud.stages.logged import track_if_possible
 from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import run_stage, say
 from mlflow_fraud.stages.shipped import Shipping, write_shipping
-from mlflow_fraud.stages.tracking import track_if_possible
 from mlflow_fraud.stages.trained import TrainedCandidate, read_trained
 
 
@@ -78,7 +78,7 @@ def _as_trained(chosen: TrainedCandidate) -> Practice:
     test = table.select("event_id", "event_time").with_columns(
         probability=chosen.scorer.score(model_matrix(table, chosen.schema)), threshold=pl.lit(assessment.threshold)
     )
-    return Practice(Link(chosen.model_file.name, chosen.model, settled, until), test, (), None)
+    return Practice(Link(chosen.model_file.name, chosen.model, chosen.booster, settled, until), test, (), None)
 
 
 def _practised(chosen: TrainedCandidate, params: Params, schema: FeatureSchema, progress: Progress) -> Practice:
@@ -91,7 +91,7 @@ def _practised(chosen: TrainedCandidate, params: Params, schema: FeatureSchema, 
     chain = Chain(rows, recipe, pl.read_parquet(chosen.folder / "model" / HONEST), progress)
     found, now = blocks_of(rows, params.ship), rows.cut.known_until
     settled = Settled(chosen.assessment.calibration, chosen.assessment.threshold, {})
-    link = Link(chosen.model_file.name, chosen.model, settled, rows.cut.test_from)
+    link = Link(chosen.model_file.name, chosen.model, chosen.booster, settled, rows.cut.test_from)
     for number, block in enumerate(found):
         link = chain.add(block, link if number == 0 else None)
     mature = rows.mature(now)
@@ -119,7 +119,7 @@ def _write(chosen: TrainedCandidate, made: Practice, params: Params, schema: Fea
             "calibration": settled.calibration,
         }
     )
-    judged = Judged(made.link.file_name, made.link.model, assessment, test, cuts)
+    judged = Judged(made.link.file_name, made.link.model, made.link.booster, assessment, test, cuts)
     write_judged(folder, f"{chosen.candidate} as it ships", judged, chosen.rounds)
     write_honest(folder, made.test)
     write_shipping(

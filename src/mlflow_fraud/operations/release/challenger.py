@@ -7,6 +7,7 @@ from importlib.metadata import version as library_version
 
 from mlflow_fraud.adapters.dvc_lock import locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.release.decision import Verdict
 from mlflow_fraud.core.release.release import (
     CHAIN_FILE,
@@ -27,10 +28,12 @@ LIBRARIES = ("numpy", "onnxruntime", "polars", "xgboost")
 
 
 def core_files(challenger: Shipped) -> dict[str, bytes]:
-    """Return the files that decide what the release answers; the version is their hash."""
-    return {
-        challenger.trained.model_file.name: challenger.trained.model,
-        "schema.json": challenger.trained.schema.to_json().encode(),
+    """Return the files that decide what the release answers, and why; the version is their hash."""
+    trained = challenger.trained
+    beside = {BOOSTER_FILE: trained.booster} if trained.booster else {}
+    return beside | {
+        trained.model_file.name: trained.model,
+        "schema.json": trained.schema.to_json().encode(),
         GOLDEN_FILE: _golden(challenger).model_dump_json().encode(),
     }
 
@@ -76,7 +79,7 @@ def build_release(challenger: Shipped, logged: Logged, verdict: Verdict) -> Rele
 
 
 def _golden(challenger: Shipped) -> Golden:
-    """Return made-up rows, the quantiles of every feature, with the probabilities that the model gives them."""
+    """Return the made-up rows with the probabilities that the model gives them."""
     scores = challenger.trained.scorer.score(challenger.trained.lineage.matrix)
     return Golden(rows=challenger.trained.lineage.rows, scores=tuple(float(score) for score in scores))
 
