@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -13,15 +14,16 @@ from mlflow.entities import Run
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict, SettingsError
-from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.evaluation import gain
-from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, check_golden
+from mlflow_fraud.core.release.release import CHAIN_FILE, GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.compare import compare
+from mlflow_fraud.operations.release.contest import enter_champion
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
 from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.ship import ship
+from mlflow_fraud.stages.shipped import read_shipped
 from mlflow_fraud.stages.train import train
 
 
@@ -145,8 +147,17 @@ def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore
     ship()
     comparison = compare(store, first=True)
     assert comparison.champion is not None
-    live = store.fetch(comparison.champion.version).manifest
-    assert rounded_figures(comparison.champion.metrics) == live.metrics["test"]
+    release = store.fetch(comparison.champion.version)
+    live, test = release.manifest, pl.read_parquet("data/features/test.parquet")
+    entry, chain = enter_champion(release, test, read_shipped().trained.schema), read_shipped().test
+    assert entry.honest.all()
+    learned = (test["event_time"] <= live.learned_until).to_numpy()
+    old = pl.read_parquet(BytesIO(release.files[CHAIN_FILE]))
+    assert 0 < learned.sum() < len(test)
+    assert entry.scores[learned].tolist() == old["probability"].to_numpy()[learned].tolist()
+    assert entry.thresholds[learned].tolist() == old["threshold"].to_numpy()[learned].tolist()
+    assert set(entry.thresholds[~learned]) == {live.threshold}
+    assert entry.scores.tolist() != chain["probability"].to_list()
 
     pl.read_parquet("data/transactions.parquet").drop("merchant").write_parquet("data/transactions.parquet")
     blind = compare(store, first=True)
