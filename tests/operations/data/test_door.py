@@ -13,6 +13,7 @@ import yaml
 
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.operations.data import add as adding
+from mlflow_fraud.operations.data.use import use
 from mlflow_fraud.settings import load_contract
 from mlflow_fraud.stages.ingest import ingest
 from tests.conftest import ROOT, write_pointer
@@ -222,10 +223,10 @@ def test_a_data_set_is_not_made_the_active_one_before_its_test_batch_is_there() 
     adding.add(write("export.csv", month(1)), "tiny")
 
     with pytest.raises(SettingsError, match="tiny is tested on the batch may, but pinned are export; add it, or name"):
-        adding.use("tiny")
+        use("tiny")
 
     adding.add(write("may.csv", month(5)), "tiny")
-    adding.use("tiny")
+    use("tiny")
 
 
 def test_what_goes_into_the_commit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
