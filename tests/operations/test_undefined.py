@@ -143,7 +143,7 @@ def leave(candidate: str, **changed: object) -> None:
     """Let the candidate's training have left other metrics."""
     file = model_folder(candidate) / "metrics.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))
-    write_lineage(candidate, load_params(), read_schema(read_json(SCHEMA), where="test"))
+    write_lineage(candidate, candidate, load_params(), read_schema(read_json(SCHEMA), where="test"), best=None)
 
 
 def without_fraud(file: Path) -> None:
