@@ -76,6 +76,11 @@ def every_shell_block() -> list[Block]:
     return [block for page in PAGES for block in shell_blocks(page)]
 
 
+def once_in_each_shell() -> Block:
+    """Return what README says to type before our commands are known in a shell."""
+    return next(block for block in shell_blocks(ROOT / "README.md") if block.text.startswith("export PATH="))
+
+
 def blocks(text: str, page: str) -> list[Block]:
     """Return the blocks of a text, in order.
 

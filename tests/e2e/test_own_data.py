@@ -14,7 +14,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.e2e.desk import Desk, fresh_clone
 from tests.e2e.reader import Reader, made_environment, reader, require_met
-from tests.pages import Block, commands, every_shell_block, shell_blocks
+from tests.pages import Block, commands, every_shell_block, once_in_each_shell, shell_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -64,6 +64,7 @@ def test_the_whole_loop_runs_on_it(typist: Reader) -> None:
 
 @pytest.mark.parametrize("block", [each for each in every_shell_block() if each.needs == ["terminals"]], ids=str)
 def test_what_another_page_says_of_these_payments_works(block: Block, typist: Reader) -> None:
+    typist.types(once_in_each_shell())
     typist.types(block)
 
 

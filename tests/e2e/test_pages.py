@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.e2e.desk import Desk, fresh_clone
 from tests.e2e.reader import Reader, made_environment, reader, require_met
 from tests.loopback import free_ports
-from tests.pages import Block, every_shell_block, shell_blocks
+from tests.pages import Block, every_shell_block, once_in_each_shell, shell_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -27,8 +27,6 @@ ELSEWHERE = ("docs/own-data.md", "docs/runbook.md")
 MET = {"remote"}
 """What the desk has: see there."""
 BLOCKS = [block for page in ORDER for block in shell_blocks(ROOT / page)]
-ONCE_IN_EACH_SHELL = next(block for block in BLOCKS if block.text.startswith("export PATH="))
-"""As README says."""
 DAYS = 240
 BEGINS = date(2020, 12, 30) - timedelta(DAYS - 1)
 """So that the made-up data ends on the day of docs/transaction.json."""
@@ -88,7 +86,7 @@ def page_reader(desk: Desk, page: str) -> Iterator[Reader]:
     log = desk.folder.parent / f"{Path(page).stem}.log"
     with reader(desk, log, {"localhost:8000": f"localhost:{port}"}, PORT=str(port)) as typist:
         if page != ORDER[0]:
-            typist.types(ONCE_IN_EACH_SHELL)
+            typist.types(once_in_each_shell())
         yield typist
 
 
