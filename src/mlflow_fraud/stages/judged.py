@@ -11,7 +11,7 @@ from mlflow_fraud.adapters.files import write_bytes, write_json, write_parquet
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.learning.candidates import Fitted
 from mlflow_fraud.core.learning.training import Assessment
-from mlflow_fraud.core.measuring.digits import rounded_figures
+from mlflow_fraud.core.measuring.digits import in_nine_digits, rounded_figures
 from mlflow_fraud.core.measuring.metrics import Probabilities, confusion, precision_recall_points, reliability_points
 from mlflow_fraud.paths import part_file
 from mlflow_fraud.stages.fit import Judged
@@ -51,4 +51,6 @@ def rounds_of(fitted: Fitted, assessment: Assessment) -> list[dict[str, float]]:
 
 def write_honest(folder: Path, rows: pl.DataFrame) -> None:
     """Write the rows with the scores of models that had not learned them, beside the model."""
-    write_parquet(folder / "model" / HONEST, rows)
+    scores = [rows[name] for name, kind in rows.schema.items() if kind == pl.Float64]
+    few = [pl.Series(each.name, in_nine_digits(each.to_numpy())) for each in scores]
+    write_parquet(folder / "model" / HONEST, rows.with_columns(few))
