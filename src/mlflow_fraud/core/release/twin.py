@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Self
 
 import numpy as np
@@ -11,6 +11,9 @@ from pydantic import Field, model_validator
 
 from mlflow_fraud.core.measuring.metrics import Probabilities
 from mlflow_fraud.core.strict import Strict
+
+BY_CHANCE = 3.0
+"""Standard deviations by which two counts of one rate may differ."""
 
 
 class TwinRule(Strict):
@@ -50,8 +53,8 @@ def compare_twins(
 ) -> Twin:
     """Return whether `shipped` answers as `judged` does, by rank, alerts and mean; what cannot be told is against it.
 
-    Alerts are counted with the half that is added to both where one is rare, so that no alert at all against one is
-    no factor without end.
+    Alerts are rare: they are apart only where they are so by more than three standard deviations of two such counts
+    (Poisson), so that one alert against none says nothing.
 
     >>> scores = np.linspace(0.0, 0.9, 50)
     >>> compare_twins(scores, scores * 0.9, (0.5, 0.45), TwinRule()).holds
@@ -69,7 +72,8 @@ def compare_twins(
     if rank is None or not rank >= rule.rank:
         said = "cannot be told" if rank is None else f"{rank:.2f}"
         against.append(f"rank correlation {said} with the last judged model, at least {rule.rank:.2f} is needed")
-    against += _apart("alerts", [count + 0.5 for count in flagged], rule.alerts)
+    if abs(flagged[0] - flagged[1]) > BY_CHANCE * sqrt(sum(flagged)):
+        against += _apart("alerts", flagged, rule.alerts)
     against += _apart("mean probability", means, rule.mean)
     return Twin(
         rows=number,
