@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks import distributed, features, gate, training
+from benchmarks import distributed, features, gate, scoring, training
 from benchmarks.table import some_cards
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import Contract
@@ -33,6 +33,8 @@ OF_ROWS = (
     distributed.dask_against_batch,
     training.xgboost_against_bare,
     training.xgboost_against_unwatched,
+    scoring.batch,
+    scoring.one_row,
     gate.whole_gate,
 )
 

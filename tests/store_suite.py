@@ -11,9 +11,9 @@ from threading import Barrier
 import pytest
 
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
-from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejected
+from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejected, TooLarge
 from mlflow_fraud.core.measuring.calibration import Calibration
-from mlflow_fraud.core.ports import Blob, BlobStore
+from mlflow_fraud.core.ports import SMALL, Blob, BlobStore
 from mlflow_fraud.core.release.release import FORMAT, Release, entry, to_json
 from tests.manifests import plain_manifest
 
@@ -57,8 +57,8 @@ class InterruptedBlobs:
     def __init__(self, blobs: BlobStore, *, before: int, happens: Callable[[], object] = crash) -> None:
         self._blobs, self._left, self._happens = blobs, before, happens
 
-    def read(self, key: str) -> Blob | None:
-        return self._blobs.read(key)
+    def read(self, key: str, *, at_most: int = SMALL) -> Blob | None:
+        return self._blobs.read(key, at_most=at_most)
 
     def keys(self, prefix: str) -> list[str]:
         return self._blobs.keys(prefix)
@@ -96,6 +96,12 @@ class BlobSuite:
 
     def test_a_key_that_was_never_written_reads_as_none(self, blobs: BlobStore) -> None:
         assert blobs.read("no/such") is None
+
+    def test_what_has_more_bytes_than_expected_is_refused_with_both_numbers(self, blobs: BlobStore) -> None:
+        blobs.write("latest", b"x" * 1001)
+        assert blobs.read("latest", at_most=1001) is not None
+        with pytest.raises(TooLarge, match=r"latest in .* has 1,001 bytes, at most 1,000 are expected"):
+            blobs.read("latest", at_most=1000)
 
     def test_the_tag_changes_when_the_content_does(self, blobs: BlobStore) -> None:
         tags = set()
@@ -223,7 +229,7 @@ class ReleaseSuite:
     def test_a_release_of_a_newer_format_is_refused(self, store: ReleaseStore, blobs: BlobStore) -> None:
         manifest = make_release().manifest.model_copy(update={"format": FORMAT + 1})
         blobs.write("releases/xgboost-1/manifest.json", to_json(manifest))
-        with pytest.raises(ReleaseRejected, match=f"has format {FORMAT + 1}, this program reads 1, 2, {FORMAT};"):
+        with pytest.raises(ReleaseRejected, match=f"has format {FORMAT + 1}, this program reads 1, 2, 3, {FORMAT};"):
             store.fetch("xgboost-1")
 
     @pytest.mark.parametrize("name", ["model.ubj", "schema.json", "golden.json"])

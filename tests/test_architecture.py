@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from mlflow_fraud import paths
-from mlflow_fraud.core.learning.split import PARTS
+from mlflow_fraud.core.learning.split import BETWEEN, PARTS
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src/mlflow_fraud"
@@ -93,8 +93,8 @@ def test_a_place_on_disk_is_said_in_one_module() -> None:
 
 
 SAID_ELSEWHERE = {
-    "release_files.py: dvc.lock",  # names inside a release, which stay what they are
-    "release_files.py: params.yaml",
+    "release.py: dvc.lock",  # names inside a release, which stay what they are
+    "release.py: params.yaml",
     "dvc_lock.py: params.yaml",  # keys of DVC's own file
     "dvc_lock.py: data/",
     "git_repo.py: dvc.yaml",  # what git is asked about, beside folders of code
@@ -110,8 +110,8 @@ def test_what_the_pipeline_makes_lies_where_the_paths_say() -> None:
         for out in stage.get(kind, [])
     }
     files = {str(value) for value in vars(paths).values() if isinstance(value, Path)}
-    files |= {str(paths.part_file(part)) for part in PARTS}
-    models = str(paths.model_folder("${item.candidate}"))
+    files |= {str(paths.part_file(part)) for part in (*PARTS, BETWEEN)}
+    models = tuple(str(paths.model_folder(name)) for name in ("${item.candidate}", paths.SHIPPED))
     assert {out for out in made if out not in files and not out.startswith(models)} == set()
 
 

@@ -12,7 +12,7 @@ import yaml
 from tests.conftest import ROOT
 
 SOURCE = ROOT / "src"
-STAGES = ("ingest", "validate", "preprocess", "train")
+STAGES = ("ingest", "validate", "preprocess", "train", "ship")
 
 
 def code_of(stage: str) -> list[Path]:

@@ -15,16 +15,17 @@ import pytest
 
 from mlflow_fraud.adapters.mlflow_runs import TrainingRun
 from mlflow_fraud.adapters.mlflow_tracking import Tracking
+from mlflow_fraud.adapters.model_export import model_bytes
 
 
 @cache
-def booster() -> bytes:
+def model() -> bytes:
     import xgboost
 
     x = np.random.default_rng(1).normal(size=(60, 2)).astype(np.float32)
     matrix = xgboost.DMatrix(x, label=(x[:, 0] > 0).astype(int), feature_names=["amount", "hour"])
     told = {"objective": "binary:logistic", "max_depth": 2, "nthread": 1}
-    return bytes(xgboost.train(told, matrix, num_boost_round=2).save_raw("ubj"))
+    return model_bytes(xgboost.train(told, matrix, num_boost_round=2))[1]
 
 
 def a_training(folder: Path, **other: Any) -> TrainingRun:
@@ -36,8 +37,8 @@ def a_training(folder: Path, **other: Any) -> TrainingRun:
         "key": "a-key",
         "group": "a-group",
         "candidate": "xgboost",
-        "model_file": "model.ubj",
-        "model": booster(),
+        "model_file": "model.onnx",
+        "model": model(),
         "names": ["amount", "hour"],
         "example": np.ones((1, 2), np.float32),
         "params": {"max_depth": 2},

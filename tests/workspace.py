@@ -13,8 +13,8 @@ import yaml
 
 from mlflow_fraud.adapters.dvc_lock import md5_of
 from mlflow_fraud.core.learning.candidates import CANDIDATES
-from mlflow_fraud.core.learning.split import PARTS
-from mlflow_fraud.paths import TRANSACTIONS, model_folder, part_file
+from mlflow_fraud.core.learning.split import BETWEEN, PARTS
+from mlflow_fraud.paths import SHIPPED, TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from tests.conftest import ROOT, write_pointer
 
@@ -37,6 +37,7 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all outputs of all stages; copied before a test may change it."""
     from mlflow_fraud.stages.ingest import ingest
     from mlflow_fraud.stages.preprocess import preprocess
+    from mlflow_fraud.stages.ship import ship
     from mlflow_fraud.stages.train import train
     from mlflow_fraud.stages.validate import validate
 
@@ -55,6 +56,7 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         preprocess()
         for candidate in CANDIDATES:
             train(candidate)
+        ship()
         pin()
     finally:
         os.chdir(before)
@@ -64,11 +66,12 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pin() -> None:
     """Write the `dvc.lock` that `dvc repro` would leave, as far as it tells where a candidate comes from."""
     params = yaml.safe_load(Path("params.yaml").read_text())
-    features = [part_file(part) for part in PARTS]
+    features = [part_file(part) for part in (*PARTS, BETWEEN)]
     stages = {"ingest": _locked([], [TRANSACTIONS]), "preprocess": _locked([TRANSACTIONS], features)}
     for name in CANDIDATES:
         told = {"train.seed": params["train"]["seed"], f"train.{name}": params["train"][name]}
         stages[f"train@{name}"] = _locked(features, [model_folder(name) / "model"]) | {"params": {"params.yaml": told}}
+    stages["ship"] = _locked(features, [model_folder(SHIPPED) / "model"]) | {"params": {"params.yaml": {}}}
     Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
 
 

@@ -13,6 +13,7 @@ from mlflow_fraud.core.document import Document, read_document
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.learning.candidates import TrainParams
+from mlflow_fraud.core.learning.chain import Refit, ShipRule
 from mlflow_fraud.core.learning.protocols import EvaluateParams
 from mlflow_fraud.core.learning.split import SplitRule
 from mlflow_fraud.core.learning.training import JudgeRules
@@ -20,17 +21,29 @@ from mlflow_fraud.core.measuring.calibrating import CalibrationRule
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.threshold import ThresholdRule
 from mlflow_fraud.core.release.decision import CompareRule
+from mlflow_fraud.core.release.twin import TwinRule
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.watching.retrain import MonitorRule
 from mlflow_fraud.paths import PARAMS_FILE, raw_folder
 
 
 class Dataset(Strict):
-    """A data set: the contract that describes it, the protocol that splits it, and features of its own."""
+    """A data set: the contract that describes it, the protocol that splits it, what ships, features of its own.
+
+    `refit` is what the model that ships has learned from beside its train rows: `none`, those of `validation`, or
+    `all` that is mature; then the practice is judged, on test blocks each for a model that had learned all before it.
+    """
 
     contract: Path
     split: SplitRule
+    refit: Refit
     features: FeatureParams | None = None
+
+
+class ShipParams(ShipRule):
+    """The section `ship`: how the practice is judged, and what the file that ships is held against."""
+
+    twin: TwinRule = TwinRule()
 
 
 class Simulation(Strict):
@@ -55,6 +68,7 @@ class Params(Strict):
     calibration: CalibrationRule = CalibrationRule()
     costs: CostRule
     train: TrainParams
+    ship: ShipParams = ShipParams()
     evaluate: EvaluateParams
     compare: CompareRule
     monitor: MonitorRule

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
-from hypothesis import assume, given
+import pytest
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
-from mlflow_fraud.core.learning.split import PARTS, SplitRule, borders, part
+from mlflow_fraud.core.learning.split import PARTS, SplitRule, borders, clocked, require_horizon
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics
@@ -25,9 +27,9 @@ RULE = SplitRule(protocol="holdout", validation_days=30, test_days=30, label_del
 
 def judged(rows: pl.DataFrame, threshold: ThresholdRule, costs: CostRule) -> tuple[list[str | None], float, Metrics]:
     """Return the parts, the threshold that validation chose and the test metrics."""
-    cut = borders(rows, RULE)
-    parts = rows.select(part(cut, RULE, rows.columns))["part"]
-    of = {name: rows.filter((parts == name).fill_null(False)) for name in PARTS}
+    clock = clocked(rows, borders(rows, RULE), RULE)
+    parts, known = clock["part"], rows.with_columns(clock["label"])
+    of = {name: known.filter(parts == name) for name in PARTS}
     validation, test = (read_period(of[name], card="card", amount="amount") for name in ("validation", "test"))
     chosen = choose_threshold(validation, of["validation"]["score"].to_numpy(), threshold, costs)
     return parts.to_list(), chosen, evaluate(test, of["test"]["score"].to_numpy(), chosen, costs)
@@ -60,6 +62,71 @@ def test_a_label_that_has_not_arrived_moves_no_part_no_threshold_and_no_metric(s
     ):
         unknown = (arrives > deadline) & (pl.col("event_time") < border)
         moved = rows.with_columns(label=pl.when(unknown).then(1 - pl.col("label")).otherwise("label").cast(pl.Int8))
-        validation = rows.filter(rows.select(part(cut, RULE, rows.columns))["part"] == "validation")
-        assume(validation["label"].sum() > 0)
+        clock = clocked(rows, cut, RULE)
+        assume(clock.filter(clock["part"] == "validation")["label"].sum() > 0)
         assert judged(moved, params.threshold, params.costs) == judged(rows, params.threshold, params.costs)
+
+
+REPORTED = SplitRule(protocol="holdout", validation_days=60, test_days=60, label_horizon_days=30)
+
+
+def reported(seed: int) -> pl.DataFrame:
+    """Return a year of payments: frauds are told 3 to 20 days later, and after 30 days of silence there was none."""
+    draw, rows, days = np.random.default_rng(seed), 40_000, 365
+    fraud = draw.random(rows) < 0.03
+    late = np.where(fraud, draw.uniform(3, 20, rows), 30.0)
+    at = np.sort(draw.uniform(0, days, rows))
+    return pl.DataFrame(
+        {
+            "event_time": [BEGIN + timedelta(days=float(day)) for day in at],
+            "label": fraud.astype(np.int8),
+            LABEL_TIME: [BEGIN + timedelta(days=float(day + wait)) for day, wait in zip(at, late, strict=True)],
+            "batch": ["a"] * rows,
+        }
+    )
+
+
+@given(seed=st.integers(0, 1_000))
+@settings(max_examples=10)
+def test_the_last_month_before_each_border_has_the_fraud_rate_of_the_month_before(seed: int) -> None:
+    rows = reported(seed)
+    cut = borders(rows, REPORTED)
+    clock = clocked(rows, cut, REPORTED).with_columns(rows["event_time"])
+    for part in PARTS:
+        mine = clock.filter(pl.col("part") == part)
+        last: datetime = mine["event_time"].max()  # type: ignore[assignment]
+        ago = (pl.lit(last) - pl.col("event_time")).dt.total_days()
+        newest, before = (mine.filter(ago.is_between(*days)) for days in ((0, 29), (30, 59)))
+        if len(before) < 1000:  # 60 days without the youngest 30 have no second month
+            continue
+        rate = mine["label"].mean()
+        spread = np.sqrt(rate * (1 - rate) * (1 / len(newest) + 1 / len(before)))  # type: ignore[operator]
+        assert abs(newest["label"].mean() - before["label"].mean()) < 4 * spread  # type: ignore[operator]
+
+
+@given(seed=st.integers(0, 1_000))
+@settings(max_examples=10)
+def test_no_label_decides_whether_its_row_counts(seed: int) -> None:
+    rows = reported(seed)
+    early = rows.with_columns(pl.col("event_time").alias(LABEL_TIME))
+    cut = borders(rows, REPORTED)
+    assert clocked(rows, cut, REPORTED)["part"].equals(clocked(early, cut, REPORTED)["part"])
+
+
+def test_frauds_that_are_told_after_their_rows_count_are_said_with_the_days_that_it_takes() -> None:
+    rows, short = reported(1), SplitRule(protocol="holdout", validation_days=60, test_days=60, label_horizon_days=10)
+    require_horizon(rows, REPORTED)
+    with pytest.raises(DataError, match=r"10 days old, but 95% of the frauds are told only within 19; set `label_hor"):
+        require_horizon(rows, short)
+
+
+def test_a_fraud_that_is_told_after_the_border_was_none_by_then_and_is_one_later() -> None:
+    rows = reported(2)
+    cut = borders(rows, REPORTED)
+    told = cut.validation_from + timedelta(days=1)
+    first = rows.filter(pl.col("label") == 1)["event_time"][0]
+    late = rows.with_columns(
+        pl.when(pl.col("event_time") == first).then(pl.lit(told)).otherwise(LABEL_TIME).alias(LABEL_TIME)
+    )
+    row = clocked(late, cut, REPORTED).filter(rows["event_time"] == first)
+    assert row.select("part", "label", "fraud").row(0) == ("train", 0, 1)

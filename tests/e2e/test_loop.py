@@ -21,6 +21,8 @@ from tests.e2e.desk import Desk, fresh_clone
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 CANDIDATES = ("logistic", "forest", "xgboost")
+TRAINS = [f"train@{candidate}" for candidate in CANDIDATES]
+AFTER = ["preprocess", *TRAINS, "ship"]
 
 
 def ran(printed: str) -> list[str]:
@@ -40,22 +42,29 @@ def content(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_the_first_run_leaves_a_live_release_four_mlflow_runs_and_the_tasks_in_prefect(first_run: FirstRun) -> None:
+def test_the_first_run_leaves_a_live_release_five_mlflow_runs_and_the_tasks_in_prefect(first_run: FirstRun) -> None:
     desk = first_run.desk
     store = open_store(str(desk.path(".local/releases")))
     pointer = store.latest()
     assert pointer is not None
     manifest = store.fetch(pointer.version).manifest
-    assert ran(first_run.printed) == ["ingest", "validate", "preprocess", *(f"train@{c}" for c in CANDIDATES)]
+    assert ran(first_run.printed) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]
     assert f"{pointer.version} is live now" in first_run.printed
-    assert [status for _, status in runs(desk)] == ["FINISHED"] * 4
+    assert [status for _, status in runs(desk)] == ["FINISHED"] * 5
     assert {name for name, _ in runs(desk)} > set(CANDIDATES)
     assert manifest.git_sha == desk.does("git", "rev-parse", "HEAD").strip()
     with sqlite3.connect(desk.path(".prefect/prefect.db")) as database:
         tasks = {name for (name,) in database.execute("select name from task_run where state_type = 'COMPLETED'")}
         artifacts = {key for (key,) in database.execute("select key from artifact")}
         flows = database.execute("select count(*) from flow_run where state_type = 'COMPLETED'").fetchone()
-    assert tasks >= {"dvc-ingest", "dvc-validate", "dvc-preprocess", *(f"dvc-train@{c}" for c in CANDIDATES)}
+    assert tasks >= {
+        "dvc-ingest",
+        "dvc-validate",
+        "dvc-preprocess",
+        "dvc-ship",
+        "mlflow-shipped",
+        *(f"dvc-train@{c}" for c in CANDIDATES),
+    }
     assert tasks >= {f"mlflow-{c}" for c in CANDIDATES}
     assert artifacts >= {"validation", "candidates", "mlflow-runs", "verdict"}
     assert flows == (5,)
@@ -106,20 +115,17 @@ def test_two_clones_make_the_same_bytes_by_the_flow_and_by_dvc_alone(first_run: 
     assert "Data and pipelines are up to date" in second.does("dvc", "repro")
 
 
-TRAINS = [f"train@{candidate}" for candidate in CANDIDATES]
-
-
 @pytest.mark.parametrize(
     ("file", "old", "new", "again"),
     [
-        pytest.param("params.yaml", "eta: 0.2", "eta: 0.3", ["train@xgboost"], id="a parameter of one candidate"),
+        pytest.param("params.yaml", "eta: 0.2", "eta: 0.3", ["train@xgboost", "ship"], id="one candidate"),
         pytest.param("params.yaml", "min_gain: 0.0", "min_gain: 0.1", [], id="a parameter of the verdict"),
-        pytest.param("params.yaml", "large_amount: 200", "large_amount: 150", ["preprocess", *TRAINS], id="a feature"),
+        pytest.param("params.yaml", "large_amount: 200", "large_amount: 150", AFTER, id="a feature"),
         pytest.param(
             "src/mlflow_fraud/core/measuring/threshold.py",
             '"""\n',
             '"""\n# a remark\n',
-            TRAINS,
+            [*TRAINS, "ship"],
             id="code behind three stages",
         ),
         pytest.param("flows/training.py", '"""\n', '"""\n# a remark\n', [], id="code of a flow"),
@@ -141,7 +147,7 @@ def test_a_new_batch_runs_everything_again(desk: Desk) -> None:
     (month,) = desk.path(".local/stream/stable").glob("*.csv")
     desk.does("mlflow-fraud", "data", "add", str(month), "--dataset", "simulated")
 
-    assert ran(desk.does("dvc", "repro")) == ["ingest", "validate", "preprocess", *TRAINS]
+    assert ran(desk.does("dvc", "repro")) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]
 
 
 def test_dvc_shows_metrics_plots_and_experiments(desk: Desk) -> None:
@@ -149,13 +155,13 @@ def test_dvc_shows_metrics_plots_and_experiments(desk: Desk) -> None:
     assert "index.html" in desk.does("dvc", "plots", "show", "--out", "plots")
     assert set(content(desk.path("plots/static"))) == {
         f"workspace_data_models_{candidate}_{picture}.png"
-        for candidate in CANDIDATES
+        for candidate in (*CANDIDATES, "shipped")
         for picture in ("confusion", "precision_recall", "reliability")
     }
     desk.does("git", "add", "dvc.lock", "data/models")
     desk.does("git", "commit", "--quiet", "--message", "Pin")
 
-    assert ran(desk.does("dvc", "exp", "run", "--set-param", "train.xgboost.max_depth=3")) == ["train@xgboost"]
+    assert ran(desk.does("dvc", "exp", "run", "--set-param", "train.xgboost.max_depth=3")) == ["train@xgboost", "ship"]
     assert "| data/models/xgboost/metrics.json | validation.average_precision |" in " ".join(
         desk.does("dvc", "metrics", "diff", "--md").split()
     )
@@ -183,7 +189,7 @@ def test_a_run_killed_in_training_is_finished_by_the_next_one_with_the_same_byte
     assert "is live now" in printed
     assert not set(ran(printed)) & {"ingest", "validate", "preprocess", "train@logistic"}
     assert desk.lock() == first_run.desk.lock()
-    assert [status for _, status in runs(desk)] == ["FINISHED"] * 4
+    assert [status for _, status in runs(desk)] == ["FINISHED"] * 5
     for process in left_in(desk.folder):  # what nothing can take along when it is killed: Prefect's temporary server
         process.kill()
 

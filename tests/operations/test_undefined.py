@@ -29,13 +29,14 @@ from mlflow_fraud.operations.reporting.summary import (
     team_summary,
     windows_summary,
 )
-from mlflow_fraud.paths import FEATURES, REPORT, SCHEMA, VALIDATION_REPORT, WINDOWS, model_folder, part_file
+from mlflow_fraud.paths import FEATURES, REPORT, SCHEMA, SHIPPED, VALIDATION_REPORT, WINDOWS, model_folder, part_file
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.ingest import ingest
-from mlflow_fraud.stages.lineage import write_lineage
+from mlflow_fraud.stages.lineage import read_lineage, write_lineage
 from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.preprocess import preprocess
+from mlflow_fraud.stages.ship import ship
 from mlflow_fraud.stages.train import train
 from tests.conftest import ROOT, write_pointer
 from tests.workspace import PLAN, small_params
@@ -61,7 +62,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("data/contracts/small.yaml").write_text(CONTRACT)
     split = {"protocol": "holdout", "validation_days": 10, "test_days": 10}
     features = {"row": ["amount", "hour"], "windows": [{"by": ["payer"], "spans": ["24h"], "take": ["mean"]}]}
-    described = {"contract": "data/contracts/small.yaml", "split": split, "features": features}
+    described = {
+        "contract": "data/contracts/small.yaml",
+        "split": split,
+        "refit": "validation",
+        "features": features,
+    }
     Path("params.yaml").write_text(
         yaml.safe_dump(small_params() | {"dataset": "small", "datasets": {"small": described}})
     )
@@ -117,6 +123,7 @@ def test_one_fraud_in_each_part_trains_every_candidate_and_promotes_none() -> No
     preprocess()
     for candidate in CANDIDATES:
         train(candidate)
+    ship()
     verdict = compare(open_store("live"), first=True).verdict
     assert any("only 1 frauds in the test rows" in reason for reason in verdict.against)
     assert "| logistic |" in candidates_summary()
@@ -136,7 +143,8 @@ def leave(candidate: str, **changed: object) -> None:
     """Let the candidate's training have left other metrics."""
     file = model_folder(candidate) / "metrics.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))
-    write_lineage(candidate, load_params(), read_schema(read_json(SCHEMA), where="test"))
+    of = read_lineage(candidate).candidate
+    write_lineage(candidate, of, load_params(), read_schema(read_json(SCHEMA), where="test"), best=None)
 
 
 def without_fraud(file: Path) -> None:
@@ -158,8 +166,8 @@ def test_a_comparison_without_fraud_is_a_no_with_reasons_and_its_pages_have_dash
     promote(store)
     without_fraud(part_file("test"))
     # another challenger than the live release, so that both are measured
-    for candidate in CANDIDATES:
-        leave(candidate, threshold=0.0123)
+    for name in (*CANDIDATES, SHIPPED):
+        leave(name, threshold=0.0123)
 
     verdict = compare(store).verdict
 

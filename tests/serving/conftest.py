@@ -14,7 +14,9 @@ import pytest
 import xgboost
 from fastapi.testclient import TestClient
 
+from mlflow_fraud.adapters.model_export import MODEL_FILE, booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features
@@ -89,20 +91,20 @@ def make_release(recorded: pl.DataFrame, schema: FeatureSchema) -> MakeRelease:
         x = matrix(build_features(recorded, schema))
         data = xgboost.QuantileDMatrix(x, recorded["label"].to_numpy(), feature_names=schema.names)
         booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "eta": 0.5, "seed": 1}, data, rounds)
-        model = bytes(booster.save_raw("ubj"))
-        return release_of(model, schema, x[:: len(x) // 4], threshold, calibration)
+        files = dict([model_bytes(booster), (BOOSTER_FILE, booster_bytes(booster))])
+        return release_of(files, schema, x[:: len(x) // 4], threshold, calibration)
 
     return make
 
 
 def release_of(
-    model: bytes, schema: FeatureSchema, rows: np.ndarray, threshold: float, calibration: Calibration
+    model: Mapping[str, bytes], schema: FeatureSchema, rows: np.ndarray, threshold: float, calibration: Calibration
 ) -> Release:
-    scores = load_calibrated("model.ubj", model, calibration, threads=1).score(rows)
+    scores = load_calibrated(MODEL_FILE, model[MODEL_FILE], calibration, threads=1).score(rows)
     listed = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in rows)
     golden = Golden(rows=listed, scores=tuple(scores.tolist()))
     files = {
-        "model.ubj": model,
+        **model,
         "schema.json": schema.to_json().encode(),
         GOLDEN_FILE: golden.model_dump_json().encode(),
     }

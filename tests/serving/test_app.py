@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,22 @@ from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.journal import Journal
 from tests.serving.conftest import CALIBRATION, THRESHOLD, MakeRelease, Raw, go_live, matrix, with_file
 
-FORBIDDEN = {"mlflow", "prefect", "dvc", "great_expectations", "sklearn", "pandas", "skl2onnx", "matplotlib"}
+FORBIDDEN = {
+    "mlflow",
+    "prefect",
+    "dvc",
+    "great_expectations",
+    "sklearn",
+    "pandas",
+    "skl2onnx",
+    "matplotlib",
+    "onnx",
+    "xgboost",
+}
 
 
 def poll(client: TestClient) -> None:
@@ -54,7 +69,7 @@ def test_without_a_model_the_service_lives_and_says_that_it_cannot_answer(
 def test_a_first_release_that_is_refused_is_the_reason_given(
     client: TestClient, store: ReleaseStore, make_release: MakeRelease
 ) -> None:
-    go_live(store, with_file(make_release(), "model.ubj", b"not trees"))
+    go_live(store, with_file(make_release(), "model.onnx", b"not trees"))
     poll(client)
     answer = client.get("/ready")
     assert answer.status_code == 503
@@ -112,6 +127,48 @@ def test_a_transaction_at_the_threshold_is_flagged(
         assert client.post("/v1/score", json=row).json()["decision"] == decision
 
 
+class NoNumber:
+    """A model whose answer is no number."""
+
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        return np.full(len(rows), np.nan)
+
+
+def test_a_score_that_is_no_number_is_an_error_that_is_counted_and_never_a_pass(
+    answering: TestClient, row: dict[str, Any]
+) -> None:
+    model = answering.app.state.model  # type: ignore[attr-defined]
+    model.current = replace(model.current, scorer=NoNumber())
+    for count in (1, 2):
+        answer = answering.post("/v1/score", json=row)
+        assert answer.status_code == 500
+        assert "no number" in answer.json()["detail"]
+        assert answering.get("/v1/model").json()["unscored"] == count
+
+
+def test_a_service_that_began_with_the_copy_says_so(
+    store: ReleaseStore, location: Path, history_path: Path, make_release: MakeRelease, tmp_path: Path
+) -> None:
+    go_live(store, make_release())
+    told: dict[str, Any] = {"history_path": history_path, "poll_seconds": 3600, "last_good": tmp_path / "last-good"}
+    with TestClient(create_app(store, journal=Journal(), **told)) as first:
+        wait_until_ready(first)
+    location.rename(location.with_name("away"))
+    location.write_text("no folder")
+    with TestClient(create_app(store, journal=Journal(), **told)) as again:
+        assert "the copy of what answered last" in wait_until_ready(again)
+
+
+def wait_until_ready(client: TestClient) -> str:
+    """Return what the service says of itself once it can answer."""
+    for _ in range(200):
+        answer = client.get("/ready")
+        if answer.status_code == 200:
+            return str(answer.json()["status"])
+        sleep(0.05)
+    raise AssertionError(answer.text)
+
+
 def test_the_same_transaction_again_has_the_same_answer_and_id(answering: TestClient, row: dict[str, Any]) -> None:
     answers = [answering.post("/v1/score", json=row).json() for _ in range(3)]
     assert answers[0] == answers[1] == answers[2]
@@ -139,6 +196,7 @@ def test_the_model_says_where_it_came_from_and_what_keeps_a_newer_one_out(
         "features_sha256": schema.sha256,
         "created": manifest.created,
         "trouble": None,
+        "unscored": 0,
     }
     go_live(store, with_file(make_release(), "golden.json", b"{}"))
     poll(answering)

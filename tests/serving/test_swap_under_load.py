@@ -71,7 +71,7 @@ def test_the_version_changes_under_load_with_no_failed_request(
 
         with service.asleep():
             place.promote(bad.manifest.version)
-            place.store._blobs.write(f"releases/{bad.manifest.version}/model.ubj", b"trees of another wood")
+            place.store._blobs.write(f"releases/{bad.manifest.version}/model.onnx", b"trees of another wood")
         wait_until(lambda: "was altered" in str(service.card()["trouble"]), seen)
 
         place.promote(third.manifest.version)

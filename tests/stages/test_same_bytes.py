@@ -20,11 +20,12 @@ from mlflow_fraud.core.learning.candidates import CANDIDATES
 from tests.conftest import ROOT
 
 RUN = """
-from mlflow_fraud.stages import ingest, preprocess, train, validate
-train.track_if_possible = lambda candidate, git_sha: None
+from mlflow_fraud.stages import ingest, preprocess, ship, train, validate
+train.track_if_possible = ship.track_if_possible = lambda candidate, git_sha: None
 ingest.ingest(); validate.validate(); preprocess.preprocess()
 for candidate in train.CANDIDATES:
     train.train(candidate)
+ship.ship()
 """
 
 OLD_C_LIBRARY = "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX2_Usable,-FMA_Usable"
@@ -65,7 +66,11 @@ def bytes_on(machine: str, workspace: Path, folder: Path) -> dict[str, str]:
 def test_every_file_has_the_same_bytes_on_another_machine(trained_workspace: Path, tmp_path: Path) -> None:
     found = {machine: bytes_on(machine, trained_workspace, tmp_path / machine) for machine in MACHINES}
     one, *others = found.values()
-    made = {f"data/models/{candidate}/metrics.json" for candidate in CANDIDATES}
-    assert made | {"data/features/train.parquet", "data/validation/report.json"} <= set(one)
+    made = {f"data/models/{candidate}/metrics.json" for candidate in (*CANDIDATES, "shipped")}
+    assert made | {
+        "data/models/shipped/model/honest.parquet",
+        "data/features/train.parquet",
+        "data/validation/report.json",
+    } <= set(one)
     for other in others:
         assert {name for name in one | other if one.get(name) != other.get(name)} == set()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlflow_fraud.core.errors import FraudError, PromotionConflict
-from mlflow_fraud.core.ports import Blob
+from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejected, TooLarge
+from mlflow_fraud.core.ports import SMALL, Blob
 
 LOCK = ".lock"
 
@@ -29,13 +30,21 @@ class FileStore:
     def __str__(self) -> str:
         return str(self._root)
 
-    def read(self, key: str) -> Blob | None:
-        """Return the bytes, or None when there is no such key; the tag is their SHA-256."""
+    def read(self, key: str, *, at_most: int = SMALL) -> Blob | None:
+        """Return the bytes, or None when there is no such key; the tag is their SHA-256.
+
+        Raises `TooLarge`, unread, when there are more, and `ReleaseRejected` for what is no file: a pipe has no end.
+        """
         with self._translated("read", key):
             try:
-                content = (self._root / key).read_bytes()
+                descriptor = os.open(self._root / key, os.O_RDONLY | os.O_NONBLOCK)  # a pipe is not waited for
             except FileNotFoundError:
                 return None
+            with open(descriptor, "rb") as stream:
+                self._require_file(key, os.fstat(descriptor), at_most)
+                content = stream.read(at_most + 1)  # it may grow meanwhile
+        if len(content) > at_most:
+            raise TooLarge(f"{key} in {self}", len(content), at_most)
         return Blob(content, hashlib.sha256(content).hexdigest())
 
     def write(self, key: str, content: bytes) -> None:
@@ -65,6 +74,12 @@ class FileStore:
             folder = self._root / prefix.rpartition("/")[0]
             files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
         return sorted(key for path in files if (key := path.relative_to(self._root).as_posix()).startswith(prefix))
+
+    def _require_file(self, key: str, found: os.stat_result, at_most: int) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise ReleaseRejected(f"{key} in {self} is no file; take it away, then promote again")
+        if found.st_size > at_most:
+            raise TooLarge(f"{key} in {self}", found.st_size, at_most)
 
     @contextmanager
     def _pending(self, key: str, content: bytes) -> Iterator[Path]:

@@ -23,23 +23,16 @@ def dataset(path: str, digest: str) -> Any:
 
 
 def log_model(training: TrainingRun) -> Any:
-    """Log the very bytes that would be released, in the flavour that reads them."""
+    """Log the very graph that would be released."""
     import mlflow
+    import onnx
+    import onnxruntime
     import pandas as pd
     from mlflow.models import infer_signature
 
     example = pd.DataFrame(np.asarray(training.example), columns=list(training.names))
     signature = infer_signature(example, np.zeros(1))
     told: dict[str, Any] = {"name": "model", "signature": signature, "input_example": example}
-    if training.model_file.endswith(".ubj"):
-        import xgboost
-
-        booster = xgboost.Booster(model_file=bytearray(training.model))
-        pins = [f"xgboost=={xgboost.__version__}"]
-        return mlflow.xgboost.log_model(booster, model_format="ubj", pip_requirements=pins, **told)
-    import onnx
-    import onnxruntime
-
     pins = [f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"]
     graph = onnx.load_from_string(training.model)
     told["onnx_execution_providers"] = ["CPUExecutionProvider"]

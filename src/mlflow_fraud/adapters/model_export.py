@@ -8,19 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from mlflow_fraud.adapters.model_file import LOG_ODDS
+from mlflow_fraud.adapters.model_formats.booster_file import read_booster
+from mlflow_fraud.adapters.model_formats.booster_graph import LOG_ODDS, booster_graph
 from mlflow_fraud.core.measuring.digits import grain
 
 Numbers = Mapping[str, MutableSequence[float]]
 
 
+MODEL_FILE = "model.onnx"
+"""The name of the file that is judged, shipped and served, whatever was fitted."""
+
+
 def model_bytes(estimator: Any) -> tuple[str, bytes]:
     """Return the file name and reproducible bytes of a fitted XGBoost booster or scikit-learn pipeline."""
+    booster = booster_bytes(estimator)
+    return MODEL_FILE, booster_graph(read_booster(booster)) if booster else _to_onnx(estimator)
+
+
+def booster_bytes(estimator: Any) -> bytes:
+    """Return a booster's own file, for reasons and for training on; nothing of a fit that is no booster."""
     import xgboost
 
-    if isinstance(estimator, xgboost.Booster):
-        return "model.ubj", bytes(estimator.save_raw("ubj"))
-    return "model.onnx", _to_onnx(estimator)
+    return bytes(estimator.save_raw("ubj")) if isinstance(estimator, xgboost.Booster) else b""
 
 
 def _to_onnx(pipeline: Any) -> bytes:

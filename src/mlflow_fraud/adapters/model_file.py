@@ -1,25 +1,28 @@
-"""Models loaded from files that cannot run code: XGBoost as UBJ, scikit-learn as ONNX.
+"""Models loaded from ONNX files, which cannot run code; the same file scores in evaluation, comparison and serving.
 
-The same file scores in evaluation, comparison and serving; `model_export` writes it.
+`model_export` writes it. A booster's own file, which is the model of releases up to format 3, is made the graph that it
+would be written as today.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
+from mlflow_fraud.adapters.model_formats.booster_file import read_booster
+from mlflow_fraud.adapters.model_formats.booster_graph import LOG_ODDS, booster_graph
+from mlflow_fraud.adapters.model_formats.graph_check import check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibrated, Calibration, logistic
 from mlflow_fraud.core.ports import Scorer
-from mlflow_fraud.core.release.release import Manifest
+from mlflow_fraud.core.release.release import Manifest, check_version
 
-BLOCK = 8192
-"""Rows scored at once by an ONNX model."""
-
-LOG_ODDS = "log_odds"
-"""The output's name of an ONNX model that says log odds; any other says probabilities."""
+BLOCK = 4096
+"""Rows scored at once: one-hot bins are wide, and a whole period of them would not fit."""
 
 Rows = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float64]
@@ -34,52 +37,61 @@ def load_calibrated(name: str, content: bytes, calibration: Calibration, *, thre
 
 
 def load_released(manifest: Manifest, files: Mapping[str, bytes], *, threads: int = 0) -> Scorer:
-    """Return the model of a release as it answers."""
+    """Return the model of a release as it answers; raise `ReleaseRejected` where the version is not its content's."""
+    check_version(manifest)
     return load_calibrated(manifest.model_file, files[manifest.model_file], manifest.calibration, threads=threads)
 
 
 def load_scorer(name: str, content: bytes, *, threads: int = 0) -> Scorer:
-    """Return the model in the file `name` (`*.ubj` or `*.onnx`) without calibration; `threads` 0 takes all cores.
+    """Return the model in the file `name` (`*.onnx` or `*.ubj`) without calibration; `threads` 0 takes all cores.
 
     Check the content's hash first. Raises `ReleaseRejected` when it is no such model.
     """
-    loaders: dict[str, Callable[[bytes, int], Scorer]] = {"ubj": _BoosterScorer, "onnx": _OnnxScorer}
-    loader = loaders.get(name.rpartition(".")[2])
-    if loader is None:
-        raise ReleaseRejected(f"{name} is no model file we load; expected one of {sorted(loaders)}")
+    graphs: dict[str, Callable[[bytes], bytes]] = {
+        "onnx": bytes,
+        "ubj": lambda booster: booster_graph(read_booster(booster)),
+    }
+    graph = graphs.get(name.rpartition(".")[2])
+    if graph is None:
+        raise ReleaseRejected(f"{name} is no model file we load; expected one of {sorted(graphs)}")
     try:
-        return loader(content, threads)
-    except Exception as error:  # both libraries raise kinds of their own for bad bytes
+        model = graph(content)
+        check_graph(model)
+        return _OnnxScorer(model, threads or os.cpu_count() or 1)
+    except ReleaseRejected as error:
+        raise ReleaseRejected(f"{name} is not a model that can be loaded: {error}") from None
+    except Exception as error:  # the library raises kinds of its own for bad bytes
         raise ReleaseRejected(f"{name} is not a model that can be loaded: {_first_line(error)}") from error
 
 
-class _BoosterScorer:
-    def __init__(self, content: bytes, threads: int) -> None:
-        import xgboost
-
-        self._booster = xgboost.Booster({"nthread": threads} if threads else {}, model_file=bytearray(content))
-
-    def score(self, rows: Rows) -> Probabilities:
-        scores: Probabilities = self._booster.inplace_predict(rows, validate_features=False).astype(np.float64)
-        return scores
-
-
 class _OnnxScorer:
+    """A session of one thread, since two add up a batch's trees in another order; rows are shared out in blocks."""
+
     def __init__(self, content: bytes, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
-        self._says_log_odds = self._session.get_outputs()[0].name == LOG_ODDS
+        self._output = self._session.get_outputs()[0].name
+        self._threads = threads
 
     def score(self, rows: Rows) -> Probabilities:
-        """Score in blocks: one-hot bins are wide, and a whole period of them would not fit."""
+        """Score in blocks of rows, which are the same however many threads there are."""
         blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
-        scored = [self._session.run(None, {self._input: block})[0][:, 1] for block in blocks]
-        scores = np.concatenate(scored).astype(np.float64) if scored else np.empty(0)
-        return logistic(scores) if self._says_log_odds else scores
+        if len(blocks) < 2 or self._threads == 1:
+            scored = [self._answer(block) for block in blocks]
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                scored = list(pool.map(self._answer, blocks))
+        scores = np.concatenate(scored) if scored else np.empty(0)
+        return logistic(scores) if self._output == LOG_ODDS else scores
+
+    def _answer(self, block: Rows) -> Probabilities:
+        """Return the last column: of two, it is that of fraud."""
+        (answer,) = self._session.run([self._output], {self._input: block})
+        return answer[:, -1].astype(np.float64)  # type: ignore[no-any-return]  # the library has no types
 
 
 def _first_line(error: Exception) -> str:

@@ -10,16 +10,23 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected
+from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, TooLarge
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.ports import BlobStore
-from mlflow_fraud.core.release.release import GOLDEN_FILE, Manifest, Release, check_file, read_manifest, to_json
+from mlflow_fraud.core.release.release import (
+    GOLDEN_FILE,
+    PROVENANCE,
+    Manifest,
+    Release,
+    check_file,
+    check_sizes,
+    other_size,
+    read_manifest,
+    to_json,
+)
 
 SCHEMA_FILE = "schema.json"
 MANIFEST_FILE = "manifest.json"
-
-PROVENANCE = frozenset({"dvc.lock", "params.yaml"})
-"""Files that say where a release came from, not what it answers: the first ones stay."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -37,6 +44,7 @@ class ReleaseFiles:
         """
         manifest = release.manifest
         _require_whole(manifest, release.files)
+        check_sizes(manifest)
         for name, content in release.files.items():
             check_file(manifest, name, content)
         if self._blobs.read(_key(manifest.version, MANIFEST_FILE)) is None:
@@ -52,6 +60,7 @@ class ReleaseFiles:
         """
         manifest = self._manifest(version)
         _require_whole(manifest, manifest.files)
+        check_sizes(manifest)
         return Release(manifest, {name: self._file(manifest, name) for name in sorted(manifest.files)})
 
     def _upload(self, release: Release) -> None:
@@ -78,7 +87,10 @@ class ReleaseFiles:
         return read_manifest(blob.content, version=version)
 
     def _file(self, manifest: Manifest, name: str) -> bytes:
-        blob = self._blobs.read(_key(manifest.version, name))
+        try:
+            blob = self._blobs.read(_key(manifest.version, name), at_most=manifest.files[name].size)
+        except TooLarge as error:
+            raise other_size(manifest, name, error.found) from None
         if blob is None:
             raise ReleaseRejected(f"release {manifest.version} has lost its file {name}; promote it again")
         check_file(manifest, name, blob.content)

@@ -19,8 +19,8 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from mlflow_fraud.core.errors import FraudError, PromotionConflict, SettingsError
-from mlflow_fraud.core.ports import Blob
+from mlflow_fraud.core.errors import FraudError, PromotionConflict, SettingsError, TooLarge
+from mlflow_fraud.core.ports import SMALL, Blob
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
@@ -64,11 +64,11 @@ class S3Store:
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}"
 
-    def read(self, key: str) -> Blob | None:
-        """Return the bytes, or None when there is no such key."""
+    def read(self, key: str, *, at_most: int = SMALL) -> Blob | None:
+        """Return the bytes, or None when there is no such key; raise `TooLarge`, unread, when there are more."""
         with self._translated("read", key):
             try:
-                return self._whole_body(key)
+                return self._whole_body(key, at_most)
             except ClientError as error:
                 if _code(error) in _ABSENT:
                     return None
@@ -105,12 +105,14 @@ class S3Store:
                     raise
                 raise PromotionConflict(f"{key} in {self} has changed: somebody else wrote it first") from error
 
-    def _whole_body(self, key: str) -> Blob:
+    def _whole_body(self, key: str, at_most: int) -> Blob:
         """Return the bytes of one answer; one that breaks off is asked for again, which boto3 does not do."""
         for left in reversed(range(ATTEMPTS)):
             answer = self._patient.get_object(**self._at(key))
             try:
                 with answer["Body"] as body:
+                    if answer["ContentLength"] > at_most:
+                        raise TooLarge(f"{key} in {self}", answer["ContentLength"], at_most)
                     return Blob(body.read(), answer["ETag"])
             except _BROKEN_BODY:
                 if not left:

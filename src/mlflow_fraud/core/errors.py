@@ -33,6 +33,14 @@ class ReleaseRejected(FraudError):
     """A release is not whole, was altered, or has an unknown format; it must not be loaded."""
 
 
+class TooLarge(ReleaseRejected):
+    """What a release's file or the pointer should be is larger than it may be; no byte of it was read."""
+
+    def __init__(self, what: str, found: int, at_most: int) -> None:
+        super().__init__(f"{what} has {found:,} bytes, at most {at_most:,} are expected; it was not read")
+        self.found = found
+
+
 class PromotionConflict(FraudError):
     """The pointer moved while this promotion was under way; nothing was changed."""
 

@@ -15,6 +15,10 @@ class Blob(NamedTuple):
     etag: str
 
 
+SMALL = 2**20
+"""Bytes of what says no size beforehand: a pointer, a manifest, a record of the ledger."""
+
+
 class BlobStore(Protocol):
     """Named bytes in a folder or a bucket.
 
@@ -23,8 +27,8 @@ class BlobStore(Protocol):
     Safe to use from several threads and processes.
     """
 
-    def read(self, key: str) -> Blob | None:
-        """Return the bytes, or None when there is no such key."""
+    def read(self, key: str, *, at_most: int = SMALL) -> Blob | None:
+        """Return the bytes, or None when there is no such key; raise `TooLarge`, unread, when there are more."""
 
     def write(self, key: str, content: bytes) -> None:
         """Write, replacing what is there."""

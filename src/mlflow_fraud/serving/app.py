@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ValidationError
 
 from mlflow_fraud import __version__
+from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.core.errors import DataError
@@ -19,8 +21,10 @@ from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
 from mlflow_fraud.serving.journal import Journal, UnknownTransaction
 from mlflow_fraud.serving.live_model import LiveModel, polling
-from mlflow_fraud.serving.loading import LiveRelease
+from mlflow_fraud.serving.loading import LiveRelease, NotScored
 from mlflow_fraud.serving.schema import problem, problems
+
+log = logging.getLogger(__name__)
 
 SCORE_PATH, LABEL_PATH = "/v1/score", "/v1/labels"
 
@@ -50,13 +54,17 @@ class Noted(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """Which model answers; `trouble` says why it is not the newest release, if it is not."""
+    """Which model answers; `trouble` says why it is not the newest release, if it is not.
+
+    `unscored` counts the transactions since the start whose score was no number: each was answered by a 500.
+    """
 
     version: str
     candidate: str
     features_sha256: str
     created: str
     trouble: str | None
+    unscored: int
 
 
 class State(BaseModel):
@@ -66,13 +74,21 @@ class State(BaseModel):
 
 
 def create_app(
-    store: ReleaseStore, *, history_path: Path, journal: Journal, poll_seconds: float, clock: MakeClock = RECORDED
+    store: ReleaseStore,
+    *,
+    history_path: Path,
+    journal: Journal,
+    poll_seconds: float,
+    clock: MakeClock = RECORDED,
+    last_good: Path | None = None,
 ) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
     The past that the features begin with is `history_path`, that is `data/transactions.parquet`, then `journal`.
+    In `last_good` a copy of what answers is kept for a start at which the store gives nothing.
     """
-    model = LiveModel(store, history_path, journal, clock)
+    copy = LastGood(last_good, str(store)) if last_good else None
+    model = LiveModel(store, history_path, journal, clock, copy)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -92,6 +108,7 @@ def create_app(
     responses={
         **NOT_READ,
         422: {"description": "the transaction is not what the contract says, or its time is not there yet"},
+        500: {"description": "the model's score is no number: it is not an answer, and counted"},
         503: {"description": "no model"},
     },
 )
@@ -104,6 +121,10 @@ async def score(request: Request) -> Answer:
         raise HTTPException(422, problems(error)) from None
     except AheadOfNow as error:
         raise HTTPException(422, problem(live.request.time_column, str(error), "ahead_of_now")) from None
+    except NotScored as error:
+        _model(request).unscored += 1
+        log.error("not scored: %s", error)
+        raise HTTPException(500, "the model's score is no number; the transaction is not scored") from None
     threshold = live.manifest.threshold
     return Answer(
         probability=probability,
@@ -148,9 +169,9 @@ async def health() -> State:
 
 @router.get("/ready", responses={503: {"description": "no model"}})
 async def ready(request: Request) -> State:
-    """Answer 200 once a model is loaded."""
+    """Answer 200 once a model is loaded; say where it is the copy of the last one, as the store gave none."""
     _live(request)
-    return State(status="ready")
+    return State(status="ready, with the copy of what answered last" if _model(request).from_copy else "ready")
 
 
 @router.get("/v1/model", responses={503: {"description": "no model"}})
@@ -163,6 +184,7 @@ async def model(request: Request) -> ModelCard:
         features_sha256=manifest.feature_schema_sha256,
         created=manifest.created,
         trouble=_model(request).trouble,
+        unscored=_model(request).unscored,
     )
 
 

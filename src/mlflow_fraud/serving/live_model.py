@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
+from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
 from mlflow_fraud.core.errors import DataError, FraudError, ReleaseRejected
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
 from mlflow_fraud.serving.history import History
 from mlflow_fraud.serving.journal import Journal
@@ -28,12 +30,24 @@ STOP_SECONDS = 10.0
 class LiveModel:
     """Follows the store's pointer. A request takes `current` once and uses nothing else.
 
-    `trouble` says why the newest release is not the one that answers; it is None when it is.
+    `trouble` says why the newest release is not the one that answers; it is None when it is. `from_copy` says that the
+    service began with the copy of the release that answered last, and `unscored` counts the scores that were no number.
     """
 
-    def __init__(self, store: ReleaseStore, history_path: Path, journal: Journal, clock: MakeClock = RECORDED) -> None:
+    def __init__(
+        self,
+        store: ReleaseStore,
+        history_path: Path,
+        journal: Journal,
+        clock: MakeClock = RECORDED,
+        last_good: LastGood | None = None,
+    ) -> None:
         self.current: LiveRelease | None = None
         self.trouble: str | None = None
+        self.from_copy = False
+        self.unscored = 0
+        self._last_good = last_good
+        self._copy_tried = False
         self._store = store
         self._history_path = history_path
         self._journal = journal
@@ -50,6 +64,7 @@ class LiveModel:
             if self.current is None or self.current.manifest.version != pointer.version:
                 self._go_live(pointer)
             self._refused = self.trouble = None
+            self.from_copy = False
         except FraudError as error:
             self._stay(str(error))
         except Exception as error:  # whatever it is, the service goes on with what it has
@@ -63,12 +78,34 @@ class LiveModel:
 
     def _go_live(self, pointer: Pointer) -> None:
         try:
-            loaded = load_release(self._store.fetch(pointer.version), self._history_for)
+            release = self._store.fetch(pointer.version)
+            loaded = load_release(release, self._history_for)
         except (ReleaseRejected, DataError):
             self._refused, self._rest = pointer, REST_POLLS
             raise
         self.current = loaded  # one assignment: no request sees half
         log.info("live: %s", pointer.version)
+        self._keep(release)
+
+    def _keep(self, release: Release) -> None:
+        """Keep a copy for the next cold start; where there is no room for it the service does without."""
+        if self._last_good:
+            try:
+                self._last_good.keep(release)
+            except (FraudError, OSError) as error:
+                log.warning("no copy of %s was kept: %s", release.manifest.version, error)
+
+    def _begin_with_copy(self) -> None:
+        """Let the release that answered last answer again, where the store gives none at the start."""
+        last_good, self._copy_tried = self._last_good, True
+        try:
+            kept = last_good.fetch() if last_good else None
+            if kept is None:
+                return
+            self.current, self.from_copy = load_release(kept, self._history_for), True
+            log.warning("began with the copy of %s, which answered last", kept.manifest.version)
+        except Exception as error:  # a bad copy must not keep the service from looking for a good release
+            log.error("the copy of what answered last cannot be used: %s", error)
 
     def _history_for(self, schema: FeatureSchema) -> History:
         """Return the history that is there, or a new one when the features are defined otherwise."""
@@ -77,6 +114,8 @@ class LiveModel:
         return warm_history(self._history_path, schema, self._journal, self._clock)
 
     def _stay(self, trouble: str) -> None:
+        if self.current is None and not self._copy_tried:
+            self._begin_with_copy()
         if trouble != self.trouble:
             live = self.current.manifest.version if self.current else "no model"
             log.error("kept %s: %s", live, trouble)

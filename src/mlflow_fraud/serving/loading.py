@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlflow_fraud.adapters.model_file import load_released
+from mlflow_fraud.adapters.model_file import load_calibrated, load_released
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.online import Transaction
@@ -20,6 +21,10 @@ from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Manifest, Release, check_golden
 from mlflow_fraud.serving.history import History
 from mlflow_fraud.serving.schema import LabelSchema, TransactionSchema
+
+
+class NotScored(ArithmeticError):
+    """The model gave a transaction a score that is no number from 0 to 1."""
 
 
 class Score(NamedTuple):
@@ -44,11 +49,14 @@ class LiveRelease:
         """Return the score of `transaction`, which then belongs to the past.
 
         The id begins with the version, which leads to the release and from there to run, data and code.
-        The same features in the same release have the same id.
+        The same features in the same release have the same id. Raises `NotScored` where the score is no number.
         """
         row = np.array([self.history.observe(transaction)], dtype=np.float32)
         digest = hashlib.sha256(f"{transaction['event_id']}".encode() + row.tobytes())
-        return Score(float(self.scorer.score(row)[0]), f"{self.manifest.version}.{digest.hexdigest()[:16]}")
+        probability, prediction_id = float(self.scorer.score(row)[0]), digest.hexdigest()[:16]
+        if not 0 <= probability <= 1:  # so that NaN is refused
+            raise NotScored(f"{self.manifest.version} gave {probability} to the features {prediction_id}")
+        return Score(probability, f"{self.manifest.version}.{prediction_id}")
 
 
 def load_release(release: Release, history_for: Callable[[FeatureSchema], History]) -> LiveRelease:
@@ -67,6 +75,9 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
         _require_golden_rows(manifest, schema, golden)
         scorer = load_released(manifest, files, threads=1)
         check_golden(manifest, golden, scorer.score(golden.matrix).tolist())
+        if BOOSTER_FILE in files:  # the one that gives reasons is the one that answers
+            beside = load_calibrated(BOOSTER_FILE, files[BOOSTER_FILE], manifest.calibration, threads=1)
+            check_golden(manifest, golden, beside.score(golden.matrix).tolist())
     except ReleaseRejected:
         raise
     except Exception as error:  # parsers and models raise kinds of their own; whatever it is, it cannot answer

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import uvicorn
 
 from mlflow_fraud.adapters.release_store import open_store
+from mlflow_fraud.paths import LAST_GOOD
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import clock_of
 from mlflow_fraud.serving.journal import open_journal
@@ -59,7 +60,7 @@ def serve(environment: Place, host: str, port: int) -> None:
     past, poll = environment.history, environment.poll_seconds
     with open_journal(environment.journal) as journal:
         clock = clock_of(environment.clock, environment.tolerance)
-        app = create_app(store, history_path=past, journal=journal, poll_seconds=poll, clock=clock)
+        app = create_app(store, history_path=past, journal=journal, poll_seconds=poll, clock=clock, last_good=LAST_GOOD)
         uvicorn.run(
             app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
         )

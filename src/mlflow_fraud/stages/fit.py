@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mlflow_fraud.adapters.model_export import model_bytes
+from mlflow_fraud.adapters.model_export import booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated, load_scorer
 from mlflow_fraud.core.learning.candidates import CANDIDATES, REFITS, Examples, Fitted, TrainParams, together
+from mlflow_fraud.core.learning.chain import Refit
 from mlflow_fraud.core.learning.learnable import require_learnable
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules, Scored, Settled, assess, settle
+from mlflow_fraud.core.measuring.metrics import Thresholds
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.progress import Progress
 
@@ -21,14 +23,23 @@ class Part(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A model that could ship: its file, how it came to be, and what it is worth."""
+    """A model's file, of a booster its own one too, what it is worth, and the test's probabilities and `thresholds`."""
 
     file_name: str
     model: bytes
-    fitted: Fitted
-    settled: Settled
+    booster: bytes
     assessment: Assessment
     test: Scored
+    thresholds: Thresholds
+
+
+class Trained(NamedTuple):
+    """A model that was judged, how it came to be, and its own scores of validation from before it learned that."""
+
+    judged: Judged
+    fitted: Fitted
+    settled: Settled
+    honest: Scored
 
 
 def fit_and_judge(
@@ -39,23 +50,27 @@ def fit_and_judge(
     train: TrainParams,
     rules: JudgeRules,
     progress: Progress,
-) -> Judged:
+    *,
+    refit: Refit = "none",
+) -> Trained:
     """Return the candidate's model and what it is worth.
 
-    Validation chooses rounds, calibration and threshold of a model that has not seen it. With `train.refit` what
-    ships, and what the test judges, is then fitted on train and validation rows together.
+    Validation chooses rounds, calibration and threshold of a model that has not seen it. Unless `refit` is none, what
+    the test judges is then fitted on train and validation rows together.
     Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
     require_learnable({"train": learn.y, "validation": validation.period.labels, "test": test.period.labels})
     fitted = CANDIDATES[candidate](learn, validation.examples, train, progress)
     name, model = model_bytes(fitted.estimator)
-    settled = settle(Scored(validation.period, load_scorer(name, model).score(validation.examples.x)), rules)
-    watched = _score(name, model, settled, validation)
-    if train.refit:
-        again = REFITS[candidate](fitted, together(learn, validation.examples), train, progress)
-        name, model = model_bytes(again.estimator)
-    tested = _score(name, model, settled, test)
-    return Judged(name, model, fitted, settled, assess(settled, watched, tested, rules, progress), tested)
+    honest = Scored(validation.period, load_scorer(name, model).score(validation.examples.x))
+    settled = settle(honest, rules)
+    watched, shipped = _score(name, model, settled, validation), fitted
+    if refit != "none":
+        shipped = REFITS[candidate](fitted.best, together(learn, validation.examples), train, progress)
+        name, model = model_bytes(shipped.estimator)
+    tested, booster = _score(name, model, settled, test), booster_bytes(shipped.estimator)
+    assessment = assess(settled, watched, tested, rules, progress)
+    return Trained(Judged(name, model, booster, assessment, tested, settled.threshold), fitted, settled, honest)
 
 
 def _score(name: str, model: bytes, settled: Settled, part: Part) -> Scored:

@@ -11,29 +11,34 @@ import polars as pl
 from pydantic import ValidationError
 
 from mlflow_fraud.adapters.files import md5, read_json, write_json
+from mlflow_fraud.adapters.model_export import MODEL_FILE
+from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.learning.split import PARTS
+from mlflow_fraud.core.learning.split import BETWEEN, PARTS
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.paths import TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.settings import Params
+from mlflow_fraud.stages.made_up import made_up_rows
 
 FIGURES = ("precision_recall.png", "confusion.png", "reliability.png")
+HONEST = "honest.parquet"
+"""Rows with the scores of models that had not learned them, in the folder of the model."""
 BESIDE = ("metrics.json", "rounds.json", *FIGURES)
 """The files that the stage leaves beside the model, and that a run in MLflow shows."""
-
-EXAMPLE_ROWS = 5
 
 
 class Lineage(Strict):
     """The inputs of one training and the hashes of what it left.
 
     `params` has the parameters that it read, in the sections of `params.yaml`; `data` maps each data file to its
-    MD5; `rows` are made-up ones, quantiles of validation's features in the model's order, None where missing;
-    `files` maps each file beside the model to its SHA-256.
+    MD5; `rows` are made-up ones in the model's order, None where missing (see `made_up_rows`); `files` maps each file
+    beside the model to its SHA-256. `best` is the number of rounds that validation found best, where the candidate
+    learns in rounds.
     """
 
+    candidate: str
+    best: int | None
     params: dict[str, Any]
     data: dict[str, str]
     features: FeatureSchema
@@ -51,17 +56,20 @@ def lineage_file(candidate: str) -> Path:
     return model_folder(candidate) / "model" / "lineage.json"
 
 
-def write_lineage(candidate: str, params: Params, schema: FeatureSchema) -> None:
-    """Write what the candidate is being trained with; to be called when the files beside the model are there."""
-    folder = model_folder(candidate)
+def write_lineage(name: str, candidate: str, params: Params, schema: FeatureSchema, *, best: int | None) -> None:
+    """Write what the model in the folder `name` comes from; to be called when the files beside it are there."""
+    folder = model_folder(name)
+    scorer = load_scorer(MODEL_FILE, (folder / "model" / MODEL_FILE).read_bytes())
     lineage = Lineage(
+        candidate=candidate,
+        best=best,
         params=_params_of(candidate, params),
-        data={path.as_posix(): md5(path) for path in (TRANSACTIONS, *(part_file(part) for part in PARTS))},
+        data={path.as_posix(): md5(path) for path in (TRANSACTIONS, *(part_file(part) for part in (*PARTS, BETWEEN)))},
         features=schema,
-        rows=_example_rows(schema),
+        rows=tuple(made_up_rows(pl.read_parquet(part_file("validation")), schema, scorer)),
         files={name: _sha256(folder / name) for name in BESIDE},
     )
-    write_json(lineage_file(candidate), lineage.model_dump(mode="json"))
+    write_json(lineage_file(name), lineage.model_dump(mode="json"))
 
 
 def read_lineage(candidate: str) -> Lineage:
@@ -101,17 +109,10 @@ def _params_of(candidate: str, params: Params) -> dict[str, Any]:
         "calibration": params.calibration.model_dump(mode="json"),
         "costs": params.costs.model_dump(mode="json"),
         "compare": {"bootstrap": params.compare.bootstrap.model_dump(mode="json")},
-        "train": {"seed": train.seed, "refit": train.refit, candidate: own},
+        "train": {"seed": train.seed, candidate: own},
+        "ship": params.ship.model_dump(mode="json"),
+        "datasets": {params.dataset: {"refit": params.active.refit}},
     }
-
-
-def _example_rows(schema: FeatureSchema) -> tuple[tuple[float | None, ...], ...]:
-    """Return rows of nobody: each feature's quantiles on validation, from low to high."""
-    table = pl.scan_parquet(part_file("validation"))
-    levels = np.linspace(0.02, 0.98, EXAMPLE_ROWS)
-    rows = pl.concat([table.select(pl.col(schema.names).quantile(level)) for level in levels]).collect()
-    matrix = model_matrix(rows.cast(pl.Float32), schema)
-    return tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in matrix)
 
 
 def _sha256(path: Path) -> str:

@@ -10,7 +10,7 @@ from mlflow_fraud.adapters.mlflow_runs import TrainingRun
 from mlflow_fraud.adapters.mlflow_tracking import Logged, Tracking
 from mlflow_fraud.core.errors import TrackingFailed
 from mlflow_fraud.environment import Environment, load_environment
-from mlflow_fraud.stages.lineage import EXAMPLE_ROWS, FIGURES, require_as_left
+from mlflow_fraud.stages.lineage import FIGURES, require_as_left
 from mlflow_fraud.stages.origin import code_of
 from mlflow_fraud.stages.run import say, taking_long
 from mlflow_fraud.stages.trained import TrainedCandidate, read_trained
@@ -69,7 +69,7 @@ def _run(trained: TrainedCandidate, git_sha: str) -> TrainingRun:
         model_file=trained.model_file.name,
         model=trained.model,
         names=trained.schema.names,
-        example=trained.lineage.matrix[[EXAMPLE_ROWS // 2]],
+        example=trained.lineage.matrix[[len(trained.lineage.rows) // 2]],
         params=trained.params,
         metrics={"validation": trained.assessment.validation, "test": trained.assessment.test},
         threshold=trained.assessment.threshold,
@@ -78,5 +78,5 @@ def _run(trained: TrainedCandidate, git_sha: str) -> TrainingRun:
         calibration=trained.assessment.calibration.model_dump(mode="json"),
         figures=[trained.folder / name for name in FIGURES],
         data=trained.data,
-        tags={"git_sha": git_sha, "feature_schema": trained.schema.sha256},
+        tags={"git_sha": git_sha, "feature_schema": trained.schema.sha256, "of": trained.candidate},
     )

@@ -8,7 +8,8 @@ import yaml
 
 from mlflow_fraud.adapters import dvc_lock, git_repo
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.paths import LOCK
+from mlflow_fraud.core.learning.candidates import CANDIDATES
+from mlflow_fraud.paths import LOCK, SHIPPED
 from mlflow_fraud.stages.lineage import Lineage, lineage_file
 
 
@@ -25,7 +26,7 @@ def require_traceable(candidate: str, lineage: Lineage) -> str:
     """
     locked, model = dvc_lock.locked_data(), lineage_file(candidate).parent
     others = [path for path, digest in lineage.data.items() if locked.get(path) != digest]
-    others += dvc_lock.changed_since(_stage(candidate), model.as_posix())
+    others += dvc_lock.changed_since(_stages(candidate)[-1], model.as_posix())
     if others:
         raise DataError(
             f"{LOCK} does not tell where {candidate} comes from ({', '.join(others)} is not as it says), and "
@@ -58,9 +59,10 @@ def _put(document: dict[str, Any], place: list[str], value: Any) -> bool:
 
 
 def _changed_code(candidate: str) -> list[str]:
-    stages = ("ingest", "preprocess", _stage(candidate))
+    stages = ("ingest", "preprocess", *_stages(candidate))
     return sorted({path for stage in stages for path in dvc_lock.changed_since(stage, "src/")})
 
 
-def _stage(candidate: str) -> str:
-    return f"train@{candidate}"
+def _stages(name: str) -> tuple[str, ...]:
+    """Return the stages that made a model, from the fit on."""
+    return (*(f"train@{candidate}" for candidate in CANDIDATES), "ship") if name == SHIPPED else (f"train@{name}",)

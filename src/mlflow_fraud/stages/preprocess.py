@@ -12,32 +12,34 @@ from mlflow_fraud.core.features.define import categorical_columns, define
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning.learnable import require_learnable
-from mlflow_fraud.core.learning.split import PARTS, borders, part
+from mlflow_fraud.core.learning.split import BETWEEN, PARTS, borders, clocked, require_horizon
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, part_file
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.run import run_stage, say
 
-KEYS = ("event_id", "event_time", "label")
-"""Columns that go with the features, beside the exact amount as `amount_minor` and the first entity as `block`."""
-
 
 def preprocess() -> None:
-    """Write the three parts and the feature schema; the history is carried over every border."""
+    """Write the parts, the rows between them and the feature schema; the history is carried over every border.
+
+    Rows too young at the border after them are in no part; those that are mature by now are learned from in time.
+    """
     params = load_params()
     if not read_json(VALIDATION_REPORT)["passed"]:
         raise DataError("the data has not passed validation")
     contract, rule = load_contract(params.active.contract), params.active.split
     transactions = pl.read_parquet(TRANSACTIONS)
-    cut = borders(transactions, rule)
-    parts = transactions.select(part(cut, rule, transactions.columns))["part"]
-    require_learnable({name: transactions.filter(parts == name)["label"].to_numpy() for name in PARTS})
+    require_horizon(transactions, rule)
+    clock = clocked(transactions, borders(transactions, rule), rule)
+    parts = clock["part"]
+    require_learnable({name: clock.filter(parts == name)["label"].to_numpy() for name in PARTS})
     schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"), rule.label_delay_days)
     features = _features(transactions, schema)
     block = [pl.col(contract.payer).rank("dense").alias("block")] if contract.payer else []
-    keys = transactions.select(*KEYS, *block, pl.col("amount").alias("amount_minor"))
-    table = pl.concat([keys, features], how="horizontal")
-    for name in PARTS:
+    keys = transactions.select("event_id", "event_time", *block, pl.col("amount").alias("amount_minor"))
+    table = pl.concat([keys, clock.drop("part"), features], how="horizontal")
+    # beside the features: the exact amount as `amount_minor` and the first entity as `block`
+    for name in (*PARTS, BETWEEN):
         rows = table.filter(parts == name)
         write_parquet(part_file(name), rows)
         say(f"{name}: {len(rows):,} rows, {rows['label'].sum():,} frauds")

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.model_file import load_calibrated
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning.training import Assessment
@@ -40,8 +41,13 @@ class TrainedCandidate:
     @property
     def params(self) -> Mapping[str, Any]:
         """The parameters of its fit."""
-        train = self.lineage.params["train"]
-        return {"seed": train["seed"], "refit": train["refit"], **train[self.name]}
+        train, (told,) = self.lineage.params["train"], self.lineage.params["datasets"].values()
+        return {"seed": train["seed"], **told, **train[self.candidate]}
+
+    @property
+    def candidate(self) -> str:
+        """Which of the candidates it is."""
+        return self.lineage.candidate
 
     @property
     def data(self) -> Mapping[str, str]:
@@ -57,6 +63,12 @@ class TrainedCandidate:
     def model(self) -> bytes:
         """The shipped model file's bytes."""
         return self.model_file.read_bytes()
+
+    @cached_property
+    def booster(self) -> bytes:
+        """The booster's own file, for reasons and for training on; nothing where the model is none."""
+        file = self.model_file.with_name(BOOSTER_FILE)
+        return file.read_bytes() if file.is_file() else b""
 
     @cached_property
     def scorer(self) -> Scorer:

@@ -45,7 +45,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a data set that has no batch yet; pinning writes DVC's pointer."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     split = {"protocol": "holdout", "validation_days": 5, "test_days": 5}
-    params["datasets"]["tiny"] = {"contract": "data/contracts/tiny.yaml", "split": split}
+    params["datasets"]["tiny"] = {"contract": "data/contracts/tiny.yaml", "split": split, "refit": "validation"}
     (tmp_path / "data/contracts").mkdir(parents=True)
     (tmp_path / "data/contracts/tiny.yaml").write_text(CONTRACT)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params | {"dataset": "tiny"}))

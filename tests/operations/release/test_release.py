@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -13,14 +14,16 @@ from mlflow.entities import Run
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict, SettingsError
-from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.evaluation import gain
-from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, check_golden
+from mlflow_fraud.core.release.release import CHAIN_FILE, GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.compare import compare
+from mlflow_fraud.operations.release.contest import enter_champion
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
 from mlflow_fraud.stages.logged import open_tracking, track
+from mlflow_fraud.stages.ship import ship
+from mlflow_fraud.stages.shipped import read_shipped
 from mlflow_fraud.stages.train import train
 
 
@@ -141,10 +144,20 @@ def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore
     preprocess()
     for candidate in ("logistic", "forest", "xgboost"):
         train(candidate)
+    ship()
     comparison = compare(store, first=True)
     assert comparison.champion is not None
-    live = store.fetch(comparison.champion.version).manifest
-    assert rounded_figures(comparison.champion.metrics) == live.metrics["test"]
+    release = store.fetch(comparison.champion.version)
+    live, test = release.manifest, pl.read_parquet("data/features/test.parquet")
+    entry, chain = enter_champion(release, test, read_shipped().trained.schema), read_shipped().test
+    assert entry.honest.all()
+    learned = (test["event_time"] <= live.learned_until).to_numpy()
+    old = pl.read_parquet(BytesIO(release.files[CHAIN_FILE]))
+    assert 0 < learned.sum() < len(test)
+    assert entry.scores[learned].tolist() == old["probability"].to_numpy()[learned].tolist()
+    assert entry.thresholds[learned].tolist() == old["threshold"].to_numpy()[learned].tolist()
+    assert set(entry.thresholds[~learned]) == {live.threshold}
+    assert entry.scores.tolist() != chain["probability"].to_list()
 
     pl.read_parquet("data/transactions.parquet").drop("merchant").write_parquet("data/transactions.parquet")
     blind = compare(store, first=True)
@@ -157,7 +170,7 @@ def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore
 def test_the_report_is_one_page_with_its_pictures_inside(store: ReleaseStore) -> None:
     compare(store, first=True)
     page = Path("data/decision/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 9
+    assert page.count("data:image/png;base64,") == 12
     assert "money saved" in page
     assert "http" not in page.replace("http-equiv", "")
 
@@ -169,12 +182,12 @@ def test_mlflow_has_each_candidate_once_under_one_parent_and_the_aliases(store: 
     mark_challenger()
     promote(store)
     mirror_champion(store)
-    first = [track(candidate) for candidate in ("logistic", "forest", "xgboost")]
+    first = [track(name) for name in ("logistic", "forest", "xgboost", "shipped")]
     assert not any(logged.new for logged in first)
     mlflow.set_tracking_uri(open_tracking(load_environment()).uri)
     runs = mlflow.search_runs(experiment_names=["fraud"], output_format="list")
     children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    assert len(children) == 3
+    assert len(children) == 4
     assert len({run.data.tags["mlflow.parentRunId"] for run in children}) == 1
     for run in children:
         assert {"f1", "precision", "recall", "average_precision", "roc_auc", "threshold"} <= set(run.data.metrics)
@@ -187,6 +200,7 @@ def test_mlflow_has_each_candidate_once_under_one_parent_and_the_aliases(store: 
             "train",
             "validation",
             "test",
+            "between",
         }
     tracking = open_tracking(load_environment())
     assert tracking.alias("champion") == tracking.alias("challenger") is not None
@@ -195,11 +209,11 @@ def test_mlflow_has_each_candidate_once_under_one_parent_and_the_aliases(store: 
 def test_a_model_in_mlflow_is_the_shipped_file_and_no_pickle(store: ReleaseStore) -> None:
     import mlflow
 
-    comparison = compare(store, first=True)
+    compare(store, first=True)
     mark_challenger()
     mlflow.set_tracking_uri(open_tracking(load_environment()).uri)
     logged = Path(mlflow.artifacts.download_artifacts("models:/fraud@challenger"))
-    shipped = next(Path("data/models", comparison.challenger.candidate, "model").glob("model.*"))
+    shipped = next(Path("data/models/shipped/model").glob("model.*"))
     assert (logged / shipped.name).read_bytes() == shipped.read_bytes()
     assert not [path for path in logged.rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
 
@@ -219,6 +233,7 @@ def test_the_verdict_may_be_about_another_metric(store: ReleaseStore, metric: st
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["compare"] |= {"metric": metric, "select_by": "f1"}
     Path("params.yaml").write_text(yaml.safe_dump(params))
+    ship()
     comparison = compare(store, first=True)
     assert comparison.champion is not None
     assert comparison.gain is not None

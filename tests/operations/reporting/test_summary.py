@@ -57,7 +57,9 @@ def test_metrics_are_set_beside_those_of_a_revision(workspace: Path, monkeypatch
     assert f"| xgboost | f1 | 0.1250 | {document['test']['f1']:.4f} |" in retraining_summary("HEAD")
     for text, said in ((json.dumps(document | {"test": document["test"] | {"f1": None}}), "-"), (now, "")):
         metrics.write_text(text)
-        write_lineage("xgboost", load_params(), read_schema(json.loads(SCHEMA.read_text()), where="test"))
+        write_lineage(
+            "xgboost", "xgboost", load_params(), read_schema(json.loads(SCHEMA.read_text()), where="test"), best=None
+        )
         assert f"| xgboost | f1 | 0.1250 | {said}" in retraining_summary("HEAD")
     subprocess.run(["git", "add", str(metrics)], check=True)
     subprocess.run(

@@ -76,14 +76,9 @@ class XgboostParams(Strict):
 
 
 class TrainParams(Strict):
-    """The section `train` of `params.yaml`.
-
-    With `refit` what ships is fitted once more on train and validation rows, after validation has chosen
-    rounds, threshold and calibration.
-    """
+    """The section `train` of `params.yaml`."""
 
     seed: int
-    refit: bool = False
     logistic: LogisticParams
     forest: ForestParams
     xgboost: XgboostParams
@@ -100,10 +95,11 @@ class Examples:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted candidate and, where it learns in rounds, its score after each."""
+    """A fitted candidate and, where it learns in rounds, its score after each and the number that was best."""
 
     estimator: Pipeline | xgboost.Booster
     rounds: Mapping[str, list[float]] = field(default_factory=dict)
+    best: int | None = None
 
 
 def fit_logistic(train: Examples, validation: Examples | None, params: TrainParams, progress: Progress) -> Fitted:
@@ -183,19 +179,19 @@ def fit_xgboost(train: Examples, validation: Examples, params: TrainParams, prog
         f"xgboost: {len(rounds['validation'])} rounds, the best is {booster.best_iteration + 1} "
         f"with validation average precision {booster.best_score:.4f}"
     )
-    return Fitted(booster[: booster.best_iteration + 1], rounds)
+    return Fitted(booster[: booster.best_iteration + 1], rounds, booster.best_iteration + 1)
 
 
-def refit_xgboost(fitted: Fitted, rows: Examples, params: TrainParams, progress: Progress) -> Fitted:
+def refit_xgboost(best: int | None, rows: Examples, params: TrainParams, progress: Progress) -> Fitted:
     """Return the trees fitted on more rows, with so many rounds as validation found best, and a share more."""
-    rounds = round(fitted.estimator.num_boosted_rounds() * params.xgboost.refit_rounds)
+    rounds = round((best or params.xgboost.rounds) * params.xgboost.refit_rounds)
     progress(f"xgboost: {rounds} rounds on {len(rows.y):,} rows, validation included")
     watch = [_EveryRound(progress, rounds)]
-    return Fitted(xgboost.train(_told(params), _matrix(rows), num_boost_round=rounds, callbacks=watch), fitted.rounds)
+    return Fitted(xgboost.train(_told(params), _matrix(rows), num_boost_round=rounds, callbacks=watch), best=best)
 
 
 Fit = Callable[[Examples, Examples, TrainParams, Progress], Fitted]
-Refit = Callable[[Fitted, Examples, TrainParams, Progress], Fitted]
+Refit = Callable[[int | None, Examples, TrainParams, Progress], Fitted]
 
 CANDIDATES: dict[str, Fit] = {
     "logistic": fit_logistic,
@@ -204,8 +200,8 @@ CANDIDATES: dict[str, Fit] = {
 }
 
 REFITS: dict[str, Refit] = {
-    "logistic": lambda fitted, rows, params, progress: fit_logistic(rows, None, params, progress),
-    "forest": lambda fitted, rows, params, progress: fit_forest(rows, None, params, progress),
+    "logistic": lambda best, rows, params, progress: fit_logistic(rows, None, params, progress),
+    "forest": lambda best, rows, params, progress: fit_forest(rows, None, params, progress),
     "xgboost": refit_xgboost,
 }
 

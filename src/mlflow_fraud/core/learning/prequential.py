@@ -32,6 +32,7 @@ class PrequentialRule(Strict):
     train_days: int = Field(ge=2)
     validation_days: int = Field(ge=1)
     label_delay_days: int = Field(default=7, ge=0)
+    label_horizon_days: int | None = Field(default=None, ge=0)
     test_days: int = Field(ge=1)
     folds: int = Field(ge=1)
     test_until: date | None = None
@@ -45,12 +46,18 @@ class PrequentialRule(Strict):
             validation_days=self.validation_days,
             test_days=self.test_days,
             label_delay_days=self.label_delay_days,
+            label_horizon_days=self.label_horizon_days,
         )
 
     @property
     def label_delay(self) -> timedelta:
-        """The time from a transaction to its label."""
+        """The time from a transaction to its label, where the label says none."""
         return timedelta(days=self.label_delay_days)
+
+    @property
+    def horizon(self) -> timedelta:
+        """How old a row has to be to count."""
+        return self.split.horizon
 
     def until(self, last: datetime) -> datetime:
         """Return the instant from which on nothing is looked at, in data whose newest row is of `last`.
@@ -64,19 +71,20 @@ class PrequentialRule(Strict):
         end = datetime.combine(last.date(), time()) + DAY
         if self.test_until is None:
             return end
-        known = datetime.combine(self.test_until, time()) + DAY + self.label_delay
+        known = datetime.combine(self.test_until, time()) + DAY + self.horizon
         if known > end:
             raise DataError(
-                f"a test until {self.test_until} has all its labels {self.label_delay_days} days later, the data ends "
-                f"{last:%Y-%m-%d}; let the test end by {end - DAY - self.label_delay:%Y-%m-%d}, or bring more data"
+                f"a test until {self.test_until} has all its labels {self.horizon.days} days later, the data ends "
+                f"{last:%Y-%m-%d}; let the test end by {end - DAY - self.horizon:%Y-%m-%d}, or bring more data"
             )
         return known
 
     @model_validator(mode="after")
     def _leaves_days_to_train_on(self) -> Self:
-        if self.validation_days + self.label_delay_days >= self.train_days:
+        if self.validation_days + self.horizon.days >= self.train_days:
             raise ValueError(
-                "validation_days and label_delay_days take all of train_days; make train_days longer than their sum"
+                "validation_days and the days until a row counts take all of train_days; make train_days longer than "
+                "their sum"
             )
         return self
 
@@ -110,7 +118,7 @@ def roll(first: datetime, until: datetime, rule: PrequentialRule) -> tuple[Fold,
     2020-01-07 2020-01-27 2020-02-13 2020-02-18
     2020-01-12 2020-02-01 2020-02-18 2020-02-23
     """
-    test_days, delay = rule.test_days * DAY, rule.label_delay
+    test_days, delay = rule.test_days * DAY, rule.horizon
     last = until - delay
     folds = tuple(
         Fold(
@@ -132,17 +140,22 @@ def roll(first: datetime, until: datetime, rule: PrequentialRule) -> tuple[Fold,
     return folds
 
 
+def fold_borders(fold: Fold, rule: PrequentialRule) -> Borders:
+    """Return the instants at which a fold's parts count."""
+    return Borders(fold.validation_from, fold.test_from, fold.test_to + rule.horizon)
+
+
 def fold_parts(transactions: pl.DataFrame, fold: Fold, rule: PrequentialRule, card: str | None) -> pl.Series:
     """Return each row's part in a fold: train, validation, test, or null for a row that belongs to none.
 
-    A label counts from `label_delay` on, at every border. A card that is known as compromised leaves the test:
+    A row counts when it is as old as the horizon, at every border. A card that is known as compromised leaves the test:
     on each test day those with a fraud, since the fold's `known_from`, whose label had arrived before that day.
     Where transactions have no card none is known.
     """
     at = pl.col("event_time")
-    cut = Borders(fold.validation_from, fold.test_from, fold.test_to + rule.label_delay)
+    cut = fold_borders(fold, rule)
     inside = at.is_between(fold.train_from, fold.test_to, closed="left")
-    parts = transactions.select(pl.when(inside).then(part(cut, rule.split, transactions.columns)).alias("part"))["part"]
+    parts = transactions.select(pl.when(inside).then(part(cut, rule.split)).alias("part"))["part"]
     if card is None:
         return parts
     gone = _known_compromised(transactions, fold, rule, card)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Annotated, Literal, Self
 
 import polars as pl
@@ -12,10 +13,15 @@ from pydantic import Field, model_validator
 
 from mlflow_fraud.core.contract.contract import BATCH
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.labels import arrival, known_at
+from mlflow_fraud.core.labels import LABEL_TIME, arrival
 from mlflow_fraud.core.strict import Strict
 
 PARTS = ("train", "validation", "test")
+BETWEEN = "between"
+"""Rows of no part, which are learned from later."""
+
+TOLD = 0.95
+"""So many of the frauds have to be told when their rows count."""
 
 Days = Annotated[int | float, Field(gt=0, allow_inf_nan=False)]
 """A time in days, or in a fraction of one where data spans few."""
@@ -25,6 +31,10 @@ class SplitRule(Strict):
     """How time is cut: `official` tests on a whole raw batch, `holdout` on the last days.
 
     A whole number of test days are calendar days; a fraction ends with the newest transaction.
+
+    `label_delay_days` is after how long a label is known that says no time of its own. A row is mature, learned from
+    and judged on, when it is `label_horizon_days` old, whatever came early: of the newest rows only the frauds would
+    be known, since silence takes its time. Not stated, it is the delay.
     """
 
     protocol: Literal["official", "holdout"]
@@ -32,11 +42,26 @@ class SplitRule(Strict):
     test_days: Days | Literal[0] = 0
     validation_days: Days
     label_delay_days: int = Field(default=0, ge=0)
+    label_horizon_days: int | None = Field(default=None, ge=0)
 
     @property
     def label_delay(self) -> timedelta:
-        """The time from a transaction to its label."""
+        """The time from a transaction to its label, where the label says none."""
         return timedelta(days=self.label_delay_days)
+
+    @property
+    def horizon(self) -> timedelta:
+        """How old a row has to be to count: by then fraud is told, and silence means that there was none."""
+        return timedelta(days=self.label_delay_days if self.label_horizon_days is None else self.label_horizon_days)
+
+    @model_validator(mode="after")
+    def _waits_for_labels(self) -> Self:
+        if self.horizon < self.label_delay:
+            raise ValueError(
+                f"label_horizon_days {self.label_horizon_days} is less than label_delay_days {self.label_delay_days}: "
+                "rows would count before their labels are known"
+            )
+        return self
 
     @model_validator(mode="after")
     def _says_where_the_test_begins(self) -> Self:
@@ -55,6 +80,11 @@ class Borders:
     test_from: datetime
     known_until: datetime
 
+    @property
+    def decides(self) -> Mapping[str, datetime]:
+        """The instant at which each part is used: to fit, to settle, to judge."""
+        return dict(zip(PARTS, (self.validation_from, self.test_from, self.known_until), strict=True))
+
 
 def borders(transactions: pl.DataFrame, rule: SplitRule) -> Borders:
     """Return where the periods begin; raise `DataError` when one of them would be empty."""
@@ -62,37 +92,70 @@ def borders(transactions: pl.DataFrame, rule: SplitRule) -> Borders:
     first: datetime = transactions["event_time"].min()  # type: ignore[assignment]
     last: datetime = transactions["event_time"].max()  # type: ignore[assignment]
     validation_from = test_from - timedelta(days=rule.validation_days)
-    if validation_from - rule.label_delay <= first:
+    if validation_from - rule.horizon <= first:
         raise DataError(
             f"nothing is left to train on: the data begins {first}, validation begins {validation_from} "
-            f"and labels arrive after {rule.label_delay_days} days; bring more data or shorten the split"
+            f"and rows count after {rule.horizon.days} days; bring more data or shorten the split"
         )
     return Borders(validation_from, test_from, last)
 
 
-def part(cut: Borders, rule: SplitRule, columns: Container[str] = ()) -> pl.Expr:
-    """Return each row's part: train, validation, test, or null for a row whose label came too late.
+def part(cut: Borders, rule: SplitRule) -> pl.Expr:
+    """Return each row's part: train, validation, test, or null for a row that was too young at the next border.
 
-    `columns` are those of the transactions: the label clock asks whether labels have times of their own.
-
-    A model decided at a border may learn only from labels that had arrived by then, so with a delay
-    the newest rows before a border belong to neither side; nor do those at the end of the data.
+    What is decided at a border may learn only from rows that were mature by then, so with a horizon the newest rows
+    before a border belong to neither side; nor do those at the end of the data. Labels have no say in it.
     """
     at = pl.col("event_time")
-    known = {
-        name: known_at(arrival(columns, rule.label_delay), as_of=until)
-        for name, until in zip(PARTS, (cut.validation_from, cut.test_from, cut.known_until), strict=True)
-    }
+    mature = {name: at + rule.horizon <= until for name, until in cut.decides.items()}
     in_test, in_validation = at >= cut.test_from, at.is_between(cut.validation_from, cut.test_from, closed="left")
     return (
-        pl.when(in_test & known["test"])
+        pl.when(in_test & mature["test"])
         .then(pl.lit("test"))
-        .when(in_validation & known["validation"])
+        .when(in_validation & mature["validation"])
         .then(pl.lit("validation"))
-        .when((at < cut.validation_from) & known["train"])
+        .when((at < cut.validation_from) & mature["train"])
         .then(pl.lit("train"))
         .alias("part")
     )
+
+
+def clocked(transactions: pl.DataFrame, cut: Borders, rule: SplitRule) -> pl.DataFrame:
+    """Return of each row its `part`, and what was known of it when.
+
+    `part` is also `between` for a row that was too young at the border after it and is mature by now. `label` is the
+    label as it was known when the part counted: a fraud told later was none by then; `fraud` as it is known now, told
+    at `label_time`.
+    """
+    told = arrival(transactions.columns, rule.label_delay)
+    mature = pl.col("event_time") + rule.horizon <= cut.known_until
+    rows = transactions.select(
+        pl.coalesce(part(cut, rule), pl.when(mature).then(pl.lit(BETWEEN))).alias("part"),
+        (pl.col("label") * (told <= cut.known_until).cast(pl.Int8)).alias("fraud"),
+        told.alias(LABEL_TIME),
+    )
+    used = pl.col("part").replace_strict(cut.decides, default=cut.known_until, return_dtype=pl.Datetime("us"))
+    known = (pl.col("fraud") * (pl.col(LABEL_TIME) <= used).cast(pl.Int8)).alias("label")
+    return rows.select("part", known, "fraud", LABEL_TIME)
+
+
+def require_horizon(transactions: pl.DataFrame, rule: SplitRule) -> None:
+    """Raise `DataError` where many frauds are told only after their rows count: they would be learned as legal."""
+    needed = told_within(transactions)
+    if needed is not None and timedelta(days=needed) > rule.horizon:
+        raise DataError(
+            f"rows count when they are {rule.horizon.days} days old, but {TOLD:.0%} of the frauds are told only within "
+            f"{needed}; set `label_horizon_days: {needed}` in the data set's `split:` in params.yaml"
+        )
+
+
+def told_within(transactions: pl.DataFrame) -> int | None:
+    """Return the days in which nearly all frauds that say when they were told are; None where none says it."""
+    if LABEL_TIME not in transactions.columns:
+        return None
+    lag = (pl.col(LABEL_TIME) - pl.col("event_time")).filter(pl.col("label") == 1).dt.total_microseconds()
+    longest = transactions.select(lag.quantile(TOLD, interpolation="higher")).item()
+    return None if longest is None else ceil(timedelta(microseconds=longest) / timedelta(days=1))
 
 
 def _test_from(transactions: pl.DataFrame, rule: SplitRule) -> datetime:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from math import floor, frexp, isfinite, log10
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 DIGITS = 6
 
 EXACT = 24
@@ -31,6 +34,15 @@ def rounded(value: float) -> float:
     if not isfinite(value) or value == 0:
         return value
     return round(value, max(DIGITS - 1 - floor(log10(abs(value))), 0))
+
+
+def in_nine_digits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return scores with the digits that every processor finds, however small they are.
+
+    >>> in_nine_digits(np.array([0.1 + 0.2, 1.23456789012e-12])).tolist()
+    [0.3, 1.23456789e-12]
+    """
+    return np.array([float(f"{value:.9g}") for value in values.tolist()], np.float64)
 
 
 def rounded_figures(document: Any) -> Any:

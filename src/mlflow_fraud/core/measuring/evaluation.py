@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from mlflow_fraud.core.measuring.alerts import card_precision_at_k, recall_at_budget
 from mlflow_fraud.core.measuring.compromise import burst_metrics
 from mlflow_fraud.core.measuring.cost import CostRule, expected_cost
-from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities, brier, calibration_error, confusion
+from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities, Thresholds, brier, calibration_error, confusion
 from mlflow_fraud.core.measuring.period import Period
 
 HIGHER_IS_BETTER = (
@@ -23,19 +23,19 @@ COUNTS = ("frauds", "rows", "bursts", "alert_budget", "card_precision_at_k_best"
 """Said of the period, not of the model."""
 
 
-def evaluate(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Metrics:
+def evaluate(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Metrics:
     """Return every metric; one that is not defined is None, as one that needs both classes where one is absent.
 
     `docs/metrics.md` defines each. Everything at or over `threshold` is flagged. Of scores that are not all numbers
     nothing is defined, and without a budget nothing that asks how many alerts are looked into.
     """
-    if np.isfinite(scores).all() and np.isfinite(threshold):
+    if np.isfinite(scores).all() and np.isfinite(threshold).all():
         return _measured(period, scores, threshold, costs)
     counted = _measured(period, np.zeros(len(scores)), 0.5, costs)
     return {name: value if name in COUNTS else None for name, value in counted.items()}
 
 
-def _measured(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Metrics:
+def _measured(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Metrics:
     labels, flags, budget = period.labels, scores >= threshold, costs.alerts_per_day
     counts = confusion(labels, scores, threshold)
     some, both = len(labels) > 0, 0 < counts.frauds < len(labels)

@@ -12,7 +12,7 @@ from pydantic import Field
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.measuring.measures import MEASURES, count_cards
-from mlflow_fraud.core.measuring.metrics import Probabilities
+from mlflow_fraud.core.measuring.metrics import Probabilities, Thresholds
 from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.core.strict import Strict
@@ -40,7 +40,7 @@ class Interval:
 def intervals(
     period: Period,
     scores: Probabilities,
-    threshold: float,
+    threshold: Thresholds,
     costs: CostRule,
     rule: BootstrapRule,
     progress: Progress = lambda line: None,
@@ -63,8 +63,8 @@ def intervals(
 def difference(
     metric: str,
     period: Period,
-    challenger: tuple[Probabilities, float],
-    champion: tuple[Probabilities, float],
+    challenger: tuple[Probabilities, Thresholds],
+    champion: tuple[Probabilities, Thresholds],
     costs: CostRule,
     rule: BootstrapRule,
 ) -> Interval | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mlflow_fraud.core.measuring.compromise import Bursts, find_bursts
 from mlflow_fraud.core.measuring.cost import CostRule, row_costs
-from mlflow_fraud.core.measuring.metrics import Probabilities
+from mlflow_fraud.core.measuring.metrics import Probabilities, Thresholds
 from mlflow_fraud.core.measuring.period import Period, Whole
 
 Values = npt.NDArray[np.float64]
@@ -28,31 +28,31 @@ def count_cards(period: Period) -> int:
     return int(period.cards.max()) + 1 if len(period.cards) else 0
 
 
-def _precision(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+def _precision(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
     flags = scores >= threshold
     return _per_card(period, flags & period.fraud), _per_card(period, flags)
 
 
-def _recall(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+def _recall(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
     return _per_card(period, (scores >= threshold) & period.fraud), _per_card(period, period.fraud)
 
 
-def _cost(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+def _cost(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
     return _per_card(period, row_costs(period, scores >= threshold, costs)), float(period.days)
 
 
-def _bursts(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Bursts:
+def _bursts(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Bursts:
     """Return the bursts; none where data has no cards."""
     frauds = period if period.has_cards else replace(period, labels=np.zeros_like(period.labels))
     return find_bursts(frauds, scores >= threshold, costs.burst_gap)
 
 
-def _caught(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+def _caught(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
     found = _bursts(period, scores, threshold, costs)
     return _sum(found.cards, found.caught, period), _sum(found.cards, np.ones_like(found.caught), period)
 
 
-def _saved(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Sums:
+def _saved(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
     found = _bursts(period, scores, threshold, costs)
     money = _sum(found.cards, found.money, period)
     return money - _sum(found.cards, found.money_lost, period), money
@@ -67,10 +67,10 @@ def _sum(cards: Whole, values: npt.NDArray[Any], period: Period) -> Values:
 
 
 def _share(
-    sums: Callable[[Period, Probabilities, float, CostRule], Sums],
+    sums: Callable[[Period, Probabilities, Thresholds, CostRule], Sums],
     period: Period,
     scores: Probabilities,
-    threshold: float,
+    threshold: Thresholds,
     costs: CostRule,
 ) -> Measure:
     """Return the measure of a share of sums over cards."""
@@ -83,7 +83,7 @@ def _share(
     return measure
 
 
-def _f1(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Measure:
+def _f1(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Measure:
     """Return the measure of F1; without fraud there is none, however many are flagged in vain."""
     flags = scores >= threshold
     hits, flagged, frauds = (_per_card(period, each) for each in (flags & period.fraud, flags, period.fraud))
@@ -95,7 +95,7 @@ def _f1(period: Period, scores: Probabilities, threshold: float, costs: CostRule
     return measure
 
 
-def _average_precision(period: Period, scores: Probabilities, threshold: float, costs: CostRule) -> Measure:
+def _average_precision(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Measure:
     """Return the measure of average precision: exact for each draw, the rows are sorted only once."""
     order = np.argsort(-scores, kind="stable")
     ranked, cards, fraud = scores[order], period.cards[order], period.fraud[order]
@@ -113,7 +113,7 @@ def _average_precision(period: Period, scores: Probabilities, threshold: float, 
     return measure
 
 
-MEASURES: dict[str, Callable[[Period, Probabilities, float, CostRule], Measure]] = {
+MEASURES: dict[str, Callable[[Period, Probabilities, Thresholds, CostRule], Measure]] = {
     "f1": _f1,
     "precision": partial(_share, _precision),
     "recall": partial(_share, _recall),

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from mlflow_fraud.core.labels import Labels
 
 Probabilities = npt.NDArray[np.float64]
+Thresholds = float | npt.NDArray[np.float64]
+"""From which score on a row is flagged: one for all of them, or one for each."""
 Metrics = dict[str, float | None]
 """None where a metric is not defined."""
 
@@ -73,7 +75,7 @@ def told(value: float | None, form: str = ".4f") -> str:
     return "-" if defined(value) is None else f"{value:{form}}"
 
 
-def confusion(labels: Labels, scores: Probabilities, threshold: float) -> Confusion:
+def confusion(labels: Labels, scores: Probabilities, threshold: Thresholds) -> Confusion:
     """Return the counts when everything at or over `threshold` is flagged."""
     flagged, fraud = scores >= threshold, labels == 1
     return Confusion(

@@ -6,17 +6,19 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.core.release.twin import Twin
 from mlflow_fraud.core.strict import Strict
 
-FORMAT = 3
+FORMAT = 4
 """Raised when a reader of the old number could misread the new one.
 
 To raise it: make the number one more, write below what the new one means, keep the old ones in `READABLE`
@@ -25,15 +27,24 @@ with a line in `_in_the_present_format`, or take them out so that they are refus
 1. The model's own scores are the probabilities.
 2. `calibration` makes probabilities of the model's scores; threshold and golden scores are calibrated.
 3. The output `log_odds` of an ONNX model is what its name says; an older program takes any for probabilities.
+4. The model of every candidate is an ONNX file; a booster's own file lies beside it and answers nothing.
+   `learned_until` and the chain's scores: on rows that the file has learned it is judged by its chain.
 """
 
-READABLE = (1, 2, 3)
+READABLE = (1, 2, 3, 4)
 
 GOLDEN_TOLERANCE = 1e-6
 """Scores of one file differ by rounding between processors; more than this is another model."""
 
 GOLDEN_FILE = "golden.json"
+CHAIN_FILE = "chain.parquet"
+"""`event_id`, `event_time`, `probability` and `threshold` of the test rows, by models that had not learned them."""
 
+PROVENANCE = frozenset({"dvc.lock", "params.yaml", CHAIN_FILE})
+"""Files that say where a release came from, not what it answers: the first ones stay, and no version is of them."""
+
+LARGEST_FILE, LARGEST = 256 * 2**20, 512 * 2**20
+"""Bytes of one file of a release, and of all of them."""
 
 UNCALIBRATED = Calibration()
 
@@ -41,15 +52,17 @@ UNCALIBRATED = Calibration()
 class FileEntry(Strict):
     """One file of a release."""
 
-    size: int
-    sha256: str
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class Manifest(Strict):
     """Everything that leads from a live model back to where it came from.
 
     `threshold` is on the probability, which `calibration` makes of the model's score. `data` maps each
-    DVC-tracked input to its MD5.
+    DVC-tracked input to its MD5. `learned_until` is the newest row that the file has learned; with `refit: all`
+    `metrics` are those of the chain that was judged, whose scores are in `chain.parquet`, and `twin` says how alike the
+    file is to its last link. Releases before format 4 say none of the three.
     """
 
     format: int
@@ -57,7 +70,7 @@ class Manifest(Strict):
     created: str
     candidate: str
     model_file: str
-    threshold: float
+    threshold: float = Field(ge=0, le=1)
     calibration: Calibration
     feature_schema_sha256: str
     git_sha: str
@@ -68,6 +81,9 @@ class Manifest(Strict):
     verdict: tuple[str, ...]
     libraries: dict[str, str]
     files: dict[str, FileEntry]
+    learned_until: datetime | None = None
+    refit: str | None = None
+    twin: Twin | None = None
 
 
 @dataclass(frozen=True)
@@ -105,11 +121,15 @@ def version_of(
     >>> version_of("xgboost", {"model.ubj": b"trees"}, 0.5)
     'xgboost-a928af5a4ece'
     """
+    return _version(candidate, {name: entry(files[name]) for name in files}, threshold, calibration)
+
+
+def _version(candidate: str, files: Mapping[str, FileEntry], threshold: float, calibration: Calibration) -> str:
     digest = hashlib.sha256(repr(threshold).encode())
     if calibration != UNCALIBRATED:
         digest.update(calibration.model_dump_json().encode())
-    for name in sorted(files):
-        digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
+    for name in sorted(files.keys() - PROVENANCE):
+        digest.update(name.encode() + b"\0" + bytes.fromhex(files[name].sha256))
     return f"{candidate}-{digest.hexdigest()[:12]}"
 
 
@@ -143,6 +163,36 @@ def _in_the_present_format(document: Mapping[str, Any]) -> Mapping[str, Any]:
             raise ValueError("format 1 has no calibration")
         return {**document, "calibration": UNCALIBRATED.model_dump()}
     return document
+
+
+def check_version(manifest: Manifest) -> None:
+    """Raise `ReleaseRejected` unless the version is that of what the manifest names: a version is a content's name."""
+    found = _version(manifest.candidate, manifest.files, manifest.threshold, manifest.calibration)
+    if found != manifest.version:
+        raise ReleaseRejected(
+            f"release {manifest.version} holds what would be {found}: its threshold, calibration or files are others; "
+            "promote again"
+        )
+
+
+def check_sizes(manifest: Manifest) -> None:
+    """Raise `ReleaseRejected` where the files would be larger than any release; to be called before one is read."""
+    sizes = {name: stated.size for name, stated in manifest.files.items()}
+    large = ", ".join(name for name, size in sizes.items() if size > LARGEST_FILE) or "none"
+    if max(sizes.values(), default=0) > LARGEST_FILE or sum(sizes.values()) > LARGEST:
+        raise ReleaseRejected(
+            f"release {manifest.version} says its files have {sum(sizes.values()):,} bytes, {large} of them more than "
+            f"{LARGEST_FILE:,}; at most {LARGEST:,} are read. Make a smaller model and promote it"
+        )
+
+
+def other_size(manifest: Manifest, name: str, found: int) -> ReleaseRejected:
+    """Return the refusal of a file that has other than the stated bytes, which are then not read."""
+    stated = manifest.files[name]
+    return ReleaseRejected(
+        f"release {manifest.version} says {name} has {stated.size} bytes and SHA-256 {stated.sha256}, found "
+        f"{found} bytes. The upload is incomplete or was altered; promote again"
+    )
 
 
 def check_file(manifest: Manifest, name: str, content: bytes) -> None:

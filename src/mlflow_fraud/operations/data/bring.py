@@ -18,7 +18,7 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.describing.drafting import draft
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.core.features.fitting import fit_features
-from mlflow_fraud.core.learning.split import PARTS, SplitRule, borders, part
+from mlflow_fraud.core.learning.split import PARTS, SplitRule, borders, part, told_within
 from mlflow_fraud.core.strict import parse
 from mlflow_fraud.operations.data.add import add
 from mlflow_fraud.operations.data.use import use
@@ -62,9 +62,11 @@ def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> st
     if contract.name in params.datasets:
         say(f"{PARAMS_FILE} describes {contract.name} already")
         return contract.name
+    split = _split(source, contract, label_delay_days)
     entry: dict[str, Any] = {
         "contract": kept.as_posix(),
-        "split": _split(source, contract, label_delay_days),
+        "split": split,
+        "refit": "all" if split["test_days"] >= params.ship.shortest_test else "validation",
         "features": fit_features(params.features, contract).model_dump(mode="json", exclude_defaults=True),
     }
     if not kept.is_file():
@@ -89,16 +91,20 @@ def _split(source: Path, contract: Contract, label_delay_days: int) -> dict[str,
     with taking_long(f"looking at the days that {source} spans"), tempfile.TemporaryDirectory() as scratch:
         rows = read_batches(find_batches(source, Path(scratch)), contract)
     part_days = _fifth(rows["event_time"][0], rows["event_time"][-1])
-    split = {"protocol": "holdout", "validation_days": part_days, "test_days": part_days}
-    rule = parse(SplitRule, {**split, "label_delay_days": label_delay_days}, where=f"the split of {source}")
-    parts = rows.select(part(borders(rows, rule), rule, rows.columns))["part"]
+    split: dict[str, Any] = {"protocol": "holdout", "validation_days": part_days, "test_days": part_days}
+    split["label_delay_days"] = label_delay_days
+    told = told_within(rows)
+    if told is not None and told > label_delay_days:
+        split["label_horizon_days"] = told
+    rule = parse(SplitRule, split, where=f"the split of {source}")
+    parts = rows.select(part(borders(rows, rule), rule))["part"]
     empty = [name for name in PARTS if not (parts == name).any()]
     if empty:
         raise DataError(
             f"{source} cannot be split by time: with {part_days} days each for validation and test, no row is left for "
             f"{' or '.join(empty)}; bring more data"
         )
-    return {**split, "label_delay_days": label_delay_days}
+    return split
 
 
 def _fifth(first: datetime, last: datetime) -> float:

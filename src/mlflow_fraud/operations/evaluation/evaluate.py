@@ -119,7 +119,7 @@ def _fold(history: History, cut: Cut, candidate: str, params: Params, rules: Jud
     sizes = ", ".join(f"{part} {int((cut.parts == part).sum()):,}" for part in ("train", "validation", "test"))
     say(f"{cut.name} ({sizes} rows)")
     with watched(candidate) as progress:
-        assessment = judge(history, cut, candidate, params.train, rules, progress)
+        assessment = judge(history, cut, candidate, params.train, rules, progress, refit=params.active.refit)
     shown = " ".join(
         f"{name} {told(assessment.test[name])}" for name in ("f1", "precision", "recall", "average_precision")
     )
@@ -130,7 +130,7 @@ def _fold(history: History, cut: Cut, candidate: str, params: Params, rules: Jud
 def _evaluation(
     history: History, params: Params, protocol: str, candidate: str, rule: Strict, folds: list[Fold]
 ) -> Evaluation:
-    told = {"seed": params.train.seed, "refit": params.train.refit, **getattr(params.train, candidate).model_dump()}
+    told = {"seed": params.train.seed, "refit": params.active.refit, **getattr(params.train, candidate).model_dump()}
     found = [fold.model_dump(mode="json") for fold in folds]
     ruled = rule.model_dump(mode="json", exclude_none=True)
     content = [history.sha256, protocol, candidate, ruled, params.threshold.model_dump(), told, found]

@@ -18,8 +18,8 @@ from mlflow_fraud.core.features.definitions import AMOUNT
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import Labels
 from mlflow_fraud.core.learning.candidates import Examples, Matrix
-from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_parts, roll
-from mlflow_fraud.core.learning.split import SplitRule, borders, part
+from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_borders, fold_parts, roll
+from mlflow_fraud.core.learning.split import SplitRule, borders, clocked, part, require_horizon
 from mlflow_fraud.core.measuring.period import Period, read_period
 from mlflow_fraud.paths import TRANSACTIONS
 from mlflow_fraud.settings import Params, load_contract
@@ -30,10 +30,14 @@ from mlflow_fraud.stages.run import say
 
 @dataclass(frozen=True)
 class Cut:
-    """One test with what is learned for it: `parts` names each row's part, null where it has none."""
+    """One test with what is learned for it: `parts` names each row's part, null where it has none.
+
+    `labels` are the rows' labels as they were known when their parts counted.
+    """
 
     name: str
     parts: pl.Series
+    labels: pl.Series
 
 
 @dataclass(frozen=True)
@@ -110,14 +114,20 @@ def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
 
 def one_test(transactions: pl.DataFrame, rule: SplitRule) -> Cut:
     """Return the cut by a rule with one test period."""
+    require_horizon(transactions, rule)
     cut = borders(transactions, rule)
-    return Cut(f"from {cut.test_from:%Y-%m-%d}", transactions.select(part(cut, rule, transactions.columns))["part"])
+    clock = clocked(transactions, cut, rule)
+    parts = transactions.select(part(cut, rule))["part"]
+    return Cut(f"from {cut.test_from:%Y-%m-%d}", parts, clock["label"])
 
 
 def rolling_tests(transactions: pl.DataFrame, rule: PrequentialRule, card: str | None, until: datetime) -> list[Cut]:
     """Return the cuts of the folds that look at nothing from `until` on."""
     folds = roll(transactions["event_time"][0], until, rule)
-    return [Cut(fold.name, fold_parts(transactions, fold, rule, card)) for fold in folds]
+    require_horizon(transactions, rule.split)
+    labels = [clocked(transactions, fold_borders(fold, rule), rule.split)["label"] for fold in folds]
+    parts = [fold_parts(transactions, fold, rule, card) for fold in folds]
+    return [Cut(fold.name, *each) for fold, *each in zip(folds, parts, labels, strict=True)]
 
 
 def build_history(transactions: pl.DataFrame, params: Params, first: Cut) -> History:

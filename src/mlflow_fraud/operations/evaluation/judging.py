@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 from sklearn.metrics import average_precision_score
@@ -12,6 +13,7 @@ from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.labels import Labels
 from mlflow_fraud.core.learning.candidates import CANDIDATES, TrainParams
+from mlflow_fraud.core.learning.chain import Refit
 from mlflow_fraud.core.learning.learnable import lacking
 from mlflow_fraud.core.learning.split import PARTS
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules
@@ -21,14 +23,23 @@ from mlflow_fraud.stages.fit import Part, fit_and_judge
 
 
 def judge(
-    history: History, cut: Cut, candidate: str, train: TrainParams, rules: JudgeRules, progress: Progress
+    history: History,
+    cut: Cut,
+    candidate: str,
+    train: TrainParams,
+    rules: JudgeRules,
+    progress: Progress,
+    *,
+    refit: Refit = "none",
 ) -> Assessment:
     """Return what the candidate is worth on the cut's test; validation decides all that is to be decided.
 
     Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
     learn, validation, test = (_part(history, cut, name) for name in ("train", "validation", "test"))
-    return fit_and_judge(candidate, learn.examples, validation, test, train, rules, progress).assessment
+    return fit_and_judge(
+        candidate, learn.examples, validation, test, train, rules, progress, refit=refit
+    ).judged.assessment
 
 
 def average_precision(
@@ -50,12 +61,14 @@ def require_cuts(transactions: pl.DataFrame, cuts: Sequence[Cut], parts: Sequenc
     """Raise `DataError` where a part of a cut has not both classes; to be asked before the first is worked on."""
     for cut in cuts:
         for name in parts:
-            _require_both(cut, name, transactions["label"].filter((cut.parts == name).fill_null(False)).to_numpy())
+            _require_both(cut, name, cut.labels.filter((cut.parts == name).fill_null(False)).to_numpy())
 
 
 def _part(history: History, cut: Cut, name: str) -> Part:
     chosen = cut.parts == name
-    part = Part(history.examples(chosen), history.period(chosen))
+    examples, period = history.examples(chosen), history.period(chosen)
+    known = examples.y * (cut.labels == history.transactions["label"]).filter(chosen.fill_null(False)).to_numpy()
+    part = Part(replace(examples, y=known), replace(period, labels=known))
     _require_both(cut, name, part.examples.y)
     return part
 

@@ -80,7 +80,7 @@ def leakage(candidate: str, dataset: str = "", borders: int = 6, build: Builder 
 
 def _split_check(history: History, cut: Cut, candidate: str, params: Params) -> SplitCheck:
     card = history.schema.contract.payer
-    dealt = Cut("at random", random_parts(cut.parts, params.train.seed))
+    dealt = Cut("at random", random_parts(cut.parts, params.train.seed), cut.labels)
     by_time, at_random = (_judged(history, each, candidate, params) for each in (cut, dealt))
     return SplitCheck(
         by_time=by_time,
@@ -119,7 +119,7 @@ def _rows(cut: Cut, part: str) -> npt.NDArray[np.intp]:
 
 def _judged(history: History, cut: Cut, candidate: str, params: Params) -> Metrics:
     with watched(candidate) as progress:
-        metrics = judge(history, cut, candidate, params.train, params.judging, progress).test
+        metrics = judge(history, cut, candidate, params.train, params.judging, progress, refit=params.active.refit).test
     say(f"{candidate}, test {cut.name}: average precision {told(metrics['average_precision'])}")
     return metrics
 

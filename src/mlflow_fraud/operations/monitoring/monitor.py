@@ -22,7 +22,7 @@ from mlflow_fraud.core.errors import ReleaseRejected, TrackingFailed
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import arrival, known_at
+from mlflow_fraud.core.labels import arrival
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics, defined
@@ -123,7 +123,10 @@ def _budget(manifest: Manifest, costs: CostRule) -> AlertBudget:
 def _features(
     window: pl.DataFrame, between: list[pl.DataFrame], schema: FeatureSchema, as_of: datetime | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the window's rows whose labels have arrived, and their features with all of the past in sight."""
+    """Return the window's rows that are old enough for their labels, and their features with all the past in sight.
+
+    A label is as it was known then: a fraud told later was none.
+    """
     rule = load_params().active.split
     end = moment(as_of) if as_of else window["event_time"].max()
     past = pl.concat([pl.read_parquet(TRANSACTIONS), *between]).filter(
@@ -131,8 +134,7 @@ def _features(
     )
     everything = pl.concat([past, window]).sort(TIME_ORDER)
     features = build_features(everything, schema)
-    at = pl.col("event_time")
-    mature = everything.select(
-        (at >= window["event_time"].min()) & known_at(arrival(everything.columns, rule.label_delay), as_of=end)  # type: ignore[arg-type]
-    )["event_time"]
-    return everything.filter(mature), features.filter(mature)
+    at, told = pl.col("event_time"), arrival(everything.columns, rule.label_delay)
+    mature = everything.select((at >= window["event_time"].min()) & (at + rule.horizon <= end))["event_time"]
+    known = everything.with_columns(pl.col("label") * (told <= end).cast(pl.Int8))
+    return known.filter(mature), features.filter(mature)

@@ -15,14 +15,14 @@ from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.interval import Bounds, Interval, difference
 from mlflow_fraud.core.measuring.metrics import Metrics
-from mlflow_fraud.core.measuring.period import read_period
+from mlflow_fraud.core.measuring.period import Flags, Period, read_period
 from mlflow_fraud.core.release.decision import CompareRule, Verdict, decide
 from mlflow_fraud.core.release.release import Release
-from mlflow_fraud.operations.release.challenger import choose_challenger
-from mlflow_fraud.operations.release.contest import Contestant, Entry, enter_challenger, enter_champion
+from mlflow_fraud.operations.release.contest import Contestant, Entry, contestant, enter_challenger, enter_champion
 from mlflow_fraud.paths import REPORT, VALIDATION_REPORT, VERDICT, part_file
 from mlflow_fraud.settings import Params, load_params
-from mlflow_fraud.stages.trained import TrainedCandidate, read_trained
+from mlflow_fraud.stages.shipped import Shipped, read_shipped
+from mlflow_fraud.stages.trained import read_trained
 
 ALREADY_LIVE = "the challenger is the live release: nothing has changed"
 
@@ -56,7 +56,7 @@ def compare(store: ReleaseStore, *, first: bool = False) -> Comparison:
     params = load_params()
     pointer = store.latest()
     champion = store.fetch(pointer.version) if pointer else None
-    comparison = _judge(choose_challenger(params), champion, params, store=str(store), first=first)
+    comparison = _judge(read_shipped(), champion, params, store=str(store), first=first)
     write_json(VERDICT, {**asdict(comparison), "reasons": comparison.verdict.reasons})
     write_text(REPORT, render_report(read_json(VERDICT)))
     return comparison
@@ -82,55 +82,57 @@ def read_comparison() -> Comparison:
     )
 
 
-def _judge(
-    challenger: TrainedCandidate, champion: Release | None, params: Params, *, store: str, first: bool
-) -> Comparison:
-    test = pl.read_parquet(part_file("test"))
-    budget = challenger.assessment.budget
-    costs = params.costs.within(budget)
-    ours = enter_challenger(challenger, test, costs)
-    theirs, gain, trouble = None, None, ""
+def _judge(challenger: Shipped, champion: Release | None, params: Params, *, store: str, first: bool) -> Comparison:
+    test, trained = pl.read_parquet(part_file("test")), challenger.trained
+    costs = params.costs.within(trained.assessment.budget)
+    ours, theirs, trouble = enter_challenger(challenger, test), None, ""
     if champion is not None:
         try:
-            theirs = enter_champion(champion, test, challenger.schema, costs)
-            gain = _gain(ours, theirs, test, challenger, params.compare, costs)
+            theirs = enter_champion(champion, test, trained.schema)
         except DataError as error:
             trouble = str(error)
-    judged = Verdict(False, (), (trouble,)) if trouble else _verdict(ours, theirs, gain, params, store, first)
+    rows = ours.honest & theirs.honest if theirs else ours.honest
+    period = read_period(test.filter(pl.Series(rows)), decimals=trained.schema.contract.currency_decimals)
+    sides = [contestant(entry, rows, period, costs) for entry in (ours, theirs) if entry]
+    gain = _gain(ours, theirs, rows, period, params.compare, costs) if theirs else None
+    judged = Verdict(False, (), (trouble,)) if trouble else _verdict(sides, gain, challenger, params, store, first)
     assessed = {name: read_trained(name).assessment for name in CANDIDATES}
     return Comparison(
-        challenger=ours.contestant,
+        challenger=sides[0],
         against=champion.manifest.version if champion else None,
-        champion=theirs.contestant if theirs else None,
+        champion=sides[1] if theirs else None,
         gain=gain,
         verdict=judged,
         candidates={name: assessment.test for name, assessment in assessed.items()},
         intervals={name: assessment.intervals for name, assessment in assessed.items()},
-        budget=str(budget),
+        budget=str(trained.assessment.budget),
         store=store,
         first=first,
     )
 
 
 def _verdict(
-    ours: Entry, theirs: Entry | None, gain: Interval | None, params: Params, store: str, first: bool
+    sides: list[Contestant], gain: Interval | None, challenger: Shipped, params: Params, store: str, first: bool
 ) -> Verdict:
-    if theirs is not None and theirs.contestant.version == ours.contestant.version:
+    ours, *others = sides
+    if others and others[0].version == ours.version:
         return Verdict(False, (), (ALREADY_LIVE,))
-    return decide(
-        ours.contestant.metrics,
-        theirs.contestant.metrics if theirs else None,
+    verdict = decide(
+        ours.metrics,
+        others[0].metrics if others else None,
         gain,
         validated=bool(read_json(VALIDATION_REPORT)["passed"]),
         rule=params.compare,
         first=first,
         store=store,
     )
+    twin = challenger.shipping.twin
+    against = (*verdict.against, *(twin.against if twin else ()))
+    return Verdict(not against, verdict.in_favour, against)
 
 
 def _gain(
-    ours: Entry, theirs: Entry, test: pl.DataFrame, challenger: TrainedCandidate, rule: CompareRule, costs: CostRule
+    ours: Entry, theirs: Entry, rows: Flags, period: Period, rule: CompareRule, costs: CostRule
 ) -> Interval | None:
-    period = read_period(test, decimals=challenger.schema.contract.currency_decimals)
-    pair = [(entry.scores, entry.contestant.threshold) for entry in (ours, theirs)]
+    pair = [(entry.scores[rows], entry.thresholds[rows]) for entry in (ours, theirs)]
     return difference(rule.metric, period, pair[0], pair[1], costs, rule.bootstrap)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from mlflow_fraud.adapters.model_file import load_released
@@ -15,12 +17,12 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities
-from mlflow_fraud.core.measuring.period import read_period
-from mlflow_fraud.core.release.release import Release
+from mlflow_fraud.core.measuring.period import Flags, Period
+from mlflow_fraud.core.release.release import CHAIN_FILE, Release
 from mlflow_fraud.operations.release.challenger import release_version
-from mlflow_fraud.paths import TRANSACTIONS, part_file
+from mlflow_fraud.paths import SHIPPED, TRANSACTIONS, part_file
 from mlflow_fraud.stages.lineage import require_trained_on
-from mlflow_fraud.stages.trained import TrainedCandidate
+from mlflow_fraud.stages.shipped import Shipped
 
 
 @dataclass(frozen=True)
@@ -34,34 +36,78 @@ class Contestant:
 
 
 class Entry(NamedTuple):
-    """A contestant and what it gives each of the test rows."""
+    """A side of the contest: what it gives each of the test rows, from which score on it flags, and which are honest.
 
-    contestant: Contestant
+    A score is honest where what gave it had not learned the row.
+    """
+
+    version: str
+    candidate: str
+    threshold: float
     scores: Probabilities
+    thresholds: Probabilities
+    honest: Flags
 
 
-def enter_challenger(challenger: TrainedCandidate, test: pl.DataFrame, costs: CostRule) -> Entry:
-    """Score the trained candidate on `test`, which holds its features: those that it was trained on."""
-    require_trained_on(challenger.name, challenger.lineage, part_file("test"))
-    scores = challenger.scorer.score(model_matrix(test, challenger.schema))
-    threshold = challenger.assessment.threshold
-    period = read_period(test, decimals=challenger.schema.contract.currency_decimals)
-    metrics = evaluate(period, scores, threshold, costs)
-    return Entry(Contestant(release_version(challenger), challenger.name, threshold, metrics), scores)
+def enter_challenger(challenger: Shipped, test: pl.DataFrame) -> Entry:
+    """Return what the practice that is judged gave to `test`, block by block before it had learned it."""
+    trained = challenger.trained
+    require_trained_on(SHIPPED, trained.lineage, part_file("test"))
+    if not challenger.test["event_id"].equals(test["event_id"]):
+        raise DataError(f"{challenger.test_file} has the scores of other rows than the test; run `dvc repro ship`")
+    return Entry(
+        version=release_version(challenger),
+        candidate=trained.candidate,
+        threshold=trained.assessment.threshold,
+        scores=challenger.test["probability"].to_numpy(),
+        thresholds=challenger.test["threshold"].to_numpy(),
+        honest=np.ones(len(test), np.bool_),
+    )
 
 
-def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema, costs: CostRule) -> Entry:
-    """Score the live release as it would score itself; `schema` is that of the features in `test`.
+def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema) -> Entry:
+    """Return what the live release gives to `test`; `schema` is that of the features in it.
 
+    On rows that its file has learned, its chain speaks, where it has scored them; on later rows the file. A release
+    from before format 4 does not say until when it has learned: its file speaks everywhere.
     Raises `DataError` when the data no longer has what the release's features are made from.
     """
     manifest = champion.manifest
     own = schema_of(champion)
     rows = test if own.sha256 == schema.sha256 else _features_of(own, test, manifest.version)
-    scores = load_released(manifest, champion.files).score(model_matrix(rows, own))
-    period = read_period(test, decimals=schema.contract.currency_decimals)
-    metrics = evaluate(period, scores, manifest.threshold, costs)
-    return Entry(Contestant(manifest.version, manifest.candidate, manifest.threshold, metrics), scores)
+    by_file = pl.Series(load_released(manifest, champion.files).score(model_matrix(rows, own)))
+    told = test.select("event_id", "event_time").join(_chain_of(champion), on="event_id", how="left")
+    learned = (
+        told["event_time"] <= manifest.learned_until
+        if manifest.learned_until
+        else pl.repeat(False, len(test), eager=True)
+    )
+    sides = told.with_columns(learned.alias("learned"), by_file.alias("by_file")).select(
+        pl.when("learned").then("probability").otherwise("by_file").alias("score"),
+        pl.when("learned").then("threshold").otherwise(pl.lit(manifest.threshold)).alias("threshold"),
+    )
+    return Entry(
+        version=manifest.version,
+        candidate=manifest.candidate,
+        threshold=manifest.threshold,
+        scores=sides["score"].to_numpy(),
+        thresholds=sides["threshold"].to_numpy(),
+        honest=sides["score"].is_not_null().to_numpy(),
+    )
+
+
+def contestant(entry: Entry, rows: Flags, period: Period, costs: CostRule) -> Contestant:
+    """Return the side with its metrics on the contest's rows, which `period` holds."""
+    metrics = evaluate(period, entry.scores[rows], entry.thresholds[rows], costs)
+    return Contestant(entry.version, entry.candidate, entry.threshold, metrics)
+
+
+def _chain_of(champion: Release) -> pl.DataFrame:
+    """Return the honest scores that the release carries; of one that carries none, no row."""
+    content = champion.files.get(CHAIN_FILE)
+    if content is None:
+        return pl.DataFrame(schema={"event_id": pl.String, "probability": pl.Float64, "threshold": pl.Float64})
+    return pl.read_parquet(BytesIO(content), columns=["event_id", "probability", "threshold"])
 
 
 def _features_of(schema: FeatureSchema, test: pl.DataFrame, version: str) -> pl.DataFrame:

@@ -8,14 +8,15 @@ from typing import NamedTuple
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import PromotionConflict, SettingsError, TrackingFailed
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.operations.release.challenger import build_release, choose_challenger, release_version
+from mlflow_fraud.operations.release.challenger import build_release, release_version
 from mlflow_fraud.operations.release.compare import read_comparison
 from mlflow_fraud.operations.release.store import require_expected_champion, require_lasting_store
 from mlflow_fraud.operations.tracking.mirror import require_mlflow
-from mlflow_fraud.settings import load_params
+from mlflow_fraud.paths import SHIPPED
 from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.origin import require_traceable
 from mlflow_fraud.stages.run import say
+from mlflow_fraud.stages.shipped import read_shipped
 from mlflow_fraud.wall import stamp
 
 
@@ -37,7 +38,7 @@ def promote(store: ReleaseStore) -> Promotion:
     comparison = read_comparison()
     if comparison.store != str(store):
         raise PromotionConflict(f"the verdict is on what is live in {comparison.store}, not in {store}; compare again")
-    challenger = choose_challenger(load_params())
+    challenger = read_shipped()
     version, pointer = release_version(challenger), store.latest()
     live = pointer.version if pointer else None
     if live is None and not comparison.first:
@@ -50,8 +51,8 @@ def promote(store: ReleaseStore) -> Promotion:
             f"{version} against {live}; compare again"
         )
     require_mlflow()
-    require_traceable(challenger.name, challenger.lineage)
-    logged = track(challenger.name)
+    require_traceable(SHIPPED, challenger.trained.lineage)
+    logged = track(SHIPPED)
     store.put(build_release(challenger, logged, comparison.verdict))
     store.promote(
         version,

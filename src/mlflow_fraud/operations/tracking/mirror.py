@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.errors import TrackingFailed
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.paths import VERDICT
+from mlflow_fraud.paths import SHIPPED, VERDICT
 from mlflow_fraud.stages.logged import Tried, open_tracking, track
 from mlflow_fraud.stages.run import say
 
 
 def track_all() -> Iterator[tuple[str, Logged]]:
-    """Make sure of each candidate's run, one after the other; give where it is."""
-    for candidate in CANDIDATES:
+    """Make sure of the run of each candidate and of what ships, one after the other; give where it is."""
+    for candidate in (*CANDIDATES, SHIPPED):
         yield candidate, track(candidate)
 
 
@@ -61,7 +60,7 @@ def require_mlflow() -> None:
 def mark_challenger() -> None:
     """Let the alias `challenger` name the candidate that `verdict.json` is about; where MLflow is away, say so."""
     try:
-        version = track(read_json(VERDICT)["challenger"]["candidate"]).model_version
+        version = track(SHIPPED).model_version
         open_tracking(load_environment()).set_alias("challenger", version)
     except TrackingFailed as error:
         say(f"warning: the alias challenger in MLflow is behind ({error}); the verdict is in {VERDICT}")

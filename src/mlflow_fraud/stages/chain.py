@@ -1,0 +1,137 @@
+"""The chain: the test period in blocks, each scored by the recipe fitted on all that was mature when it began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import polars as pl
+
+from mlflow_fraud.adapters.model_export import booster_bytes, model_bytes
+from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.batch import model_matrix
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.learning.candidates import REFITS, Examples, TrainParams
+from mlflow_fraud.core.learning.chain import Block, ShipRule, blocks, mature_at
+from mlflow_fraud.core.learning.learnable import require_learnable
+from mlflow_fraud.core.learning.split import Borders, SplitRule
+from mlflow_fraud.core.learning.training import JudgeRules, Scored, Settled, settle
+from mlflow_fraud.core.measuring.metrics import Probabilities
+from mlflow_fraud.core.measuring.period import read_period
+from mlflow_fraud.core.ports import Scorer
+from mlflow_fraud.core.progress import Progress
+
+MOMENT = timedelta(microseconds=1)
+
+
+class Recipe(NamedTuple):
+    """How each link is made: the candidate, its parameters, the rounds that validation found best, and the rules."""
+
+    candidate: str
+    train: TrainParams
+    best: int | None
+    rules: JudgeRules
+
+
+@dataclass(frozen=True)
+class Link:
+    """A model of the chain: its file, of a booster its own one too, what was settled, until when it has learned."""
+
+    file_name: str
+    model: bytes
+    booster: bytes
+    settled: Settled
+    learned_until: datetime
+
+    @property
+    def scorer(self) -> Scorer:
+        """The model without its calibration."""
+        return load_scorer(self.file_name, self.model)
+
+
+class Rows(NamedTuple):
+    """What is learned from and judged on, in time order: the parts' tables, as `preprocess` left them."""
+
+    table: pl.DataFrame
+    schema: FeatureSchema
+    rule: SplitRule
+    cut: Borders
+
+    def mature(self, as_of: datetime) -> pl.DataFrame:
+        """Return the rows that were old enough at `as_of`, with what was known of them then."""
+        return mature_at(self.table, self.rule.horizon, as_of)
+
+    def examples(self, rows: pl.DataFrame) -> Examples:
+        """Return rows as the models take them."""
+        x = model_matrix(rows, self.schema)
+        return Examples(x=x, y=rows["label"].to_numpy(), names=tuple(self.schema.names))
+
+
+class Chain:
+    """The links of a practice, and the honest scores that it has given so far."""
+
+    def __init__(self, rows: Rows, recipe: Recipe, honest: pl.DataFrame, progress: Progress) -> None:
+        """Begin with the `honest` scores of validation: `event_id`, `event_time` and the model's own `score`."""
+        self._rows = rows
+        self._recipe = recipe
+        self._progress = progress
+        self.honest = honest
+        self.test: list[pl.DataFrame] = []
+
+    def add(self, block: Block, first: Link | None = None) -> Link:
+        """Score a block with a link that had learned what was mature when it began: `first`, or one that is fitted."""
+        link = first or self.fit(self._rows.mature(block.begins), settled_at=block.begins)
+        mine = self._rows.mature(self._rows.cut.known_until).filter(
+            pl.col("event_time").is_between(block.begins, block.ends, closed="left")
+        )
+        own = link.scorer.score(model_matrix(mine, self._rows.schema))
+        keys = mine.select("event_id", "event_time")
+        self.honest = pl.concat([self.honest, keys.with_columns(score=own)])
+        self.test.append(
+            keys.with_columns(probability=link.settled.calibration(own), threshold=pl.lit(link.settled.threshold))
+        )
+        return link
+
+    def fit(self, learned: pl.DataFrame, *, settled_at: datetime) -> Link:
+        """Return the recipe fitted on rows, and settled on the honest scores that were mature at `settled_at`."""
+        examples = self._rows.examples(learned)
+        require_learnable({"train": examples.y})
+        until: datetime = learned["event_time"].max()  # type: ignore[assignment]
+        recipe = self._recipe
+        self._progress(f"{recipe.candidate}: learning all until {until:%Y-%m-%d}")
+        fitted = REFITS[recipe.candidate](recipe.best, examples, recipe.train, self._progress)
+        return Link(*model_bytes(fitted.estimator), booster_bytes(fitted.estimator), self.settle(settled_at), until)
+
+    def settle(self, as_of: datetime) -> Settled:
+        """Return calibration and threshold from the honest scores of rows that were mature at `as_of`."""
+        return settle(self.scored(as_of), self._recipe.rules)
+
+    def scored(self, as_of: datetime) -> Scored:
+        """Return the rows that have an honest score and were mature at `as_of`, as they were known then."""
+        rows = self._rows.mature(as_of).join(self.honest.select("event_id", "score"), on="event_id", how="inner")
+        rows = rows.sort("event_time", "event_id")
+        period = read_period(rows, decimals=self._rows.schema.contract.currency_decimals)
+        return Scored(period, rows["score"].to_numpy())
+
+
+def blocks_of(rows: Rows, rule: ShipRule) -> tuple[Block, ...]:
+    """Return the blocks of the mature test rows; raise `DataError` where the last is shorter than the twin days."""
+    test = rows.mature(rows.cut.known_until).filter(pl.col("event_time") >= rows.cut.test_from)
+    newest: datetime = test["event_time"].max()  # type: ignore[assignment]
+    found = blocks(rows.cut.test_from, newest + MOMENT, rule.judge_blocks)
+    if found[-1].begins > newest - timedelta(days=rule.twin_days):
+        raise DataError(
+            f"the last of {rule.judge_blocks} test blocks begins {found[-1].begins:%Y-%m-%d}, within the newest "
+            f"{rule.twin_days} days that what ships is held against; make test_days longer, `ship.judge_blocks` or "
+            "`ship.twin_days` smaller, or set `refit: validation` for the data set in params.yaml"
+        )
+    return found
+
+
+def twin_scores(rows: Rows, judged: Link, shipped: Link, since: datetime) -> tuple[Probabilities, Probabilities]:
+    """Return what two links give to the mature rows from `since` on, which neither has learned."""
+    x = model_matrix(rows.mature(rows.cut.known_until).filter(pl.col("event_time") >= since), rows.schema)
+    first, second = (link.settled.calibration(link.scorer.score(x)) for link in (judged, shipped))
+    return first, second
