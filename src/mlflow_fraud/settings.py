@@ -19,7 +19,7 @@ from mlflow_fraud.core.learning.training import JudgeRules
 from mlflow_fraud.core.measuring.calibrating import CalibrationRule
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.threshold import ThresholdRule
-from mlflow_fraud.core.release.decision import CompareRule
+from mlflow_fraud.core.release.rule import CompareRule
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.watching.retrain import MonitorRule
 from mlflow_fraud.paths import PARAMS_FILE, raw_folder

@@ -13,11 +13,15 @@ from mlflow_fraud.adapters.report import render_report
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.measuring.cost import CostRule
-from mlflow_fraud.core.measuring.interval import Bounds, Interval, difference
+from mlflow_fraud.core.measuring.difference import Difference, differences
+from mlflow_fraud.core.measuring.interval import Bounds, Interval
 from mlflow_fraud.core.measuring.metrics import Metrics
 from mlflow_fraud.core.measuring.period import read_period
-from mlflow_fraud.core.release.decision import CompareRule, Verdict, decide
+from mlflow_fraud.core.release.decision import Verdict, decide
+from mlflow_fraud.core.release.guardrails import Gains
+from mlflow_fraud.core.release.looks import alpha_at
 from mlflow_fraud.core.release.release import Release
+from mlflow_fraud.core.release.rule import CompareRule
 from mlflow_fraud.operations.release.challenger import choose_challenger
 from mlflow_fraud.operations.release.contest import Contestant, Entry, enter_challenger, enter_champion
 from mlflow_fraud.paths import REPORT, VALIDATION_REPORT, VERDICT, part_file
@@ -89,20 +93,20 @@ def _judge(
     budget = challenger.assessment.budget
     costs = params.costs.within(budget)
     ours = enter_challenger(challenger, test, costs)
-    theirs, gain, trouble = None, None, ""
+    theirs, gains, trouble = None, dict[str, Difference | None](), ""
     if champion is not None:
         try:
             theirs = enter_champion(champion, test, challenger.schema, costs)
-            gain = _gain(ours, theirs, test, challenger, params.compare, costs)
+            gains = _gains(ours, theirs, test, challenger, params.compare, costs)
         except DataError as error:
             trouble = str(error)
-    judged = Verdict(False, (), (trouble,)) if trouble else _verdict(ours, theirs, gain, params, store, first)
+    judged = Verdict(False, (), (trouble,)) if trouble else _verdict(ours, theirs, gains, params, store, first)
     assessed = {name: read_trained(name).assessment for name in CANDIDATES}
     return Comparison(
         challenger=ours.contestant,
         against=champion.manifest.version if champion else None,
         champion=theirs.contestant if theirs else None,
-        gain=gain,
+        gain=_shown(gains.get(params.compare.metric), params.compare, judged.look),
         verdict=judged,
         candidates={name: assessment.test for name, assessment in assessed.items()},
         intervals={name: assessment.intervals for name, assessment in assessed.items()},
@@ -112,15 +116,13 @@ def _judge(
     )
 
 
-def _verdict(
-    ours: Entry, theirs: Entry | None, gain: Interval | None, params: Params, store: str, first: bool
-) -> Verdict:
+def _verdict(ours: Entry, theirs: Entry | None, gains: Gains, params: Params, store: str, first: bool) -> Verdict:
     if theirs is not None and theirs.contestant.version == ours.contestant.version:
         return Verdict(False, (), (ALREADY_LIVE,))
     return decide(
         ours.contestant.metrics,
         theirs.contestant.metrics if theirs else None,
-        gain,
+        gains,
         validated=bool(read_json(VALIDATION_REPORT)["passed"]),
         rule=params.compare,
         first=first,
@@ -128,9 +130,13 @@ def _verdict(
     )
 
 
-def _gain(
+def _gains(
     ours: Entry, theirs: Entry, test: pl.DataFrame, challenger: TrainedCandidate, rule: CompareRule, costs: CostRule
-) -> Interval | None:
+) -> dict[str, Difference | None]:
     period = read_period(test, decimals=challenger.schema.contract.currency_decimals)
     pair = [(entry.scores, entry.contestant.threshold) for entry in (ours, theirs)]
-    return difference(rule.metric, period, pair[0], pair[1], costs, rule.bootstrap)
+    return differences([rule.metric, *rule.max_loss], period, pair[0], pair[1], costs, rule.bootstrap)
+
+
+def _shown(gain: Difference | None, rule: CompareRule, look: int) -> Interval | None:
+    return gain.interval(alpha_at(look, rule.bootstrap.tail)) if gain else None
