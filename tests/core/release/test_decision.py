@@ -228,14 +228,14 @@ def test_a_metric_that_is_no_number_never_promotes_and_is_named(side: str, name:
     for rule in (STRICTEST, lax):
         verdict = verdict_on(f"{side} {name}", value, rule=rule)
         assert not verdict.promote
-        assert any(f"the {side}'s {name.replace('_', ' ')} is {value}" in reason for reason in verdict.against)
+        assert any(f"the {side}'s {named(name)} is {value}" in reason for reason in verdict.against)
 
 
 @given(st.sampled_from([*HIGHER_IS_BETTER, *LOWER_IS_BETTER]))
 def test_a_metric_that_is_not_defined_never_passes_a_limit(name: str) -> None:
     verdict = verdict_on(f"challenger {name}", None)
     assert not verdict.promote
-    assert any(f"{name.replace('_', ' ')} is missing" in reason for reason in verdict.against)
+    assert any(f"{named(name)} is missing" in reason for reason in verdict.against)
 
 
 @given(st.sampled_from(sorted(DRAWN)), st.sampled_from(["refresh", "change"]))

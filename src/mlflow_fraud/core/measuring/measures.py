@@ -131,12 +131,12 @@ def _average_precision(period: Period, scores: Probabilities, threshold: float, 
     group = np.searchsorted(last, np.flatnonzero(fraud))  # equal scores are one group
     with_fraud, starts = np.unique(group, return_index=True)
     ends, fraud_cards = last[with_fraud] + 1, cards[fraud]
+    before = _weight_before(cards, ends, count_cards(period))
 
     def measure(times: Times) -> Values:
         if not len(ends):
             return np.full(times.shape[:-1], np.nan)
-        flagged = _weight_before(times, cards, ends)
-        hits = np.add.reduceat(times[..., fraud_cards], starts, axis=-1)
+        flagged, hits = before(times), np.add.reduceat(times[..., fraud_cards], starts, axis=-1)
         found = np.sum(hits * np.cumsum(hits, axis=-1) / np.maximum(flagged, 1), axis=-1)
         return _ratio(found, hits.sum(axis=-1))
 
@@ -151,11 +151,12 @@ def _recall_at_budget(period: Period, scores: Probabilities, threshold: float, c
     frauds = np.flatnonzero(period.fraud[order])
     places, at = np.unique(np.append(np.searchsorted(day, day[frauds]), frauds), return_inverse=True)
     begins, own = at[: len(frauds)], at[len(frauds) :]
+    counted = _weight_before(cards, places, count_cards(period))
 
     def measure(times: Times) -> Values:
         if budget is None or not len(frauds):
             return np.full(times.shape[:-1], np.nan)
-        before, wanted = _weight_before(times, cards, places), times[..., cards[frauds]]
+        before, wanted = counted(times), times[..., cards[frauds]]
         found = np.clip(budget - (before[..., own] - before[..., begins]), 0, wanted)
         return _ratio(found.sum(axis=-1), wanted.sum(axis=-1))
 
@@ -170,22 +171,31 @@ def _calibration_error(period: Period, scores: Probabilities, threshold: float, 
     return lambda times: _ratio(np.abs(times @ table).sum(axis=-1), times @ rows)
 
 
-def _weight_before(times: Times, cards: Whole, places: npt.NDArray[np.intp]) -> Values:
-    """Return how many drawn rows stand before each place, which are in order; `cards` are those of the rows in order.
+def _weight_before(cards: Whole, places: npt.NDArray[np.intp], number: int) -> Callable[[Times], Values]:
+    """Return what counts for each draw the drawn rows before each place; the places are in order, as `cards` are.
 
-    A product of matrices for so many places at a time as memory has room for.
+    A product of matrices for so many places at a time as memory has room for; where all have, it is made only once.
     """
-    number, counted, total = times.shape[-1], list[Values](), np.zeros((*times.shape[:-1], 1))
-    step = max(1, CELLS // number)
-    for first in range(0, len(places), step):
+    step = max(1, CELLS // max(1, number))
+
+    def rows_between(first: int) -> Values:
         some = places[first : first + step]
         begin = places[first - 1] if first else 0
-        between = np.searchsorted(some, np.arange(begin, some[-1]), side="right")
-        cells = cards[begin : some[-1]] * len(some) + between
-        rows = np.bincount(cells, minlength=number * len(some)).reshape(number, len(some))
-        counted.append(total + np.cumsum(times @ rows.astype(np.float64), axis=-1))
-        total = counted[-1][..., -1:]
-    return np.concatenate(counted, axis=-1)
+        between = np.repeat(np.arange(len(some)), np.diff(some, prepend=begin))
+        cells = np.bincount(cards[begin : some[-1]] * len(some) + between, minlength=number * len(some))
+        return cells.reshape(number, len(some)).astype(np.float64)
+
+    kept = rows_between(0) if 0 < len(places) <= step else None
+
+    def weight(times: Times) -> Values:
+        counted, total = list[Values](), np.zeros((*times.shape[:-1], 1))
+        for first in range(0, len(places), step):
+            rows = rows_between(first) if kept is None else kept
+            counted.append(total + np.cumsum(times @ rows, axis=-1))
+            total = counted[-1][..., -1:]
+        return np.concatenate(counted, axis=-1)
+
+    return weight
 
 
 MEASURES: dict[str, Make] = {

@@ -19,6 +19,9 @@ Gains = Mapping[str, Difference | None]
 
 Outcome = Literal["holds", "broken", "not known"]
 
+MOST = 1e9
+"""More frauds than there are."""
+
 POWER = 0.8
 """How often a guardrail of two equal models shall be seen to hold, where it is said how many frauds that takes."""
 
@@ -115,10 +118,9 @@ def frauds_to_tell(found: Difference, margin: float, *, alpha: float, frauds: fl
     >>> frauds_to_tell(Difference(0.0, 0.02, 40), 0.02, alpha=0.05, frauds=300)
     1855
     """
-    if not margin > 0:
-        return 10**9
     wanted = NormalDist().inv_cdf(1 - alpha) + NormalDist().inv_cdf(POWER)
-    return round(frauds * (wanted * found.error / margin) ** 2)
+    times = min(wanted * found.error / margin, MOST) if margin > 0 else MOST
+    return round(min(frauds * times**2, MOST))
 
 
 def _look_at(name: str, found: Difference, margin: float, alpha: float, share: float, frauds: float) -> Guardrail:
