@@ -242,7 +242,7 @@ def test_a_metric_that_is_not_defined_never_passes_a_limit(name: str) -> None:
 def test_a_loss_that_is_not_known_never_passes_a_guardrail(name: str, kind: Kind) -> None:
     verdict = verdict_on(gains={**GAIN, name: None}, kind=kind)
     assert not verdict.promote
-    assert any(f"{named(name)} could not be computed" in reason for reason in verdict.against)
+    assert any(f"{named(name)} is missing" in reason for reason in verdict.against)
 
 
 @given(
@@ -292,3 +292,61 @@ def test_a_candidate_whose_metric_is_no_number_is_not_chosen(value: float | None
         assert select(found, "f1") == "forest"
     with pytest.raises(DataError, match=r"f1 is defined for none of logistic, forest .*compare\.select_by"):
         select({"logistic": {"f1": value}, "forest": {}}, "f1")
+
+
+SURE = CompareRule(floors={}, max_loss={"recall": 0.02})
+
+
+@pytest.mark.parametrize(
+    ("gains", "anchor", "reason"),
+    [
+        pytest.param(gained(-0.01, 0.02), gained(), None, id="perhaps worse"),
+        pytest.param(gained(0.0, 0.0), gained(0.0, 0.0), None, id="exactly as good"),
+        pytest.param(gained(-0.05, 0.01), gained(), "against the live release: F1 -0.0500", id="proven worse"),
+        pytest.param(gained(), gained(-0.05, 0.01), "against the anchor: F1 -0.0500", id="worse than the anchor"),
+        pytest.param(gained(), gained(recall=-0.1), "against the anchor: recall -0.100", id="a loss since the anchor"),
+        pytest.param(gained(), None, "against the anchor: the gain in F1 could not be computed", id="no anchor"),
+        pytest.param({}, gained(), "against the live release: the gain in F1", id="not judged"),
+    ],
+)
+def test_a_refresh_goes_live_unless(gains: Gains, anchor: Gains | None, reason: str | None) -> None:
+    verdict = decide(GOOD, GOOD, gains, validated=True, rule=SURE, kind="refresh", anchor=anchor)
+    assert verdict.promote == (reason is None)
+    assert not verdict.proven
+    assert not verdict.is_a_look
+    if reason:
+        assert any(reason in sentence for sentence in verdict.against)
+
+
+def test_a_refresh_of_the_anchor_is_held_against_it_once() -> None:
+    same = gained(-0.05, 0.01)
+    verdict = decide(GOOD, GOOD, same, validated=True, rule=SURE, kind="refresh", anchor=same)
+    assert len(verdict.against) == 1
+
+
+@pytest.mark.parametrize(("unproven", "goes_live"), [("allow", True), ("refuse", False)])
+def test_a_change_needs_what_is_not_known_to_be_allowed_and_a_refresh_does_not(unproven: str, goes_live: bool) -> None:
+    rule = SURE.model_copy(update={"unproven": unproven})
+    gains = {**gained(), "recall": Difference(0.0, 0.05, 40)}
+    verdict = decide(GOOD, GOOD, gains, validated=True, rule=rule)
+    assert verdict.promote == goes_live
+    assert [each.outcome for each in verdict.guardrails] == ["not known"]
+    assert decide(GOOD, GOOD, gains, validated=True, rule=rule, kind="refresh", anchor=gains).promote
+
+
+def test_what_proves_a_change_at_the_first_look_may_not_at_a_later_one() -> None:
+    promoted = [decide(GOOD, GOOD, GAIN, validated=True, rule=SURE, look=look).promote for look in (1, 2, 3, 100)]
+    assert promoted == [True, True, True, False]
+
+
+def test_a_no_for_want_of_frauds_waits_and_is_no_look() -> None:
+    verdict = decide({**GOOD, "frauds": 10}, GOOD, GAIN, validated=True, rule=SURE)
+    assert verdict.waits
+    assert not verdict.is_a_look
+    assert decide(GOOD, GOOD, gained(0.0), validated=True, rule=SURE).is_a_look
+
+
+def test_the_first_release_and_a_proven_change_are_proofs() -> None:
+    assert decide(GOOD, None, None, validated=True, rule=SURE, first=True).proven
+    assert decide(GOOD, GOOD, GAIN, validated=True, rule=SURE).proven
+    assert not decide(GOOD, GOOD, gained(0.0), validated=True, rule=SURE).proven

@@ -81,7 +81,7 @@ def unknown(gains: Gains, margins: Mapping[str, float]) -> list[str]:
         if not isfinite(margin):
             against.append(f"{named(name)} may lose at most {margin}, which is no limit")
         elif found is None:
-            against.append(f"the loss of {named(name)} could not be computed, so it cannot be judged")
+            against.append(f"{named(name)} is missing, or known from too few cards, so its loss cannot be judged")
         elif not _finite(found):
             against.append(f"the loss of {named(name)} is no number to judge by")
     return against

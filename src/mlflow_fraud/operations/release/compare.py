@@ -18,7 +18,7 @@ from mlflow_fraud.core.measuring.interval import Bounds, Interval
 from mlflow_fraud.core.measuring.metrics import Metrics
 from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.release.decision import Verdict, decide
-from mlflow_fraud.core.release.guardrails import Gains
+from mlflow_fraud.core.release.guardrails import Gains, Guardrail
 from mlflow_fraud.core.release.looks import alpha_at
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.release.rule import CompareRule
@@ -77,13 +77,19 @@ def read_comparison() -> Comparison:
         against=document["against"],
         champion=Contestant(**champion) if champion else None,
         gain=Interval(**gain) if gain else None,
-        verdict=Verdict(verdict["promote"], tuple(verdict["in_favour"]), tuple(verdict["against"])),
+        verdict=Verdict(**{**verdict, **_tuples(verdict)}),
         candidates=document["candidates"],
         intervals=document["intervals"],
         budget=document.get("budget", ""),
         store=document.get("store", ""),
         first=document.get("first", False),
     )
+
+
+def _tuples(verdict: dict[str, Any]) -> dict[str, Any]:
+    """Return those values of a written verdict that are no lists in it; one of earlier has no guardrails."""
+    sentences = {name: tuple(verdict[name]) for name in ("in_favour", "against")}
+    return {**sentences, "guardrails": tuple(Guardrail(**each) for each in verdict.get("guardrails", ()))}
 
 
 def _judge(
