@@ -30,6 +30,7 @@ from mlflow_fraud.settings import load_params
 
 PAGE, PICTURE = Path("docs/verdict.md"), Path("docs/images/verdict.png")
 HEADING = "## Figures\n"
+SHOWN = "![what guardrails refuse, and what is proven better, by the number of frauds](images/verdict.png)"
 MARGINS = 3
 """How many margins a planted loss is."""
 
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str]) -> None:
     found = contests(plan, pool, rule, costs, lambda line: _say(begin, line))
     long = replace(plan.size, businesses=plan.businesses_for_years, judged_days=WINDOW + plan.nights)
     years = score_businesses(schema, {"good": fits["good"]}, long, first_seed=5000)
-    text = "\n\n".join([facts(plan, pool, rule, costs), *tables(found, rule), nightly(plan, years, rule, costs)])
+    text = "\n\n".join([SHOWN, facts(plan, pool, rule, costs), *tables(found, rule), nightly(plan, years, rule, costs)])
     print(text)
     content = picture(found, rule)
     if not small:
