@@ -30,8 +30,9 @@ from mlflow_fraud.core.gate.rules import rules_of
 from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_parts, roll
 from mlflow_fraud.core.measuring.blocks import FEWEST_BLOCKS, blocks_of_time
 from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.difference import difference
 from mlflow_fraud.core.measuring.evaluation import evaluate
-from mlflow_fraud.core.measuring.interval import BootstrapRule, difference, intervals
+from mlflow_fraud.core.measuring.interval import BootstrapRule, intervals
 from mlflow_fraud.core.measuring.period import Period, read_period
 from mlflow_fraud.serving.history import History
 from mlflow_fraud.serving.journal import Journal

@@ -267,13 +267,14 @@ def track() -> None:
 @changes_the_folder
 def compare(
     first: Annotated[bool, typer.Option("--first", help="this may be the first release: nothing is live yet")] = False,
+    base: Annotated[str, typer.Option(help="judge by the `compare` that params.yaml has in this commit")] = "",
 ) -> None:
     """Judge the best candidate against the live release and write the verdict."""
     from mlflow_fraud.operations.release import compare as comparing
     from mlflow_fraud.operations.release.store import open_configured_store
     from mlflow_fraud.operations.reporting.summary import verdict_summary
 
-    comparing.compare(open_configured_store(), first=first)
+    comparing.compare(open_configured_store(), first=first, base=base)
     typer.echo(verdict_summary())
 
 

@@ -20,7 +20,7 @@ from mlflow_fraud.core.learning.training import JudgeRules
 from mlflow_fraud.core.measuring.calibrating import CalibrationRule
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.threshold import ThresholdRule
-from mlflow_fraud.core.release.decision import CompareRule
+from mlflow_fraud.core.release.rule import CompareRule
 from mlflow_fraud.core.release.twin import TwinRule
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.watching.retrain import MonitorRule
@@ -110,6 +110,14 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     """Return the parameters; raise `SettingsError` with line and nearest right name for a misspelt key."""
     values, lines = _read_yaml(path)
     return parse(Params, values, where=str(path), lines=lines)
+
+
+def read_compare_rule(text: str, *, where: str) -> CompareRule:
+    """Return the section `compare` of the text of a `params.yaml`; raise `SettingsError` where it has none."""
+    values, _ = read_document(text, where=where)
+    if not isinstance(values.get("compare"), dict):
+        raise SettingsError(f"{where} has no section `compare`; name a commit that has one")
+    return parse(CompareRule, values["compare"], where=f"{where}, compare")
 
 
 def load_contract(path: Path) -> Contract:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ def locked_data(lock: Path = LOCK) -> dict[str, str]:
     """Return the MD5 of every data file that `dvc.lock` names, inputs and outputs alike."""
     items = [item for stage in _stages(lock).values() for key in ("deps", "outs") for item in stage.get(key, [])]
     return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
+
+
+def locked_code(stages: Iterable[str], lock: Path = LOCK) -> dict[str, str]:
+    """Return the MD5 of every source file or folder that the stages ran with."""
+    known = _stages(lock)
+    items = [known.get(stage, {}).get("deps", []) for stage in stages]
+    return {item["path"]: item["md5"] for each in items for item in each if item["path"].startswith("src/")}
 
 
 def changed_since(stage: str, under: str, lock: Path = LOCK) -> list[str]:

@@ -23,6 +23,16 @@ def code_state() -> str:
     return head() + ("-dirty" if changed else "")
 
 
+def read_at(commit: str, path: Path) -> str:
+    """Return a file as a commit has it; raise `SettingsError` where there is no such commit, or no such file in it."""
+    ended = _run("show", f"{commit}:./{path.as_posix()}")
+    if ended.returncode:
+        raise SettingsError(
+            f"git has no {path} in {commit!r}: {ended.stderr.strip()}; name a commit or a branch of here"
+        )
+    return ended.stdout
+
+
 def last_commit_of(path: Path) -> str:
     """Return the short name of the last commit that changed a file, empty where there is none."""
     return _ask("log", "-1", "--format=%h", "--", str(path))

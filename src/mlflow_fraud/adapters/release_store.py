@@ -2,7 +2,7 @@
 
     releases/<version>/<file>           what the manifest names
     releases/<version>/manifest.json    written last: with it the release is whole
-    ledger/000001.json                  one record a promotion or rollback, each names the hash of the one before
+    ledger/000001.json                  one record a promotion, rollback or no, each names the hash of the one before
     latest                              the live version and the number of the ledger record that put it live
 
 A promotion writes in this order. A crash between any two steps leaves the old release live:
@@ -25,7 +25,7 @@ from mlflow_fraud.adapters.file_store import FileStore
 from mlflow_fraud.adapters.release_files import ReleaseFiles
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError
 from mlflow_fraud.core.ports import BlobStore
-from mlflow_fraud.core.release.ledger import START, Record, check_chain
+from mlflow_fraud.core.release.ledger import START, VERDICT, Judged, Record, check_chain
 from mlflow_fraud.core.release.release import Release
 
 LATEST = "latest"
@@ -77,26 +77,36 @@ class ReleaseStore:
                 f"`{LATEST}` in {self._blobs} is not a pointer ({error!r}); restore it from the last ledger record"
             ) from None
 
+    def note(self, version: str, *, who: str, at: str, reasons: Sequence[str], live: Pointer, judged: Judged) -> None:
+        """Write into the ledger that `version` was judged against the `live` release and did not go live.
+
+        The same contest again is written once. Raises `PromotionConflict` where somebody else writes meanwhile.
+        """
+        past = self.ledger()
+        since = [record for record in past if record.number > live.record and record.action == VERDICT]
+        if not any(record.to_version == version and record.judged == judged for record in since):
+            record = _next(past, VERDICT, version, who=who, at=at, reasons=reasons, live=live, judged=judged)
+            self._blobs.create(_ledger_key(record.number), record.to_json())
+
     def promote(
-        self, version: str, *, action: str, who: str, at: str, reasons: Sequence[str], expected: Pointer | None
+        self,
+        version: str,
+        *,
+        action: str,
+        who: str,
+        at: str,
+        reasons: Sequence[str],
+        expected: Pointer | None,
+        judged: Judged | None = None,
     ) -> Pointer:
         """Make `version` live and return the new pointer; `at` is an ISO time in UTC.
 
-        `expected` is what `latest` gave when it was decided. Raises `PromotionConflict` when somebody else
-        promotes meanwhile, and `ReleaseRejected` when the release is not whole; the live one then stays.
+        `expected` is what `latest` gave when it was decided, `judged` the contest that was won. Raises
+        `PromotionConflict` when somebody else promotes meanwhile, and `ReleaseRejected` when the release is not whole;
+        the live one then stays.
         """
         self.fetch(version)
-        past = self.ledger()
-        record = Record(
-            number=len(past) + 1,
-            action=action,
-            at=at,
-            who=who,
-            from_version=expected.version if expected else None,
-            to_version=version,
-            reasons=tuple(reasons),
-            previous=past[-1].sha256 if past else START,
-        )
+        record = _next(self.ledger(), action, version, who=who, at=at, reasons=reasons, live=expected, judged=judged)
         try:
             return self._carry_out(record, expected)
         except PromotionConflict as conflict:
@@ -150,6 +160,30 @@ def open_store(location: str, *, endpoint_url: str = "") -> ReleaseStore:
     if not bucket:
         raise SettingsError(f"the release store {location!r} names no bucket; expected s3://bucket/prefix")
     return ReleaseStore(S3Store(bucket, prefix, endpoint_url=endpoint_url))
+
+
+def _next(
+    past: Sequence[Record],
+    action: str,
+    version: str,
+    *,
+    who: str,
+    at: str,
+    reasons: Sequence[str],
+    live: Pointer | None,
+    judged: Judged | None,
+) -> Record:
+    return Record(
+        number=len(past) + 1,
+        action=action,
+        at=at,
+        who=who,
+        from_version=live.version if live else None,
+        to_version=version,
+        reasons=tuple(reasons),
+        previous=past[-1].sha256 if past else START,
+        judged=judged,
+    )
 
 
 def _ledger_key(number: int) -> str:

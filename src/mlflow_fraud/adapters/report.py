@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_fraud.core.measuring.metrics import defined, told
+from mlflow_fraud.core.release.guardrails import Guardrail
 from mlflow_fraud.paths import MODELS
 
 QUALITY = {
@@ -54,9 +55,11 @@ PAGE = """<!doctype html>
   img {{ width: 48%; min-width: 20rem }}
 </style>
 <h1>{headline}</h1>
+<p>{asked}</p>
 <ul>{reasons}</ul>
 <h2>On the same test rows</h2>
 {contest}
+<ul>{guardrails}</ul>
 <h2>All candidates</h2>
 {candidates}
 <h2>What they mean for the team</h2>
@@ -78,6 +81,8 @@ def render_report(decision: Mapping[str, Any], models: Path = MODELS) -> str:
     return PAGE.format(
         headline=headline(decision),
         colour="#2f9e5b" if promote else "#d1495b",
+        asked=escape(asked(decision)),
+        guardrails="".join(f"<li>{escape(line)}</li>" for line in guardrail_lines(decision)),
         reasons="".join(f"<li>{escape(reason)}</li>" for reason in decision["reasons"]),
         contest=_table(contestants),
         candidates=_table(decision["candidates"], intervals=decision["intervals"]),
@@ -91,6 +96,19 @@ def headline(decision: Mapping[str, Any]) -> str:
     """Return the verdict in one line."""
     version = decision["challenger"]["version"]
     return f"{version}: promote" if decision["verdict"]["promote"] else f"{version}: do not promote"
+
+
+def asked(decision: Mapping[str, Any]) -> str:
+    """Return which question was asked, by whose rule, and how often before."""
+    look = decision["verdict"]["look"]
+    again = f" Look {look} since something last went live: it has to be surer." if look > 1 else ""
+    question = str(decision["question"])
+    return f"{question[:1].upper()}{question[1:]}. Judged by {decision['rule']}.{again}"
+
+
+def guardrail_lines(decision: Mapping[str, Any]) -> list[str]:
+    """Return what was found of each guardrail."""
+    return [str(Guardrail(**each)) for each in decision["verdict"]["guardrails"]]
 
 
 def budget_line(budget: str) -> str:

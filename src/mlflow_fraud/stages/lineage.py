@@ -104,6 +104,7 @@ def _params_of(candidate: str, params: Params) -> dict[str, Any]:
     """Return the parameters that the stage depends on, as `dvc.yaml` lists them."""
     train = params.train
     own = getattr(train, candidate).model_dump(mode="json")
+    split = params.active.split.model_dump(mode="json")
     return {
         "threshold": params.threshold.model_dump(mode="json"),
         "calibration": params.calibration.model_dump(mode="json"),
@@ -111,7 +112,7 @@ def _params_of(candidate: str, params: Params) -> dict[str, Any]:
         "compare": {"bootstrap": params.compare.bootstrap.model_dump(mode="json")},
         "train": {"seed": train.seed, candidate: own},
         "ship": params.ship.model_dump(mode="json"),
-        "datasets": {params.dataset: {"refit": params.active.refit}},
+        "datasets": {params.dataset: {"refit": params.active.refit, "split": split}},
     }
 
 

@@ -13,6 +13,7 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.learning.candidates import CANDIDATES
+from mlflow_fraud.core.learning.choosing import select
 from mlflow_fraud.core.learning.split import BETWEEN, PARTS, borders
 from mlflow_fraud.core.learning.training import Scored, Settled
 from mlflow_fraud.core.measuring.digits import rounded_figures
@@ -21,7 +22,6 @@ from mlflow_fraud.core.measuring.interval import intervals
 from mlflow_fraud.core.measuring.metrics import told
 from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.progress import Progress
-from mlflow_fraud.core.release.decision import select
 from mlflow_fraud.core.release.twin import Twin, compare_twins
 from mlflow_fraud.paths import SCHEMA, SHIPPED, TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.settings import Params, load_params

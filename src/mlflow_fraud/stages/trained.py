@@ -42,7 +42,7 @@ class TrainedCandidate:
     def params(self) -> Mapping[str, Any]:
         """The parameters of its fit."""
         train, (told,) = self.lineage.params["train"], self.lineage.params["datasets"].values()
-        return {"seed": train["seed"], **told, **train[self.candidate]}
+        return {"seed": train["seed"], "refit": told["refit"], **train[self.candidate]}
 
     @property
     def candidate(self) -> str:

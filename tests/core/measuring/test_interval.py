@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.difference import difference
 from mlflow_fraud.core.measuring.evaluation import evaluate
-from mlflow_fraud.core.measuring.interval import BootstrapRule, difference, intervals
+from mlflow_fraud.core.measuring.interval import BootstrapRule, intervals
 from mlflow_fraud.core.measuring.period import Period
 from tests.conftest import make_period
 

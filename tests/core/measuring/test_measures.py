@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
 
+from mlflow_fraud.core.measuring import measures
+from mlflow_fraud.core.measuring.alerts import recall_at_budget
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import evaluate
-from mlflow_fraud.core.measuring.measures import MEASURES
+from mlflow_fraud.core.measuring.measures import DRAWN
 from mlflow_fraud.core.measuring.period import Period
 from tests.conftest import make_period
 
@@ -32,7 +34,7 @@ drawn = st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 10))
 
 def measured(name: str, rows: Drawn) -> float:
     period, scores, times = rows
-    return MEASURES[name](period, scores, THRESHOLD, COSTS)(times[: int(period.cards.max()) + 1])
+    return DRAWN[name](period, scores, THRESHOLD, COSTS)(times[: int(period.cards.max()) + 1])
 
 
 def repeated(rows: Drawn) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +66,29 @@ def test_a_share_of_a_draw_is_that_of_its_rows(name: str, rows: Drawn) -> None:
 def test_each_card_drawn_once_gives_the_metrics_themselves(rows: Drawn) -> None:
     period, scores, _ = rows
     metrics = evaluate(period, scores, THRESHOLD, COSTS)
-    for name in MEASURES:
+    for name in DRAWN:
         found, expected = measured(name, (period, scores, np.ones(5, np.int64))), metrics[name]
         assert np.isnan(found) or expected is None or found == pytest.approx(expected)
+
+
+@given(drawn, st.integers(1, 6))
+def test_recall_at_the_budget_of_a_draw_is_that_of_its_rows(rows: Drawn, budget: int) -> None:
+    period, scores, times = rows
+    often = times[period.cards]
+    again = Period(*(np.repeat(each, often) for each in (period.labels, period.cards, period.times, period.amounts)))
+    expected = recall_at_budget(again, np.repeat(scores, often), budget)
+    costs = COSTS.model_copy(update={"alerts_per_day": budget})
+    found = DRAWN["recall_at_budget"](period, scores, THRESHOLD, costs)(times[: int(period.cards.max()) + 1])
+    assert np.isnan(found) if expected is None else found == pytest.approx(expected)
+
+
+@given(drawn, st.integers(1, 3))
+def test_many_draws_at_once_are_each_of_them_alone(rows: Drawn, cells: int) -> None:
+    """However few places memory has room for at a time."""
+    period, scores, times = rows
+    several = np.array([times, times[::-1], np.ones(5, np.int64)])[:, : int(period.cards.max()) + 1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measures, "CELLS", cells)
+        for make in DRAWN.values():
+            measure = make(period, scores, THRESHOLD, COSTS)
+            np.testing.assert_allclose(measure(several), [measure(one) for one in several])

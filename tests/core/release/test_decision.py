@@ -9,10 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.learning.choosing import select
+from mlflow_fraud.core.measuring.difference import Difference
 from mlflow_fraud.core.measuring.evaluation import COUNTS, HIGHER_IS_BETTER, LOWER_IS_BETTER
-from mlflow_fraud.core.measuring.interval import Interval
+from mlflow_fraud.core.measuring.measures import DRAWN
 from mlflow_fraud.core.measuring.metrics import Metrics
-from mlflow_fraud.core.release.decision import CompareRule, Verdict, decide, select
+from mlflow_fraud.core.release.decision import Verdict, decide
+from mlflow_fraud.core.release.guardrails import Gains
+from mlflow_fraud.core.release.in_words import named
+from mlflow_fraud.core.release.ledger import Kind
+from mlflow_fraud.core.release.rule import CompareRule
 from mlflow_fraud.core.strict import parse
 
 RULE = CompareRule(
@@ -32,7 +38,19 @@ GUARDED: Metrics = {
     "recall_at_budget": 0.7,
     "frauds": 100,
 }
-GAIN = Interval(0.03, 0.01, 0.05)
+
+
+def gained(gain: float = 0.03, error: float = 0.01, blocks: int = 1000, **others: float) -> Gains:
+    """Return a gain in F1, as surely known as its error says, and others; the rest is the same for both."""
+    same = dict.fromkeys(DRAWN, Difference(0.0, 0.0, blocks))
+    return {
+        **same,
+        "f1": Difference(gain, error, blocks),
+        **{name: Difference(value, 0.0, blocks) for name, value in others.items()},
+    }
+
+
+GAIN = gained()
 
 
 @pytest.mark.parametrize(
@@ -44,14 +62,15 @@ GAIN = Interval(0.03, 0.01, 0.05)
         pytest.param({**GOOD, "recall": None}, None, None, True, "recall is missing", id="a metric is missing"),
         pytest.param(GOOD, None, None, False, "has not passed validation", id="data not validated"),
         pytest.param(GOOD, GOOD, None, True, "could not be computed", id="no interval"),
-        pytest.param(GOOD, GOOD, Interval(0.03, -0.01, 0.05), True, "lower bound", id="not surely better"),
-        pytest.param(GOOD, GOOD, Interval(0.0, 0.0, 0.0), True, "lower bound", id="exactly as good"),
-        pytest.param({**GOOD, "recall": 0.7}, GOOD, GAIN, True, "recall -0.050", id="better, but misses more"),
-        pytest.param(GOOD, {**GOOD, "recall": None}, GAIN, True, "cannot be judged", id="champion not measured"),
+        pytest.param(GOOD, GOOD, gained(0.03, 0.02), True, "lower bound", id="not surely better"),
+        pytest.param(GOOD, GOOD, gained(0.0, 0.0), True, "lower bound", id="exactly as good"),
+        pytest.param(GOOD, GOOD, gained(recall=-0.05), True, "recall -0.050", id="better, but misses more"),
+        pytest.param(GOOD, GOOD, {**GAIN, "recall": None}, True, "cannot be judged", id="a guardrail not measured"),
+        pytest.param(GOOD, {**GOOD, "f1": None}, GAIN, True, "F1 is missing", id="champion not measured"),
     ],
 )
 def test_no_is_the_answer_when(
-    challenger: Metrics, champion: Metrics | None, gain: Interval | None, validated: bool, reason: str
+    challenger: Metrics, champion: Metrics | None, gain: Gains | None, validated: bool, reason: str
 ) -> None:
     verdict = decide(challenger, champion, gain, validated=validated, rule=RULE, first=True)
     assert not verdict.promote
@@ -61,7 +80,7 @@ def test_no_is_the_answer_when(
 def test_a_surely_better_challenger_is_promoted_with_the_interval() -> None:
     verdict = decide(GOOD, GOOD, GAIN, validated=True, rule=RULE)
     assert verdict.promote
-    assert verdict.reasons == ("F1 +0.0300, interval +0.0100 to +0.0500",)
+    assert verdict.reasons == ("F1 +0.0300, interval +0.0083 to +0.0517",)
 
 
 def test_the_first_model_needs_only_the_floors() -> None:
@@ -76,13 +95,13 @@ def test_where_nothing_is_live_a_first_release_needs_to_be_asked_for() -> None:
 
 
 def test_asking_for_a_first_release_does_not_spare_a_challenger_the_champion() -> None:
-    worse = decide(GOOD, GOOD, Interval(0.0, -0.1, 0.1), validated=True, rule=RULE, first=True)
+    worse = decide(GOOD, GOOD, gained(0.0, 0.1), validated=True, rule=RULE, first=True)
     assert not worse.promote
 
 
 def test_every_reason_against_is_named_at_once() -> None:
     verdict = decide({"frauds": 3}, GOOD, None, validated=False, rule=RULE)
-    assert len(verdict.reasons) == 6
+    assert len(verdict.reasons) == 7
 
 
 def test_the_candidate_is_chosen_on_validation_and_a_missing_metric_never_wins() -> None:
@@ -90,26 +109,36 @@ def test_the_candidate_is_chosen_on_validation_and_a_missing_metric_never_wins()
 
 
 @pytest.mark.parametrize(
-    ("changed", "reason"),
+    ("changed", "gains", "reason"),
     [
-        pytest.param({}, None, id="as good as the champion"),
-        pytest.param({"expected_cost": 150.0}, None, id="cheaper is no loss"),
-        pytest.param({"calibration_error": 0.0001}, None, id="nearer the truth is no loss"),
-        pytest.param({"expected_cost": 209.0}, None, id="dearer by less than allowed"),
-        pytest.param({"expected_cost": 215.0}, "expected cost +15.000, may rise by at most 10.000", id="dearer"),
+        pytest.param({}, {}, None, id="as good as the champion"),
+        pytest.param({}, {"expected_cost": 50.0}, None, id="cheaper is no loss"),
+        pytest.param({}, {"calibration_error": 0.0002}, None, id="nearer the truth is no loss"),
+        pytest.param({}, {"expected_cost": -9.0}, None, id="dearer by less than allowed"),
         pytest.param(
-            {"calibration_error": 0.0006}, "calibration error +0.0003, may rise by at most 0.0002", id="less true"
+            {}, {"expected_cost": -15.0}, "expected cost +15.000, may rise by at most 10.000: broken", id="dearer"
         ),
-        pytest.param({"recall_at_budget": 0.6}, "recall at budget -0.100, may lose at most 0.020", id="finds less"),
-        pytest.param({"calibration_error": 0.002}, "0.002 is above the ceiling 0.001", id="over a ceiling"),
         pytest.param(
-            {"expected_cost": None}, "expected cost is missing, at most 500.000 is allowed", id="not computed"
+            {},
+            {"calibration_error": -0.0003},
+            "calibration error +0.0003, may rise by at most 0.0002: broken",
+            id="less true",
         ),
-        pytest.param({"money_saved": 0.4}, "money saved 0.400 is below the floor 0.500", id="saves too little"),
+        pytest.param(
+            {},
+            {"recall_at_budget": -0.1},
+            "recall at budget -0.100, may lose at most 0.020: broken",
+            id="finds less",
+        ),
+        pytest.param({"calibration_error": 0.002}, {}, "0.002 is above the ceiling 0.001", id="over a ceiling"),
+        pytest.param(
+            {"expected_cost": None}, {}, "expected cost is missing, at most 500.000 is allowed", id="not computed"
+        ),
+        pytest.param({"money_saved": 0.4}, {}, "money saved 0.400 is below the floor 0.500", id="saves too little"),
     ],
 )
-def test_a_guardrail_knows_which_way_is_better(changed: Metrics, reason: str | None) -> None:
-    verdict = decide({**GUARDED, **changed}, GUARDED, GAIN, validated=True, rule=BOTH_WAYS)
+def test_a_guardrail_knows_which_way_is_better(changed: Metrics, gains: dict[str, float], reason: str | None) -> None:
+    verdict = decide({**GUARDED, **changed}, GUARDED, gained(**gains), validated=True, rule=BOTH_WAYS)
     assert verdict.promote == (reason is None)
     if reason:
         assert any(reason in sentence for sentence in verdict.against)
@@ -122,8 +151,8 @@ def test_the_first_model_needs_the_ceilings_too() -> None:
 
 def test_the_verdict_names_the_metric_that_it_is_about() -> None:
     cheaper = RULE.model_copy(update={"metric": "expected_cost"})
-    assert decide(GOOD, GOOD, Interval(30, 10, 50), validated=True, rule=cheaper).in_favour == (
-        "gain in expected cost +30.0000, interval +10.0000 to +50.0000",
+    assert decide(GOOD, GOOD, gained(expected_cost=30.0), validated=True, rule=cheaper).in_favour == (
+        "gain in expected cost +30.0000, interval +30.0000 to +30.0000",
     )
     assert (
         "the gain in expected cost could not be computed"
@@ -148,6 +177,8 @@ def test_the_candidate_with_the_lowest_of_what_should_be_low_is_chosen() -> None
         pytest.param({"floors": {"brier": 0.5}}, "lower is better in brier: it takes a ceiling", id="floor of a low"),
         pytest.param({"ceilings": {"f1": 0.5}}, "higher is better in f1: it takes a floor", id="ceiling of a high"),
         pytest.param({"select_by": "accuracy"}, "accuracy is no metric", id="chosen by nothing we have"),
+        pytest.param({"max_loss": {"roc_auc": 0.1}}, "roc_auc has no interval", id="a guardrail that is never drawn"),
+        pytest.param({"max_loss": {"recall": -0.1}}, "a margin is 0 or more", id="a margin below nothing"),
         pytest.param({"metric": "brier"}, "known: average_precision, expected_cost, f1", id="no interval for it"),
     ],
 )
@@ -164,7 +195,7 @@ EVERYTHING: Metrics = {
 STRICTEST = CompareRule(
     floors=dict.fromkeys(HIGHER_IS_BETTER, 0.5),
     ceilings=dict.fromkeys(LOWER_IS_BETTER, 0.5),
-    max_loss=dict.fromkeys((*HIGHER_IS_BETTER, *LOWER_IS_BETTER), 0.01),
+    max_loss=dict.fromkeys(DRAWN, 0.01),
 )
 NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
 no_numbers = st.sampled_from(NO_NUMBERS)
@@ -172,14 +203,18 @@ sides = st.sampled_from(["challenger", "champion"])
 
 
 def verdict_on(
-    changed: str = "", value: float | None = 0.0, gained: Interval | None = GAIN, rule: CompareRule = STRICTEST
+    changed: str = "",
+    value: float | None = 0.0,
+    gains: Gains | None = GAIN,
+    rule: CompareRule = STRICTEST,
+    kind: Kind = "change",
 ) -> Verdict:
     """Return the verdict where `changed`, as `side name`, has another value; None takes it away."""
     side, _, name = changed.partition(" ")
     found = {each: dict(EVERYTHING) for each in ("challenger", "champion")}
     if changed:
         found[side][name] = value
-    return decide(found["challenger"], found["champion"], gained, validated=True, rule=rule)
+    return decide(found["challenger"], found["champion"], gains, validated=True, rule=rule, kind=kind, anchor=gains)
 
 
 def test_with_everything_as_it_should_be_the_strictest_rule_promotes() -> None:
@@ -194,21 +229,34 @@ def test_a_metric_that_is_no_number_never_promotes_and_is_named(side: str, name:
     for rule in (STRICTEST, lax):
         verdict = verdict_on(f"{side} {name}", value, rule=rule)
         assert not verdict.promote
-        assert any(f"the {side}'s {name.replace('_', ' ')} is {value}" in reason for reason in verdict.against)
+        assert any(f"the {side}'s {named(name)} is {value}" in reason for reason in verdict.against)
 
 
-@given(sides, st.sampled_from([*HIGHER_IS_BETTER, *LOWER_IS_BETTER]))
-def test_a_metric_that_is_not_defined_never_passes_a_guardrail(side: str, name: str) -> None:
-    verdict = verdict_on(f"{side} {name}", None)
+@given(st.sampled_from([*HIGHER_IS_BETTER, *LOWER_IS_BETTER]))
+def test_a_metric_that_is_not_defined_never_passes_a_limit(name: str) -> None:
+    verdict = verdict_on(f"challenger {name}", None)
     assert not verdict.promote
-    assert any(f"{name.replace('_', ' ')} is missing" in reason for reason in verdict.against)
+    assert any(f"{named(name)} is missing" in reason for reason in verdict.against)
 
 
-@given(st.sampled_from(["estimate", "lower", "upper"]), no_numbers)
-def test_a_gain_that_is_no_number_never_promotes(bound: str, value: float) -> None:
-    verdict = verdict_on(gained=replace(GAIN, **{bound: value}))
+@given(st.sampled_from(sorted(DRAWN)), st.sampled_from(["refresh", "change"]))
+def test_a_loss_that_is_not_known_never_passes_a_guardrail(name: str, kind: Kind) -> None:
+    verdict = verdict_on(gains={**GAIN, name: None}, kind=kind)
     assert not verdict.promote
-    assert len(verdict.against) == 1
+    assert any(f"{named(name)} is missing" in reason for reason in verdict.against)
+
+
+@given(
+    st.sampled_from(sorted(DRAWN)),
+    st.sampled_from(["estimate", "error"]),
+    no_numbers,
+    st.sampled_from(["refresh", "change"]),
+)
+def test_a_difference_that_is_no_number_never_promotes(name: str, part: str, value: float, kind: Kind) -> None:
+    found = GAIN[name]
+    assert found is not None
+    verdict = verdict_on(gains={**GAIN, name: replace(found, **{part: value})}, kind=kind)
+    assert not verdict.promote
 
 
 @given(st.data(), no_numbers)
@@ -231,8 +279,9 @@ def test_a_limit_that_is_no_number_never_promotes_not_even_the_first(data: st.Da
 def test_the_verdict_needs_the_metric_that_it_is_about(metric: str) -> None:
     rule = CompareRule(metric=metric, floors={}, max_loss={})
     lost = {name: value for name, value in EVERYTHING.items() if name != metric}
+    gains = gained(**{metric: 0.03})
     for challenger, champion in ((lost, EVERYTHING), (EVERYTHING, lost), (lost, None), ({**lost, metric: None}, None)):
-        verdict = decide(challenger, champion, GAIN if champion else None, validated=True, rule=rule, first=True)
+        verdict = decide(challenger, champion, gains if champion else None, validated=True, rule=rule, first=True)
         assert len(verdict.against) == 1
         assert "is missing, and the verdict is about it" in verdict.against[0]
 
@@ -244,3 +293,61 @@ def test_a_candidate_whose_metric_is_no_number_is_not_chosen(value: float | None
         assert select(found, "f1") == "forest"
     with pytest.raises(DataError, match=r"f1 is defined for none of logistic, forest .*compare\.select_by"):
         select({"logistic": {"f1": value}, "forest": {}}, "f1")
+
+
+SURE = CompareRule(floors={}, max_loss={"recall": 0.02})
+
+
+@pytest.mark.parametrize(
+    ("gains", "anchor", "reason"),
+    [
+        pytest.param(gained(-0.01, 0.02), gained(), None, id="perhaps worse"),
+        pytest.param(gained(0.0, 0.0), gained(0.0, 0.0), None, id="exactly as good"),
+        pytest.param(gained(-0.05, 0.01), gained(), "against the live release: F1 -0.0500", id="proven worse"),
+        pytest.param(gained(), gained(-0.05, 0.01), "against the anchor: F1 -0.0500", id="worse than the anchor"),
+        pytest.param(gained(), gained(recall=-0.1), "against the anchor: recall -0.100", id="a loss since the anchor"),
+        pytest.param(gained(), None, "against the anchor: the gain in F1 could not be computed", id="no anchor"),
+        pytest.param({}, gained(), "against the live release: the gain in F1", id="not judged"),
+    ],
+)
+def test_a_refresh_goes_live_unless(gains: Gains, anchor: Gains | None, reason: str | None) -> None:
+    verdict = decide(GOOD, GOOD, gains, validated=True, rule=SURE, kind="refresh", anchor=anchor)
+    assert verdict.promote == (reason is None)
+    assert not verdict.proven
+    assert not verdict.is_a_look
+    if reason:
+        assert any(reason in sentence for sentence in verdict.against)
+
+
+def test_a_refresh_of_the_anchor_is_held_against_it_once() -> None:
+    same = gained(-0.05, 0.01)
+    verdict = decide(GOOD, GOOD, same, validated=True, rule=SURE, kind="refresh", anchor=same)
+    assert len(verdict.against) == 1
+
+
+@pytest.mark.parametrize(("unproven", "goes_live"), [("allow", True), ("refuse", False)])
+def test_a_change_needs_what_is_not_known_to_be_allowed_and_a_refresh_does_not(unproven: str, goes_live: bool) -> None:
+    rule = SURE.model_copy(update={"unproven": unproven})
+    gains = {**gained(), "recall": Difference(0.0, 0.05, 40)}
+    verdict = decide(GOOD, GOOD, gains, validated=True, rule=rule)
+    assert verdict.promote == goes_live
+    assert [each.outcome for each in verdict.guardrails] == ["not known"]
+    assert decide(GOOD, GOOD, gains, validated=True, rule=rule, kind="refresh", anchor=gains).promote
+
+
+def test_what_proves_a_change_at_the_first_look_may_not_at_a_later_one() -> None:
+    promoted = [decide(GOOD, GOOD, GAIN, validated=True, rule=SURE, look=look).promote for look in (1, 2, 3, 100)]
+    assert promoted == [True, True, True, False]
+
+
+def test_a_no_for_want_of_frauds_waits_and_is_no_look() -> None:
+    verdict = decide({**GOOD, "frauds": 10}, GOOD, GAIN, validated=True, rule=SURE)
+    assert verdict.waits
+    assert not verdict.is_a_look
+    assert decide(GOOD, GOOD, gained(0.0), validated=True, rule=SURE).is_a_look
+
+
+def test_the_first_release_and_a_proven_change_are_proofs() -> None:
+    assert decide(GOOD, None, None, validated=True, rule=SURE, first=True).proven
+    assert decide(GOOD, GOOD, GAIN, validated=True, rule=SURE).proven
+    assert not decide(GOOD, GOOD, gained(0.0), validated=True, rule=SURE).proven

@@ -1,4 +1,4 @@
-"""Metrics that can be computed again for any draw of the period's cards."""
+"""Metrics that can be computed again for any draws of the period's cards, all draws at once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ import numpy.typing as npt
 
 from mlflow_fraud.core.measuring.compromise import Bursts, find_bursts
 from mlflow_fraud.core.measuring.cost import CostRule, row_costs
-from mlflow_fraud.core.measuring.metrics import Probabilities, Thresholds
+from mlflow_fraud.core.measuring.metrics import Probabilities, Thresholds, calibration_groups
 from mlflow_fraud.core.measuring.period import Period, Whole
 
 Values = npt.NDArray[np.float64]
-Measure = Callable[[Whole], float]
+Times = npt.NDArray[Any]
+"""How often each card was drawn, along the last axis: one draw, or a row for each of many."""
+
+Measure = Callable[[Times], Values]
 """From how often each card was drawn to a metric of what was drawn; NaN where it cannot be computed."""
 
 Sums = tuple[Values, Values | float]
 """What each card adds to a share's numerator and denominator, or a denominator that stays."""
+
+Make = Callable[[Period, Probabilities, Thresholds, CostRule], Measure]
+
+CELLS = 10_000_000
+"""Cards times places that are held at once."""
 
 
 def count_cards(period: Period) -> int:
@@ -41,6 +49,14 @@ def _cost(period: Period, scores: Probabilities, threshold: Thresholds, costs: C
     return _per_card(period, row_costs(period, scores >= threshold, costs)), float(period.days)
 
 
+def _alerts(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
+    return _per_card(period, scores >= threshold), float(period.days)
+
+
+def _brier(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
+    return _per_card(period, (scores - period.labels) ** 2), _per_card(period, np.ones(len(scores)))
+
+
 def _bursts(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Bursts:
     """Return the bursts; none where data has no cards."""
     frauds = period if period.has_cards else replace(period, labels=np.zeros_like(period.labels))
@@ -50,6 +66,17 @@ def _bursts(period: Period, scores: Probabilities, threshold: Thresholds, costs:
 def _caught(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
     found = _bursts(period, scores, threshold, costs)
     return _sum(found.cards, found.caught, period), _sum(found.cards, np.ones_like(found.caught), period)
+
+
+def _lost_before(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
+    found = _bursts(period, scores, threshold, costs)
+    return _sum(found.cards, found.lost, period), _sum(found.cards, np.ones_like(found.lost), period)
+
+
+def _money_before(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
+    found = _bursts(period, scores, threshold, costs)
+    lost = _sum(found.cards, found.money_lost, period) / 10**period.decimals
+    return lost, _sum(found.cards, np.ones_like(found.lost), period)
 
 
 def _saved(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Sums:
@@ -66,6 +93,12 @@ def _sum(cards: Whole, values: npt.NDArray[Any], period: Period) -> Values:
     return np.bincount(cards, weights=values, minlength=count_cards(period)).astype(np.float64)
 
 
+def _ratio(above: Values, below: Values | float) -> Values:
+    """Return the shares; NaN where there is nothing to share."""
+    whole = np.asarray(below, np.float64)
+    return np.where(whole > 0, above / np.where(whole > 0, whole, 1.0), np.nan)
+
+
 def _share(
     sums: Callable[[Period, Probabilities, Thresholds, CostRule], Sums],
     period: Period,
@@ -75,12 +108,7 @@ def _share(
 ) -> Measure:
     """Return the measure of a share of sums over cards."""
     above, below = sums(period, scores, threshold, costs)
-
-    def measure(times: Whole) -> float:
-        whole = below if isinstance(below, float) else float(np.sum(times * below))
-        return float(np.sum(times * above)) / whole if whole else np.nan
-
-    return measure
+    return lambda times: _ratio(times @ above, below if isinstance(below, float) else times @ below)
 
 
 def _f1(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Measure:
@@ -88,9 +116,9 @@ def _f1(period: Period, scores: Probabilities, threshold: Thresholds, costs: Cos
     flags = scores >= threshold
     hits, flagged, frauds = (_per_card(period, each) for each in (flags & period.fraud, flags, period.fraud))
 
-    def measure(times: Whole) -> float:
-        total = float(np.sum(times * frauds))
-        return 2 * float(np.sum(times * hits)) / (float(np.sum(times * flagged)) + total) if total else np.nan
+    def measure(times: Times) -> Values:
+        total = times @ frauds
+        return np.where(total > 0, _ratio(2 * (times @ hits), times @ flagged + total), np.nan)
 
     return measure
 
@@ -101,19 +129,76 @@ def _average_precision(period: Period, scores: Probabilities, threshold: Thresho
     ranked, cards, fraud = scores[order], period.cards[order], period.fraud[order]
     last = np.flatnonzero(np.append(np.diff(ranked) != 0, True)) if len(ranked) else np.empty(0, np.intp)
     group = np.searchsorted(last, np.flatnonzero(fraud))  # equal scores are one group
-    with_fraud, place = np.unique(group, return_inverse=True)
-    ends, fraud_cards = last[with_fraud], cards[fraud]
+    with_fraud, starts = np.unique(group, return_index=True)
+    ends, fraud_cards = last[with_fraud] + 1, cards[fraud]
+    before = _weight_before(cards, ends, count_cards(period))
 
-    def measure(times: Whole) -> float:
-        flagged = np.cumsum(times[cards])[ends]
-        hits = np.bincount(place, weights=times[fraud_cards], minlength=len(ends))
-        total = hits.sum()
-        return float(np.sum(hits * np.cumsum(hits) / np.maximum(flagged, 1)) / total) if total else np.nan
+    def measure(times: Times) -> Values:
+        if not len(ends):
+            return np.full(times.shape[:-1], np.nan)
+        flagged, hits = before(times), np.add.reduceat(times[..., fraud_cards], starts, axis=-1)
+        found = np.sum(hits * np.cumsum(hits, axis=-1) / np.maximum(flagged, 1), axis=-1)
+        return _ratio(found, hits.sum(axis=-1))
 
     return measure
 
 
-MEASURES: dict[str, Callable[[Period, Probabilities, Thresholds, CostRule], Measure]] = {
+def _recall_at_budget(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Measure:
+    """Return the measure of recall at the alert budget: a card that was drawn twice takes two places of the day."""
+    budget = costs.alerts_per_day
+    order = np.lexsort((-scores, period.day_of_row))
+    day, cards = period.day_of_row[order], period.cards[order]
+    frauds = np.flatnonzero(period.fraud[order])
+    places, at = np.unique(np.append(np.searchsorted(day, day[frauds]), frauds), return_inverse=True)
+    begins, own = at[: len(frauds)], at[len(frauds) :]
+    counted = _weight_before(cards, places, count_cards(period))
+
+    def measure(times: Times) -> Values:
+        if budget is None or not len(frauds):
+            return np.full(times.shape[:-1], np.nan)
+        before, wanted = counted(times), times[..., cards[frauds]]
+        found = np.clip(budget - (before[..., own] - before[..., begins]), 0, wanted)
+        return _ratio(found.sum(axis=-1), wanted.sum(axis=-1))
+
+    return measure
+
+
+def _calibration_error(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Measure:
+    """Return the measure of the calibration error; the groups are those of the whole period in every draw."""
+    groups = calibration_groups(scores)
+    gaps = [_per_card(period, np.where(groups == each, scores - period.labels, 0.0)) for each in np.unique(groups)]
+    rows, table = _per_card(period, np.ones(len(scores))), np.array(gaps).reshape(-1, count_cards(period)).T
+    return lambda times: _ratio(np.abs(times @ table).sum(axis=-1), times @ rows)
+
+
+def _weight_before(cards: Whole, places: npt.NDArray[np.intp], number: int) -> Callable[[Times], Values]:
+    """Return what counts for each draw the drawn rows before each place; the places are in order, as `cards` are.
+
+    A product of matrices for so many places at a time as memory has room for; where all have, it is made only once.
+    """
+    step = max(1, CELLS // max(1, number))
+
+    def rows_between(first: int) -> Values:
+        some = places[first : first + step]
+        begin = places[first - 1] if first else 0
+        between = np.repeat(np.arange(len(some)), np.diff(some, prepend=begin))
+        cells = np.bincount(cards[begin : some[-1]] * len(some) + between, minlength=number * len(some))
+        return cells.reshape(number, len(some)).astype(np.float64)
+
+    kept = rows_between(0) if 0 < len(places) <= step else None
+
+    def weight(times: Times) -> Values:
+        counted, total = list[Values](), np.zeros((*times.shape[:-1], 1))
+        for first in range(0, len(places), step):
+            rows = rows_between(first) if kept is None else kept
+            counted.append(total + np.cumsum(times @ rows, axis=-1))
+            total = counted[-1][..., -1:]
+        return np.concatenate(counted, axis=-1)
+
+    return weight
+
+
+MEASURES: dict[str, Make] = {
     "f1": _f1,
     "precision": partial(_share, _precision),
     "recall": partial(_share, _recall),
@@ -122,3 +207,15 @@ MEASURES: dict[str, Callable[[Period, Probabilities, Thresholds, CostRule], Meas
     "bursts_caught": partial(_share, _caught),
     "money_saved": partial(_share, _saved),
 }
+"""Those whose intervals every candidate's test metrics have."""
+
+DRAWN: dict[str, Make] = {
+    **MEASURES,
+    "recall_at_budget": _recall_at_budget,
+    "calibration_error": _calibration_error,
+    "brier": partial(_share, _brier),
+    "alerts_per_day": partial(_share, _alerts),
+    "frauds_before_alert": partial(_share, _lost_before),
+    "money_before_alert": partial(_share, _money_before),
+}
+"""Those in which two contestants can be compared in the same draws."""

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.core.release.recipe import Recipe
 from mlflow_fraud.core.release.twin import Twin
 from mlflow_fraud.core.strict import Strict
 
@@ -62,7 +63,8 @@ class Manifest(Strict):
     `threshold` is on the probability, which `calibration` makes of the model's score. `data` maps each
     DVC-tracked input to its MD5. `learned_until` is the newest row that the file has learned; with `refit: all`
     `metrics` are those of the chain that was judged, whose scores are in `chain.parquet`, and `twin` says how alike the
-    file is to its last link. Releases before format 4 say none of the three.
+    file is to its last link. `recipe` is how it was made: the same one again is a refresh. Releases before format 4 say
+    none of these.
     """
 
     format: int
@@ -81,6 +83,7 @@ class Manifest(Strict):
     verdict: tuple[str, ...]
     libraries: dict[str, str]
     files: dict[str, FileEntry]
+    recipe: Recipe | None = None
     learned_until: datetime | None = None
     refit: str | None = None
     twin: Twin | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -69,6 +70,17 @@ def should_retrain(windows: Sequence[Mapping[str, float | None]], rule: MonitorR
     unknown = {name: sum(defined(window.get(name)) is None for window in recent) for name in limits}
     said = ", ".join(f"{name} in {number}" for name, number in unknown.items() if number)
     return Answer(False, f"{reason}; not defined: {said}" if said else reason)
+
+
+def unless_waiting(answer: Answer, *, until: date | None, now: date) -> Answer:
+    """Return the answer, or no while a retraining could not be judged: its test has frauds enough from `until` on.
+
+    >>> unless_waiting(Answer(True, "F1 is low"), until=date(2020, 5, 1), now=date(2020, 4, 1)).reason
+    'F1 is low; but no contest has frauds enough before 2020-05-01, so nothing would go live'
+    """
+    if not answer.retrain or until is None or now >= until:
+        return answer
+    return Answer(False, f"{answer.reason}; but no contest has frauds enough before {until}, so nothing would go live")
 
 
 def _is_bad(name: str, value: float | None, limit: float) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,10 @@ from mlflow_fraud.core.measuring.metrics import Metrics, defined
 from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.release.release import Manifest, Release
 from mlflow_fraud.core.watching.drift import drifts
-from mlflow_fraud.core.watching.retrain import Answer, should_retrain
+from mlflow_fraud.core.watching.retrain import Answer, should_retrain, unless_waiting
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.as_of import moment, require_past
+from mlflow_fraud.operations.release.comparison import waits_until
 from mlflow_fraud.paths import TRANSACTIONS, WINDOWS, part_file
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.logged import open_tracking
@@ -40,11 +41,17 @@ from mlflow_fraud.stages.run import say
 
 @dataclass(frozen=True)
 class Window:
-    """What one window showed of the release that scored it; `drifts` is the PSI of each row feature."""
+    """What one window showed of the release that scored it; `drifts` is the PSI of each row feature.
+
+    `promised` is what the practice was worth when it was judged: the release's next windows are its own test. `until`
+    is the day of the newest row.
+    """
 
     name: str
     version: str
+    until: date
     metrics: Metrics
+    promised: Metrics
     drifts: dict[str, float]
 
 
@@ -62,7 +69,8 @@ def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore, as_of: datet
         )
     window = _measure(file, earlier, store.fetch(pointer.version), as_of)
     others = [entry for entry in _windows() if entry["name"] != window.name]
-    entry = {"name": window.name, "version": window.version, **window.metrics, "drifts": window.drifts}
+    said = {"name": window.name, "version": window.version, "until": str(window.until)}
+    entry = {**said, **window.metrics, "promised": window.promised, "drifts": window.drifts}
     write_json(WINDOWS, sorted([*others, entry], key=lambda entry: str(entry["name"])))
     return window
 
@@ -86,7 +94,9 @@ def log_window(window: Window) -> str:
 def answer(upto: str, version: str) -> Answer:
     """Return whether to retrain, from the windows that `version` has scored up to and with `upto`."""
     seen = [entry for entry in _windows() if entry["name"] <= upto and entry["version"] == version]
-    return should_retrain(seen, load_params().monitor)
+    found = should_retrain(seen, load_params().monitor)
+    waits = waits_until(version)
+    return unless_waiting(found, until=waits, now=date.fromisoformat(seen[-1]["until"])) if seen else found
 
 
 def _windows() -> list[dict[str, Any]]:
@@ -107,7 +117,15 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release, as_of: datetime
     metrics = evaluate(period, scores, manifest.threshold, costs.within(_budget(manifest, costs)))
     of_rows = [feature.name for feature in schema.features if isinstance(feature, Row)]
     moved = drifts(pl.scan_parquet(part_file("train")).select(of_rows), features.select(of_rows))
-    return Window(batch_name(file), manifest.version, metrics | {"drift": max(moved.values(), default=None)}, moved)
+    newest: datetime = window["event_time"].max()  # type: ignore[assignment]
+    return Window(
+        name=batch_name(file),
+        version=manifest.version,
+        until=newest.date(),
+        metrics=metrics | {"drift": max(moved.values(), default=None)},
+        promised=manifest.metrics.get("test", {}),
+        drifts=moved,
+    )
 
 
 def _budget(manifest: Manifest, costs: CostRule) -> AlertBudget:

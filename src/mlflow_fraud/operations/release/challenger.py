@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version as library_version
 
-from mlflow_fraud.adapters.dvc_lock import locked_data
+from mlflow_fraud.adapters.dvc_lock import locked_code, locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.release.decision import Verdict
+from mlflow_fraud.core.release.recipe import Recipe
 from mlflow_fraud.core.release.release import (
     CHAIN_FILE,
     FORMAT,
@@ -45,6 +46,14 @@ def release_version(challenger: Shipped) -> str:
     return version_of(challenger.trained.candidate, core_files(challenger), settled.threshold, settled.calibration)
 
 
+def recipe_of(challenger: Shipped) -> Recipe:
+    """Return how the challenger is made; of code that `dvc.lock` does not know, what it knows."""
+    trained = challenger.trained
+    params = {name: value for name, value in trained.lineage.params.items() if name != "compare"}
+    code = locked_code(("ingest", "preprocess", f"train@{trained.candidate}", "ship"))
+    return Recipe.of(trained.candidate, trained.schema, params, code)
+
+
 def build_release(challenger: Shipped, logged: Logged, verdict: Verdict) -> Release:
     """Return the whole release: what answers, and what leads back to where it came from.
 
@@ -72,6 +81,7 @@ def build_release(challenger: Shipped, logged: Logged, verdict: Verdict) -> Rele
         verdict=verdict.reasons,
         libraries=_libraries(),
         files={name: entry(content) for name, content in files.items()},
+        recipe=recipe_of(challenger),
         learned_until=challenger.shipping.learned_until,
         refit=challenger.shipping.refit,
         twin=challenger.shipping.twin,

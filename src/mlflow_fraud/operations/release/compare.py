@@ -1,138 +1,163 @@
-"""The challenger against the live release, on the same mature rows; the verdict and its report."""
+"""The challenger against the live release, on the rows for which both are honest; the verdict and its report."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 import polars as pl
 
-from mlflow_fraud.adapters.files import read_json, write_json, write_text
+from mlflow_fraud.adapters import git_repo
+from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.release_store import ReleaseStore
-from mlflow_fraud.adapters.report import render_report
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.measuring.cost import CostRule
-from mlflow_fraud.core.measuring.interval import Bounds, Interval, difference
-from mlflow_fraud.core.measuring.metrics import Metrics
-from mlflow_fraud.core.measuring.period import Flags, Period, read_period
-from mlflow_fraud.core.release.decision import CompareRule, Verdict, decide
+from mlflow_fraud.core.measuring.difference import Difference
+from mlflow_fraud.core.measuring.interval import Interval
+from mlflow_fraud.core.release.decision import Verdict, decide
+from mlflow_fraud.core.release.ledger import Kind
+from mlflow_fraud.core.release.looks import alpha_at
+from mlflow_fraud.core.release.recipe import question
 from mlflow_fraud.core.release.release import Release
-from mlflow_fraud.operations.release.contest import Contestant, Entry, contestant, enter_challenger, enter_champion
-from mlflow_fraud.paths import REPORT, VALIDATION_REPORT, VERDICT, part_file
-from mlflow_fraud.settings import Params, load_params
+from mlflow_fraud.core.release.rule import CompareRule
+from mlflow_fraud.core.release.waiting import Waiting, wait_for
+from mlflow_fraud.operations.release.challenger import recipe_of
+from mlflow_fraud.operations.release.comparison import Comparison, write_comparison
+from mlflow_fraud.operations.release.contest import Contest, enter_challenger, enter_champion, hold
+from mlflow_fraud.operations.release.standing import Standing, read_standing
+from mlflow_fraud.paths import PARAMS_FILE, VALIDATION_REPORT, part_file
+from mlflow_fraud.settings import Params, load_params, read_compare_rule
 from mlflow_fraud.stages.shipped import Shipped, read_shipped
 from mlflow_fraud.stages.trained import read_trained
 
 ALREADY_LIVE = "the challenger is the live release: nothing has changed"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The content of `verdict.json`; `against` is the live version that the challenger was judged against.
+class Rules(NamedTuple):
+    """By what is judged: the section `compare`, whose it is, and the costs."""
 
-    `store` is where that one is live: a verdict holds for no other. `first` is true when a first release was asked for.
-    `candidates` and `intervals` are those of all candidates on the test period; `budget` says how many alerts a day
-    all of them are judged with.
-    """
-
-    challenger: Contestant
-    against: str | None
-    champion: Contestant | None
-    gain: Interval | None
-    verdict: Verdict
-    candidates: dict[str, Metrics]
-    intervals: dict[str, dict[str, Bounds | None]]
-    budget: str
-    store: str
-    first: bool
+    compare: CompareRule
+    whose: str
+    costs: CostRule
 
 
-def compare(store: ReleaseStore, *, first: bool = False) -> Comparison:
+def compare(store: ReleaseStore, *, first: bool = False, base: str = "") -> Comparison:
     """Decide, and write `data/decision/verdict.json` and `report.html`.
 
-    Where nothing is live the verdict is no, unless a `first` release is asked for.
+    Where nothing is live the verdict is no, unless a `first` release is asked for. The section `compare` is that of
+    the commit `base` where one is given: a change of the rule does not judge what it comes with.
     """
-    params = load_params()
-    pointer = store.latest()
-    champion = store.fetch(pointer.version) if pointer else None
-    comparison = _judge(read_shipped(), champion, params, store=str(store), first=first)
-    write_json(VERDICT, {**asdict(comparison), "reasons": comparison.verdict.reasons})
-    write_text(REPORT, render_report(read_json(VERDICT)))
+    params, challenger = load_params(), read_shipped()
+    whose = f"{PARAMS_FILE} in {base}" if base else str(PARAMS_FILE)
+    rule = read_compare_rule(git_repo.read_at(base, PARAMS_FILE), where=whose) if base else params.compare
+    rules = Rules(rule, whose, params.costs.within(challenger.trained.assessment.budget))
+    comparison = _judge(challenger, read_standing(store), params, rules, store=str(store), first=first)
+    write_comparison(comparison)
     return comparison
 
 
-def read_comparison() -> Comparison:
-    """Return the comparison that `compare` wrote; raise `DataError` where there is none."""
-    if not VERDICT.is_file():
-        raise DataError(f"{VERDICT} is not there; run `mlflow-fraud compare` first")
-    document: dict[str, Any] = read_json(VERDICT)
-    verdict, champion, gain = document["verdict"], document["champion"], document["gain"]
-    return Comparison(
-        challenger=Contestant(**document["challenger"]),
-        against=document["against"],
-        champion=Contestant(**champion) if champion else None,
-        gain=Interval(**gain) if gain else None,
-        verdict=Verdict(verdict["promote"], tuple(verdict["in_favour"]), tuple(verdict["against"])),
-        candidates=document["candidates"],
-        intervals=document["intervals"],
-        budget=document.get("budget", ""),
-        store=document.get("store", ""),
-        first=document.get("first", False),
-    )
-
-
-def _judge(challenger: Shipped, champion: Release | None, params: Params, *, store: str, first: bool) -> Comparison:
-    test, trained = pl.read_parquet(part_file("test")), challenger.trained
-    costs = params.costs.within(trained.assessment.budget)
-    ours, theirs, trouble = enter_challenger(challenger, test), None, ""
-    if champion is not None:
-        try:
-            theirs = enter_champion(champion, test, trained.schema)
-        except DataError as error:
-            trouble = str(error)
-    rows = ours.honest & theirs.honest if theirs else ours.honest
-    period = read_period(test.filter(pl.Series(rows)), decimals=trained.schema.contract.currency_decimals)
-    sides = [contestant(entry, rows, period, costs) for entry in (ours, theirs) if entry]
-    gain = _gain(ours, theirs, rows, period, params.compare, costs) if theirs else None
-    judged = Verdict(False, (), (trouble,)) if trouble else _verdict(sides, gain, challenger, params, store, first)
+def _judge(
+    challenger: Shipped, standing: Standing, params: Params, rules: Rules, *, store: str, first: bool
+) -> Comparison:
+    test, champion = pl.read_parquet(part_file("test")), standing.champion
+    kind, asked = question(recipe_of(challenger), champion.manifest.recipe if champion else None)
+    try:
+        contest = _contest(challenger, champion, test, rules)
+        anchor = _anchor(challenger, standing, contest, test, rules) if kind == "refresh" else None
+        verdict = _verdict(challenger, standing, contest, anchor, kind, rules, store=store, first=first)
+    except DataError as error:
+        if champion is None:
+            raise
+        contest = _contest(challenger, None, test, rules)
+        verdict = Verdict(False, (), (str(error),), waits=True)
+    waiting = _waiting(contest, test, params, rules.compare) if verdict.waits and contest.theirs else None
+    if waiting:
+        verdict = replace(verdict, against=(*verdict.against, waiting.sentence))
     assessed = {name: read_trained(name).assessment for name in CANDIDATES}
     return Comparison(
-        challenger=sides[0],
+        challenger=contest.ours,
         against=champion.manifest.version if champion else None,
-        champion=sides[1] if theirs else None,
-        gain=gain,
-        verdict=judged,
+        champion=contest.theirs,
+        anchor=standing.anchor.manifest.version if standing.anchor else None,
+        gain=_shown(contest.gains.get(rules.compare.metric), verdict, rules.compare),
+        verdict=verdict,
+        question=asked if champion else "a first release: by floors and ceilings",
+        rows=contest.rows,
+        waits_until=str(waiting.until) if waiting and waiting.until else None,
+        rule=rules.whose,
         candidates={name: assessment.test for name, assessment in assessed.items()},
         intervals={name: assessment.intervals for name, assessment in assessed.items()},
-        budget=str(trained.assessment.budget),
+        budget=str(challenger.trained.assessment.budget),
         store=store,
         first=first,
     )
 
 
+def _contest(challenger: Shipped, other: Release | None, test: pl.DataFrame, rules: Rules) -> Contest:
+    """Return the challenger against another release; raise `DataError` where that one cannot be scored on the test."""
+    schema = challenger.trained.schema
+    ours = enter_challenger(challenger, test)
+    theirs = enter_champion(other, test, schema) if other else None
+    return hold(ours, theirs, test, schema.contract.currency_decimals, rules.costs, rules.compare)
+
+
+def _anchor(
+    challenger: Shipped, standing: Standing, contest: Contest, test: pl.DataFrame, rules: Rules
+) -> Contest | None:
+    """Return the contest with the anchor: the same one where the live release is the anchor, None where none is."""
+    if standing.anchor is standing.champion:
+        return contest
+    return _contest(challenger, standing.anchor, test, rules) if standing.anchor else None
+
+
 def _verdict(
-    sides: list[Contestant], gain: Interval | None, challenger: Shipped, params: Params, store: str, first: bool
+    challenger: Shipped,
+    standing: Standing,
+    contest: Contest,
+    anchor: Contest | None,
+    kind: Kind,
+    rules: Rules,
+    *,
+    store: str,
+    first: bool,
 ) -> Verdict:
-    ours, *others = sides
-    if others and others[0].version == ours.version:
-        return Verdict(False, (), (ALREADY_LIVE,))
+    ours, theirs = contest.ours, contest.theirs
+    if theirs is not None and theirs.version == ours.version:
+        return Verdict(False, (), (ALREADY_LIVE,), kind="refresh")
     verdict = decide(
         ours.metrics,
-        others[0].metrics if others else None,
-        gain,
+        theirs.metrics if theirs else None,
+        contest.gains,
         validated=bool(read_json(VALIDATION_REPORT)["passed"]),
-        rule=params.compare,
+        rule=rules.compare,
+        kind=kind,
+        anchor=anchor.gains if anchor else None,
+        look=standing.look(ours.version, contest.rows),
         first=first,
         store=store,
     )
     twin = challenger.shipping.twin
     against = (*verdict.against, *(twin.against if twin else ()))
-    return Verdict(not against, verdict.in_favour, against)
+    return replace(verdict, promote=not against, against=against, proven=verdict.proven and not against)
 
 
-def _gain(
-    ours: Entry, theirs: Entry, rows: Flags, period: Period, rule: CompareRule, costs: CostRule
-) -> Interval | None:
-    pair = [(entry.scores[rows], entry.thresholds[rows]) for entry in (ours, theirs)]
-    return difference(rule.metric, period, pair[0], pair[1], costs, rule.bootstrap)
+def _waiting(contest: Contest, test: pl.DataFrame, params: Params, rule: CompareRule) -> Waiting | None:
+    """Return when there will be frauds enough; None where there is no row at all."""
+    if not len(contest.period.labels):
+        return None
+    times, frauds = test["event_time"], int(contest.period.fraud.sum())
+    whole = (times.max() - times.min()).total_seconds() / 86_400  # type: ignore[operator,union-attr]
+    return wait_for(
+        frauds,
+        rule.min_frauds,
+        days=contest.period.days,
+        at_most=max(whole, params.active.split.test_days),
+        newest=times.max(),  # type: ignore[arg-type]
+        horizon=params.active.split.horizon,
+    )
+
+
+def _shown(gain: Difference | None, verdict: Verdict, rule: CompareRule) -> Interval | None:
+    alpha = alpha_at(verdict.look, rule.bootstrap.tail) if verdict.kind == "change" else rule.bootstrap.tail
+    return gain.interval(alpha) if gain else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from io import BytesIO
 from typing import NamedTuple
@@ -15,10 +16,13 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.difference import differences
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities
-from mlflow_fraud.core.measuring.period import Flags, Period
+from mlflow_fraud.core.measuring.period import Flags, Period, read_period
+from mlflow_fraud.core.release.guardrails import Gains
 from mlflow_fraud.core.release.release import CHAIN_FILE, Release
+from mlflow_fraud.core.release.rule import CompareRule
 from mlflow_fraud.operations.release.challenger import release_version
 from mlflow_fraud.paths import SHIPPED, TRANSACTIONS, part_file
 from mlflow_fraud.stages.lineage import require_trained_on
@@ -93,6 +97,43 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema)
         scores=sides["score"].to_numpy(),
         thresholds=sides["threshold"].to_numpy(),
         honest=sides["score"].is_not_null().to_numpy(),
+    )
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Two sides on the rows for which both are honest; one alone, on those for which it is.
+
+    `rows` is the hash of these rows' ids: the same contest again is no new look.
+    """
+
+    ours: Contestant
+    theirs: Contestant | None
+    gains: Gains
+    period: Period
+    rows: str
+
+
+def hold(
+    ours: Entry, theirs: Entry | None, test: pl.DataFrame, decimals: int, costs: CostRule, rule: CompareRule
+) -> Contest:
+    """Return what each side is worth on the rows for which both are honest, and how much better ours is.
+
+    `test` has the rows of both, with amounts in minor units of so many `decimals`.
+    """
+    rows = ours.honest & theirs.honest if theirs else ours.honest
+    shared = test.filter(pl.Series(rows))
+    period = read_period(shared, decimals=decimals)
+    gains: Gains = {}
+    if theirs:
+        pair = [(entry.scores[rows], entry.thresholds[rows]) for entry in (ours, theirs)]
+        gains = differences([rule.metric, *rule.max_loss], period, pair[0], pair[1], costs, rule.bootstrap)
+    return Contest(
+        contestant(ours, rows, period, costs),
+        contestant(theirs, rows, period, costs) if theirs else None,
+        gains,
+        period,
+        hashlib.sha256("\n".join(shared["event_id"]).encode()).hexdigest(),
     )
 
 

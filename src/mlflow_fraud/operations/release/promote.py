@@ -9,7 +9,7 @@ from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import PromotionConflict, SettingsError, TrackingFailed
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.challenger import build_release, release_version
-from mlflow_fraud.operations.release.compare import read_comparison
+from mlflow_fraud.operations.release.comparison import read_comparison
 from mlflow_fraud.operations.release.store import require_expected_champion, require_lasting_store
 from mlflow_fraud.operations.tracking.mirror import require_mlflow
 from mlflow_fraud.paths import SHIPPED
@@ -31,6 +31,7 @@ class Promotion(NamedTuple):
 def promote(store: ReleaseStore) -> Promotion:
     """Carry out the verdict in `data/decision/verdict.json`; doing it again changes nothing.
 
+    A no to a change is written into the ledger, since the next one then has to be surer.
     Raises `PromotionConflict` when the verdict is not about the models, the champion and the store of now, and
     `SettingsError` where a release should be live and none is, or the store is not said where it must be.
     """
@@ -43,26 +44,26 @@ def promote(store: ReleaseStore) -> Promotion:
     live = pointer.version if pointer else None
     if live is None and not comparison.first:
         require_expected_champion(store)
-    if live == version or not comparison.verdict.promote:
+    if live == version:
         return Promotion(False, live, comparison.verdict.reasons)
     if (comparison.challenger.version, comparison.against) != (version, live):
         raise PromotionConflict(
             f"the verdict is on {comparison.challenger.version} against {comparison.against}, but now it would be "
             f"{version} against {live}; compare again"
         )
+    who, at, reasons = getpass.getuser(), stamp(), comparison.verdict.reasons
+    if not comparison.verdict.promote:
+        if pointer is not None and comparison.verdict.is_a_look:
+            store.note(version, who=who, at=at, reasons=reasons, live=pointer, judged=comparison.judged)
+        return Promotion(False, live, reasons)
     require_mlflow()
     require_traceable(SHIPPED, challenger.trained.lineage)
     logged = track(SHIPPED)
     store.put(build_release(challenger, logged, comparison.verdict))
     store.promote(
-        version,
-        action="promote",
-        who=getpass.getuser(),
-        at=stamp(),
-        reasons=comparison.verdict.reasons,
-        expected=pointer,
+        version, action="promote", who=who, at=at, reasons=reasons, expected=pointer, judged=comparison.judged
     )
-    return Promotion(True, version, comparison.verdict.reasons)
+    return Promotion(True, version, reasons)
 
 
 def mirror_champion(store: ReleaseStore) -> str | None:

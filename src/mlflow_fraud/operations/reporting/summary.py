@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
-from mlflow_fraud.adapters.report import TEAM, budget_line, headline, markdown_table
+from mlflow_fraud.adapters.report import TEAM, asked, budget_line, guardrail_lines, headline, markdown_table
 from mlflow_fraud.core.gate.findings import report_of
 from mlflow_fraud.core.learning.candidates import CANDIDATES
-from mlflow_fraud.core.measuring.metrics import told
+from mlflow_fraud.core.measuring.metrics import defined, told
 from mlflow_fraud.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
 from mlflow_fraud.stages.trained import read_trained
 
@@ -75,7 +75,9 @@ def verdict_summary() -> str:
         if decision[role]
     }
     reasons = "".join(f"- {reason}\n" for reason in decision["reasons"])
-    return f"### {headline(decision)}\n\n{reasons}\n{markdown_table(contestants, first='')}"
+    table = markdown_table(contestants, first="")
+    guards = "".join(f"\n- {line}" for line in guardrail_lines(decision))
+    return f"### {headline(decision)}\n\n{asked(decision)}\n\n{reasons}\n{table}{guards}"
 
 
 def _changes(since: str) -> str:
@@ -103,4 +105,23 @@ def windows_summary() -> str:
     for window in read_json(WINDOWS):
         numbers = " | ".join(told(window.get(column), ".4g") for column in columns)
         lines.append(f"| {window['name']} | `{window['version']}` | {numbers} |")
+    return "\n".join(lines) + "\n\n" + _promised_and_seen()
+
+
+def _promised_and_seen() -> str:
+    """Return by how much each window is off what its release promised when it was judged."""
+    heads = " | ".join(metric.replace("_", " ") for metric in COMPARED)
+    lines = ["Seen, less what the release promised when it was judged:", ""]
+    lines += [f"| window | release | {heads} |", "| --- | --- |" + " ---: |" * len(COMPARED)]
+    for window in read_json(WINDOWS):
+        gaps = " | ".join(_gap(window.get(metric), window.get("promised", {}).get(metric)) for metric in COMPARED)
+        lines.append(f"| {window['name']} | `{window['version']}` | {gaps} |")
     return "\n".join(lines) + "\n"
+
+
+def _gap(seen: float | None, promised: float | None) -> str:
+    """Return the gap and what was promised, a dash where one of them is not defined."""
+    seen, promised = defined(seen), defined(promised)
+    if seen is None or promised is None:
+        return told(None)
+    return f"{seen - promised:+.3f} of {promised:.3f}"

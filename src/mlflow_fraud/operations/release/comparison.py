@@ -1,0 +1,93 @@
+"""The content of `verdict.json`: who was held against whom, what was found, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from mlflow_fraud.adapters.files import read_json, write_json, write_text
+from mlflow_fraud.adapters.report import render_report
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.measuring.interval import Bounds, Interval
+from mlflow_fraud.core.measuring.metrics import Metrics
+from mlflow_fraud.core.release.decision import Verdict
+from mlflow_fraud.core.release.guardrails import Guardrail
+from mlflow_fraud.core.release.ledger import Judged
+from mlflow_fraud.operations.release.contest import Contestant
+from mlflow_fraud.paths import REPORT, VERDICT
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A contest and its verdict; `against` is the live version that the challenger was judged against.
+
+    `store` is where that one is live: a verdict holds for no other. `first` is true when a first release was asked for.
+    `question` says what was asked, a refresh or a change, and why. `rows` is the hash of the contest's
+    rows, `anchor` the version that a refresh was held against too, and `waits_until` the day on which there will be
+    frauds enough, where there were too few. `rule` says whose section `compare` judged.
+    `candidates` and `intervals` are those of all candidates on the test period; `budget` says how many alerts a day
+    all of them are judged with.
+    """
+
+    challenger: Contestant
+    against: str | None
+    champion: Contestant | None
+    anchor: str | None
+    gain: Interval | None
+    verdict: Verdict
+    question: str
+    rows: str
+    waits_until: str | None
+    rule: str
+    candidates: dict[str, Metrics]
+    intervals: dict[str, dict[str, Bounds | None]]
+    budget: str
+    store: str
+    first: bool
+
+    @property
+    def judged(self) -> Judged:
+        """What the ledger keeps of it."""
+        verdict = self.verdict
+        return Judged(kind=verdict.kind, rows=self.rows, look=verdict.look, proven=verdict.proven)
+
+
+def write_comparison(comparison: Comparison) -> None:
+    """Write `data/decision/verdict.json` and `report.html`."""
+    write_json(VERDICT, {**asdict(comparison), "reasons": comparison.verdict.reasons})
+    write_text(REPORT, render_report(read_json(VERDICT)))
+
+
+def read_comparison() -> Comparison:
+    """Return the comparison that `compare` wrote; raise `DataError` where there is none, or one of an earlier form."""
+    if not VERDICT.is_file():
+        raise DataError(f"{VERDICT} is not there; run `mlflow-fraud compare` first")
+    document: dict[str, Any] = read_json(VERDICT)
+    try:
+        verdict, champion, gain = document["verdict"], document["champion"], document["gain"]
+        others = {name: document[name] for name in Comparison.__dataclass_fields__.keys() - {"verdict"}}
+        return Comparison(
+            **others
+            | {
+                "challenger": Contestant(**document["challenger"]),
+                "champion": Contestant(**champion) if champion else None,
+                "gain": Interval(**gain) if gain else None,
+                "verdict": Verdict(**{**verdict, **_tuples(verdict)}),
+            }
+        )
+    except (KeyError, TypeError):
+        raise DataError(f"{VERDICT} is not as this version writes it; run `mlflow-fraud compare` again") from None
+
+
+def waits_until(live: str) -> date | None:
+    """Return the day before which no contest with the live version has frauds enough, where the last one said one."""
+    document: dict[str, Any] = read_json(VERDICT) if VERDICT.is_file() else {}
+    day = document.get("waits_until") if document.get("against") == live else None
+    return date.fromisoformat(day) if day else None
+
+
+def _tuples(verdict: dict[str, Any]) -> dict[str, Any]:
+    """Return those values of a written verdict that are no lists in it."""
+    sentences = {name: tuple(verdict[name]) for name in ("in_favour", "against")}
+    return {**sentences, "guardrails": tuple(Guardrail(**each) for each in verdict["guardrails"])}

@@ -1,0 +1,36 @@
+"""Against whom a challenger is held: what is live, the anchor, and how often it was tried before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.release.ledger import Record
+from mlflow_fraud.core.release.looks import anchor_of, look_number
+from mlflow_fraud.core.release.release import Release
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The live release, the last one that won by proof, and the ledger; nothing is live without a champion."""
+
+    champion: Release | None
+    anchor: Release | None
+    records: tuple[Record, ...]
+    live_record: int
+
+    def look(self, challenger: str, rows: str) -> int:
+        """Return which look at a change on these rows this is, since something was last put live."""
+        return look_number(self.records, self.live_record, challenger=challenger, rows=rows)
+
+
+def read_standing(store: ReleaseStore) -> Standing:
+    """Return who stands in the store now; raise `ReleaseRejected` where one of them cannot be read."""
+    pointer = store.latest()
+    if pointer is None:
+        return Standing(None, None, (), 0)
+    records = store.ledger()
+    champion = store.fetch(pointer.version)
+    version = anchor_of(records, pointer.record)
+    anchor = champion if version in (None, pointer.version) else store.fetch(str(version))
+    return Standing(champion, anchor, tuple(records), pointer.record)
