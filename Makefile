@@ -20,7 +20,7 @@ export GOMP_SPINCOUNT := 10000
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench bench-decision lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench bench-decision bench-freshness lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -128,6 +128,9 @@ bench: $(READY) ## measure against a named baseline
 
 bench-decision: $(READY) ## how often the verdict is wrong: the figures of docs/verdict.md
 	OPENBLAS_NUM_THREADS=1 python -m benchmarks.decision
+
+bench-freshness: $(READY) ## how fresh what is live stays: the figures of docs/freshness.md
+	OPENBLAS_NUM_THREADS=1 python -m benchmarks.freshness
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \

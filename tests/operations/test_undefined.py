@@ -21,7 +21,8 @@ from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.evaluation.leakage import leakage
 from mlflow_fraud.operations.evaluation.tune import tune
 from mlflow_fraud.operations.monitoring.monitor import answer, log_window, watch
-from mlflow_fraud.operations.release.compare import compare, read_comparison
+from mlflow_fraud.operations.release.compare import compare
+from mlflow_fraud.operations.release.comparison import read_comparison
 from mlflow_fraud.operations.release.promote import promote
 from mlflow_fraud.operations.reporting.summary import (
     candidates_summary,

@@ -19,7 +19,7 @@ REACH_DAYS = LONGEST_DAYS + MEMORY_DAYS
 
 
 def commit_fraud(plan: SimulationPlan, population: Population, legal: pl.DataFrame) -> pl.DataFrame:
-    """Return the fraud of the plan's days, and some around them, in the columns of `spend`.
+    """Return the fraud of the plan's days, and some around them, in the columns of `spend`, with its `kind`.
 
     `legal` must reach back `REACH_DAYS` before the plan's start: an episode that began earlier then
     has the same victims, and the same payments, as in a plan that began earlier.
@@ -30,7 +30,8 @@ def commit_fraud(plan: SimulationPlan, population: Population, legal: pl.DataFra
     new_from = new_fraud_from(plan)
     if new_from is not None:
         since["new"] = (NEW_KIND, max(first_day, new_from))
-    return pl.concat([_commit(plan, population, customers, kind, day) for kind, day in since.values()])
+    committed = ((name, _commit(plan, population, customers, kind, day)) for name, (kind, day) in since.items())
+    return pl.concat([rows.with_columns(pl.lit(name).alias("kind")) for name, rows in committed])
 
 
 def _commit(
