@@ -173,7 +173,7 @@ def test_a_comparison_without_fraud_is_a_no_with_reasons_and_its_pages_have_dash
     verdict = compare(store).verdict
 
     assert not verdict.promote
-    assert any(reason.startswith("recall is missing") for reason in verdict.against)
+    assert any(reason.startswith("against the live release: recall is missing") for reason in verdict.against)
     assert read_comparison().verdict == verdict
     assert "| - |" in retraining_summary()
     assert "<td>-</td>" in REPORT.read_text()

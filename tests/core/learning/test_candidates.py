@@ -91,10 +91,10 @@ def test_a_fit_says_how_far_it_is_and_is_the_same_when_nobody_listens(
 ) -> None:
     heard = Steps()
     fitted = CANDIDATES[candidate](examples, examples, few, heard)
-    again = REFITS[candidate](fitted, examples, few, heard)
+    again = REFITS[candidate](fitted.best, examples, few, heard)
     unheard = CANDIDATES[candidate](examples, examples, few, lambda line: None)
     assert model_bytes(fitted.estimator) == model_bytes(unheard.estimator)
-    unheard = REFITS[candidate](unheard, examples, few, lambda line: None)
+    unheard = REFITS[candidate](unheard.best, examples, few, lambda line: None)
     assert model_bytes(again.estimator) == model_bytes(unheard.estimator)
     assert {step.work for step in heard.steps} == {candidate}
     starts = [place for place, step in enumerate(heard.steps) if step.done == 0]

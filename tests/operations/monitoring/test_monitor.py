@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,6 @@ def test_a_window_is_kept_where_mlflow_is_away(
 ) -> None:
     monkeypatch.setenv("FRAUD_TRACKING_URI", f"http://127.0.0.1:{free_ports(1)[0]}")
 
-    assert log_window(Window("2031", "xgboost-1", {"f1": 0.9}, {})) == ""
+    assert log_window(Window("2031", "xgboost-1", date(2031, 1, 30), {"f1": 0.9}, {}, {})) == ""
 
     assert "warning: window 2031 is not in MLflow" in capsys.readouterr().out
