@@ -14,6 +14,7 @@ from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
 from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejected, TooLarge
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import SMALL, Blob, BlobStore
+from mlflow_fraud.core.release.ledger import Judged
 from mlflow_fraud.core.release.release import FORMAT, Release, entry, to_json
 from tests.manifests import plain_manifest
 
@@ -263,6 +264,21 @@ class ReleaseSuite:
         (record,) = store.ledger()
         assert (record.from_version, record.to_version, record.who) == (None, "xgboost-1", "ann")
         assert record.reasons == ("better",)
+
+    def test_a_no_is_written_once_into_the_ledger_and_moves_nothing(self, store: ReleaseStore) -> None:
+        live = put_and_promote(store, make_release("xgboost-1"))
+        no = Judged(kind="change", rows="a" * 64, look=1, proven=False)
+        for judged in (no, no, no.model_copy(update={"rows": "b" * 64, "look": 2})):
+            store.note(
+                "xgboost-2", who="ann", at="2026-01-01T00:00:00+00:00", reasons=["worse"], live=live, judged=judged
+            )
+        assert store.latest() == live
+        assert [(record.action, record.to_version) for record in store.ledger()] == [
+            ("promote", "xgboost-1"),
+            ("verdict", "xgboost-2"),
+            ("verdict", "xgboost-2"),
+        ]
+        assert put_and_promote(store, make_release("xgboost-3")).record == 4
 
     def test_a_rollback_is_a_move_to_an_earlier_release(self, store: ReleaseStore) -> None:
         put_and_promote(store, make_release("xgboost-1"))

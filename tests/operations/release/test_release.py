@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from io import BytesIO
 from pathlib import Path
 
@@ -14,17 +15,25 @@ from mlflow.entities import Run
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict, SettingsError
+from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.release.release import CHAIN_FILE, GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.contest import enter_champion
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
+from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
+from mlflow_fraud.simulation import simulate
+from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.logged import open_tracking, track
+from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.ship import ship
 from mlflow_fraud.stages.shipped import read_shipped
 from mlflow_fraud.stages.train import train
+from mlflow_fraud.stages.validate import validate
+from tests.conftest import write_pointer
+from tests.workspace import PLAN, pin
 
 
 @pytest.fixture
@@ -33,10 +42,40 @@ def store(workspace: Path) -> ReleaseStore:
     return open_store(str(workspace / "live"))
 
 
-def change_params(**xgboost: object) -> None:
+def change(*place: str, **to: object) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["train"]["xgboost"] |= xgboost
+    section = params
+    for name in place:
+        section = section[name]
+    section |= to
     Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def ship_other(**xgboost: object) -> None:
+    """Train and ship another XGBoost than the one before."""
+    change("train", "xgboost", **xgboost)
+    train("xgboost")
+    ship()
+    pin()
+
+
+def months(workspace: Path, days: int) -> None:
+    """Let so many days come after the data of the workspace, and retrain."""
+    later = PLAN.following(days)
+    simulate(later).write_csv(workspace / "data/raw/simulated/later.csv")
+    write_pointer(workspace / "data/raw/simulated/later.csv")
+    ingest()
+    validate()
+    preprocess()
+    for candidate in CANDIDATES:
+        train(candidate)
+    ship()
+    pin()
+
+
+def git(*words: str) -> None:
+    who = ("-c", "user.name=A Tester", "-c", "user.email=tester@bank.example")
+    subprocess.run(["git", *who, *words], check=True)
 
 
 def pictures_of(run: Run) -> set[str]:
@@ -116,11 +155,76 @@ def test_the_same_model_again_is_no_second_release(store: ReleaseStore) -> None:
 def test_a_challenger_that_is_not_surely_better_stays_out(store: ReleaseStore) -> None:
     compare(store, first=True)
     live = promote(store).version
-    change_params(max_depth=1, rounds=3)
-    train("xgboost")
-    verdict = compare(store, first=True).verdict
-    assert not verdict.promote
+    ship_other(max_depth=1, rounds=3)
+    comparison = compare(store, first=True)
+    assert not comparison.verdict.promote
+    assert comparison.question.startswith("a change, of candidate and parameters: ")
     assert promote(store).version == live
+
+
+def test_a_no_to_a_change_is_a_look_that_the_ledger_counts_once(store: ReleaseStore) -> None:
+    compare(store, first=True)
+    promote(store)
+    ship_other(max_depth=3)
+    for _ in range(2):
+        assert compare(store).verdict.look == 1
+        promote(store)
+    actions = [(record.action, record.judged.look if record.judged else None) for record in store.ledger()]
+    assert actions == [("promote", 1), ("verdict", 1)]
+    ship_other(max_depth=5)
+    again = compare(store)
+    assert again.verdict.look == 2
+    assert "Look 2 since something last went live" in verdict_summary()
+    assert not promote(store).moved
+    assert [record.action for record in store.ledger()] == ["promote", "verdict", "verdict"]
+
+
+def test_the_live_recipe_on_newer_rows_is_a_refresh_and_goes_live_unless_it_is_worse(
+    store: ReleaseStore, workspace: Path
+) -> None:
+    compare(store, first=True)
+    first = promote(store).version
+    change("compare", max_loss={"precision": 0.5, "recall": 0.5})  # of 49 frauds little is known
+    months(workspace, 21)
+    comparison = compare(store)
+    assert comparison.question.startswith("a refresh, ")
+    assert (comparison.against, comparison.anchor) == (first, first)
+    assert comparison.champion is not None
+    assert comparison.verdict.promote, comparison.verdict
+    assert promote(store).moved
+    newest = store.ledger()[-1]
+    assert newest.judged is not None
+    assert (newest.judged.kind, newest.judged.proven) == ("refresh", False)
+    months(workspace, 42)
+    again = compare(store)
+    assert again.anchor == first != again.against
+    assert any(reason.startswith("against the anchor: ") for reason in again.verdict.in_favour)
+
+
+def test_a_rule_that_a_change_brings_does_not_judge_it(store: ReleaseStore) -> None:
+    git("add", "params.yaml")
+    git("commit", "--quiet", "--message", "The rule")
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["compare"]["floors"] = {"average_precision": 0.99999}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    assert not compare(store, first=True).verdict.promote
+    by_base = compare(store, first=True, base="HEAD")
+    assert by_base.verdict.promote
+    assert by_base.rule == "params.yaml in HEAD"
+    with pytest.raises(SettingsError, match=r"git has no params.yaml in 'nowhere'"):
+        compare(store, first=True, base="nowhere")
+
+
+def test_a_contest_with_too_few_frauds_says_when_there_will_be_enough_and_is_no_look(store: ReleaseStore) -> None:
+    compare(store, first=True)
+    live = promote(store).version
+    ship_other(max_depth=1, rounds=3)
+    change("compare", min_frauds=100_000)
+    comparison = compare(store)
+    assert comparison.verdict.waits
+    assert any("make test_days longer, or min_frauds less" in reason for reason in comparison.verdict.against)
+    assert promote(store) == (False, live, comparison.verdict.against)
+    assert len(store.ledger()) == 1
 
 
 def test_a_verdict_on_another_champion_is_not_carried_out(store: ReleaseStore) -> None:
@@ -134,8 +238,6 @@ def test_a_verdict_on_another_champion_is_not_carried_out(store: ReleaseStore) -
 
 
 def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore) -> None:
-    from mlflow_fraud.stages.preprocess import preprocess
-
     compare(store, first=True)
     promote(store)
     params = yaml.safe_load(Path("params.yaml").read_text())
@@ -228,12 +330,8 @@ def test_comparing_before_training_says_what_to_run(store: ReleaseStore) -> None
 def test_the_verdict_may_be_about_another_metric(store: ReleaseStore, metric: str) -> None:
     compare(store, first=True)
     promote(store)
-    change_params(max_depth=1, rounds=3)
-    train("xgboost")
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["compare"] |= {"metric": metric, "select_by": "f1"}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
-    ship()
+    change("compare", metric=metric, select_by="f1")
+    ship_other(max_depth=1, rounds=3)
     comparison = compare(store, first=True)
     assert comparison.champion is not None
     assert comparison.gain is not None
