@@ -36,6 +36,8 @@ def is_key(said: str) -> bool:
 def test_every_option_is_one_of_a_command(page: str) -> None:
     said = {word for span in IN_TICKS[page] for word in re.findall(r"(?<!\S)--[a-z][a-z-]*", span)}
     there = set(re.findall(r"--[a-z][a-z-]*", COMMANDS))
+    benches = "\n".join(path.read_text() for path in (ROOT / "benchmarks").glob("*.py"))
+    there |= set(re.findall(r'"(--[a-z][a-z-]*)" in arguments', benches))
     assert said - there - OF_OTHER_TOOLS == set()
 
 

@@ -110,6 +110,7 @@ def release_of(
     }
     manifest = plain_manifest(
         version=version_of("xgboost", files, threshold, calibration),
+        model_file=MODEL_FILE,
         threshold=threshold,
         calibration=calibration,
         feature_schema_sha256=schema.sha256,

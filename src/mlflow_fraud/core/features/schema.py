@@ -37,6 +37,11 @@ class FeatureSchema(Strict):
         return define(self.params, self.contract)
 
     @property
+    def definition(self) -> dict[str, Any]:
+        """How the features are made, whatever data they are made of: without the categories that a column had."""
+        return self.model_dump(mode="json", exclude={"categories"})
+
+    @property
     def label_delay(self) -> timedelta:
         """The time from a transaction to its label, where a label has no time of its own."""
         return timedelta(days=self.label_delay_days)

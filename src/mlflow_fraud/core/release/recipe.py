@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
-from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.release.ledger import Kind
 from mlflow_fraud.core.strict import Strict
 
@@ -21,12 +20,10 @@ class Recipe(Strict):
     code: str
 
     @classmethod
-    def of(cls, candidate: str, schema: FeatureSchema, params: Mapping[str, Any], code: Mapping[str, str]) -> Self:
-        """Return the recipe; `code` maps each source file that takes part to its hash.
-
-        The categories that a column was seen to have are the data's, so they take no part.
-        """
-        features = schema.model_dump(mode="json", exclude={"categories"})
+    def of(
+        cls, candidate: str, features: Mapping[str, Any], params: Mapping[str, Any], code: Mapping[str, str]
+    ) -> Self:
+        """Return the recipe of features' definition and of parameters; `code` maps each source file to its hash."""
         return cls(candidate=candidate, features=_hash(features), parameters=_hash(params), code=_hash(code))
 
 

@@ -51,7 +51,7 @@ def recipe_of(challenger: Shipped) -> Recipe:
     trained = challenger.trained
     params = {name: value for name, value in trained.lineage.params.items() if name != "compare"}
     code = locked_code(("ingest", "preprocess", f"train@{trained.candidate}", "ship"))
-    return Recipe.of(trained.candidate, trained.schema, params, code)
+    return Recipe.of(trained.candidate, trained.schema.definition, params, code)
 
 
 def build_release(challenger: Shipped, logged: Logged, verdict: Verdict) -> Release:
