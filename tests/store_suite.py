@@ -280,6 +280,18 @@ class ReleaseSuite:
         ]
         assert put_and_promote(store, make_release("xgboost-3")).record == 4
 
+    def test_of_many_noes_at_the_same_time_none_is_lost(self, store: ReleaseStore, open_blobs: OpenBlobs) -> None:
+        live = put_and_promote(store, make_release("xgboost-1"))
+
+        def note(rival: int) -> None:
+            judged = Judged(kind="change", rows=f"{rival:064d}", look=1, proven=False)
+            at = "2026-01-01T00:00:00+00:00"
+            ReleaseStore(open_blobs()).note("b", who="ann", at=at, reasons=[], live=live, judged=judged)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(note, range(4)))
+        assert len({record.judged.rows for record in store.ledger() if record.judged}) == 4
+
     def test_a_rollback_is_a_move_to_an_earlier_release(self, store: ReleaseStore) -> None:
         put_and_promote(store, make_release("xgboost-1"))
         put_and_promote(store, make_release("xgboost-2"))

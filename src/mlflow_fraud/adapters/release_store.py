@@ -29,6 +29,8 @@ from mlflow_fraud.core.release.ledger import START, VERDICT, Judged, Record, che
 from mlflow_fraud.core.release.release import Release
 
 LATEST = "latest"
+NOTES = 8
+"""How often a place in the ledger is tried for what moves nothing."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,21 @@ class ReleaseStore:
     def note(self, version: str, *, who: str, at: str, reasons: Sequence[str], live: Pointer, judged: Judged) -> None:
         """Write into the ledger that `version` was judged against the `live` release and did not go live.
 
-        The same contest again is written once. Raises `PromotionConflict` where somebody else writes meanwhile.
+        The same contest again is written once. Raises `PromotionConflict` where others write again and again.
         """
-        past = self.ledger()
-        since = [record for record in past if record.number > live.record and record.action == VERDICT]
-        if not any(record.to_version == version and record.judged == judged for record in since):
+        for attempt in range(NOTES):
+            past = self.ledger()
+            since = [record for record in past if record.number > live.record and record.action == VERDICT]
+            if any(record.to_version == version and record.judged == judged for record in since):
+                return
             record = _next(past, VERDICT, version, who=who, at=at, reasons=reasons, live=live, judged=judged)
-            self._blobs.create(_ledger_key(record.number), record.to_json())
+            try:
+                self._blobs.create(_ledger_key(record.number), record.to_json())
+            except PromotionConflict:  # the number is another's: the next one follows from that record
+                if attempt == NOTES - 1:
+                    raise
+            else:
+                return
 
     def promote(
         self,
