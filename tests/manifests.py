@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from mlflow_fraud.core.measuring.calibration import Calibration
@@ -27,4 +28,6 @@ def plain_manifest(**told: Any) -> Manifest:
         verdict=(),
         libraries={},
         files={},
+        learned_until=datetime(2025, 12, 1),
+        refit="validation",
     ).model_copy(update=told)

@@ -54,7 +54,7 @@ def _transactions(plan: TerminalPlan, contract: Contract) -> pl.DataFrame:
 
 def _described(params: Params, features: FeatureParams, days: int) -> Params:
     split = SplitRule(protocol="holdout", validation_days=days, test_days=days, label_delay_days=LABEL_DELAY_DAYS)
-    described = Dataset(contract=CONTRACT, split=split, features=features)
+    described = Dataset(contract=CONTRACT, split=split, refit="validation", features=features)
     return of_dataset(params.model_copy(update={"datasets": {"terminals": described}}), "terminals")
 
 
@@ -66,8 +66,12 @@ def _figures(transactions: pl.DataFrame, kinds: pl.Series, params: Params) -> li
         Part(history.examples(cut.parts == name), history.period(cut.parts == name))
         for name in ("train", "validation", "test")
     )
-    judged = fit_and_judge("xgboost", learn.examples, validation, test, params.train, params.judging, lambda line: None)
-    flagged = judged.test.scores >= judged.settled.threshold
+    rules, refit = params.judging, params.active.refit
+    told = fit_and_judge(
+        "xgboost", learn.examples, validation, test, params.train, rules, lambda line: None, refit=refit
+    )
+    judged = told.judged
+    flagged = judged.test.scores >= judged.thresholds
     of_kind = kinds.filter((cut.parts == "test").fill_null(value=False)).to_numpy()
     caught = [float(np.mean(flagged[of_kind == kind])) for kind in (TERMINAL, CUSTOMER)]
     return [*(judged.assessment.test[name] or 0.0 for name in SHOWN), *caught]

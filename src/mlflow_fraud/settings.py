@@ -21,7 +21,6 @@ from mlflow_fraud.core.measuring.calibrating import CalibrationRule
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.threshold import ThresholdRule
 from mlflow_fraud.core.release.rule import CompareRule
-from mlflow_fraud.core.release.twin import TwinRule
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.core.watching.retrain import MonitorRule
 from mlflow_fraud.paths import PARAMS_FILE, raw_folder
@@ -38,12 +37,6 @@ class Dataset(Strict):
     split: SplitRule
     refit: Refit
     features: FeatureParams | None = None
-
-
-class ShipParams(ShipRule):
-    """The section `ship`: how the practice is judged, and what the file that ships is held against."""
-
-    twin: TwinRule = TwinRule()
 
 
 class Simulation(Strict):
@@ -68,7 +61,7 @@ class Params(Strict):
     calibration: CalibrationRule = CalibrationRule()
     costs: CostRule
     train: TrainParams
-    ship: ShipParams = ShipParams()
+    ship: ShipRule = ShipRule()
     evaluate: EvaluateParams
     compare: CompareRule
     monitor: MonitorRule
@@ -112,12 +105,16 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     return parse(Params, values, where=str(path), lines=lines)
 
 
-def read_compare_rule(text: str, *, where: str) -> CompareRule:
-    """Return the section `compare` of the text of a `params.yaml`; raise `SettingsError` where it has none."""
+def read_judging(text: str, *, where: str) -> tuple[CompareRule, CostRule]:
+    """Return the sections `compare` and `costs` of a `params.yaml`; raise `SettingsError` for what it lacks."""
     values, _ = read_document(text, where=where)
-    if not isinstance(values.get("compare"), dict):
-        raise SettingsError(f"{where} has no section `compare`; name a commit that has one")
-    return parse(CompareRule, values["compare"], where=f"{where}, compare")
+    for section in ("compare", "costs"):
+        if not isinstance(values.get(section), dict):
+            raise SettingsError(f"{where} has no section `{section}`; name a commit that has one")
+    return (
+        parse(CompareRule, values["compare"], where=f"{where}, compare"),
+        parse(CostRule, values["costs"], where=f"{where}, costs"),
+    )
 
 
 def load_contract(path: Path) -> Contract:

@@ -91,6 +91,8 @@ class _OnnxScorer:
     def _answer(self, block: Rows) -> Probabilities:
         """Return the last column: of two, it is that of fraud."""
         (answer,) = self._session.run([self._output], {self._input: block})
+        if len(answer) != len(block):
+            raise ReleaseRejected(f"the model gives {len(answer)} answers to {len(block)} rows; promote another")
         return answer[:, -1].astype(np.float64)  # type: ignore[no-any-return]  # the library has no types
 
 

@@ -101,7 +101,7 @@ def headline(decision: Mapping[str, Any]) -> str:
 def asked(decision: Mapping[str, Any]) -> str:
     """Return which question was asked, by whose rule, and how often before."""
     look = decision["verdict"]["look"]
-    again = f" Look {look} since something last went live: it has to be surer." if look > 1 else ""
+    again = f" Look {look} since something last won by proof: it has to be surer." if look > 1 else ""
     question = str(decision["question"])
     return f"{question[:1].upper()}{question[1:]}. Judged by {decision['rule']}.{again}"
 

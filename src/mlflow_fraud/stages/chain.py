@@ -82,7 +82,7 @@ class Chain:
 
     def add(self, block: Block, first: Link | None = None) -> Link:
         """Score a block with a link that had learned what was mature when it began: `first`, or one that is fitted."""
-        link = first or self.fit(self._rows.mature(block.begins), settled_at=block.begins)
+        link = first or self.fit(self._rows.mature(block.begins))
         mine = self._rows.mature(self._rows.cut.known_until).filter(
             pl.col("event_time").is_between(block.begins, block.ends, closed="left")
         )
@@ -94,26 +94,22 @@ class Chain:
         )
         return link
 
-    def fit(self, learned: pl.DataFrame, *, settled_at: datetime) -> Link:
-        """Return the recipe fitted on rows, and settled on the honest scores that were mature at `settled_at`."""
+    def fit(self, learned: pl.DataFrame) -> Link:
+        """Return the recipe fitted on rows that were mature, and settled on those of them with an honest score."""
         examples = self._rows.examples(learned)
         require_learnable({"train": examples.y})
         until: datetime = learned["event_time"].max()  # type: ignore[assignment]
         recipe = self._recipe
         self._progress(f"{recipe.candidate}: learning all until {until:%Y-%m-%d}")
         fitted = REFITS[recipe.candidate](recipe.best, examples, recipe.train, self._progress)
-        return Link(*model_bytes(fitted.estimator), booster_bytes(fitted.estimator), self.settle(settled_at), until)
+        return Link(*model_bytes(fitted.estimator), booster_bytes(fitted.estimator), self.settle(learned), until)
 
-    def settle(self, as_of: datetime) -> Settled:
-        """Return calibration and threshold from the honest scores of rows that were mature at `as_of`."""
-        return settle(self.scored(as_of), self._recipe.rules)
-
-    def scored(self, as_of: datetime) -> Scored:
-        """Return the rows that have an honest score and were mature at `as_of`, as they were known then."""
-        rows = self._rows.mature(as_of).join(self.honest.select("event_id", "score"), on="event_id", how="inner")
+    def settle(self, learned: pl.DataFrame) -> Settled:
+        """Return calibration and threshold from those of the rows that have an honest score, as they were known."""
+        rows = learned.join(self.honest.select("event_id", "score"), on="event_id", how="inner")
         rows = rows.sort("event_time", "event_id")
         period = read_period(rows, decimals=self._rows.schema.contract.currency_decimals)
-        return Scored(period, rows["score"].to_numpy())
+        return settle(Scored(period, rows["score"].to_numpy()), self._recipe.rules)
 
 
 def blocks_of(rows: Rows, rule: ShipRule) -> tuple[Block, ...]:

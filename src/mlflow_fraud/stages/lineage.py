@@ -17,7 +17,7 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning.split import BETWEEN, PARTS
 from mlflow_fraud.core.strict import Strict
-from mlflow_fraud.paths import TRANSACTIONS, model_folder, part_file
+from mlflow_fraud.paths import SHIPPED, TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.settings import Params
 from mlflow_fraud.stages.made_up import made_up_rows
 
@@ -63,7 +63,7 @@ def write_lineage(name: str, candidate: str, params: Params, schema: FeatureSche
     lineage = Lineage(
         candidate=candidate,
         best=best,
-        params=_params_of(candidate, params),
+        params=_params_of(name, candidate, params),
         data={path.as_posix(): md5(path) for path in (TRANSACTIONS, *(part_file(part) for part in (*PARTS, BETWEEN)))},
         features=schema,
         rows=tuple(made_up_rows(pl.read_parquet(part_file("validation")), schema, scorer)),
@@ -100,17 +100,17 @@ def require_trained_on(candidate: str, lineage: Lineage, file: Path) -> None:
         raise DataError(f"{file} has changed since {candidate} was trained on it; run `dvc repro` or `make retrain`")
 
 
-def _params_of(candidate: str, params: Params) -> dict[str, Any]:
-    """Return the parameters that the stage depends on, as `dvc.yaml` lists them."""
-    train = params.train
-    own = getattr(train, candidate).model_dump(mode="json")
+def _params_of(name: str, candidate: str, params: Params) -> dict[str, Any]:
+    """Return the parameters that the stage depends on, as `dvc.yaml` lists them: what ships, on those of all."""
+    train = params.train.model_dump(mode="json")
+    own = train if name == SHIPPED else {"seed": train["seed"], candidate: train[candidate]}
     split = params.active.split.model_dump(mode="json")
     return {
         "threshold": params.threshold.model_dump(mode="json"),
         "calibration": params.calibration.model_dump(mode="json"),
         "costs": params.costs.model_dump(mode="json"),
         "compare": {"bootstrap": params.compare.bootstrap.model_dump(mode="json")},
-        "train": {"seed": train.seed, candidate: own},
+        "train": own,
         "ship": params.ship.model_dump(mode="json"),
         "datasets": {params.dataset: {"refit": params.active.refit, "split": split}},
     }

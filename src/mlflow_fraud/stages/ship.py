@@ -70,8 +70,8 @@ def choose(params: Params) -> TrainedCandidate:
 
 def _as_trained(chosen: TrainedCandidate) -> Practice:
     """Return the candidate as its training left it, which had learned nothing of the test."""
-    parts = ("train", "validation") if chosen.params["refit"] == "validation" else ("train",)
-    until: datetime = pl.scan_parquet([part_file(part) for part in parts]).select("event_time").max().collect().item()
+    learned = [part_file(part) for part in ("train", "validation")]  # validation settled the threshold, at the least
+    until: datetime = pl.scan_parquet(learned).select("event_time").max().collect().item()
     table = pl.read_parquet(part_file("test"))
     assessment = chosen.assessment
     settled = Settled(assessment.calibration, assessment.threshold, {})
@@ -97,9 +97,9 @@ def _practised(chosen: TrainedCandidate, params: Params, schema: FeatureSchema, 
     mature = rows.mature(now)
     newest: datetime = mature["event_time"].max()  # type: ignore[assignment]
     since = newest - timedelta(days=params.ship.twin_days)
-    shipped = chain.fit(mature.filter(pl.col("event_time") < since), settled_at=now)
+    shipped = chain.fit(mature.filter(pl.col("event_time") < since))
     pair = (link.settled.threshold, shipped.settled.threshold)
-    twin = compare_twins(*twin_scores(rows, link, shipped, since), pair, params.ship.twin)
+    twin = compare_twins(*twin_scores(rows, link, shipped, since), pair)
     return Practice(shipped, pl.concat(chain.test), tuple(block.begins for block in found), twin)
 
 
@@ -117,6 +117,8 @@ def _write(chosen: TrainedCandidate, made: Practice, params: Params, schema: Fea
             "intervals": rounded_figures(found),
             "threshold": settled.threshold,
             "calibration": settled.calibration,
+            "calibrations_tried": {method: rounded_figures(each._asdict()) for method, each in settled.tried.items()}
+            or chosen.assessment.calibrations_tried,
         }
     )
     judged = Judged(made.link.file_name, made.link.model, made.link.booster, assessment, test, cuts)
@@ -129,7 +131,7 @@ def _write(chosen: TrainedCandidate, made: Practice, params: Params, schema: Fea
     shown = " ".join(f"{k} {told(assessment.test[k])}" for k in ("f1", "precision", "recall", "average_precision"))
     say(f"{chosen.candidate} ships: test {shown}; it has learned all until {made.link.learned_until:%Y-%m-%d %H:%M}")
     if made.twin is not None:
-        said = "; ".join(made.twin.against) or "is the last judged model's twin"
+        said = "; ".join(made.twin.against(params.compare.twin)) or "is the last judged model's twin"
         say(f"{chosen.candidate}: what ships {said}, on {made.twin.rows:,} rows that neither has learned")
 
 

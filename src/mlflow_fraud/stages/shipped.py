@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.learning.chain import Refit
 from mlflow_fraud.core.release.twin import Twin
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.paths import SHIPPED, model_folder
@@ -27,7 +28,7 @@ class Shipping(Strict):
     and `twin` is what the last of them and the file gave to days that neither has learned.
     """
 
-    refit: str
+    refit: Refit
     learned_until: datetime
     blocks: tuple[datetime, ...]
     twin: Twin | None

@@ -214,7 +214,16 @@ def verdict_on(
     found = {each: dict(EVERYTHING) for each in ("challenger", "champion")}
     if changed:
         found[side][name] = value
-    return decide(found["challenger"], found["champion"], gains, validated=True, rule=rule, kind=kind, anchor=gains)
+    return decide(
+        found["challenger"],
+        found["champion"],
+        gains,
+        validated=True,
+        rule=rule,
+        kind=kind,
+        anchor=gains,
+        anchor_frauds=80,
+    )
 
 
 def test_with_everything_as_it_should_be_the_strictest_rule_promotes() -> None:
@@ -311,7 +320,7 @@ SURE = CompareRule(floors={}, max_loss={"recall": 0.02})
     ],
 )
 def test_a_refresh_goes_live_unless(gains: Gains, anchor: Gains | None, reason: str | None) -> None:
-    verdict = decide(GOOD, GOOD, gains, validated=True, rule=SURE, kind="refresh", anchor=anchor)
+    verdict = decide(GOOD, GOOD, gains, validated=True, rule=SURE, kind="refresh", anchor=anchor, anchor_frauds=80)
     assert verdict.promote == (reason is None)
     assert not verdict.proven
     assert not verdict.is_a_look
@@ -321,6 +330,9 @@ def test_a_refresh_goes_live_unless(gains: Gains, anchor: Gains | None, reason: 
 
 def test_a_refresh_of_the_anchor_is_held_against_it_once() -> None:
     same = gained(-0.05, 0.01)
+    few = decide(GOOD, GOOD, gained(0.0, 0.01), validated=True, rule=SURE, kind="refresh", anchor=same)
+    assert few.waits
+    assert few.against[0] == "against the anchor: only 0 frauds in the test rows, 50 are needed to judge"
     verdict = decide(GOOD, GOOD, same, validated=True, rule=SURE, kind="refresh", anchor=same)
     assert len(verdict.against) == 1
 

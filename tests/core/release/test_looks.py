@@ -1,4 +1,4 @@
-"""Looks are counted since the last promotion, and all of them together spend what one may."""
+"""Looks are counted since the last win by proof, and all of them together spend what one may."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlflow_fraud.core.measuring.difference import FEWEST_IN_A_TAIL, Difference, student
 from mlflow_fraud.core.release.ledger import START, VERDICT, Judged, Kind, Record, check_chain, in_effect
-from mlflow_fraud.core.release.looks import alpha_at, anchor_of, look_number
+from mlflow_fraud.core.release.looks import alpha_at, look_number, proof_of
 
 REFRESH = Judged(kind="refresh", rows="r", look=1, proven=False)
 PROOF = Judged(kind="change", rows="r", look=1, proven=True)
@@ -80,6 +80,21 @@ def test_looks_at_changes_are_counted_since_something_went_live() -> None:
     assert look_number(records, 3, challenger="e", rows="day 1") == 3
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param([("promote", "a", "r", REFRESH)], id="a refresh"),
+        pytest.param([("promote", "a", "r", REFRESH), ("rollback", "r", "a", None)], id="a refresh and a rollback"),
+    ],
+)
+def test_what_went_live_without_a_proof_begins_no_new_count(
+    between: list[tuple[str, str | None, str, Judged | None]],
+) -> None:
+    first = ("promote", None, "a", PROOF)
+    records = chained(first, looked("b", "day 1"), looked("c", "day 1"), *between, looked("d", "day 2"))
+    assert look_number(records, 3 + len(between), challenger="e", rows="day 3") == 4
+
+
 def test_the_same_contest_again_is_the_same_look_and_on_newer_rows_another() -> None:
     records = chained(("promote", None, "a", None), looked("b", "day 1"), looked("c", "day 1"))
     assert look_number(records, 1, challenger="b", rows="day 1") == 1
@@ -135,7 +150,8 @@ def test_the_same_contest_again_is_the_same_look_and_on_newer_rows_another() -> 
 def test_the_anchor_is_the_last_that_won_by_proof(
     told: list[tuple[str, str | None, str, Judged | None]], live: int, anchor: str | None
 ) -> None:
-    assert anchor_of(chained(*told), live) == anchor
+    proof = proof_of(chained(*told), live)
+    assert (proof.to_version if proof else None) == anchor
 
 
 def test_what_took_effect_leads_from_the_first_release_to_the_live_one() -> None:

@@ -26,14 +26,13 @@ def schema() -> FeatureSchema:
 
 def test_newer_rows_with_categories_never_seen_are_still_a_refresh(schema: FeatureSchema) -> None:
     newer = schema.model_copy(update={"categories": {"category": ("grocery", "travel")}})
-    asked, _ = question(*(Recipe.of("xgboost", each.definition, PARAMS, CODE) for each in (newer, schema)))
+    asked, _ = question(*(Recipe.of(each.definition, PARAMS, CODE) for each in (newer, schema)))
     assert asked == "refresh"
 
 
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        pytest.param({"candidate": "forest"}, "a change, of candidate: ", id="another candidate"),
         pytest.param({"params": {"train": {"seed": 8}}}, "a change, of parameters: ", id="another seed"),
         pytest.param({"code": {"src/fit.py": "1" * 32}}, "a change, of code: ", id="other code"),
         pytest.param({"code": {}}, "a change, of code: ", id="code that is not known"),
@@ -41,10 +40,10 @@ def test_newer_rows_with_categories_never_seen_are_still_a_refresh(schema: Featu
     ],
 )
 def test_anything_else_is_a_change_that_says_of_what(schema: FeatureSchema, other: dict[str, Any], said: str) -> None:
-    live = Recipe.of("xgboost", schema.definition, PARAMS, CODE)
+    live = Recipe.of(schema.definition, PARAMS, CODE)
     made = schema.model_copy(update={"label_delay_days": other.get("delay", 0)})
     told = other.get("params", PARAMS), other.get("code", CODE)
-    ours = Recipe.of(other.get("candidate", "xgboost"), made.definition, *told)
+    ours = Recipe.of(made.definition, *told)
     asked, why = question(ours, live)
     assert asked == "change"
     assert why.startswith(said)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from mlflow_fraud.adapters.files import read_json, write_json
@@ -37,6 +39,25 @@ def test_a_window_has_every_metric_and_the_teams_numbers_are_in_its_line() -> No
     promised, seen = read_json(VERDICT)["challenger"]["metrics"]["recall"], window.metrics["recall"]
     assert seen is not None
     assert f"| {seen - promised:+.3f} of {promised:.3f} |" in windows_summary()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_rows_that_the_live_release_has_learned_say_nothing_about_it() -> None:
+    store = open_store("live")
+    compare(store, first=True)
+    promote(store)
+    live = json.loads(Path("live/latest").read_text())["version"]
+    until = store.fetch(live).manifest.learned_until
+    assert until is not None
+    history = pl.read_csv("data/raw/simulated/2020.csv")
+    last = history.filter(pl.col("trans_date_trans_time") >= str(until - timedelta(days=20)))
+    last.write_csv("last.csv")
+
+    window = watch(Path("last.csv"), [], store)
+
+    unseen = last.filter(pl.col("trans_date_trans_time") > str(until))
+    assert 0 < len(unseen) < len(last)
+    assert window.metrics["rows"] == len(unseen)
 
 
 @pytest.mark.usefixtures("workspace")

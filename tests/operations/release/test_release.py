@@ -158,7 +158,7 @@ def test_a_challenger_that_is_not_surely_better_stays_out(store: ReleaseStore) -
     ship_other(max_depth=1, rounds=3)
     comparison = compare(store, first=True)
     assert not comparison.verdict.promote
-    assert comparison.question.startswith("a change, of candidate and parameters: ")
+    assert comparison.question.startswith("a change, of parameters: ")
     assert promote(store).version == live
 
 
@@ -174,7 +174,7 @@ def test_a_no_to_a_change_is_a_look_that_the_ledger_counts_once(store: ReleaseSt
     ship_other(max_depth=5)
     again = compare(store)
     assert again.verdict.look == 2
-    assert "Look 2 since something last went live" in verdict_summary()
+    assert "Look 2 since something last won by proof" in verdict_summary()
     assert not promote(store).moved
     assert [record.action for record in store.ledger()] == ["promote", "verdict", "verdict"]
 

@@ -22,7 +22,10 @@ NODES = 20_000
 """Operators, and as many numbers beside them: a linear model has 8 and 3 a feature."""
 
 WIDEST = 2**25
-"""Numbers that an operator may make of a row, at most."""
+"""Numbers beside an operator, at most."""
+
+MADE = 2**20
+"""Numbers that all operators together may make of a row, at most."""
 
 OPERATORS = {
     "": {"Add", "ArgMax", "Cast", "Concat", "Less", "Mul", "Reshape"},
@@ -65,12 +68,15 @@ def _check(content: bytes) -> None:
     features = dict(map(_input, graph.get(11, ())))
     _require(len(features) == 1, f"it has {len(features)} inputs; expected one, the rows")
     _require(len(graph.get(12, ())) == 1, f"it has {len(graph.get(12, ()))} outputs; expected one")
-    (width,) = features.values()
+    (width,), made = features.values(), 0
+    widths |= features
     for node in map(_node, graph.get(1, ())):
-        _check_node(node, width, features | widths)
+        _check_node(node, width, widths)
         for name in node.outputs:
-            _require(name not in features | widths, f"{name!r} is made twice")
-            widths[name] = _width(node, widths | features)
+            _require(name not in widths, f"{name!r} is made twice")
+            widths[name] = _width(node, widths)
+            made += widths[name]
+            _require(made <= MADE, f"it would make more than {MADE:,} numbers of a row")
 
 
 def _check_node(node: Node, features: int, widths: Mapping[str, int]) -> None:
@@ -89,6 +95,7 @@ def _width(node: Node, widths: Mapping[str, int]) -> int:
     """Return how many numbers of a row come out, at most."""
     into = [widths[name] for name in node.inputs]
     if node.operator == "Concat":
+        _require(node.settings.get("axis") == 1, "it puts rows together, not what is made of them")
         out = sum(into)
     elif node.operator == "ArrayFeatureExtractor":
         out = into[-1]

@@ -23,7 +23,7 @@ class ShipRule(Strict):
     The test period is cut into `judge_blocks`; what ships has learned all but the newest `twin_days`.
     """
 
-    judge_blocks: int = Field(default=3, ge=1, le=6)
+    judge_blocks: int = Field(default=3, ge=2, le=4)
     twin_days: int = Field(default=7, ge=1)
 
     @property

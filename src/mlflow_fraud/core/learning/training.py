@@ -46,7 +46,7 @@ class Scored(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What validation decides of a model: how its scores become probabilities, and from which on it flags."""
+    """What honest scores decide of a model: how its scores become probabilities, and from which on it flags."""
 
     calibration: Calibration
     threshold: float
@@ -70,7 +70,7 @@ class Assessment(Strict):
 
 
 def settle(validation: Scored, rules: JudgeRules) -> Settled:
-    """Return calibration and threshold; `validation` holds the model's own scores, and is all that is looked at."""
+    """Return calibration and threshold; `validation` holds scores of rows not learned, and is all that is looked at."""
     require_fraud(validation.period)
     require_numbers(validation.scores)
     choice = choose_calibration(*validation, rules.calibration)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import isfinite
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import gain
@@ -19,6 +19,9 @@ from mlflow_fraud.core.measuring.period import Period
 
 Side = tuple[Probabilities, Thresholds]
 """Scores, and the threshold of all or of each."""
+
+FEWEST_BLOCKS = 4
+"""Of fewer cards with fraud no difference is said to be known: draws of so few say little of what else could be."""
 
 FEWEST_IN_A_TAIL = 10
 """No bound is read off fewer draws beyond it: the outermost draws are where chance is largest."""
@@ -77,7 +80,7 @@ def differences(
     """Return the challenger's gain over the champion in each metric; the draws are the same for all of them.
 
     None where the metric cannot be computed, or in so many draws that a bound is among those it is not known of, or
-    where fewer than two cards had a fraud: no error is known from one.
+    where fewer than `FEWEST_BLOCKS` cards had a fraud.
     """
     names = tuple(dict.fromkeys(metrics))
     pairs = [[DRAWN[name](period, *each, costs) for each in (challenger, champion)] for name in names]
@@ -104,21 +107,10 @@ def difference(
 def student(alpha: float, freedom: int) -> float:
     """Return what Student's t with so many degrees of freedom is above with probability `alpha`; infinite without any.
 
-    By its expansion around the normal distribution (Abramowitz and Stegun, 1964, 26.7.5).
-
     >>> round(student(0.025, 30), 3), round(student(0.025, 10**9), 3), student(0.025, 0)
     (2.042, 1.96, inf)
     """
-    if freedom < 1:
-        return float("inf")
-    x = NormalDist().inv_cdf(1 - alpha)
-    terms = (
-        (x**3 + x) / 4,
-        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
-        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
-        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
-    )
-    return float(x + sum(term / freedom**power for power, term in enumerate(terms, start=1)))
+    return float(stdtrit(freedom, 1 - alpha)) if freedom > 0 else float("inf")
 
 
 def _gains(names: tuple[str, ...], values: list[list[npt.NDArray[np.float64]]]) -> npt.NDArray[np.float64]:
@@ -127,6 +119,6 @@ def _gains(names: tuple[str, ...], values: list[list[npt.NDArray[np.float64]]]) 
 
 def _difference(estimate: float, drawn: npt.NDArray[np.float64], blocks: int, rule: BootstrapRule) -> Difference | None:
     known = drawn[np.isfinite(drawn)]
-    if not (isfinite(estimate) and blocks > 1 and len(known) and 1 - len(known) / len(drawn) < rule.tail):
+    if not (isfinite(estimate) and blocks >= FEWEST_BLOCKS and len(known) and 1 - len(known) / len(drawn) < rule.tail):
         return None
     return Difference(estimate, float(np.std(known)), blocks, drawn)

@@ -1,4 +1,4 @@
-"""From which probability on a transaction is flagged: chosen on validation, frozen in the release."""
+"""From which probability on a transaction is flagged: chosen on scores of rows not learned, frozen in the release."""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ def decide(
     rule: CompareRule,
     kind: Kind = "change",
     anchor: Gains | None = None,
+    anchor_frauds: float | None = None,
     look: int = 1,
     first: bool = False,
     store: str = "the release store",
@@ -69,11 +70,11 @@ def decide(
 
     `gains` has the challenger's gain over the champion in the rule's metric and in each guardrail's; better is
     positive. A *change* goes live when it is proven better: the gain's lower bound is above `min_gain`, at this `look`
-    since something last went live. A *refresh*, the champion's recipe on newer rows, goes live unless it is proven
-    worse than the champion, or than the `anchor`, against which it has gains too (the same ones where the champion is
-    the anchor). Neither may break a guardrail. Without a champion the floors and ceilings decide, if a `first` release
-    was asked for: an empty `store` may as well be the wrong one. Anything that is missing, not defined or not finite
-    means no, wherever it stands: each comparison asks for what must be true.
+    since something last won by proof. A *refresh*, the champion's recipe on newer rows, goes live unless it is proven
+    worse than the champion, or than the `anchor`, against which it has gains too, on rows with `anchor_frauds` frauds
+    (the same gains where the champion is the anchor). Neither may break a guardrail. Without a champion the floors and
+    ceilings decide, if a `first` release was asked for: an empty `store` may as well be the wrong one. Anything that
+    is missing, not defined or not finite means no, wherever it stands: each comparison asks for what must be true.
 
     >>> rule = CompareRule(floors={"recall": 0.5}, max_loss={}, min_frauds=10)
     >>> decide({"f1": 0.6, "recall": 0.7, "frauds": 80}, None, None, validated=True, rule=rule, first=True).reasons
@@ -105,6 +106,9 @@ def decide(
     held = {"the live release": gains or {}, "the anchor": anchor or {}}
     if anchor is not None and anchor is gains:
         del held["the anchor"]
+    if "the anchor" in held and not few:
+        few = [f"against the anchor: {said}" for said in too_few_frauds({"frauds": anchor_frauds}, rule.min_frauds)]
+        against += few
     bound = _Bound(rule.bootstrap.tail, (1 - rule.guardrail_confidence) / len(held))
     found = [_not_proven_worse(each, rule, bound, frauds, of) for of, each in held.items()]
     against += [sentence for _, no, _ in found for sentence in no]

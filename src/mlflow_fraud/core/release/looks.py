@@ -25,33 +25,37 @@ def alpha_at(look: int, alpha: float) -> float:
 
 
 def look_number(records: Sequence[Record], live_record: int, *, challenger: str, rows: str) -> int:
-    """Return which look at a change this would be since something was last put live: 1 for the first.
+    """Return which look at a change this would be since something last won by proof: 1 for the first.
 
-    `live_record` is the number of the record that put it live. A look is a contest of a change that was judged on
-    rows enough: the same challenger on the same `rows` again is the same look, and has its number again.
+    `live_record` is the number of the record that put live what is. A look is a contest of a change that was judged on
+    rows enough: the same challenger on the same `rows` again is the same look, and has its number again. A refresh
+    that went live, and a rollback, begin no new count: neither was a win that the looks before it have paid for.
     """
+    proof = proof_of(records, live_record)
     seen = dict.fromkeys(
         (record.to_version, record.judged.rows)
         for record in records
-        if record.action == VERDICT and record.number > live_record and record.judged and record.judged.kind == "change"
+        if record.action == VERDICT and record.judged and record.judged.kind == "change"
+        if proof is None or record.number > proof.number
     )
     contests = list(seen)
     contest = (challenger, rows)
     return (contests.index(contest) if contest in seen else len(contests)) + 1
 
 
-def anchor_of(records: Sequence[Record], live_record: int) -> str | None:
-    """Return the version that a refresh is also held against: the last that won by proof, or was the first.
+def proof_of(records: Sequence[Record], live_record: int) -> Record | None:
+    """Return the record that put the anchor live, against which a refresh is also held: the last win by proof.
 
-    After a rollback it is the anchor of what is live again. A record from before kinds were written down was a proof:
-    then every promotion was. What a person put live against a no is no anchor. None where nothing is live.
+    The first release is one, too. After a rollback it is the proof of what is live again. A record from before kinds
+    were written down was a proof: then every promotion was. What a person put live against a no is none. None where
+    nothing is live.
     """
-    anchors = dict[str, str]()
-    now: str | None = None
+    proofs = dict[str, Record]()
+    now: Record | None = None
     for record in in_effect(records, live_record):
-        if record.to_version in anchors and record.action != "promote":
-            now = anchors[record.to_version]
-        elif now is None or record.judged is None or record.judged.proven:
-            now = record.to_version if record.action == "promote" or now is None else now
-        anchors[record.to_version] = now
+        if record.to_version in proofs and record.action != "promote":
+            now = proofs[record.to_version]
+        elif now is None or (record.action == "promote" and (record.judged is None or record.judged.proven)):
+            now = record
+        proofs[record.to_version] = now
     return now

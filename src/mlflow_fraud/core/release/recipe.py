@@ -12,25 +12,25 @@ from mlflow_fraud.core.strict import Strict
 
 
 class Recipe(Strict):
-    """What a practice is made of: the candidate, and hashes of its features, its parameters and its code."""
+    """What a practice is made of: hashes of its features, its parameters and its code, those of all candidates.
 
-    candidate: str
+    Which of the candidates validation chooses is part of the practice, so another choice is the same recipe.
+    """
+
     features: str
     parameters: str
     code: str
 
     @classmethod
-    def of(
-        cls, candidate: str, features: Mapping[str, Any], params: Mapping[str, Any], code: Mapping[str, str]
-    ) -> Self:
+    def of(cls, features: Mapping[str, Any], params: Mapping[str, Any], code: Mapping[str, str]) -> Self:
         """Return the recipe of features' definition and of parameters; `code` maps each source file to its hash."""
-        return cls(candidate=candidate, features=_hash(features), parameters=_hash(params), code=_hash(code))
+        return cls(features=_hash(features), parameters=_hash(params), code=_hash(code))
 
 
 def what_differs(ours: Recipe, theirs: Recipe) -> list[str]:
     """Return what of the recipe is another.
 
-    >>> live = Recipe(candidate="xgboost", features="a", parameters="b", code="c")
+    >>> live = Recipe(features="a", parameters="b", code="c")
     >>> what_differs(live, live.model_copy(update={"code": "d", "parameters": "e"}))
     ['parameters', 'code']
     """
@@ -40,7 +40,7 @@ def what_differs(ours: Recipe, theirs: Recipe) -> list[str]:
 def question(ours: Recipe, theirs: Recipe | None) -> tuple[Kind, str]:
     """Return what is asked, and why: a refresh only where all of the recipe is known to be the live release's.
 
-    >>> live = Recipe(candidate="xgboost", features="a", parameters="b", code="c")
+    >>> live = Recipe(features="a", parameters="b", code="c")
     >>> question(live, live)
     ('refresh', "a refresh, the live release's recipe on newer rows: it goes live unless proven worse")
     >>> question(live, None)

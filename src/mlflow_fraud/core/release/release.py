@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibration
@@ -85,8 +85,18 @@ class Manifest(Strict):
     files: dict[str, FileEntry]
     recipe: Recipe | None = None
     learned_until: datetime | None = None
-    refit: str | None = None
+    refit: Literal["none", "validation", "all"] | None = None
     twin: Twin | None = None
+
+    @model_validator(mode="after")
+    def _says_what_its_format_asks(self) -> Self:
+        if self.format < 4:
+            return self
+        if self.learned_until is None or self.learned_until.tzinfo is not None or self.refit is None:
+            raise ValueError("from format 4 on it says what it has learned, and until which time without a zone")
+        if self.refit == "all" and (self.twin is None or CHAIN_FILE not in self.files):
+            raise ValueError(f"what has learned all has a twin check and {CHAIN_FILE}")
+        return self
 
 
 @dataclass(frozen=True)

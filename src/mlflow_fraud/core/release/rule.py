@@ -10,6 +10,7 @@ from mlflow_fraud.core.errors import nearest
 from mlflow_fraud.core.measuring.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from mlflow_fraud.core.measuring.interval import BootstrapRule
 from mlflow_fraud.core.measuring.measures import DRAWN
+from mlflow_fraud.core.release.twin import TwinRule
 from mlflow_fraud.core.strict import Strict
 
 
@@ -19,7 +20,7 @@ class CompareRule(Strict):
     Floors are for metrics where higher is better, ceilings for those where lower is; a loss is the bad
     direction of either. `max_loss` has each guardrail's margin; all of them together are wrong about a challenger
     that is as good with a probability of at most 1 - `guardrail_confidence`. `unproven` says whether a change may go
-    live while a guardrail is not known to hold.
+    live while a guardrail is not known to hold, and `twin` how alike what ships and the last judged model must be.
     """
 
     metric: Literal["f1", "average_precision", "expected_cost"] = "f1"
@@ -32,6 +33,7 @@ class CompareRule(Strict):
     unproven: Literal["allow", "refuse"] = "allow"
     min_frauds: int = Field(default=50, ge=1)
     bootstrap: BootstrapRule = BootstrapRule()
+    twin: TwinRule = TwinRule()
 
     @model_validator(mode="after")
     def _names_metrics_that_it_can_judge(self) -> Self:

@@ -2,99 +2,110 @@
 
 from __future__ import annotations
 
-from math import isfinite, sqrt
-from typing import Self
+from math import comb, inf, isfinite, nan
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mlflow_fraud.core.measuring.metrics import Probabilities
 from mlflow_fraud.core.strict import Strict
 
-BY_CHANCE = 3.0
-"""Standard deviations by which two counts of one rate may differ."""
+SURELY = 0.05
+"""Alerts that only one of the two gives are apart by chance with at least this probability."""
 
 
 class TwinRule(Strict):
-    """The section `ship.twin` of `params.yaml`: within which bounds two models are twins.
+    """The section `compare.twin` of `params.yaml`: within which bounds two models are twins.
 
-    `rank` is the least rank correlation; alert rate and mean probability may differ by at most these factors.
+    `rank` is the least rank correlation; alerts and mean probability may differ by at most these factors.
     """
 
-    rank: float = Field(default=0.7, ge=-1, le=1)
-    alerts: float = Field(default=2.0, ge=1)
-    mean: float = Field(default=2.0, ge=1)
+    rank: float = Field(default=0.4, ge=-1, le=1)
+    alerts: float = Field(default=3.0, ge=1)
+    mean: float = Field(default=8.0, ge=1)
 
 
 class Twin(Strict):
-    """What the two gave to the same `rows`, the judged one first; None where it cannot be told."""
+    """What the two gave to the same `rows`, the judged one first.
+
+    `alerts` are how many rows each flags, `alone` how many only it does, `means` the mean probabilities. `rank` is
+    Spearman's correlation, None where it cannot be told; a figure that is no number is None, too.
+    """
 
     rows: int
     rank: float | None
-    alerts: tuple[float, float]
-    means: tuple[float, float]
-    against: tuple[str, ...]
+    alerts: tuple[int, int]
+    alone: tuple[int, int]
+    means: tuple[float | None, float | None]
 
-    @property
-    def holds(self) -> bool:
-        """Whether they are twins."""
-        return not self.against
+    def against(self, rule: TwinRule) -> tuple[str, ...]:
+        """Return what speaks against the two being twins; what cannot be told does.
 
-    @model_validator(mode="after")
-    def _is_of_rows(self) -> Self:
-        if self.rows <= 0 and not self.against:
-            raise ValueError("nothing was compared, and nothing is against it")
-        return self
+        Alerts are rare, so a factor between them says something only where chance does not explain those that one
+        gives alone (sign test, exact, at 5 %).
+
+        >>> Twin(rows=900, rank=0.9, alerts=(9, 0), alone=(9, 0), means=(0.01, 0.01)).against(TwinRule())
+        ("alerts 9 and 0, the last judged model's first: more than 3 times apart",)
+        """
+        if not self.rows:
+            return ("there is no row that neither the last judged model nor what ships has learned",)
+        against = []
+        if self.rank is None or not self.rank >= rule.rank:
+            said = "cannot be told" if self.rank is None else f"{self.rank:.2f}"
+            against.append(f"rank correlation {said} with the last judged model, at least {rule.rank:.2f} is needed")
+        if _apart(*self.alerts) > rule.alerts and _by_chance(*self.alone) < SURELY:
+            said = f"alerts {self.alerts[0]} and {self.alerts[1]}"
+            against.append(f"{said}, the last judged model's first: more than {rule.alerts:g} times apart")
+        judged, shipped = self.means
+        if judged is None or shipped is None or not _apart(judged, shipped) <= rule.mean:
+            said = f"mean probability {judged} and {shipped}"
+            against.append(f"{said}, the last judged model's first: more than {rule.mean:g} times apart, or no numbers")
+        return tuple(against)
 
 
-def compare_twins(
-    judged: Probabilities, shipped: Probabilities, thresholds: tuple[float, float], rule: TwinRule
-) -> Twin:
-    """Return whether `shipped` answers as `judged` does, by rank, alerts and mean; what cannot be told is against it.
-
-    Alerts are rare: they are apart only where they are so by more than three standard deviations of two such counts
-    (Poisson), so that one alert against none says nothing.
+def compare_twins(judged: Probabilities, shipped: Probabilities, thresholds: tuple[float, float]) -> Twin:
+    """Return how alike two models answer on the same rows; a threshold that is no number leaves nothing to be told.
 
     >>> scores = np.linspace(0.0, 0.9, 50)
-    >>> compare_twins(scores, scores * 0.9, (0.5, 0.45), TwinRule()).holds
-    True
-    >>> compare_twins(scores, 1 - scores, (0.5, 0.5), TwinRule()).against
-    ('rank correlation -1.00 with the last judged model, at least 0.70 is needed',)
+    >>> compare_twins(scores, scores * 0.9, (0.5, 0.45)).against(TwinRule())
+    ()
+    >>> compare_twins(scores, 1 - scores, (0.5, 0.5)).against(TwinRule())
+    ('rank correlation -1.00 with the last judged model, at least 0.40 is needed',)
     """
-    number = len(judged)
-    if not number:
-        return Twin(rows=0, rank=None, alerts=(0, 0), means=(0, 0), against=("no row that neither model has learned",))
-    flagged = [float((scores >= at).sum()) for scores, at in zip((judged, shipped), thresholds, strict=True)]
-    means = [float(np.mean(scores)) for scores in (judged, shipped)]
-    rank = _rank_correlation(judged, shipped)
-    against = []
-    if rank is None or not rank >= rule.rank:
-        said = "cannot be told" if rank is None else f"{rank:.2f}"
-        against.append(f"rank correlation {said} with the last judged model, at least {rule.rank:.2f} is needed")
-    if abs(flagged[0] - flagged[1]) > BY_CHANCE * sqrt(sum(flagged)):
-        against += _apart("alerts", flagged, rule.alerts)
-    against += _apart("mean probability", means, rule.mean)
+    if not all(map(isfinite, thresholds)):
+        return Twin(rows=0, rank=None, alerts=(0, 0), alone=(0, 0), means=(None, None))
+    ours, theirs = (scores >= at for scores, at in zip((judged, shipped), thresholds, strict=True))
     return Twin(
-        rows=number,
-        rank=rank,
-        alerts=(flagged[0] / number, flagged[1] / number),
-        means=(means[0], means[1]),
-        against=tuple(against),
+        rows=len(judged),
+        rank=_rank_correlation(judged, shipped),
+        alerts=(int(ours.sum()), int(theirs.sum())),
+        alone=(int((ours & ~theirs).sum()), int((theirs & ~ours).sum())),
+        means=(_mean(judged), _mean(shipped)),
     )
 
 
-def _apart(what: str, pair: list[float], most: float) -> list[str]:
-    low, high = min(pair), max(pair)
-    factor = high / low if low > 0 else float("inf")
-    if isfinite(factor) and factor <= most:
-        return []
-    return [f"{what} {factor:.2f} times apart from the last judged model's, at most {most:.2f} is allowed"]
+def _mean(scores: Probabilities) -> float | None:
+    mean = float(np.mean(scores)) if len(scores) else nan
+    return round(mean, 9) if isfinite(mean) else None
+
+
+def _apart(left: float, right: float) -> float:
+    """Return how many times the larger is the smaller; two of nothing are not apart."""
+    low, high = min(left, right), max(left, right)
+    return 1.0 if high == low else inf if low <= 0 else high / low
+
+
+def _by_chance(left: int, right: int) -> float:
+    """Return how probable it is that two that are each as likely are so far apart (sign test, two-sided, exact)."""
+    tosses, fewer = left + right, min(left, right)
+    tails = sum(comb(tosses, number) for number in range(fewer + 1))
+    return min(1.0, float(2 * tails / 2**tosses))
 
 
 def _rank_correlation(left: Probabilities, right: Probabilities) -> float | None:
     """Return Spearman's rho; None where all of one are equal, or a score is no number."""
-    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+    if not len(left) or not (np.isfinite(left).all() and np.isfinite(right).all()):
         return None
     ranks = [_ranks(scores) for scores in (left, right)]
     spreads = [float(np.std(each)) for each in ranks]

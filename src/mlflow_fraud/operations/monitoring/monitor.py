@@ -68,7 +68,8 @@ def watch(file: Path, earlier: Sequence[Path], store: ReleaseStore, as_of: datet
             "`python -m flows.retraining --first` makes a first release"
         )
     window = _measure(file, earlier, store.fetch(pointer.version), as_of)
-    others = [entry for entry in _windows() if entry["name"] != window.name]
+    mine = (window.name, window.version)
+    others = [entry for entry in _windows() if (entry["name"], entry["version"]) != mine]
     said = {"name": window.name, "version": window.version, "until": str(window.until)}
     entry = {**said, **window.metrics, "promised": window.promised, "drifts": window.drifts}
     write_json(WINDOWS, sorted([*others, entry], key=lambda entry: str(entry["name"])))
@@ -109,7 +110,7 @@ def _measure(file: Path, earlier: Sequence[Path], live: Release, as_of: datetime
     window = read_batches([file], schema.contract)
     require_past(window, as_of)
     between = [read_batches(list(earlier), schema.contract)] if earlier else []
-    rows, features = _features(window, between, schema, as_of)
+    rows, features = _features(window, between, schema, as_of, manifest.learned_until)
     scores = load_released(manifest, live.files).score(model_matrix(features, schema))
     contract = schema.contract
     period = read_period(rows, card=contract.payer, amount="amount", decimals=contract.currency_decimals)
@@ -139,9 +140,15 @@ def _budget(manifest: Manifest, costs: CostRule) -> AlertBudget:
 
 
 def _features(
-    window: pl.DataFrame, between: list[pl.DataFrame], schema: FeatureSchema, as_of: datetime | None
+    window: pl.DataFrame,
+    between: list[pl.DataFrame],
+    schema: FeatureSchema,
+    as_of: datetime | None,
+    learned_until: datetime | None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the window's rows that are old enough for their labels, and their features with all the past in sight.
+
+    Rows that the live release has learned say nothing about it, and are left out.
 
     A label is as it was known then: a fraud told later was none.
     """
@@ -153,6 +160,7 @@ def _features(
     everything = pl.concat([past, window]).sort(TIME_ORDER)
     features = build_features(everything, schema)
     at, told = pl.col("event_time"), arrival(everything.columns, rule.label_delay)
-    mature = everything.select((at >= window["event_time"].min()) & (at + rule.horizon <= end))["event_time"]
+    unseen = at > learned_until if learned_until else pl.lit(True)
+    mature = everything.select((at >= window["event_time"].min()) & (at + rule.horizon <= end) & unseen).to_series()
     known = everything.with_columns(pl.col("label") * (told <= end).cast(pl.Int8))
     return known.filter(mature), features.filter(mature)

@@ -9,6 +9,7 @@ from mlflow_fraud.adapters.dvc_lock import locked_code, locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
+from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.release.decision import Verdict
 from mlflow_fraud.core.release.recipe import Recipe
 from mlflow_fraud.core.release.release import (
@@ -50,8 +51,8 @@ def recipe_of(challenger: Shipped) -> Recipe:
     """Return how the challenger is made; of code that `dvc.lock` does not know, what it knows."""
     trained = challenger.trained
     params = {name: value for name, value in trained.lineage.params.items() if name != "compare"}
-    code = locked_code(("ingest", "preprocess", f"train@{trained.candidate}", "ship"))
-    return Recipe.of(trained.candidate, trained.schema.definition, params, code)
+    code = locked_code(("ingest", "preprocess", *(f"train@{name}" for name in CANDIDATES), "ship"))
+    return Recipe.of(trained.schema.definition, params, code)
 
 
 def build_release(challenger: Shipped, logged: Logged, verdict: Verdict) -> Release:

@@ -27,7 +27,7 @@ from mlflow_fraud.operations.release.comparison import Comparison, write_compari
 from mlflow_fraud.operations.release.contest import Contest, enter_challenger, enter_champion, hold
 from mlflow_fraud.operations.release.standing import Standing, read_standing
 from mlflow_fraud.paths import PARAMS_FILE, VALIDATION_REPORT, part_file
-from mlflow_fraud.settings import Params, load_params, read_compare_rule
+from mlflow_fraud.settings import Params, load_params, read_judging
 from mlflow_fraud.stages.shipped import Shipped, read_shipped
 from mlflow_fraud.stages.trained import read_trained
 
@@ -45,13 +45,15 @@ class Rules(NamedTuple):
 def compare(store: ReleaseStore, *, first: bool = False, base: str = "") -> Comparison:
     """Decide, and write `data/decision/verdict.json` and `report.html`.
 
-    Where nothing is live the verdict is no, unless a `first` release is asked for. The section `compare` is that of
-    the commit `base` where one is given: a change of the rule does not judge what it comes with.
+    Where nothing is live the verdict is no, unless a `first` release is asked for. The sections `compare` and `costs`
+    are those of the commit `base` where one is given: a change of the rule does not judge what it comes with.
     """
     params, challenger = load_params(), read_shipped()
     whose = f"{PARAMS_FILE} in {base}" if base else str(PARAMS_FILE)
-    rule = read_compare_rule(git_repo.read_at(base, PARAMS_FILE), where=whose) if base else params.compare
-    rules = Rules(rule, whose, params.costs.within(challenger.trained.assessment.budget))
+    rule, costs = params.compare, params.costs
+    if base:
+        rule, costs = read_judging(git_repo.read_at(base, PARAMS_FILE), where=whose)
+    rules = Rules(rule, whose, costs.within(challenger.trained.assessment.budget))
     comparison = _judge(challenger, read_standing(store), params, rules, store=str(store), first=first)
     write_comparison(comparison)
     return comparison
@@ -70,7 +72,7 @@ def _judge(
         if champion is None:
             raise
         contest = _contest(challenger, None, test, rules)
-        verdict = Verdict(False, (), (str(error),), waits=True)
+        verdict = Verdict(False, (), (str(error),), kind=kind, waits=True)
     waiting = _waiting(contest, test, params, rules.compare) if verdict.waits and contest.theirs else None
     if waiting:
         verdict = replace(verdict, against=(*verdict.against, waiting.sentence))
@@ -133,12 +135,13 @@ def _verdict(
         rule=rules.compare,
         kind=kind,
         anchor=anchor.gains if anchor else None,
+        anchor_frauds=anchor.ours.metrics.get("frauds") if anchor else None,
         look=standing.look(ours.version, contest.rows),
         first=first,
         store=store,
     )
     twin = challenger.shipping.twin
-    against = (*verdict.against, *(twin.against if twin else ()))
+    against = (*verdict.against, *(twin.against(rules.compare.twin) if twin else ()))
     return replace(verdict, promote=not against, against=against, proven=verdict.proven and not against)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_files import schema_of
@@ -80,7 +81,9 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema)
     own = schema_of(champion)
     rows = test if own.sha256 == schema.sha256 else _features_of(own, test, manifest.version)
     by_file = pl.Series(load_released(manifest, champion.files).score(model_matrix(rows, own)))
-    told = test.select("event_id", "event_time").join(_chain_of(champion), on="event_id", how="left")
+    told = test.select("event_id", "event_time").join(
+        _chain_of(champion, test.schema["event_id"]), on="event_id", how="left", maintain_order="left"
+    )
     learned = (
         told["event_time"] <= manifest.learned_until
         if manifest.learned_until
@@ -133,7 +136,7 @@ def hold(
         contestant(theirs, rows, period, costs) if theirs else None,
         gains,
         period,
-        hashlib.sha256("\n".join(shared["event_id"]).encode()).hexdigest(),
+        hashlib.sha256("\n".join(shared["event_id"].cast(pl.String)).encode()).hexdigest(),
     )
 
 
@@ -143,12 +146,23 @@ def contestant(entry: Entry, rows: Flags, period: Period, costs: CostRule) -> Co
     return Contestant(entry.version, entry.candidate, entry.threshold, metrics)
 
 
-def _chain_of(champion: Release) -> pl.DataFrame:
-    """Return the honest scores that the release carries; of one that carries none, no row."""
+def _chain_of(champion: Release, ids: pl.DataType | DataTypeClass) -> pl.DataFrame:
+    """Return the honest scores that the release carries; of one that carries none, no row. `ids` is their type.
+
+    Raises `DataError` where they are none: a row twice, or a probability that is no number.
+    """
+    kinds = pl.Schema({"event_id": ids, "probability": pl.Float64, "threshold": pl.Float64})
     content = champion.files.get(CHAIN_FILE)
     if content is None:
-        return pl.DataFrame(schema={"event_id": pl.String, "probability": pl.Float64, "threshold": pl.Float64})
-    return pl.read_parquet(BytesIO(content), columns=["event_id", "probability", "threshold"])
+        return pl.DataFrame(schema=kinds)
+    try:
+        chain = pl.read_parquet(BytesIO(content), columns=list(kinds)).cast(kinds)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{CHAIN_FILE} of {champion.manifest.version} cannot be read: {error}") from None
+    numbers = chain.select("probability", "threshold").to_numpy()
+    if chain["event_id"].is_duplicated().any() or not ((numbers >= 0) & (numbers <= 1)).all():
+        raise DataError(f"{CHAIN_FILE} of {champion.manifest.version} has a row twice, or a score that is none")
+    return chain
 
 
 def _features_of(schema: FeatureSchema, test: pl.DataFrame, version: str) -> pl.DataFrame:

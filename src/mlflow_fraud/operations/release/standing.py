@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.release.ledger import Record
-from mlflow_fraud.core.release.looks import anchor_of, look_number
+from mlflow_fraud.core.release.looks import look_number, proof_of
 from mlflow_fraud.core.release.release import Release
 
 
@@ -20,7 +20,7 @@ class Standing:
     live_record: int
 
     def look(self, challenger: str, rows: str) -> int:
-        """Return which look at a change on these rows this is, since something was last put live."""
+        """Return which look at a change on these rows this is, since something last won by proof."""
         return look_number(self.records, self.live_record, challenger=challenger, rows=rows)
 
 
@@ -31,6 +31,6 @@ def read_standing(store: ReleaseStore) -> Standing:
         return Standing(None, None, (), 0)
     records = store.ledger()
     champion = store.fetch(pointer.version)
-    version = anchor_of(records, pointer.record)
-    anchor = champion if version in (None, pointer.version) else store.fetch(str(version))
+    proof = proof_of(records, pointer.record)
+    anchor = champion if proof is None or proof.to_version == pointer.version else store.fetch(proof.to_version)
     return Standing(champion, anchor, tuple(records), pointer.record)
