@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.businesses import HISTORY_DAYS, LABEL_DAYS, Business, open_business
-from benchmarks.freshness_page import Blocks, Poison, Story, picture, text_of
+from benchmarks.freshness_page import Blocks, Poison, Story, Threshold, picture, text_of
 from benchmarks.policies import EVERY_DAYS, Live, Model, Practice, live_by_each
 from mlflow_fraud.adapters.files import write_bytes, write_text
 from mlflow_fraud.core.measuring.evaluation import evaluate
@@ -28,6 +28,9 @@ PAGE, PICTURE = Path("docs/freshness.md"), Path("docs/images/freshness.png")
 HEADING = "## Figures\n"
 WINDOW_DAYS = 28
 SCENARIOS = ("new-pattern", "stable")
+SETTLED = (28, 56, 112, 174)
+"""Days of honest scores that a threshold is settled on; the last is what ships: validation and test."""
+
 LENGTHS = (42, 28, 21)
 """Days of a block: two, three and four of them in the test."""
 
@@ -86,6 +89,7 @@ def tell_story(params: Params, plan: Plan, task: tuple[int, str]) -> Story:
         refused=[" and ".join(reasons) for _, reasons in gate.refused],
         days_to_know={name: _days_to_know(business, way) for name, way in ways.items()},
         poisons=_poisons(practice, gate, begin + plan.days // 2) if scenario == "stable" else [],
+        thresholds=[each for days in SETTLED for each in _thresholds(practice, days, begin, end)],
         blocks=[_promise(business, params, length, begin, end) for length in LENGTHS],
     )
 
@@ -130,6 +134,19 @@ def _next_window(practice: Practice, learned: Business, model: Model, now: float
     raw = learned.fits[model.learned_until].inplace_predict(true.x[rows]).astype(np.float64)
     metrics = evaluate(true.period(rows), model.settled.calibration(raw), model.settled.threshold, practice.costs)
     return metrics["average_precision"] or 0.0
+
+
+def _thresholds(practice: Practice, days: int, begin: float, end: float) -> list[Threshold]:
+    """Return what one model is worth by a threshold of the honest scores of so many days, decision by decision."""
+    business, found = practice.business, []
+    for now in np.arange(begin, end - WINDOW_DAYS + 1, 2 * WINDOW_DAYS):
+        mature = now - LABEL_DAYS
+        settled = practice.settle(mature, mature, since=mature - days)
+        model = replace(practice.shipped(now), settled=settled)
+        seen = _measure(practice, Live([(now, model)]), now)
+        frauds = int(business.labels[business.between(mature - days, mature)].sum())
+        found.append(Threshold(days, frauds, seen["f1"] or 0.0, seen["expected_cost"] or 0.0))
+    return found
 
 
 def _promise(business: Business, params: Params, length: int, begin: float, end: float) -> Blocks:

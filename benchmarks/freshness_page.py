@@ -41,6 +41,16 @@ class Blocks:
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """A threshold settled on the honest scores of so many days, and what it was worth in the next window."""
+
+    days: int
+    frauds: int
+    f1: float
+    cost: float
+
+
+@dataclass(frozen=True)
 class Story:
     """What each way had live on one business: its metrics window by window, and what became of it."""
 
@@ -52,6 +62,7 @@ class Story:
     days_to_know: dict[str, float | None]
     poisons: list[Poison]
     blocks: list[Blocks]
+    thresholds: list[Threshold]
 
     def mean(self, way: str, metric: str) -> float:
         """Return a metric's mean over the windows that have it."""
@@ -68,7 +79,7 @@ def text_of(stories: Sequence[Story], seeds: int, payments: int, every: int, lat
     ]
     for scenario in dict.fromkeys(story.scenario for story in stories):
         parts += [f"### {scenario}\n", *_ways([story for story in stories if story.scenario == scenario])]
-    return "\n\n".join([*parts, *_poisoned(stories), *_promised(stories)])
+    return "\n\n".join([*parts, *_poisoned(stories), *_promised(stories), *_settled(stories)])
 
 
 def picture(stories: Sequence[Story]) -> bytes:
@@ -190,6 +201,24 @@ def _promised(stories: Sequence[Story]) -> Iterator[str]:
         for number, each in gaps.items()
     ]
     yield _table(["blocks in the test", "average precision seen, less promised", "root mean square"], rows)
+
+
+def _settled(stories: Sequence[Story]) -> Iterator[str]:
+    found: dict[int, list[Threshold]] = {}
+    for story in stories:
+        for each in story.thresholds:
+            found.setdefault(each.days, []).append(each)
+    yield "### On how many frauds a threshold is settled\n"
+    rows = [
+        [
+            str(days),
+            f"{np.median([each.frauds for each in some]):.0f}",
+            f"{np.mean([each.f1 for each in some]):.3f}",
+            f"{np.mean([each.cost for each in some]):.1f}",
+        ]
+        for days, some in found.items()
+    ]
+    yield _table(["days of honest scores", "frauds among them (median)", "F1 of the next window", "cost a day"], rows)
 
 
 def _paired(differences: Sequence[float], form: str) -> list[str]:

@@ -23,8 +23,8 @@ EVERY_DAYS = 14
 
 TEST_DAYS = 84
 TWIN_DAYS = 7
-SETTLED_DAYS = 98
-"""Of so many days are the honest scores that calibration and threshold are settled on."""
+VALIDATION_DAYS = 90
+"""Before the test: with these begin the honest scores that calibration and threshold are settled on."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Practice:
     business: Business
     params: Params
     block_days: int
-    _settled: dict[tuple[float, float], Settled] = field(default_factory=dict)
+    _settled: dict[tuple[float, float, float], Settled] = field(default_factory=dict)
 
     @cached_property
     def costs(self) -> CostRule:
@@ -76,12 +76,16 @@ class Practice:
             found.append(self.business.score(float(block - LABEL_DAYS), rows))
         return np.concatenate(found)
 
-    def settle(self, upto: float, phase: float) -> Settled:
-        """Return calibration and threshold from the honest scores of the days before `upto`."""
-        key = (upto, phase % self.block_days)
+    def settle(self, upto: float, mature: float, since: float | None = None) -> Settled:
+        """Return calibration and threshold from the honest scores before `upto`, from the validation days on.
+
+        Or else from `since` on. The test ends at `mature`, and so does a block.
+        """
+        begin = mature - TEST_DAYS - VALIDATION_DAYS if since is None else since
+        key = (begin, upto, mature % self.block_days)
         if key not in self._settled:
-            rows = self.business.between(upto - SETTLED_DAYS, upto)
-            scored = Scored(self.business.period(rows), self.raw(upto - SETTLED_DAYS, upto, phase))
+            rows = self.business.between(begin, upto)
+            scored = Scored(self.business.period(rows), self.raw(begin, upto, mature))
             self._settled[key] = settle(scored, self.params.judging)
         return self._settled[key]
 
@@ -98,7 +102,7 @@ class Practice:
     def shipped(self, now: float) -> Model:
         """Return what a retraining makes at `now`: judged by its chain, and shipped with all but the twin days."""
         mature = now - LABEL_DAYS
-        return Model(mature - TWIN_DAYS, self.settle(mature, mature), *self.chain(mature))
+        return Model(mature - TWIN_DAYS, self.settle(mature - TWIN_DAYS, mature), *self.chain(mature))
 
     def by_hand(self, now: float) -> Model:
         """Return a model of everything that is mature at `now`, unjudged."""
@@ -130,7 +134,8 @@ class Practice:
         gains, mine, theirs = self.gains(ours, champion, now)
         others = gains if anchor is champion else self.gains(ours, anchor, now)[0]
         rule = self.params.compare.model_copy(update={"floors": {}, "ceilings": {}})
-        return decide(mine, theirs, gains, validated=True, rule=rule, kind=kind, anchor=others)
+        frauds = mine["frauds"]
+        return decide(mine, theirs, gains, validated=True, rule=rule, kind=kind, anchor=others, anchor_frauds=frauds)
 
     def twin(self, ours: Model, now: float) -> tuple[str, ...]:
         """Return what the twin check has against what would ship."""
@@ -140,7 +145,8 @@ class Practice:
         settled = self.settle(last - LABEL_DAYS, mature)
         judged = settled.calibration(self.business.score(last - LABEL_DAYS, rows))
         pair = (settled.threshold, ours.settled.threshold)
-        return compare_twins(judged, ours.score(self.business, rows), pair, self.params.ship.twin).against
+        rule = self.params.compare.twin
+        return compare_twins(judged, ours.score(self.business, rows), pair).against(rule)
 
 
 @dataclass
