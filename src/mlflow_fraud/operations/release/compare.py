@@ -146,10 +146,10 @@ def _verdict(
 
 
 def _waiting(contest: Contest, test: pl.DataFrame, params: Params, rule: CompareRule) -> Waiting | None:
-    """Return when there will be frauds enough; None where there is no row at all."""
-    if not len(contest.period.labels):
-        return None
+    """Return when there will be frauds enough; None where no row is, or only the anchor's contest lacks them."""
     times, frauds = test["event_time"], int(contest.period.fraud.sum())
+    if not len(contest.period.labels) or frauds >= rule.min_frauds:
+        return None
     whole = (times.max() - times.min()).total_seconds() / 86_400  # type: ignore[operator,union-attr]
     return wait_for(
         frauds,
