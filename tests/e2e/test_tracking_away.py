@@ -36,9 +36,9 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(de
 
         assert "Traceback" not in said
         assert "Running stage 'train@xgboost'" in said
-        for candidate in ("forest", "xgboost"):
+        for candidate in ("forest", "xgboost", "shipped"):
             assert said.count(f"warning: {candidate} is not in MLflow") == 1
-        assert said.count("not in MLflow: forest, xgboost; `mlflow-fraud track` makes up for it") == 1
+        assert said.count("not in MLflow: forest, xgboost, shipped; `mlflow-fraud track` makes up for it") == 1
         assert took < 150  # a few questions of three seconds, and the work
         assert store.latest() == before
         server.send(signal.SIGKILL)
@@ -48,6 +48,6 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(de
 
         server.start()
 
-        assert desk.does("mlflow-fraud", "track").count("new: True") == 2
+        assert desk.does("mlflow-fraud", "track").count("new: True") == 3
         assert "live: " in desk.does("mlflow-fraud", "promote")
-        assert desk.does("mlflow-fraud", "track").count("new: False") == 3
+        assert desk.does("mlflow-fraud", "track").count("new: False") == 4
