@@ -35,12 +35,6 @@ def small_params() -> dict[str, object]:
 @pytest.fixture(scope="session")
 def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all outputs of all stages; copied before a test may change it."""
-    from mlflow_fraud.stages.ingest import ingest
-    from mlflow_fraud.stages.preprocess import preprocess
-    from mlflow_fraud.stages.ship import ship
-    from mlflow_fraud.stages.train import train
-    from mlflow_fraud.stages.validate import validate
-
     folder = tmp_path_factory.mktemp("workspace")
     shutil.copytree(ROOT / "data/contracts", folder / "data/contracts")
     (folder / "data/raw/simulated").mkdir(parents=True)
@@ -51,16 +45,27 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        ingest()
-        validate()
-        preprocess()
-        for candidate in CANDIDATES:
-            train(candidate)
-        ship()
-        pin()
+        run_all_stages()
     finally:
         os.chdir(before)
     return folder
+
+
+def run_all_stages() -> None:
+    """Run every stage in the current folder, and pin what they left."""
+    from mlflow_fraud.stages.ingest import ingest
+    from mlflow_fraud.stages.preprocess import preprocess
+    from mlflow_fraud.stages.ship import ship
+    from mlflow_fraud.stages.train import train
+    from mlflow_fraud.stages.validate import validate
+
+    ingest()
+    validate()
+    preprocess()
+    for candidate in CANDIDATES:
+        train(candidate)
+    ship()
+    pin()
 
 
 def pin() -> None:

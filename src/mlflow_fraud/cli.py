@@ -267,7 +267,9 @@ def track() -> None:
 @changes_the_folder
 def compare(
     first: Annotated[bool, typer.Option("--first", help="this may be the first release: nothing is live yet")] = False,
-    base: Annotated[str, typer.Option(help="judge by the `compare` that params.yaml has in this commit")] = "",
+    base: Annotated[
+        str, typer.Option(help="judge by `compare` and `costs` as params.yaml has them in this commit")
+    ] = "",
 ) -> None:
     """Judge the best candidate against the live release and write the verdict."""
     from mlflow_fraud.operations.release import compare as comparing

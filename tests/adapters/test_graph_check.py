@@ -20,9 +20,10 @@ from sklearn.pipeline import make_pipeline
 
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_scorer
-from mlflow_fraud.adapters.model_formats.graph_check import LARGEST, NODES, check_graph
+from mlflow_fraud.adapters.model_formats.graph_check import MADE, NODES, check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.learning.candidates import _imputer
+from mlflow_fraud.core.release.release import LARGEST_FILE
 from tests.adapters.test_booster_file import grown as boosted
 from tests.adapters.test_model_export import binned, grown
 
@@ -103,6 +104,17 @@ def doubling(folder: Path) -> onnx.ModelProto:
     return graph_of(*joins)
 
 
+def rows_put_together(folder: Path) -> onnx.ModelProto:
+    return graph_of(helper.make_node("Concat", ["rows", "rows"], ["answer"], axis=0))
+
+
+def a_little_too_much_often(folder: Path) -> onnx.ModelProto:
+    half = numpy_helper.from_array(np.ones(MADE // 8, np.float32), "half")
+    names = [f"v{number}" for number in range(4)]
+    wide = (helper.make_node("Add", ["rows", "half"], [name]) for name in names)
+    return graph_of(*wide, helper.make_node("Cast", [names[-1]], ["answer"]), initializers=[half])
+
+
 def a_shape_of_terabytes(folder: Path) -> onnx.ModelProto:
     weights = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
     weights.dims[:] = [2**20, 2**20]
@@ -126,6 +138,8 @@ CRAFTED: dict[str, tuple[Callable[[Path], onnx.ModelProto], str]] = {
     "a function": (a_function, "a field 25"),
     "many operators": (many_operators, f"more than {NODES:,} operators"),
     "doubling": (doubling, "numbers of a row"),
+    "rows put together": (rows_put_together, "puts rows together"),
+    "often": (a_little_too_much_often, f"more than {MADE:,} numbers of a row"),
     "terabytes": (a_shape_of_terabytes, "has the shape"),
     "from nowhere": (a_value_from_nowhere, "which nothing before it makes"),
     "a loop": (a_loop, "which nothing before it makes"),
@@ -142,7 +156,7 @@ def test_another_graph_is_refused_with_a_sentence(name: str, tmp_path: Path, mon
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read() -> None:
     with pytest.raises(ReleaseRejected, match="bytes, 268,435,456 are allowed"):
-        check_graph(bytes(LARGEST + 1))
+        check_graph(bytes(LARGEST_FILE + 1))
 
 
 def two_graphs() -> bytes:

@@ -20,7 +20,7 @@ from mlflow_fraud.core.release.release import (
     Release,
     check_file,
     check_sizes,
-    other_size,
+    other_file,
     read_manifest,
     to_json,
 )
@@ -90,7 +90,7 @@ class ReleaseFiles:
         try:
             blob = self._blobs.read(_key(manifest.version, name), at_most=manifest.files[name].size)
         except TooLarge as error:
-            raise other_size(manifest, name, error.found) from None
+            raise other_file(manifest, name, f"{error.found} bytes") from None
         if blob is None:
             raise ReleaseRejected(f"release {manifest.version} has lost its file {name}; promote it again")
         check_file(manifest, name, blob.content)

@@ -86,8 +86,8 @@ class ReleaseStore:
         """
         for attempt in range(NOTES):
             past = self.ledger()
-            since = [record for record in past if record.number > live.record and record.action == VERDICT]
-            if any(record.to_version == version and record.judged == judged for record in since):
+            contest = (live.version, version, judged)
+            if contest in [(each.from_version, each.to_version, each.judged) for each in past]:
                 return
             record = _next(past, VERDICT, version, who=who, at=at, reasons=reasons, live=live, judged=judged)
             try:

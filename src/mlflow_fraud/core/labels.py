@@ -23,7 +23,23 @@ def arrival(columns: Container[str], delay: timedelta) -> pl.Expr:
     return pl.coalesce(LABEL_TIME, assumed) if LABEL_TIME in columns else assumed
 
 
-def known_at(arrives: pl.Expr, *, as_of: datetime) -> pl.Expr:
+def is_mature(horizon: timedelta, *, as_of: datetime) -> pl.Expr:
+    """Return whether a transaction was `horizon` old at `as_of`, so that it counts, whatever came early.
+
+    >>> day = datetime(2020, 6, 1)
+    >>> rows = pl.DataFrame({"event_time": [day, day + timedelta(days=5)]})
+    >>> rows.select(is_mature(timedelta(days=7), as_of=datetime(2020, 6, 8)))["event_time"].to_list()
+    [True, False]
+    """
+    return pl.col("event_time") + horizon <= as_of
+
+
+def label_at(label: str, arrives: pl.Expr, *, as_of: datetime | pl.Expr) -> pl.Expr:
+    """Return the label in a column as it was known at `as_of`: a fraud told later was none by then."""
+    return pl.col(label) * known_at(arrives, as_of=as_of).cast(pl.Int8)
+
+
+def known_at(arrives: pl.Expr, *, as_of: datetime | pl.Expr) -> pl.Expr:
     """Return whether a label that `arrives` then was known at `as_of`.
 
     >>> day = datetime(2020, 6, 1)

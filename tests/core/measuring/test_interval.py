@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mlflow_fraud.core.measuring.cost import CostRule
-from mlflow_fraud.core.measuring.difference import difference
+from mlflow_fraud.core.measuring.difference import Side, differences
 from mlflow_fraud.core.measuring.evaluation import evaluate
-from mlflow_fraud.core.measuring.interval import BootstrapRule, intervals
+from mlflow_fraud.core.measuring.interval import BootstrapRule, Interval, intervals
 from mlflow_fraud.core.measuring.period import Period
 from tests.conftest import make_period
 
@@ -51,6 +51,13 @@ def test_frauds_that_come_card_by_card_leave_more_doubt_than_as_many_alone() -> 
     assert wide is not None
     assert narrow is not None
     assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
+
+
+def difference(
+    metric: str, period: Period, challenger: Side, champion: Side, costs: CostRule, rule: BootstrapRule
+) -> Interval | None:
+    found = differences([metric], period, challenger, champion, costs, rule)[metric]
+    return found.interval(rule.tail) if found else None
 
 
 def test_a_metric_that_no_draw_has_has_no_interval() -> None:

@@ -59,6 +59,11 @@ def test_rows_that_the_live_release_has_learned_say_nothing_about_it() -> None:
     assert 0 < len(unseen) < len(last)
     assert window.metrics["rows"] == len(unseen)
 
+    last.filter(pl.col("trans_date_trans_time") <= str(until)).write_csv("learned.csv")
+    learned = watch(Path("learned.csv"), [], store)
+    assert (learned.metrics["rows"], learned.metrics["f1"]) == (0, None)
+    assert "learned" in windows_summary()
+
 
 @pytest.mark.usefixtures("workspace")
 def test_no_retraining_is_asked_for_while_no_contest_could_have_frauds_enough() -> None:

@@ -15,7 +15,6 @@ from mlflow.entities import Run
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict, SettingsError
-from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.release.release import CHAIN_FILE, GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
@@ -25,15 +24,13 @@ from mlflow_fraud.operations.release.promote import mirror_champion, promote
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
 from mlflow_fraud.simulation import simulate
-from mlflow_fraud.stages.ingest import ingest
 from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.ship import ship
 from mlflow_fraud.stages.shipped import read_shipped
 from mlflow_fraud.stages.train import train
-from mlflow_fraud.stages.validate import validate
 from tests.conftest import write_pointer
-from tests.workspace import PLAN, pin
+from tests.workspace import PLAN, pin, run_all_stages
 
 
 @pytest.fixture
@@ -64,13 +61,7 @@ def months(workspace: Path, days: int) -> None:
     later = PLAN.following(days)
     simulate(later).write_csv(workspace / "data/raw/simulated/later.csv")
     write_pointer(workspace / "data/raw/simulated/later.csv")
-    ingest()
-    validate()
-    preprocess()
-    for candidate in CANDIDATES:
-        train(candidate)
-    ship()
-    pin()
+    run_all_stages()
 
 
 def git(*words: str) -> None:

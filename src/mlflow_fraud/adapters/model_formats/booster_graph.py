@@ -7,8 +7,6 @@ value goes where the booster sends it, and is compared as there: in single preci
 
 from __future__ import annotations
 
-from itertools import chain
-
 import numpy as np
 import numpy.typing as npt
 
@@ -95,7 +93,7 @@ def _text(name: str, value: str) -> bytes:
 
 
 def _attribute(name: str, kind: int, content: bytes) -> bytes:
-    return b"".join(chain([nested(1, name)], [content], [whole(20, kind)]))
+    return nested(1, name) + content + whole(20, kind)
 
 
 def _table(name: str, columns: int) -> bytes:

@@ -14,9 +14,7 @@ from mlflow_fraud.adapters.model_formats.graph_settings import Settings, setting
 from mlflow_fraud.adapters.model_formats.graph_trees import TREES, check_trees
 from mlflow_fraud.adapters.model_formats.protobuf import BYTES, fields, text, unpacked
 from mlflow_fraud.core.errors import ReleaseRejected
-
-LARGEST = 256 * 2**20
-"""Bytes of a model file."""
+from mlflow_fraud.core.release.release import LARGEST_FILE
 
 NODES = 20_000
 """Operators, and as many numbers beside them: a linear model has 8 and 3 a feature."""
@@ -52,7 +50,7 @@ class Node:
 
 def check_graph(content: bytes) -> None:
     """Raise `ReleaseRejected` unless the model is one that we could have written."""
-    _require(len(content) <= LARGEST, f"it has {len(content):,} bytes, {LARGEST:,} are allowed")
+    _require(len(content) <= LARGEST_FILE, f"it has {len(content):,} bytes, {LARGEST_FILE:,} are allowed")
     try:
         _check(content)
     except (LookupError, TypeError, ValueError, OverflowError) as error:

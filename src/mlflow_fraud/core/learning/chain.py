@@ -10,7 +10,7 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from mlflow_fraud.core.labels import LABEL_TIME
+from mlflow_fraud.core.labels import LABEL_TIME, is_mature, label_at
 from mlflow_fraud.core.strict import Strict
 
 Refit = Literal["none", "validation", "all"]
@@ -61,5 +61,5 @@ def mature_at(rows: pl.DataFrame, horizon: timedelta, as_of: datetime) -> pl.Dat
 
     `rows` have `event_time`, `fraud`, the label as it is known now, and `label_time`, since when.
     """
-    known = pl.col("fraud") * (pl.col(LABEL_TIME) <= as_of).cast(pl.Int8)
-    return rows.filter(pl.col("event_time") + horizon <= as_of).with_columns(known.alias("label"))
+    known = label_at("fraud", pl.col(LABEL_TIME), as_of=as_of)
+    return rows.filter(is_mature(horizon, as_of=as_of)).with_columns(known.alias("label"))

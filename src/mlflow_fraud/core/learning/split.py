@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from mlflow_fraud.core.contract.contract import BATCH
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.labels import LABEL_TIME, arrival
+from mlflow_fraud.core.labels import LABEL_TIME, arrival, is_mature, label_at
 from mlflow_fraud.core.strict import Strict
 
 PARTS = ("train", "validation", "test")
@@ -107,7 +107,7 @@ def part(cut: Borders, rule: SplitRule) -> pl.Expr:
     before a border belong to neither side; nor do those at the end of the data. Labels have no say in it.
     """
     at = pl.col("event_time")
-    mature = {name: at + rule.horizon <= until for name, until in cut.decides.items()}
+    mature = {name: is_mature(rule.horizon, as_of=until) for name, until in cut.decides.items()}
     in_test, in_validation = at >= cut.test_from, at.is_between(cut.validation_from, cut.test_from, closed="left")
     return (
         pl.when(in_test & mature["test"])
@@ -128,14 +128,14 @@ def clocked(transactions: pl.DataFrame, cut: Borders, rule: SplitRule) -> pl.Dat
     at `label_time`.
     """
     told = arrival(transactions.columns, rule.label_delay)
-    mature = pl.col("event_time") + rule.horizon <= cut.known_until
+    mature = is_mature(rule.horizon, as_of=cut.known_until)
     rows = transactions.select(
         pl.coalesce(part(cut, rule), pl.when(mature).then(pl.lit(BETWEEN))).alias("part"),
-        (pl.col("label") * (told <= cut.known_until).cast(pl.Int8)).alias("fraud"),
+        label_at("label", told, as_of=cut.known_until).alias("fraud"),
         told.alias(LABEL_TIME),
     )
     used = pl.col("part").replace_strict(cut.decides, default=cut.known_until, return_dtype=pl.Datetime("us"))
-    known = (pl.col("fraud") * (pl.col(LABEL_TIME) <= used).cast(pl.Int8)).alias("label")
+    known = label_at("fraud", pl.col(LABEL_TIME), as_of=used).alias("label")
     return rows.select("part", known, "fraud", LABEL_TIME)
 
 

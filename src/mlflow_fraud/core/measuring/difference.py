@@ -96,14 +96,6 @@ def differences(
     }
 
 
-def difference(
-    metric: str, period: Period, challenger: Side, champion: Side, costs: CostRule, rule: BootstrapRule
-) -> Interval | None:
-    """Return the interval of the challenger's gain in one metric, as sure as the rule asks."""
-    found = differences([metric], period, challenger, champion, costs, rule)[metric]
-    return found.interval(rule.tail) if found else None
-
-
 def student(alpha: float, freedom: int) -> float:
     """Return what Student's t with so many degrees of freedom is above with probability `alpha`; infinite without any.
 

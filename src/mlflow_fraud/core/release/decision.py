@@ -96,21 +96,21 @@ def decide(
     ]
     if champion is None:
         against = [*([] if first else [no_champion(store)]), *against, *not_measured(rule.metric, challenger)]
-        return _verdict(["there is no champion yet and every floor holds"], against, proven=not against)
+        return _verdict(["there is no champion yet and every floor holds"], against, proven=True)
     against += not_measured(rule.metric, challenger, champion)
     frauds = defined(challenger.get("frauds")) or 0.0
     if kind == "change":
         bound = _Bound(alpha_at(look, rule.bootstrap.tail), 1 - rule.guardrail_confidence)
-        said, no, guards = _proven_better(gains or {}, rule, bound, frauds)
+        said, no, guards = _proven_better(gains or {}, frauds, rule, bound)
         return _verdict([said], [*against, *no], look=look, proven=True, waits=bool(few), guardrails=guards)
-    held = {"the live release": gains or {}, "the anchor": anchor or {}}
-    if anchor is not None and anchor is gains:
-        del held["the anchor"]
-    if "the anchor" in held and not few:
-        few = [f"against the anchor: {said}" for said in too_few_frauds({"frauds": anchor_frauds}, rule.min_frauds)]
-        against += few
+    held = {"the live release": (gains or {}, frauds)}
+    if anchor is None or anchor is not gains:
+        held["the anchor"] = (anchor or {}, anchor_frauds or 0.0)
+        if not few:
+            few = [f"against the anchor: {said}" for said in too_few_frauds({"frauds": anchor_frauds}, rule.min_frauds)]
+            against += few
     bound = _Bound(rule.bootstrap.tail, (1 - rule.guardrail_confidence) / len(held))
-    found = [_not_proven_worse(each, rule, bound, frauds, of) for of, each in held.items()]
+    found = [_not_proven_worse(*each, rule, bound, of) for of, each in held.items()]
     against += [sentence for _, no, _ in found for sentence in no]
     in_favour = [said for said, _, _ in found]
     return _verdict(in_favour, against, kind=kind, waits=bool(few), guardrails=found[0][2])
@@ -125,7 +125,7 @@ _Found = tuple[str, list[str], tuple[Guardrail, ...]]
 """A sentence on the gain, what speaks against, and the guardrails."""
 
 
-def _proven_better(gains: Gains, rule: CompareRule, bound: _Bound, frauds: float) -> _Found:
+def _proven_better(gains: Gains, frauds: float, rule: CompareRule, bound: _Bound) -> _Found:
     guards = check_guardrails(gains, rule.max_loss, alpha=bound.guards, frauds=frauds)
     refused = ("broken",) if rule.unproven == "allow" else ("broken", "not known")
     broken = [*unknown(gains, rule.max_loss), *(str(each) for each in guards if each.outcome in refused)]
@@ -133,16 +133,16 @@ def _proven_better(gains: Gains, rule: CompareRule, bound: _Bound, frauds: float
     if found is None:
         said = f"the gain in {named(rule.metric)} could not be computed"
         return said, [*broken, said], guards
-    lower = found.lower(bound.alpha)
-    said = _in_words(rule.metric, found.estimate, lower, found.upper(bound.alpha))
-    if not (_all_finite(found.estimate, found.error, lower, found.upper(bound.alpha), rule.min_gain)):
+    lower, upper = found.lower(bound.alpha), found.upper(bound.alpha)
+    said = _in_words(rule.metric, found.estimate, lower, upper)
+    if not _all_finite(found.estimate, found.error, lower, upper, rule.min_gain):
         broken.append(f"{said}, to be above {rule.min_gain:+.4f}: not every one of these is a number to judge by")
     elif not lower > rule.min_gain:
         broken.append(f"{said}: its lower bound must be above {rule.min_gain:+.4f}")
     return said, broken, guards
 
 
-def _not_proven_worse(gains: Gains, rule: CompareRule, bound: _Bound, frauds: float, of: str) -> _Found:
+def _not_proven_worse(gains: Gains, frauds: float, rule: CompareRule, bound: _Bound, of: str) -> _Found:
     guards = check_guardrails(gains, rule.max_loss, alpha=bound.guards, frauds=frauds)
     broken = [*unknown(gains, rule.max_loss), *(str(each) for each in guards if each.outcome == "broken")]
     against = [f"against {of}: {sentence}" for sentence in broken]

@@ -199,12 +199,12 @@ def check_sizes(manifest: Manifest) -> None:
         )
 
 
-def other_size(manifest: Manifest, name: str, found: int) -> ReleaseRejected:
-    """Return the refusal of a file that has other than the stated bytes, which are then not read."""
+def other_file(manifest: Manifest, name: str, found: str) -> ReleaseRejected:
+    """Return the refusal of a file that is not the one that the manifest names; `found` says what it is."""
     stated = manifest.files[name]
     return ReleaseRejected(
-        f"release {manifest.version} says {name} has {stated.size} bytes and SHA-256 {stated.sha256}, found "
-        f"{found} bytes. The upload is incomplete or was altered; promote again"
+        f"release {manifest.version} says {name} has {stated.size} bytes and SHA-256 {stated.sha256}, found {found}. "
+        "The upload is incomplete or was altered; promote again"
     )
 
 
@@ -213,12 +213,9 @@ def check_file(manifest: Manifest, name: str, content: bytes) -> None:
 
     To be called before a byte of the file is parsed.
     """
-    stated, found = manifest.files[name], entry(content)
-    if stated != found:
-        raise ReleaseRejected(
-            f"release {manifest.version} says {name} has {stated.size} bytes and SHA-256 {stated.sha256}, found "
-            f"{found.size} bytes and {found.sha256}. The upload is incomplete or was altered; promote again"
-        )
+    found = entry(content)
+    if found != manifest.files[name]:
+        raise other_file(manifest, name, f"{found.size} bytes and {found.sha256}")
 
 
 def check_golden(manifest: Manifest, golden: Golden, scores: Sequence[float]) -> None:

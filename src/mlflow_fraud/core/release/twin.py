@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import comb, inf, isfinite, nan
+from math import exp, inf, isfinite, lgamma, log, nan
 
 import numpy as np
 import numpy.typing as npt
@@ -99,8 +99,8 @@ def _apart(left: float, right: float) -> float:
 def _by_chance(left: int, right: int) -> float:
     """Return how probable it is that two that are each as likely are so far apart (sign test, two-sided, exact)."""
     tosses, fewer = left + right, min(left, right)
-    tails = sum(comb(tosses, number) for number in range(fewer + 1))
-    return min(1.0, float(2 * tails / 2**tosses))
+    whole = lgamma(tosses + 1) - tosses * log(2)  # in logarithms, as thousands of alerts make long numbers
+    return min(1.0, 2 * sum(exp(whole - lgamma(few + 1) - lgamma(tosses - few + 1)) for few in range(fewer + 1)))
 
 
 def _rank_correlation(left: Probabilities, right: Probabilities) -> float | None:

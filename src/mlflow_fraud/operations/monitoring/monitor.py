@@ -22,7 +22,7 @@ from mlflow_fraud.core.errors import ReleaseRejected, TrackingFailed
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import arrival
+from mlflow_fraud.core.labels import arrival, is_mature, label_at
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics, defined
@@ -148,12 +148,11 @@ def _features(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the window's rows that are old enough for their labels, and their features with all the past in sight.
 
-    Rows that the live release has learned say nothing about it, and are left out.
-
-    A label is as it was known then: a fraud told later was none.
+    Rows that the live release has learned say nothing about it, and are left out. A label is as it was known then: a
+    fraud told later was none.
     """
     rule = load_params().active.split
-    end = moment(as_of) if as_of else window["event_time"].max()
+    end: datetime = moment(as_of) if as_of else window["event_time"].max()  # type: ignore[assignment]
     past = pl.concat([pl.read_parquet(TRANSACTIONS), *between]).filter(
         pl.col("event_time") < window["event_time"].min()
     )
@@ -161,6 +160,7 @@ def _features(
     features = build_features(everything, schema)
     at, told = pl.col("event_time"), arrival(everything.columns, rule.label_delay)
     unseen = at > learned_until if learned_until else pl.lit(True)
-    mature = everything.select((at >= window["event_time"].min()) & (at + rule.horizon <= end) & unseen).to_series()
-    known = everything.with_columns(pl.col("label") * (told <= end).cast(pl.Int8))
-    return known.filter(mature), features.filter(mature)
+    inside = (at >= window["event_time"].min()) & is_mature(rule.horizon, as_of=end) & unseen
+    counts = everything.select(inside).to_series()
+    known = everything.with_columns(label_at("label", told, as_of=end))
+    return known.filter(counts), features.filter(counts)

@@ -24,7 +24,7 @@ from mlflow_fraud.core.release.rule import CompareRule
 from mlflow_fraud.core.release.waiting import Waiting, wait_for
 from mlflow_fraud.operations.release.challenger import recipe_of
 from mlflow_fraud.operations.release.comparison import Comparison, write_comparison
-from mlflow_fraud.operations.release.contest import Contest, enter_challenger, enter_champion, hold
+from mlflow_fraud.operations.release.contest import Contest, Entry, enter_challenger, enter_champion, hold
 from mlflow_fraud.operations.release.standing import Standing, read_standing
 from mlflow_fraud.paths import PARAMS_FILE, VALIDATION_REPORT, part_file
 from mlflow_fraud.settings import Params, load_params, read_judging
@@ -64,14 +64,15 @@ def _judge(
 ) -> Comparison:
     test, champion = pl.read_parquet(part_file("test")), standing.champion
     kind, asked = question(recipe_of(challenger), champion.manifest.recipe if champion else None)
+    ours = enter_challenger(challenger, test)
     try:
-        contest = _contest(challenger, champion, test, rules)
-        anchor = _anchor(challenger, standing, contest, test, rules) if kind == "refresh" else None
+        contest = _contest(challenger, ours, champion, test, rules)
+        anchor = _anchor(challenger, ours, standing, contest, test, rules) if kind == "refresh" else None
         verdict = _verdict(challenger, standing, contest, anchor, kind, rules, store=store, first=first)
     except DataError as error:
         if champion is None:
             raise
-        contest = _contest(challenger, None, test, rules)
+        contest = _contest(challenger, ours, None, test, rules)
         verdict = Verdict(False, (), (str(error),), kind=kind, waits=True)
     waiting = _waiting(contest, test, params, rules.compare) if verdict.waits and contest.theirs else None
     if waiting:
@@ -96,21 +97,20 @@ def _judge(
     )
 
 
-def _contest(challenger: Shipped, other: Release | None, test: pl.DataFrame, rules: Rules) -> Contest:
+def _contest(challenger: Shipped, ours: Entry, other: Release | None, test: pl.DataFrame, rules: Rules) -> Contest:
     """Return the challenger against another release; raise `DataError` where that one cannot be scored on the test."""
     schema = challenger.trained.schema
-    ours = enter_challenger(challenger, test)
     theirs = enter_champion(other, test, schema) if other else None
     return hold(ours, theirs, test, schema.contract.currency_decimals, rules.costs, rules.compare)
 
 
 def _anchor(
-    challenger: Shipped, standing: Standing, contest: Contest, test: pl.DataFrame, rules: Rules
+    challenger: Shipped, ours: Entry, standing: Standing, contest: Contest, test: pl.DataFrame, rules: Rules
 ) -> Contest | None:
     """Return the contest with the anchor: the same one where the live release is the anchor, None where none is."""
     if standing.anchor is standing.champion:
         return contest
-    return _contest(challenger, standing.anchor, test, rules) if standing.anchor else None
+    return _contest(challenger, ours, standing.anchor, test, rules) if standing.anchor else None
 
 
 def _verdict(
