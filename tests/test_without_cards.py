@@ -30,7 +30,7 @@ from mlflow_fraud.core.gate.rules import rules_of
 from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_parts, roll
 from mlflow_fraud.core.measuring.blocks import FEWEST_BLOCKS, blocks_of_time
 from mlflow_fraud.core.measuring.cost import CostRule
-from mlflow_fraud.core.measuring.difference import difference
+from mlflow_fraud.core.measuring.difference import differences
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import BootstrapRule, intervals
 from mlflow_fraud.core.measuring.period import Period, read_period
@@ -179,9 +179,10 @@ def test_an_interval_of_ten_hours_without_cards_has_a_width() -> None:
     assert found["money_saved"] is None
     assert found["f1"] is not None
     assert found["f1"][0] < found["f1"][1]
-    gain = difference("f1", told, (scores, 0.5), (scores[::-1], 0.5), COSTS, rule)
+    gain = differences(["f1"], told, (scores, 0.5), (scores[::-1], 0.5), COSTS, rule)["f1"]
     assert gain is not None
-    assert gain.lower < gain.estimate < gain.upper
+    interval = gain.interval(rule.tail)
+    assert interval.lower < interval.estimate < interval.upper
 
 
 def test_nobody_is_known_as_compromised_where_there_are_no_cards() -> None:
