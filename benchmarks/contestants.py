@@ -16,9 +16,8 @@ from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.learning.training import JudgeRules, Scored, Settled, settle
 from mlflow_fraud.core.measuring.period import Period
-from mlflow_fraud.core.measuring.threshold import ThresholdRule, choose_threshold
 from mlflow_fraud.settings import Params, load_contract
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from mlflow_fraud.stages.preprocess import fit_schema
@@ -71,10 +70,10 @@ class Pool:
 
 @dataclass(frozen=True)
 class Fit:
-    """A booster and the score from which on it flags."""
+    """A booster, and how its scores become probabilities and flags."""
 
     booster: xgboost.Booster
-    threshold: float
+    settled: Settled
 
 
 def make_fits(params: Params, size: Size) -> tuple[FeatureSchema, dict[str, list[Fit]]]:
@@ -88,7 +87,7 @@ def make_fits(params: Params, size: Size) -> tuple[FeatureSchema, dict[str, list
     cards = history["card"].rank("dense").to_numpy().astype(np.int64)
     fits = {
         recipe: [
-            _fit(x, history["label"].to_numpy(), cards, learn, period, params.costs, told, seed)
+            _fit(x, history["label"].to_numpy(), cards, learn, period, params.judging, told, seed)
             for seed in range(size.fits)
         ]
         for recipe, told in RECIPES.items()
@@ -111,7 +110,7 @@ def score_businesses(schema: FeatureSchema, fits: dict[str, list[Fit]], size: Si
         )
         tables.append(kept)
         for recipe, made in fits.items():
-            scored[recipe].append(np.array([_from_a_half(each.booster.predict(x), each.threshold) for each in made]))
+            scored[recipe].append(np.array([_from_a_half(each, each.booster.predict(x)) for each in made]))
     table = pl.concat(tables).with_columns(pl.col("card").rank("dense").cast(pl.Int64) - 1)
     order = np.lexsort((table["event_time"].to_numpy(), table["card"].to_numpy()))
     period = _period(table[order], schema.contract)
@@ -150,7 +149,7 @@ def _fit(
     cards: npt.NDArray[np.int64],
     learn: npt.NDArray[np.bool_],
     validation: Period,
-    costs: CostRule,
+    rules: JudgeRules,
     told: dict[str, int],
     seed: int,
 ) -> Fit:
@@ -163,11 +162,12 @@ def _fit(
         num_boost_round=told["rounds"],
     )
     scores = booster.predict(xgboost.DMatrix(x[~learn])).astype(np.float64)
-    return Fit(booster, choose_threshold(validation, scores, ThresholdRule(policy="max-f1"), costs))
+    return Fit(booster, settle(Scored(validation, scores), rules))
 
 
-def _from_a_half(scores: Scores, threshold: float) -> Scores:
-    """Return the scores moved along the log odds, so that what was flagged is at or over .5."""
+def _from_a_half(fit: Fit, raw: Scores) -> Scores:
+    """Return its probabilities moved along the log odds, so that what it flags is at or over .5."""
+    scores, threshold = fit.settled.calibration(raw.astype(np.float64)), fit.settled.threshold
     odds = np.log(scores / (1 - scores)) - np.float32(np.log(threshold / (1 - threshold)))
     moved = 1 / (1 + np.exp(-odds))
     return np.where(

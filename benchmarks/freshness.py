@@ -22,6 +22,7 @@ from benchmarks.freshness_page import Blocks, Poison, Story, Threshold, picture,
 from benchmarks.policies import EVERY_DAYS, Live, Model, Practice, live_by_each
 from mlflow_fraud.adapters.files import write_bytes, write_text
 from mlflow_fraud.core.measuring.evaluation import evaluate
+from mlflow_fraud.core.measuring.threshold import choose_threshold
 from mlflow_fraud.settings import Params, load_params
 
 PAGE, PICTURE = Path("docs/freshness.md"), Path("docs/images/freshness.png")
@@ -30,6 +31,9 @@ WINDOW_DAYS = 28
 SCENARIOS = ("new-pattern", "stable")
 SETTLED = (28, 56, 112, 174)
 """Days of honest scores that a threshold is settled on; the last is what ships: validation and test."""
+
+TWINS = (1, 3, 7)
+"""Newest days that are kept from what ships, to hold it against the last judged model."""
 
 LENGTHS = (42, 28, 21)
 """Days of a block: two, three and four of them in the test."""
@@ -89,6 +93,7 @@ def tell_story(params: Params, plan: Plan, task: tuple[int, str]) -> Story:
         refused=[" and ".join(reasons) for _, reasons in gate.refused],
         days_to_know={name: _days_to_know(business, way) for name, way in ways.items()},
         poisons=_poisons(practice, gate, begin + plan.days // 2) if scenario == "stable" else [],
+        twin_days={days: _unjudged(practice, days, begin, end) for days in TWINS},
         thresholds=[each for days in SETTLED for each in _thresholds(practice, days, begin, end)],
         blocks=[_promise(business, params, length, begin, end) for length in LENGTHS],
     )
@@ -136,16 +141,32 @@ def _next_window(practice: Practice, learned: Business, model: Model, now: float
     return metrics["average_precision"] or 0.0
 
 
+def _unjudged(practice: Practice, days: int, begin: float, end: float) -> float:
+    """Return the mean average precision where each refresh goes live unjudged, and has learned all but some days."""
+    models = [(begin, practice.shipped(begin))]
+    for now in np.arange(begin + EVERY_DAYS, end, EVERY_DAYS):
+        models.append((now, replace(practice.by_hand(now), learned_until=now - LABEL_DAYS - days)))
+    found = [_measure(practice, Live(models), start) for start in np.arange(begin, end, WINDOW_DAYS)]
+    return float(np.mean([each["average_precision"] or 0.0 for each in found]))
+
+
 def _thresholds(practice: Practice, days: int, begin: float, end: float) -> list[Threshold]:
-    """Return what one model is worth by a threshold of the honest scores of so many days, decision by decision."""
+    """Return what one model is worth by the thresholds of the honest scores of so many days, decision by decision.
+
+    One is what the labels of these days say alone, the other is held where the probabilities expect it.
+    """
     business, found = practice.business, []
     for now in np.arange(begin, end - WINDOW_DAYS + 1, 2 * WINDOW_DAYS):
         mature = now - LABEL_DAYS
         settled = practice.settle(mature, mature, since=mature - days)
-        model = replace(practice.shipped(now), settled=settled)
-        seen = _measure(practice, Live([(now, model)]), now)
-        frauds = int(business.labels[business.between(mature - days, mature)].sum())
-        found.append(Threshold(days, frauds, seen["f1"] or 0.0, seen["expected_cost"] or 0.0))
+        rows = business.between(mature - days, mature)
+        honest = settled.calibration(practice.raw(mature - days, mature, mature))
+        labels = choose_threshold(business.period(rows), honest, practice.params.threshold, practice.costs)
+        for way, threshold in (("labels alone", labels), ("held", settled.threshold)):
+            model = replace(practice.shipped(now), settled=settled._replace(threshold=threshold))
+            seen = _measure(practice, Live([(now, model)]), now)
+            frauds = int(business.labels[rows].sum())
+            found.append(Threshold(days, way, frauds, threshold, seen["f1"] or 0.0, seen["expected_cost"] or 0.0))
     return found
 
 

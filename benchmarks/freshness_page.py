@@ -45,7 +45,9 @@ class Threshold:
     """A threshold settled on the honest scores of so many days, and what it was worth in the next window."""
 
     days: int
+    way: str
     frauds: int
+    threshold: float
     f1: float
     cost: float
 
@@ -62,6 +64,7 @@ class Story:
     days_to_know: dict[str, float | None]
     poisons: list[Poison]
     blocks: list[Blocks]
+    twin_days: dict[int, float]
     thresholds: list[Threshold]
 
     def mean(self, way: str, metric: str) -> float:
@@ -79,7 +82,7 @@ def text_of(stories: Sequence[Story], seeds: int, payments: int, every: int, lat
     ]
     for scenario in dict.fromkeys(story.scenario for story in stories):
         parts += [f"### {scenario}\n", *_ways([story for story in stories if story.scenario == scenario])]
-    return "\n\n".join([*parts, *_poisoned(stories), *_promised(stories), *_settled(stories)])
+    return "\n\n".join([*parts, *_poisoned(stories), *_promised(stories), *_kept_back(stories), *_settled(stories)])
 
 
 def picture(stories: Sequence[Story]) -> bytes:
@@ -203,22 +206,49 @@ def _promised(stories: Sequence[Story]) -> Iterator[str]:
     yield _table(["blocks in the test", "average precision seen, less promised", "root mean square"], rows)
 
 
+def _kept_back(stories: Sequence[Story]) -> Iterator[str]:
+    yield "### How many twin days\n"
+    scenarios = list(dict.fromkeys(story.scenario for story in stories))
+    of = {name: [story for story in stories if story.scenario == name] for name in scenarios}
+    rows = []
+    for days in stories[0].twin_days:
+        parts = [
+            np.mean([s.twin_days[days] for s in some]) / np.mean([s.mean(HAND, "average_precision") for s in some])
+            for some in of.values()
+        ]
+        rows.append([str(days), *(f"{part:.3f}" for part in parts)])
+    yield "Average precision where every refresh goes live unjudged, as a part of that by hand:"
+    yield _table(["newest days not learned", *scenarios], rows)
+
+
 def _settled(stories: Sequence[Story]) -> Iterator[str]:
-    found: dict[int, list[Threshold]] = {}
+    found: dict[tuple[int, str], list[Threshold]] = {}
+    steps: dict[tuple[int, str], list[float]] = {}
     for story in stories:
-        for each in story.thresholds:
-            found.setdefault(each.days, []).append(each)
+        for key in dict.fromkeys((each.days, each.way) for each in story.thresholds):
+            some = [each for each in story.thresholds if (each.days, each.way) == key]
+            found.setdefault(key, []).extend(some)
+            steps.setdefault(key, []).extend(np.diff(np.log([each.threshold for each in some])))
     yield "### On how many frauds a threshold is settled\n"
     rows = [
         [
             str(days),
+            way,
             f"{np.median([each.frauds for each in some]):.0f}",
             f"{np.mean([each.f1 for each in some]):.3f}",
             f"{np.mean([each.cost for each in some]):.1f}",
+            f"{np.exp(np.sqrt(np.mean(np.square(steps[days, way])))):.2f}",
         ]
-        for days, some in found.items()
+        for (days, way), some in found.items()
     ]
-    yield _table(["days of honest scores", "frauds among them (median)", "F1 of the next window", "cost a day"], rows)
+    yield _table(
+        ["days of honest scores", "chosen by", "frauds (median)", "F1 of the next window", "cost a day", "moves by"],
+        rows,
+    )
+    yield (
+        "Chosen by the labels of these days alone, or held where the probabilities expect the best F1. From one "
+        "decision to the next, eight weeks later, it moves by so many times (root mean square of the logarithm)."
+    )
 
 
 def _paired(differences: Sequence[float], form: str) -> list[str]:

@@ -22,7 +22,6 @@ EVERY_DAYS = 14
 """Between two decisions."""
 
 TEST_DAYS = 84
-TWIN_DAYS = 7
 VALIDATION_DAYS = 90
 """Before the test: with these begin the honest scores that calibration and threshold are settled on."""
 
@@ -102,7 +101,8 @@ class Practice:
     def shipped(self, now: float) -> Model:
         """Return what a retraining makes at `now`: judged by its chain, and shipped with all but the twin days."""
         mature = now - LABEL_DAYS
-        return Model(mature - TWIN_DAYS, self.settle(mature - TWIN_DAYS, mature), *self.chain(mature))
+        learned = mature - self.params.ship.twin_days
+        return Model(learned, self.settle(learned, mature), *self.chain(mature))
 
     def by_hand(self, now: float) -> Model:
         """Return a model of everything that is mature at `now`, unjudged."""
@@ -140,7 +140,7 @@ class Practice:
     def twin(self, ours: Model, now: float) -> tuple[str, ...]:
         """Return what the twin check has against what would ship."""
         mature = now - LABEL_DAYS
-        rows = self.business.between(mature - TWIN_DAYS, mature)
+        rows = self.business.between(mature - self.params.ship.twin_days, mature)
         last = mature - self.block_days
         settled = self.settle(last - LABEL_DAYS, mature)
         judged = settled.calibration(self.business.score(last - LABEL_DAYS, rows))

@@ -9,12 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.learning.training import Assessment, JudgeRules, Scored, assess, settle
+from mlflow_fraud.core.learning.training import Assessment, JudgeRules, Scored, Settled, assess, settle
 from mlflow_fraud.core.measuring.calibrating import CalibrationRule
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule
+from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import BootstrapRule
 from mlflow_fraud.core.measuring.period import Period
-from mlflow_fraud.core.measuring.threshold import ThresholdRule, choose_threshold, in_few_digits
+from mlflow_fraud.core.measuring.threshold import ThresholdRule, choose_threshold, expected_best, in_few_digits
 from tests.conftest import make_period
 
 COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)
@@ -48,9 +49,37 @@ def test_the_threshold_is_on_the_calibrated_probability() -> None:
     settled = settle(validation, RULES)
     assert settled.calibration.method != "none"
     probabilities = settled.calibration(validation.scores)
-    assert settled.threshold == in_few_digits(
-        choose_threshold(validation.period, probabilities, RULES.threshold, COSTS), probabilities
-    )
+    assert settled.threshold == in_few_digits(expected_best(probabilities), probabilities)
+    cheap = replace(RULES, threshold=ThresholdRule(policy="min-cost"))
+    chosen = choose_threshold(validation.period, probabilities, cheap.threshold, COSTS)
+    assert settle(validation, cheap).threshold == in_few_digits(chosen, probabilities)
+
+
+def test_a_threshold_moves_less_from_draw_to_draw_than_the_best_by_labels_and_is_no_worse() -> None:
+    fresh, held, labels = scored(99, rows=50_000), [], []
+    for seed in range(20):
+        drawn = scored(seed, rows=1000)
+        settled = settle(drawn, RULES)
+        probabilities = settled.calibration(drawn.scores)
+        held.append((settled, settled.threshold))
+        labels.append((settled, choose_threshold(drawn.period, probabilities, RULES.threshold, COSTS)))
+    spread = [np.std([np.log(threshold) for _, threshold in each]) for each in (held, labels)]
+    f1 = [np.mean([_f1(fresh, *each) for each in some]) for some in (held, labels)]
+    assert spread[0] < spread[1] / 2
+    assert f1[0] > f1[1]
+
+
+def test_scores_that_are_no_probabilities_are_cut_where_their_labels_say() -> None:
+    validation = scored(1)
+    crooked = Scored(validation.period, validation.scores**0.05)
+    plain = replace(RULES, calibration=CalibrationRule(method="none"))
+    chosen = choose_threshold(crooked.period, crooked.scores, RULES.threshold, COSTS)
+    assert expected_best(crooked.scores) < chosen / 2
+    assert settle(crooked, plain).threshold == in_few_digits(chosen, crooked.scores)
+
+
+def _f1(rows: Scored, settled: Settled, threshold: float) -> float:
+    return evaluate(rows.period, settled.calibration(rows.scores), threshold, COSTS)["f1"] or 0.0
 
 
 def test_an_assessment_survives_its_file() -> None:

@@ -24,7 +24,7 @@ class ShipRule(Strict):
     """
 
     judge_blocks: int = Field(default=3, ge=2, le=4)
-    twin_days: int = Field(default=7, ge=1)
+    twin_days: int = Field(default=3, ge=1)
 
     @property
     def shortest_test(self) -> int:

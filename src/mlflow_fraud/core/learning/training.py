@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mlflow_fraud.core.measuring.calibrating import CalibrationRule, Tried, choose_calibration
 from mlflow_fraud.core.measuring.calibration import Calibration, Method
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
+from mlflow_fraud.core.measuring.difference import differences
 from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import BootstrapRule, Bounds, intervals
@@ -16,12 +17,16 @@ from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.measuring.threshold import (
     ThresholdRule,
     choose_threshold,
+    expected_best,
     in_few_digits,
     require_fraud,
     require_numbers,
 )
 from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.core.strict import Strict
+
+FAR_BETTER = 0.001
+"""A threshold is taken that labels made when chance has at most this probability to show it so much better."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,25 @@ def settle(validation: Scored, rules: JudgeRules) -> Settled:
     choice = choose_calibration(*validation, rules.calibration)
     probabilities = choice.calibration(validation.scores)
     threshold = choose_threshold(validation.period, probabilities, rules.threshold, rules.costs)
+    if rules.threshold.policy == "max-f1":
+        threshold = _steadied(threshold, validation.period, probabilities, rules)
     return Settled(
         calibration=choice.calibration,
         threshold=in_few_digits(threshold, probabilities),
         tried=choice.tried,
     )
+
+
+def _steadied(best: float, period: Period, probabilities: Probabilities, rules: JudgeRules) -> float:
+    """Return where the probabilities expect the best F1, or `best` where that surely has a better one.
+
+    F1 is flat about its top, so on some hundred frauds chance says where the highest point is, and two fits of one
+    recipe would trade precision for recall. Probabilities that are none, uncalibrated ones, are seen here.
+    """
+    expected = expected_best(probabilities)
+    pair = ((probabilities, best), (probabilities, expected))
+    gain = differences(["f1"], period, *pair, rules.costs, rules.bootstrap)["f1"]
+    return best if gain is not None and gain.lower(FAR_BETTER) > 0 else expected
 
 
 def assess(
