@@ -72,8 +72,10 @@ class Story:
         return float(np.mean([value for each in self.metrics[way] if (value := each[metric]) is not None]))
 
 
-def text_of(stories: Sequence[Story], seeds: int, payments: int, every: int, late: int) -> str:
-    """Return the page below its heading."""
+def text_of(stories: Sequence[Story], payments: int, every: int, late: int) -> str:
+    """Return the page below its heading; what compares settings of a practice is of the stories that have it."""
+    detailed = [story for story in stories if story.blocks]
+    seeds, fewer = (len({story.seed for story in some}) for some in (stories, detailed))
     parts = [
         SHOWN,
         f"{seeds} businesses of {payments:,} payments a year for each scenario; a decision every {every} days, labels "
@@ -82,7 +84,7 @@ def text_of(stories: Sequence[Story], seeds: int, payments: int, every: int, lat
     ]
     for scenario in dict.fromkeys(story.scenario for story in stories):
         parts += [f"### {scenario}\n", *_ways([story for story in stories if story.scenario == scenario])]
-    return "\n\n".join([*parts, *_poisoned(stories), *_promised(stories), *_kept_back(stories), *_settled(stories)])
+    return "\n\n".join([*parts, *_poisoned(stories), *_settings(detailed, fewer)])
 
 
 def picture(stories: Sequence[Story]) -> bytes:
@@ -193,12 +195,19 @@ def _poisoned(stories: Sequence[Story]) -> Iterator[str]:
         yield _table(heads, rows)
 
 
+def _settings(stories: Sequence[Story], seeds: int) -> Iterator[str]:
+    yield f"### Settings of a practice\n\nOn the first {seeds} businesses of each scenario."
+    yield from _promised(stories)
+    yield from _kept_back(stories)
+    yield from _settled(stories)
+
+
 def _promised(stories: Sequence[Story]) -> Iterator[str]:
     gaps: dict[int, list[float]] = {}
     for story in stories:
         for blocks in story.blocks:
             gaps.setdefault(blocks.number, []).extend(blocks.gaps)
-    yield "### How many blocks\n"
+    yield "#### How many blocks\n"
     rows = [
         [str(number), f"{np.mean(each):+.3f}", f"{np.sqrt(np.mean(np.square(each))):.3f}"]
         for number, each in gaps.items()
@@ -207,7 +216,7 @@ def _promised(stories: Sequence[Story]) -> Iterator[str]:
 
 
 def _kept_back(stories: Sequence[Story]) -> Iterator[str]:
-    yield "### How many twin days\n"
+    yield "#### How many twin days\n"
     scenarios = list(dict.fromkeys(story.scenario for story in stories))
     of = {name: [story for story in stories if story.scenario == name] for name in scenarios}
     rows = []
@@ -229,7 +238,7 @@ def _settled(stories: Sequence[Story]) -> Iterator[str]:
             some = [each for each in story.thresholds if (each.days, each.way) == key]
             found.setdefault(key, []).extend(some)
             steps.setdefault(key, []).extend(np.diff(np.log([each.threshold for each in some])))
-    yield "### On how many frauds a threshold is settled\n"
+    yield "#### On how many frauds a threshold is settled\n"
     rows = [
         [
             str(days),

@@ -28,7 +28,7 @@ def read_at(commit: str, path: Path) -> str:
     ended = _run("show", f"{commit}:./{path.as_posix()}")
     if ended.returncode:
         raise SettingsError(
-            f"git has no {path} in {commit!r}: {ended.stderr.strip()}; name a commit or a branch of here"
+            f"git has no {path} in {commit!r}: {ended.stderr.strip().rstrip('.')}; name a commit or a branch of here"
         )
     return ended.stdout
 
