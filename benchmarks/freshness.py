@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.businesses import HISTORY_DAYS, LABEL_DAYS, Business, open_business
 from benchmarks.freshness_page import Blocks, Poison, Story, Threshold, picture, text_of
-from benchmarks.policies import EVERY_DAYS, Live, Model, Practice, live_by_each
+from benchmarks.policies import EVERY_DAYS, Live, Model, Practice, live_by_each, through_the_gate
 from mlflow_fraud.adapters.files import write_bytes, write_text
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.threshold import choose_threshold
@@ -56,7 +56,7 @@ class Plan:
 
 
 FIRST_SEED = 100
-FULL, SMALL = Plan(20, 8, 75_000, 8), Plan(2, 1, 40_000, 3)
+FULL, SMALL = Plan(20, 5, 75_000, 8), Plan(2, 1, 40_000, 3)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -97,7 +97,7 @@ def tell_story(params: Params, plan: Plan, task: tuple[int, str]) -> Story:
         poisons=_poisons(practice, gate, begin + plan.days // 2) if scenario == "stable" else [],
         twin_days={days: _unjudged(practice, days, begin, end) for days in TWINS} if detailed else {},
         thresholds=[each for days in SETTLED for each in _thresholds(practice, days, begin, end)] if detailed else [],
-        blocks=[_promise(business, params, length, begin, end) for length in LENGTHS] if detailed else [],
+        blocks=[_blocks(business, params, length, begin, end) for length in LENGTHS] if detailed else [],
     )
 
 
@@ -172,8 +172,8 @@ def _thresholds(practice: Practice, days: int, begin: float, end: float) -> list
     return found
 
 
-def _promise(business: Business, params: Params, length: int, begin: float, end: float) -> Blocks:
-    """Return how far what the chain promises is from what its release then does, for blocks of some length."""
+def _blocks(business: Business, params: Params, length: int, begin: float, end: float) -> Blocks:
+    """Return what comes of blocks of some length: what the gate has live, and how far off a promise is."""
     practice, gaps = Practice(business, params, length), []
     for now in np.arange(begin, end - WINDOW_DAYS + 1, 2 * WINDOW_DAYS):
         model = practice.shipped(now)
@@ -181,7 +181,10 @@ def _promise(business: Business, params: Params, length: int, begin: float, end:
         promised = evaluate(business.period(rows), model.honest[rows], model.thresholds[rows], practice.costs)
         seen = _measure(practice, Live([(now, model)]), now)
         gaps.append((seen["average_precision"] or 0.0) - (promised["average_precision"] or 0.0))
-    return Blocks(84 // length, gaps)
+    live = through_the_gate(practice, begin, end)
+    found = [_measure(practice, live, start) for start in np.arange(begin, end, WINDOW_DAYS)]
+    average_precision = float(np.mean([each["average_precision"] or 0.0 for each in found]))
+    return Blocks(84 // length, gaps, average_precision, len(live.refused))
 
 
 if __name__ == "__main__":

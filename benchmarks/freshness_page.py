@@ -34,10 +34,12 @@ class Poison:
 
 @dataclass(frozen=True)
 class Blocks:
-    """For a number of blocks, how far the next window was off what the chain had promised."""
+    """For a number of blocks, how far the next window was off what the chain had promised, and what the gate made."""
 
     number: int
     gaps: list[float]
+    average_precision: float
+    refused: int
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def text_of(stories: Sequence[Story], payments: int, every: int, late: int) -> s
         "those that are shipped: 60 rounds of depth 6, on all frauds and every sixth legal payment.",
     ]
     for scenario in dict.fromkeys(story.scenario for story in stories):
-        parts += [f"### {scenario}\n", *_ways([story for story in stories if story.scenario == scenario])]
+        parts += [f"### {scenario}", *_ways([story for story in stories if story.scenario == scenario])]
     return "\n\n".join([*parts, *_poisoned(stories), *_settings(detailed, fewer)])
 
 
@@ -183,7 +185,7 @@ def _poisoned(stories: Sequence[Story]) -> Iterator[str]:
             ]
         )
     if rows:
-        yield "### A poisoned refresh, on stable\n"
+        yield "### A poisoned refresh, on stable"
         heads = [
             "poison",
             "refused",
@@ -203,20 +205,39 @@ def _settings(stories: Sequence[Story], seeds: int) -> Iterator[str]:
 
 
 def _promised(stories: Sequence[Story]) -> Iterator[str]:
-    gaps: dict[int, list[float]] = {}
-    for story in stories:
-        for blocks in story.blocks:
-            gaps.setdefault(blocks.number, []).extend(blocks.gaps)
-    yield "#### How many blocks\n"
-    rows = [
-        [str(number), f"{np.mean(each):+.3f}", f"{np.sqrt(np.mean(np.square(each))):.3f}"]
-        for number, each in gaps.items()
-    ]
-    yield _table(["blocks in the test", "average precision seen, less promised", "root mean square"], rows)
+    yield "#### How many blocks"
+    scenarios = list(dict.fromkeys(story.scenario for story in stories))
+    rows = []
+    for number in dict.fromkeys(blocks.number for story in stories for blocks in story.blocks):
+        of = {
+            name: [
+                (story, blocks)
+                for story in stories
+                for blocks in story.blocks
+                if (story.scenario, blocks.number) == (name, number)
+            ]
+            for name in scenarios
+        }
+        gaps = [gap for some in of.values() for _, blocks in some for gap in blocks.gaps]
+        parts = [
+            np.mean([blocks.average_precision for _, blocks in some])
+            / np.mean([story.mean(HAND, "average_precision") for story, _ in some])
+            for some in of.values()
+        ]
+        refused = sum(blocks.refused for some in of.values() for _, blocks in some)
+        shown = [f"{np.mean(gaps):+.3f}", f"{np.sqrt(np.mean(np.square(gaps))):.3f}"]
+        rows.append([str(number), *(f"{part:.3f}" for part in parts), str(refused), *shown])
+    yield (
+        "Average precision through the gate, as a part of that by hand, and how far the next window is off what was "
+        "promised:"
+    )
+    yield _table(
+        ["blocks in the test", *scenarios, "refreshes refused", "seen, less promised", "root mean square"], rows
+    )
 
 
 def _kept_back(stories: Sequence[Story]) -> Iterator[str]:
-    yield "#### How many twin days\n"
+    yield "#### How many twin days"
     scenarios = list(dict.fromkeys(story.scenario for story in stories))
     of = {name: [story for story in stories if story.scenario == name] for name in scenarios}
     rows = []
@@ -238,7 +259,7 @@ def _settled(stories: Sequence[Story]) -> Iterator[str]:
             some = [each for each in story.thresholds if (each.days, each.way) == key]
             found.setdefault(key, []).extend(some)
             steps.setdefault(key, []).extend(np.diff(np.log([each.threshold for each in some])))
-    yield "#### On how many frauds a threshold is settled\n"
+    yield "#### On how many frauds a threshold is settled"
     rows = [
         [
             str(days),
