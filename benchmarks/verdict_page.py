@@ -133,7 +133,7 @@ def tables(found: Found, rule: CompareRule) -> Iterator[str]:
 
 def picture(found: Found, rule: CompareRule) -> bytes:
     """Return the curves by the number of frauds: what guardrails refuse, and what is proven better."""
-    figure = Figure(figsize=(10, 4), layout="tight", dpi=110)
+    figure = Figure(figsize=(12.5, 4), layout="tight", dpi=110)
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     sizes = sorted({frauds for _, frauds in found})
@@ -151,9 +151,10 @@ def picture(found: Found, rule: CompareRule) -> bytes:
     left.axvline(BAR, color=GREY, linewidth=1)
     left.set(title="a guardrail is broken", ylabel="share of contests", ylim=(-0.02, 1.02))
     right.set(title="a change is proven better at the first look")
+    left.legend(frameon=False, fontsize=8)
+    right.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     for axes in (left, right):
         axes.set_xlabel("frauds in the contest")
-        axes.legend(frameon=False, fontsize=7)
         axes.grid(color="#e6e9ee")
     content = BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
@@ -167,7 +168,7 @@ def rate(seen: int, of: int) -> str:
     '3 % (1 to 8)'
     """
     lower, upper = share_interval(seen / of, of)
-    return f"{100 * seen / of:.0f} % ({100 * lower:.0f} to {100 * upper:.0f})"
+    return f"{100 * seen / of:.0f} % ({100 * max(0.0, lower):.0f} to {100 * upper:.0f})"
 
 
 def _curve(axes: Any, label: str, shares: Sequence[float], sizes: Sequence[int], **told: Any) -> None:
