@@ -117,12 +117,16 @@ def _days_to_know(business: Business, way: Live) -> float | None:
 
 
 def _poisons(practice: Practice, gate: Live, now: float) -> list[Poison]:
-    """Return what comes of a refresh that was made of poisoned rows, in weeks of different age."""
+    """Return what comes of a refresh that was made of poisoned rows, in weeks of different age.
+
+    The younger rows came poisoned, and the live file scores them so; the older ones were changed after the live
+    release had scored them.
+    """
     business, mature = practice.business, now - LABEL_DAYS
     live = [model for day, model in gate.models if day < now][-1]
     clean = practice.shipped(now)
     found = []
-    for place, begin in (("what ships", mature - 21), ("what ships and the last link", mature - 49)):
+    for place, begin in (("what ships", mature - 12), ("what ships and the last link", mature - 49)):
         for kind, days, labels in (("the labels of a week swapped", 7, True), ("three days in cents", 3, False)):
             rows, stand = business.between(begin, begin + days), (live, gate.models[0][1])
             bad = business.poisoned(rows, labels=labels, live=[model.learned_until for model in stand])

@@ -17,7 +17,7 @@ from mlflow_fraud.core.measuring.difference import student
 WAYS = ("kept", "judged and shipped", "by hand", "through the gate")
 COLOURS = dict(zip(WAYS, ("#8a94a3", "#e0a030", "#2f6fde", "#1f8a4c"), strict=True))
 SHOWN = "![average precision of what was live, month by month](images/freshness.png)"
-GATE, HAND, KEPT = "through the gate", "by hand", "kept"
+GATE, HAND, KEPT, JUDGED = "through the gate", "by hand", "kept", "judged and shipped"
 
 Floats = npt.NDArray[np.float64]
 
@@ -139,13 +139,14 @@ def _ways(stories: Sequence[Story]) -> Iterator[str]:
             ],
         ],
     )
-    known = [[story.days_to_know[way] for story in stories] for way in (GATE, HAND)]
+    ways = (GATE, HAND, JUDGED)
+    known = [[story.days_to_know[way] for story in stories] for way in ways]
     if any(day is not None for day in known[0]):
         yield (
             "Days from the first payment of the new kind to the first live model that has learned one: "
             + "; ".join(
                 f"{way} median {_quantile(days, 0.5)}, 90 % within {_quantile(days, 0.9)}"
-                for way, days in zip((GATE, HAND), known, strict=True)
+                for way, days in zip(ways, known, strict=True)
             )
             + "."
         )

@@ -42,8 +42,15 @@ class Model:
         """Return the probabilities that its file gives."""
         return self.settled.calibration(business.score(self.learned_until, rows))
 
+    def enters(self, business: Business, rows: Flags) -> tuple[Floats, Floats]:
+        """Return what it is judged by: its chain's probabilities and thresholds, its file's where there is no chain."""
+        honest, thresholds = self.honest[rows], self.thresholds[rows]
+        chained = np.isfinite(honest)
+        file = self.score(business, rows)
+        return np.where(chained, honest, file), np.where(chained, thresholds, self.settled.threshold)
+
     def speaks(self, business: Business, rows: Flags) -> tuple[Floats, Floats]:
-        """Return its honest probabilities and thresholds: on what it has learned its chain's, else its file's."""
+        """Return what it defends itself by: on rows that it has learned its chain's, on later ones its file's."""
         learned = business.at[rows] < self.learned_until
         probabilities = np.where(learned, self.honest[rows], self.score(business, rows))
         return probabilities, np.where(learned, self.thresholds[rows], self.settled.threshold)
@@ -121,7 +128,7 @@ class Practice:
     ) -> tuple[Gains, dict[str, float | None], dict[str, float | None]]:
         """Return how much better ours is on the test days, and the metrics of both."""
         rows = self.business.between(now - LABEL_DAYS - TEST_DAYS, now - LABEL_DAYS)
-        sides = [model.speaks(self.business, rows) for model in (ours, theirs)]
+        sides = [ours.enters(self.business, rows), theirs.speaks(self.business, rows)]
         both = np.isfinite(sides[0][0]) & np.isfinite(sides[1][0])
         rows[np.flatnonzero(rows)[~both]] = False
         period, rule = self.business.period(rows), self.params.compare
