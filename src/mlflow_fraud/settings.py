@@ -35,7 +35,7 @@ class Dataset(Strict):
 
     contract: Path
     split: SplitRule
-    refit: Refit
+    refit: Refit = "all"
     features: FeatureParams | None = None
 
 
@@ -85,7 +85,8 @@ class Params(Strict):
     @property
     def judging(self) -> JudgeRules:
         """How candidates are calibrated, cut and judged."""
-        return JudgeRules(self.threshold, self.calibration, self.costs, self.compare.bootstrap)
+        held = self.active.refit == "all"
+        return JudgeRules(self.threshold, self.calibration, self.costs, self.compare.bootstrap, held=held)
 
     @property
     def raw_folder(self) -> Path:

@@ -102,14 +102,15 @@ def require_trained_on(candidate: str, lineage: Lineage, file: Path) -> None:
 
 def _params_of(name: str, candidate: str, params: Params) -> dict[str, Any]:
     """Return the parameters that the stage depends on, as `dvc.yaml` lists them: what ships, on those of all."""
-    train = params.train.model_dump(mode="json")
+    train, compare = params.train.model_dump(mode="json"), params.compare.model_dump(mode="json")
     own = train if name == SHIPPED else {"seed": train["seed"], candidate: train[candidate]}
+    looked_at = ("bootstrap", "select_by") if name == SHIPPED else ("bootstrap",)
     split = params.active.split.model_dump(mode="json")
     return {
         "threshold": params.threshold.model_dump(mode="json"),
         "calibration": params.calibration.model_dump(mode="json"),
         "costs": params.costs.model_dump(mode="json"),
-        "compare": {"bootstrap": params.compare.bootstrap.model_dump(mode="json")},
+        "compare": {key: compare[key] for key in looked_at},
         "train": own,
         "ship": params.ship.model_dump(mode="json"),
         "datasets": {params.dataset: {"refit": params.active.refit, "split": split}},

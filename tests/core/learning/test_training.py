@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from mlflow_fraud.core.measuring.threshold import ThresholdRule, choose_threshol
 from tests.conftest import make_period
 
 COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)
-RULES = JudgeRules(ThresholdRule(policy="max-f1"), CalibrationRule(), COSTS, BootstrapRule(samples=100))
+RULES = JudgeRules(ThresholdRule(policy="max-f1"), CalibrationRule(), COSTS, BootstrapRule(samples=100), held=True)
 
 
 def scored(seed: int, *, rows: int = 3000) -> Scored:
@@ -50,9 +51,9 @@ def test_the_threshold_is_on_the_calibrated_probability() -> None:
     assert settled.calibration.method != "none"
     probabilities = settled.calibration(validation.scores)
     assert settled.threshold == in_few_digits(expected_best(probabilities), probabilities)
-    cheap = replace(RULES, threshold=ThresholdRule(policy="min-cost"))
-    chosen = choose_threshold(validation.period, probabilities, cheap.threshold, COSTS)
-    assert settle(validation, cheap).threshold == in_few_digits(chosen, probabilities)
+    for rules in (replace(RULES, threshold=ThresholdRule(policy="min-cost")), replace(RULES, held=False)):
+        chosen = choose_threshold(validation.period, probabilities, rules.threshold, COSTS)
+        assert settle(validation, rules).threshold == in_few_digits(chosen, probabilities)
 
 
 def test_a_threshold_moves_less_from_draw_to_draw_than_the_best_by_labels_and_is_no_worse() -> None:
@@ -76,6 +77,49 @@ def test_scores_that_are_no_probabilities_are_cut_where_their_labels_say() -> No
     chosen = choose_threshold(crooked.period, crooked.scores, RULES.threshold, COSTS)
     assert expected_best(crooked.scores) < chosen / 2
     assert settle(crooked, plain).threshold == in_few_digits(chosen, crooked.scores)
+
+
+def test_of_frauds_on_too_few_cards_the_labels_cut_what_nobody_calibrated() -> None:
+    labels = [1] * 30 + [0] * 970
+    period = make_period(labels, cards=[place % 3 if label else 10 + place for place, label in enumerate(labels)])
+    scores = np.where(np.array(labels) == 1, 0.9, 0.4)
+    plain = replace(RULES, calibration=CalibrationRule(method="none"))
+    assert expected_best(scores) == 0.4
+    assert 0.4 < settle(Scored(period, scores), plain).threshold < 0.9
+    assert 0 < settle(Scored(period, scores), RULES).threshold < 1
+
+
+@pytest.mark.parametrize(
+    "scores", [[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0], [0.3, 0.3, 0.3, 0.3], [0.0, 1.0, 0.0, 1.0]]
+)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ThresholdRule(policy="max-f1"),
+        ThresholdRule(policy="min-cost"),
+        ThresholdRule(policy="min-precision", precision=1.0),
+        ThresholdRule(policy="alert-budget", alerts_per_day=0.1),
+    ],
+    ids=lambda rule: rule.policy,
+)
+@pytest.mark.parametrize("method", ["auto", "none", "platt", "beta", "isotonic"])
+def test_a_threshold_is_a_probability_whatever_the_scores(
+    scores: list[float], rule: ThresholdRule, method: Literal["auto", "none", "platt", "beta", "isotonic"]
+) -> None:
+    rules = replace(RULES, threshold=rule, calibration=CalibrationRule(method=method, folds=2))
+    settled = settle(Scored(make_period([0, 1, 1, 0] * 10), np.array(scores * 10)), rules)
+    assert 0 <= settled.threshold <= 1
+
+
+def test_what_judges_a_model_has_no_say_in_its_threshold() -> None:
+    other = replace(RULES, bootstrap=BootstrapRule(samples=900, confidence=0.8, seed=1))
+    assert settle(scored(1), other) == settle(scored(1), RULES)
+
+
+def test_where_f1_is_expected_to_be_best_equal_scores_are_not_parted() -> None:
+    assert expected_best(np.array([0.5, 0.4, 0.4, 0.4, 0.0])) == 0.4
+    assert expected_best(np.array([0.7])) == 0.7
+    assert expected_best(np.zeros(3)) == 0.0
 
 
 def _f1(rows: Scored, settled: Settled, threshold: float) -> float:

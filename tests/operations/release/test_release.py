@@ -16,8 +16,10 @@ from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict, SettingsError
 from mlflow_fraud.core.measuring.evaluation import gain
+from mlflow_fraud.core.release.recipe import what_differs
 from mlflow_fraud.core.release.release import CHAIN_FILE, GOLDEN_FILE, Golden, check_golden
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.release.challenger import recipe_of
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.contest import enter_champion
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
@@ -204,6 +206,18 @@ def test_a_rule_that_a_change_brings_does_not_judge_it(store: ReleaseStore) -> N
     assert by_base.rule == "params.yaml in HEAD"
     with pytest.raises(SettingsError, match=r"git has no params.yaml in 'nowhere'"):
         compare(store, first=True, base="nowhere")
+
+
+def test_another_way_to_choose_the_candidate_is_a_change_and_another_rule_is_none(store: ReleaseStore) -> None:
+    live = recipe_of(read_shipped())
+    change("compare", min_gain=0.01, max_loss={"recall": 0.5})
+    ship()
+    pin()
+    assert recipe_of(read_shipped()) == live
+    change("compare", select_by="f1")
+    ship()
+    pin()
+    assert what_differs(recipe_of(read_shipped()), live) == ["parameters"]
 
 
 def test_a_contest_with_too_few_frauds_says_when_there_will_be_enough_and_is_no_look(store: ReleaseStore) -> None:

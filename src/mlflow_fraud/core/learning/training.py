@@ -28,12 +28,16 @@ from mlflow_fraud.core.strict import Strict
 FAR_BETTER = 0.001
 """A threshold is taken that labels made when chance has at most this probability to show it so much better."""
 
+DRAWS = BootstrapRule()
+"""Those that see it. Not the verdict's: what judges a model is no part of how it is made."""
+
 
 @dataclass(frozen=True)
 class JudgeRules:
     """How a candidate is calibrated, cut and judged: sections of `params.yaml`.
 
     `budget` is given where several tests are to have the same; otherwise it is of the costs and of validation.
+    `held` is for a practice that settles again and again: its cut for the best F1 is where the probabilities expect it.
     """
 
     threshold: ThresholdRule
@@ -41,6 +45,7 @@ class JudgeRules:
     costs: CostRule
     bootstrap: BootstrapRule
     budget: AlertBudget | None = None
+    held: bool = False
 
 
 class Scored(NamedTuple):
@@ -75,17 +80,20 @@ class Assessment(Strict):
 
 
 def settle(validation: Scored, rules: JudgeRules) -> Settled:
-    """Return calibration and threshold; `validation` holds scores of rows not learned, and is all that is looked at."""
+    """Return calibration and threshold; `validation` holds scores of rows not learned, and is all that is looked at.
+
+    The threshold is a probability too: one over the highest score of all is 1 at most.
+    """
     require_fraud(validation.period)
     require_numbers(validation.scores)
     choice = choose_calibration(*validation, rules.calibration)
     probabilities = choice.calibration(validation.scores)
     threshold = choose_threshold(validation.period, probabilities, rules.threshold, rules.costs)
-    if rules.threshold.policy == "max-f1":
+    if rules.held and rules.threshold.policy == "max-f1":
         threshold = _steadied(threshold, validation.period, probabilities, rules)
     return Settled(
         calibration=choice.calibration,
-        threshold=in_few_digits(threshold, probabilities),
+        threshold=min(1.0, in_few_digits(threshold, probabilities)),
         tried=choice.tried,
     )
 
@@ -94,12 +102,15 @@ def _steadied(best: float, period: Period, probabilities: Probabilities, rules: 
     """Return where the probabilities expect the best F1, or `best` where that surely has a better one.
 
     F1 is flat about its top, so on some hundred frauds chance says where the highest point is, and two fits of one
-    recipe would trade precision for recall. Probabilities that are none, uncalibrated ones, are seen here.
+    recipe would trade precision for recall. Probabilities that are none, uncalibrated ones, are seen here; of too few
+    cards to see it, labels say where to cut what nobody calibrated.
     """
     expected = expected_best(probabilities)
     pair = ((probabilities, best), (probabilities, expected))
-    gain = differences(["f1"], period, *pair, rules.costs, rules.bootstrap)["f1"]
-    return best if gain is not None and gain.lower(FAR_BETTER) > 0 else expected
+    gain = differences(["f1"], period, *pair, rules.costs, DRAWS)["f1"]
+    if gain is None:
+        return best if rules.calibration.method == "none" else expected
+    return best if gain.lower(FAR_BETTER) > 0 else expected
 
 
 def assess(

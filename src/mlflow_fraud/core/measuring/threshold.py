@@ -29,7 +29,7 @@ FORBIDDEN = -np.inf
 class ThresholdRule(Strict):
     """The section `threshold` of `params.yaml`.
 
-    - `max-f1`: the best F1, held where the probabilities expect it: see `expected_best`.
+    - `max-f1`: the best F1.
     - `min-precision`: the highest recall with at least this `precision`.
     - `alert-budget`: the highest recall with at most so many `alerts_per_day`, in the mean over calendar days.
     - `min-cost`: the lowest cost of alerts and missed frauds, as the section `costs` has them.

@@ -63,10 +63,11 @@ def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> st
         say(f"{PARAMS_FILE} describes {contract.name} already")
         return contract.name
     split = _split(source, contract, label_delay_days)
+    moves = split["test_days"] >= params.ship.shortest_test
     entry: dict[str, Any] = {
         "contract": kept.as_posix(),
         "split": split,
-        "refit": "all" if split["test_days"] >= params.ship.shortest_test else "validation",
+        "refit": "all" if moves else "validation",
         "features": fit_features(params.features, contract).model_dump(mode="json", exclude_defaults=True),
     }
     if not kept.is_file():
@@ -74,6 +75,11 @@ def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> st
             shutil.copyfile(contract_file, pending)
     _write(contract.name, entry)
     say(f"{PARAMS_FILE} describes {contract.name} now: look at its split and features")
+    if not moves:
+        say(
+            f"its test of {split['test_days']} days is too short to judge a practice on; what is judged ships as it is "
+            "(`refit: validation`) until there is more data"
+        )
     return contract.name
 
 

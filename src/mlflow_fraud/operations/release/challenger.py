@@ -48,9 +48,13 @@ def release_version(challenger: Shipped) -> str:
 
 
 def recipe_of(challenger: Shipped) -> Recipe:
-    """Return how the challenger is made; of code that `dvc.lock` does not know, what it knows."""
+    """Return how the challenger is made; of code that `dvc.lock` does not know, what it knows.
+
+    Of `compare` only what chooses the candidate is part of it: the rest judges.
+    """
     trained = challenger.trained
-    params = {name: value for name, value in trained.lineage.params.items() if name != "compare"}
+    select_by = trained.lineage.params["compare"]["select_by"]
+    params = {**trained.lineage.params, "compare": {"select_by": select_by}}
     code = locked_code(("ingest", "preprocess", *(f"train@{name}" for name in CANDIDATES), "ship"))
     return Recipe.of(trained.schema.definition, params, code)
 
