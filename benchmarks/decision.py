@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.contestants import Pool, Scores, Size, fits_by_card, make_fits, rows_of, score_businesses, some_rows
-from benchmarks.verdict_page import BAR, EQUAL, PRIMARIES, Found, Gains, picture, rate, tables
+from benchmarks.verdict_page import BAR, EQUAL, PAIR, PRIMARIES, Found, Gains, picture, rate, tables
 from mlflow_fraud.adapters.files import write_bytes, write_text
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.difference import differences
@@ -116,7 +116,7 @@ def contests(plan: Plan, pool: Pool, rule: CompareRule, costs: CostRule, progres
     for frauds in plan.frauds:
         for name, make in kinds.items():
             draw = np.random.default_rng([frauds, *name.encode()])
-            number = plan.at_the_bar if (frauds, name) == (BAR, EQUAL) else plan.contests
+            number = plan.at_the_bar if frauds == BAR and name in (EQUAL, PAIR) else plan.contests
             judged = (
                 _judge(make(draw, _some_cards(draw, pool, frauds)), _metrics(rule), rule, costs) for _ in range(number)
             )
@@ -166,7 +166,7 @@ def facts(plan: Plan, pool: Pool, rule: CompareRule, costs: CostRule) -> str:
         f"{len(pool.starts) - 1:,} cards, {int(pool.period.fraud.sum()):,} frauds on "
         f"{int((pool.frauds_of_card > 0).sum()):,} of them.",
         f"Margins: {margins}; all guardrails together {rule.guardrail_confidence:.0%} sure; {rule.bootstrap.samples} "
-        f"draws; {plan.contests} contests a cell, {plan.at_the_bar} of equals at {BAR} frauds.\n",
+        f"draws; {plan.contests} contests a cell, {plan.at_the_bar} of equals and of two fits at {BAR} frauds.\n",
         "| recipe | F1 | average precision | cost of 1,000 payments |",
         "| --- | ---: | ---: | ---: |",
     ]
@@ -179,8 +179,8 @@ def facts(plan: Plan, pool: Pool, rule: CompareRule, costs: CostRule) -> str:
 
 
 def _kinds(pool: Pool, rule: CompareRule, costs: CostRule) -> dict[str, Sides]:
-    """Return by name how a contest is made: of equals, with a loss planted in a guardrail, with a gain."""
-    kinds: dict[str, Sides] = {EQUAL: partial(_equals, pool)}
+    """Return by name how a contest is made: of equals, of two fits, with a loss planted in a guardrail, with a gain."""
+    kinds: dict[str, Sides] = {EQUAL: partial(_equals, pool), PAIR: partial(_two_fits, pool)}
     for metric, margin in rule.max_loss.items():
         spoil = _more_alarms if metric in ("precision", "alerts_per_day") else _miss_cards
         share = _share_that_loses(MARGINS * margin, metric, spoil, pool, costs)
@@ -191,6 +191,12 @@ def _kinds(pool: Pool, rule: CompareRule, costs: CostRule) -> dict[str, Sides]:
 def _equals(pool: Pool, draw: np.random.Generator, rows: Rows) -> Contest:
     ours, theirs = (fits_by_card(draw, pool, "good", rows) for _ in range(2))
     return Contest(some_rows(pool.period, rows), ours, theirs)
+
+
+def _two_fits(pool: Pool, draw: np.random.Generator, rows: Rows) -> Contest:
+    scores = pool.scores["good"]
+    ours, theirs = draw.choice(len(scores), 2, replace=False)
+    return Contest(some_rows(pool.period, rows), scores[ours, rows], scores[theirs, rows])
 
 
 def _spoiled(pool: Pool, spoil: Spoil, share: float, draw: np.random.Generator, rows: Rows) -> Contest:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from benchmarks import contestants, decision
+from benchmarks import contestants, decision, freshness
+from benchmarks.freshness_page import picture, text_of
 from benchmarks.in_pandas import PandasFeatures, Way
+from benchmarks.policies import Model
 from benchmarks.table import some_cards
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.learning.training import Settled
+from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.settings import load_params
 from tests.conftest import make_period, make_transactions
 
 
@@ -54,3 +60,32 @@ def test_two_contestants_of_the_bench_are_equal_but_not_the_same() -> None:
     assert (ours == ours[:, :1]).all()
     assert 0 < (ours != theirs).any(axis=1).sum() < 20
     np.testing.assert_array_equal(contestants.rows_of(pool, np.array([1, 4])), [3, 4, 5, 12, 13, 14])
+
+
+@pytest.mark.slow
+def test_the_bench_of_freshness_goes_through_all_of_it() -> None:
+    plan = freshness.Plan(seeds=1, detailed=1, payments_a_year=40_000, windows=2)
+    stories = [freshness.tell_story(load_params(), plan, (freshness.FIRST_SEED, name)) for name in freshness.SCENARIOS]
+    said = text_of(stories, plan.payments_a_year, freshness.EVERY_DAYS, freshness.LABEL_DAYS)
+    for title in (
+        "new-pattern",
+        "stable",
+        "A poisoned refresh",
+        "How many blocks",
+        "How many twin days",
+        "On how many",
+    ):
+        assert f"# {title}" in said
+    assert all(0 < story.mean(way, "average_precision") <= 1 for story in stories for way in story.metrics)
+    assert picture(stories).startswith(b"\x89PNG")
+
+
+def test_a_challenger_of_the_bench_enters_by_its_chain_and_a_champion_by_its_file_on_rows_it_has_not_learned() -> None:
+    """As `enter_challenger` and `enter_champion` have it."""
+    business: Any = SimpleNamespace(at=np.arange(4.0), score=lambda until, rows: np.full(int(rows.sum()), 0.9))
+    honest, cuts = np.array([np.nan, 0.1, 0.2, 0.3]), np.array([np.nan, 0.6, 0.6, 0.7])
+    model = Model(2.0, Settled(Calibration(method="none"), 0.5, {}), honest, cuts)
+    rows = np.ones(4, np.bool_)
+    entered, spoken = model.enters(business, rows), model.speaks(business, rows)
+    np.testing.assert_array_equal(entered, [[0.9, 0.1, 0.2, 0.3], [0.5, 0.6, 0.6, 0.7]])
+    np.testing.assert_array_equal(spoken, [[np.nan, 0.1, 0.9, 0.9], [np.nan, 0.6, 0.5, 0.5]])
