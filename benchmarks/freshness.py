@@ -152,7 +152,12 @@ def _unjudged(practice: Practice, days: int, begin: float, end: float) -> float:
     models = [(begin, practice.shipped(begin))]
     for now in np.arange(begin + EVERY_DAYS, end, EVERY_DAYS):
         models.append((now, replace(practice.by_hand(now), learned_until=now - LABEL_DAYS - days)))
-    found = [_measure(practice, Live(models), start) for start in np.arange(begin, end, WINDOW_DAYS)]
+    return _average_precision(practice, Live(models), begin, end)
+
+
+def _average_precision(practice: Practice, way: Live, begin: float, end: float) -> float:
+    """Return the mean of what was live over the windows."""
+    found = [_measure(practice, way, start) for start in np.arange(begin, end, WINDOW_DAYS)]
     return float(np.mean([each["average_precision"] or 0.0 for each in found]))
 
 
@@ -168,10 +173,10 @@ def _thresholds(practice: Practice, days: int, begin: float, end: float) -> list
         rows = business.between(mature - days, mature)
         honest = settled.calibration(practice.raw(mature - days, mature, mature))
         labels = choose_threshold(business.period(rows), honest, practice.params.threshold, practice.costs)
+        shipped, frauds = practice.shipped(now), int(business.labels[rows].sum())
         for way, threshold in (("labels alone", labels), ("held", settled.threshold)):
-            model = replace(practice.shipped(now), settled=settled._replace(threshold=threshold))
+            model = replace(shipped, settled=settled._replace(threshold=threshold))
             seen = _measure(practice, Live([(now, model)]), now)
-            frauds = int(business.labels[rows].sum())
             found.append(Threshold(days, way, frauds, threshold, seen["f1"] or 0.0, seen["expected_cost"] or 0.0))
     return found
 
@@ -186,9 +191,7 @@ def _blocks(business: Business, params: Params, length: int, begin: float, end: 
         seen = _measure(practice, Live([(now, model)]), now)
         gaps.append((seen["average_precision"] or 0.0) - (promised["average_precision"] or 0.0))
     live = through_the_gate(practice, begin, end)
-    found = [_measure(practice, live, start) for start in np.arange(begin, end, WINDOW_DAYS)]
-    average_precision = float(np.mean([each["average_precision"] or 0.0 for each in found]))
-    return Blocks(84 // length, gaps, average_precision, len(live.refused))
+    return Blocks(84 // length, gaps, _average_precision(practice, live, begin, end), len(live.refused))
 
 
 if __name__ == "__main__":
