@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,10 @@ from mlflow_fraud.core.errors import ReleaseRejected
 
 _KIND = b"\xa0\x01"
 _WHOLE, _SINGLE = 8 << 3 | VARINT, 7 << 3 | SHORT
+_MODES = re.compile(rb"(?:J\x09BRANCH_LT|J\x04LEAF)+")
+"""What the nodes of many trees are, as a list of words: a long one, of which there are no others."""
+_MODE = re.compile(rb"BRANCH_LT|LEAF")
+_KIND_OF_WORDS = 8
 
 Settings = Mapping[str, Any]
 """By name: a list of whole numbers or of single-precision ones as an array, a list of words, or a list of one value."""
@@ -43,8 +48,11 @@ def _long_list(message: bytes) -> tuple[str, Any] | None:
     """Return name and numbers of a setting that is nothing but a list, read at once; None where it is another."""
     size = message[1] if message[:1] == b"\x0a" and len(message) > 1 else 128
     start, end = 2 + size, len(message) - 3
-    if not 0 < size < 128 or start >= end or message[end:-1] != _KIND or message[-1] not in (6, 7):
+    if not 0 < size < 128 or start >= end or message[end:-1] != _KIND or message[-1] not in (6, 7, 8):
         return None
+    if message[-1] == _KIND_OF_WORDS:
+        whole = _MODES.fullmatch(message, start, end)
+        return (text(message[2:start]), _MODE.findall(message, start, end)) if whole else None
     raw = np.frombuffer(message, np.uint8)[start:end]
     if message[start] == _SINGLE and not len(raw) % 5 and (raw[::5] == _SINGLE).all():
         values: Any = raw.reshape(-1, 5)[:, 1:].copy().view("<f4")[:, 0].astype(np.float32)
