@@ -36,6 +36,7 @@ from mlflow_fraud.core.measuring.interval import BootstrapRule, intervals
 from mlflow_fraud.core.measuring.period import Period, read_period
 from mlflow_fraud.serving.warm_start import warm_history
 from mlflow_fraud.settings import load_params
+from tests.serving.conftest import kept_in
 
 BEGIN = datetime(2013, 9, 1)
 COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)

@@ -70,7 +70,7 @@ def test_a_payment_comes_back_as_it_was_given(log: PredictionLog, contract: Cont
     answer = Answer("xgboost-1.abc", "xgboost-1", b"\x00\x01\xff", 0.1 + 0.2, True, 0.25, 812)
     (payment,) = payments(1, answer=answer, scores={"a": -1234, "b": None})
     log.append([NOTE, payment])
-    asked = {**dict.fromkeys(column.name for column in contract.kept), **payment.transaction}
+    asked = {"unix_time": None, **payment.transaction}
     assert log.find(contract, payment.transaction["event_id"]) == payment._replace(transaction=asked)
     assert log.find(contract, "another") is None
 
@@ -122,10 +122,13 @@ def test_a_label_is_kept_once_and_each_change_of_it_too(log: PredictionLog, cont
     log.append([payment])
     at = payment.transaction["event_time"]
     told = [Label(payment.key, 1, at + timedelta(days=3)), Label(payment.key, 0, at + timedelta(days=9))]
-    for _ in range(2):
-        log.add_labels(told, received=RECEIVED, source="service")
-    assert log.labels(contract)["label"].to_list() == [1, 0]
-    assert log.labels(contract, at + timedelta(days=4))["label"].to_list() == [0]
+    numbers = [log.add_label(each, received=RECEIVED, source="service") for each in [*told, *told]]
+    assert numbers == [1, 2, None, None]
+    assert log.last_label() == 2
+    assert log.labels_of(payment.key) == told
+    assert log.labelled(contract).sort("number")["label"].to_list() == [1, 0]
+    since = log.labelled(contract, at + timedelta(days=4))
+    assert since.select("event_id", "label", "amount").rows() == [(*payment.key[1:], 0, payment.transaction["amount"])]
 
 
 def test_the_newest_ids_say_up_to_when_the_others_are(log: PredictionLog) -> None:
@@ -196,3 +199,17 @@ def test_a_server_that_lets_nobody_in_is_a_sentence_without_the_password(server:
     with pytest.raises(RecordUnavailable, match="password authentication failed") as caught:
         PredictionLog(server.replace(PASSWORD, "another"))
     assert "another" not in str(caught.value)
+
+
+def test_a_row_with_values_that_no_contract_has_is_read_as_far_as_it_can_be(
+    log: PredictionLog, contract: Contract
+) -> None:
+    """An earlier program may have written what this one refuses."""
+    given = payments(4)
+    wrong = [{"amount": 10**302}, {"amount": "much"}, {"birth_date": 7, "city_pop": 1.5}]
+    rows = [{**payment.transaction, **each} for payment, each in zip(given, wrong, strict=False)]
+    log.take_over([{"scored": ["sparkov", row]} for row in rows], received=RECEIVED)
+    log.append([given[3]])
+    found = log.payments(contract, since=None, until_place=10).sort("place")
+    assert found["amount"].to_list() == [None, None, given[2].transaction["amount"], given[3].transaction["amount"]]
+    assert found["birth_date"].to_list()[2:] == [None, given[3].transaction["birth_date"]]

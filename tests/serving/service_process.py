@@ -80,7 +80,7 @@ class Service:
 
 @contextmanager
 def running_service(place: Place, folder: Path) -> Iterator[Service]:
-    """Start `mlflow-fraud serve` on the record in `folder`, wait until it is ready; at its end it must stop well when told to."""
+    """Start `mlflow-fraud serve` on the record in `folder`, and wait for it; at its end it must stop when told to."""
     (port,) = free_ports(1)
     environment = place.environment | {
         "FRAUD_RELEASE_STORE": place.location,

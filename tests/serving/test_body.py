@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.serving.body import BoundedBody
 from tests.serving.conftest import MakeRelease

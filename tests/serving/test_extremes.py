@@ -26,7 +26,7 @@ from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import RECORDED, MakeClock, WallClock, clock_of
 from mlflow_fraud.serving.record import open_record
 from mlflow_fraud.serving.warm_start import warm_history
-from tests.serving.conftest import MakeRelease, Raw, go_live
+from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in
 from tests.serving.old_journal import write_journal
 
 Row = dict[str, Any]

@@ -187,7 +187,8 @@ class Service(RuleBasedStateMachine):
         if current is None:
             return None
         events, labels, since = current.history._past.snapshot()
-        return events.to_dicts(), {by: each.to_dicts() for by, each in labels.items()}, since
+        by_arrival = {by: each.sort(each.columns).to_dicts() for by, each in labels.items()}
+        return events.to_dicts(), by_arrival, since
 
     @invariant()
     def the_newest_release_that_can_be_trusted_is_live(self) -> None:

@@ -15,6 +15,7 @@ from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.model_formats.ubjson import read_ubjson
 from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import SMALL, Blob

@@ -90,7 +90,8 @@ def create_app(
 ) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
-    The past that the features begin with is `record`, to which it adds. In `last_good` a copy of what answers is kept for a start at which the store gives nothing.
+    The past that the features begin with is `record`, to which it adds. In `last_good` a copy of what answers is kept
+    for a start at which the store gives nothing.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
     model = LiveModel(store, record, clock, copy)

@@ -103,6 +103,8 @@ class History:
         """
         self._clock.require_arrived(arrived)
         self.record.learn(self._contract, event_id, label, arrived)
+        with self.record.lock:
+            self._replay(AT_ONCE)
 
     def catch_up(self) -> None:
         """Take in what came since in pieces, between which requests to an older history get their turn."""

@@ -54,7 +54,7 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     known, numbers = _known(record.log, schema, newest, mark)
     return Recorded(
         _settled(record.log, schema, since, settled) if since else (),
-        since if since and record.log.has_before(contract, since) else None,
+        since if since and record.log.has_before(contract, since, until_place=settled) else None,
         _replayed(record.log, contract, settled, mark),
         known,
         numbers,

@@ -113,9 +113,10 @@ class PredictionLog:
         with self._reading() as connection:
             return connection.execute(select(func.min(latest.c.event_time))).scalar()
 
-    def has_before(self, contract: Contract, moment: datetime) -> bool:
-        """Return whether a payment is earlier than a moment."""
+    def has_before(self, contract: Contract, moment: datetime, *, until_place: int) -> bool:
+        """Return whether one of the first payments is earlier than a moment."""
         earlier = select(PAYMENT.c.place).where(PAYMENT.c.contract == contract.name, PAYMENT.c.event_time < moment)
+        earlier = earlier.where(PAYMENT.c.place <= until_place)
         with self._reading() as connection:
             return connection.execute(earlier.limit(1)).first() is not None
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from mlflow_fraud.core.contract.bounds import BODY_BYTES
+from mlflow_fraud.core.contract.bounds import BODY_BYTES, LETTERS
 from mlflow_fraud.core.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,19 @@ def entries_of(folder: Path) -> Iterator[Mapping[str, Any]]:
                         log.warning("%s ends in the middle of an entry, which is left out", path)
                     elif len(line) > LONGEST:
                         log.warning("%s:%d is longer than any entry, and left out", path, number)
+                    elif (entry := _read(line, f"{path}:{number}")) and _can_be_held(entry):
+                        yield entry
                     else:
-                        yield _read(line, f"{path}:{number}")
+                        log.warning("%s:%d has an id or a time that none can be, and is left out", path, number)
+
+
+def _can_be_held(entry: Mapping[str, Any]) -> bool:
+    """Return whether a payment has an id and a time; its other values are held to the bounds when they are read."""
+    if "label" in entry:
+        return True
+    _, transaction = entry["scored"]
+    event_id, at = transaction["event_id"], transaction.get("event_time")
+    return isinstance(at, datetime) and len(str(event_id)) <= LETTERS
 
 
 def put_aside(folder: Path) -> None:
@@ -52,9 +63,7 @@ def _read(line: bytes, where: str) -> Mapping[str, Any]:
     except ValueError:
         entry = None
     match entry:
-        case {"scored": [str(), {"event_id": str() | int(), "event_time": datetime()}]}:
-            return entry
-        case {"label": [[str(), str() | int()], int(), datetime()]}:
+        case {"scored": [str(), {"event_id": str() | int()}]} | {"label": [[str(), str() | int()], int(), datetime()]}:
             return entry
     raise DataError(
         f"{where}: expected an entry of the journal, found something else; move the file away to start without what "

@@ -37,7 +37,8 @@ def _lines(told: Told) -> list[str]:
         f"answer       {decision}: {payment['probability']:.6f} against {payment['threshold']:.6f}, "
         f"in {payment['took_us'] / 1000:.1f} ms, received {_second(payment['received'])} UTC",
         f"release      {payment['release']}",
-        f"MLflow run   {manifest.get('mlflow_run_id') or 'none'}, model version {manifest.get('mlflow_model_version') or 'none'}",
+        f"MLflow run   {manifest.get('mlflow_run_id') or 'none'}",
+        f"in MLflow    version {manifest.get('mlflow_model_version') or 'none'}",
         f"commit       {manifest.get('git_sha') or 'none'}",
         f"dvc.lock     sha256 {manifest.get('files', {}).get('dvc.lock', {}).get('sha256', 'none')}",
         "",
