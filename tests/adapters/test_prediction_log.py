@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 from mlflow_fraud.adapters.prediction_log.connection import connect
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Label, Payment, ReleaseNote
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
 from mlflow_fraud.adapters.prediction_log.versions import upgrade
 from mlflow_fraud.core.contract.contract import Contract
@@ -87,30 +88,29 @@ def test_what_is_sent_again_stays_as_it_came_first(log: PredictionLog, contract:
 
 def test_a_table_of_payments_has_the_values_of_each(log: PredictionLog, contract: Contract) -> None:
     log.append(payments())
-    found = log.payments(contract, since=None, until_place=10**6).sort("place")
+    found = RecordedPast(log, contract, 50).since(None).sort("place")
     names = [column.name for column in contract.kept if column.role not in ("label", "label_time")]
     expected = make_transactions(50, cards=5).select(names)
     assert_frame_equal(found.select(names), expected, check_exact=True)
     for place, row in enumerate(found.select(names).to_dicts(), start=1):
-        assert row == {
-            name: value for name, value in log.replayed(contract, place - 1)[0].transaction.items() if name in row
-        }
+        alone = RecordedPast(log, contract, 50).behind(place - 1)[0].transaction
+        assert row == {name: alone[name] for name in row}
 
 
 def test_a_window_of_the_past_is_read_alone(log: PredictionLog, contract: Contract) -> None:
     given = payments()
     log.append(given)
     since = given[20].transaction["event_time"]
-    assert sorted(log.payments(contract, since=since, until_place=40)["place"]) == list(range(21, 41))
-    assert [payment.place for payment in log.replayed(contract, 45)] == [46, 47, 48, 49, 50]
-    assert log.reached(contract, 10) == given[40].transaction["event_time"]
+    assert sorted(RecordedPast(log, contract, 40).since(since)["place"]) == list(range(21, 41))
+    assert [payment.place for payment in RecordedPast(log, contract, 50).behind(45)] == [46, 47, 48, 49, 50]
+    assert RecordedPast(log, contract, 50).reached(10) == given[40].transaction["event_time"]
 
 
 def test_the_last_before_a_window_are_found_for_each_card(log: PredictionLog, contract: Contract) -> None:
     given = payments(scores={"x": 5})
     log.append(given)
     before = given[30].transaction["event_time"]
-    found = log.last_before(contract, before, ["card"], 2, until_place=50)
+    found = RecordedPast(log, contract, 50).last_before(before, ["card"], 2)
     rows = pl.DataFrame([payment.transaction | {"place": payment.place} for payment in given[:30]])
     expected = rows.sort("event_time").group_by("card").tail(2)
     assert sorted(found["place"]) == sorted(expected["place"])
@@ -126,8 +126,8 @@ def test_a_label_is_kept_once_and_each_change_of_it_too(log: PredictionLog, cont
     assert numbers == [1, 2, None, None]
     assert log.last_label() == 2
     assert log.labels_of(payment.key) == told
-    assert log.labelled(contract).sort("number")["label"].to_list() == [1, 0]
-    since = log.labelled(contract, at + timedelta(days=4))
+    assert RecordedPast(log, contract, 1).known_since(None)["label"].to_list() == [1, 0]
+    since = RecordedPast(log, contract, 1).known_since(at + timedelta(days=4))
     assert since.select("event_id", "label", "amount").rows() == [(*payment.key[1:], 0, payment.transaction["amount"])]
 
 
@@ -208,8 +208,7 @@ def test_a_row_with_values_that_no_contract_has_is_read_as_far_as_it_can_be(
     given = payments(4)
     wrong = [{"amount": 10**302}, {"amount": "much"}, {"birth_date": 7, "city_pop": 1.5}]
     rows = [{**payment.transaction, **each} for payment, each in zip(given, wrong, strict=False)]
-    log.take_over([{"scored": ["sparkov", row]} for row in rows], received=RECEIVED)
-    log.append([given[3]])
-    found = log.payments(contract, since=None, until_place=10).sort("place")
+    log.append([*(payment._replace(transaction=row) for payment, row in zip(given, rows, strict=False)), given[3]])
+    found = RecordedPast(log, contract, 10).since(None).sort("place")
     assert found["amount"].to_list() == [None, None, given[2].transaction["amount"], given[3].transaction["amount"]]
     assert found["birth_date"].to_list()[2:] == [None, given[3].transaction["birth_date"]]

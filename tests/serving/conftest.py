@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from mlflow_fraud.adapters.model_export import MODEL_FILE, booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
+from mlflow_fraud.adapters.prediction_log.history import take_in_history
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
@@ -39,6 +40,8 @@ MakeRelease = Callable[..., Release]
 Raw = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 PAST_ROWS = 2000
+PATIENCE = 20.0
+"""So long an answer waits for the record in tests, where a machine may be busy."""
 THRESHOLD = 0.5
 CALIBRATION = Calibration(method="beta", coefficients=(0.9, 1.4, 0.2))
 
@@ -155,9 +158,9 @@ def kept_in(folder: Path, schema: FeatureSchema | None = None, past: pl.DataFram
     address = f"sqlite:///{folder / 'record.db'}"
     if schema and past is not None and not (folder / "record.db").exists():
         log = PredictionLog(address)
-        log.seed(as_recorded(past, schema), schema.contract, received=datetime(2026, 1, 1))
+        take_in_history(log, as_recorded(past, schema), schema.contract, received=datetime(2026, 1, 1))
         log.close()
-    with open_record(address) as record:
+    with open_record(address, wait=PATIENCE) as record:
         yield record
 
 

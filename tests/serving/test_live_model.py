@@ -301,7 +301,7 @@ def test_a_record_that_cannot_be_read_keeps_the_model_from_going_live_and_says_w
 
     go_live(store, make_release())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record.log, "reached", away)
+        patch.setattr(record.log, "reading", away)
         live.poll()
     assert live.current is None
     assert "the record cannot be used now" in (live.trouble or "")

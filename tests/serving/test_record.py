@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from time import perf_counter, sleep
 from typing import Any
 
@@ -176,14 +178,29 @@ class Slow:
     def __init__(self) -> None:
         self.took: list[Entry] = []
         self.away = True
+        self.gate: Event | None = None
 
-    def append(self, entries: list[Entry]) -> None:
+    def append(self, entries: Sequence[Entry]) -> None:
+        if self.gate:
+            self.gate.wait()
         if self.away:
             raise RecordUnavailable("the record is away")
         self.took += entries
 
     def tidy(self) -> None:
         """Nothing to do."""
+
+
+def test_an_answer_does_not_wait_for_a_record_that_is_slow(contract: Contract, stream: pl.DataFrame) -> None:
+    log, at = Slow(), stream["event_time"][0]
+    log.away, log.gate = False, Event()
+    writer = Writer(log, wait=0.01)
+    done = writer.put(Payment(1, "sparkov", {"event_id": 1, "event_time": at}, at))
+    assert asyncio.run(writer.written(done)) is False
+    assert asyncio.run(writer.written(writer.put(Payment(2, "sparkov", {"event_id": 2}, at)))) is False
+    log.gate.set()
+    assert done.result() is True
+    writer.close()
 
 
 def test_of_too_many_that_wait_the_oldest_are_lost_and_counted(contract: Contract, stream: pl.DataFrame) -> None:

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous
 from mlflow_fraud.adapters.prediction_log.entries import Completed, Key, Label, Payment, ReleaseNote
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
-from mlflow_fraud.adapters.prediction_log.old_journal import entries_of, put_aside
+from mlflow_fraud.adapters.prediction_log.old_journal import put_aside, read_journal
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.serving.known_ids import KnownIds
-from mlflow_fraud.serving.writer import Writer
+from mlflow_fraud.serving.writer import WAIT_SECONDS, Writer
 from mlflow_fraud.wall import utc_now
 
 log = logging.getLogger(__name__)
@@ -70,9 +70,9 @@ class Record:
     from `enter` on; `settle` has it written, with its answer. What the record cannot take now waits in memory.
     """
 
-    def __init__(self, log: PredictionLog, *, tail: int = TAIL, known: int = KNOWN) -> None:
+    def __init__(self, log: PredictionLog, *, tail: int = TAIL, known: int = KNOWN, wait: float = WAIT_SECONDS) -> None:
         self.lock, self._labelling = Lock(), Lock()
-        self.log, self.writer = log, Writer(log)
+        self.log, self.writer = log, Writer(log, wait=wait)
         self._kept = tail
         self._entries: list[Payment | Learned] = []
         self._forgotten = 0
@@ -186,7 +186,13 @@ class Record:
 
 
 @contextmanager
-def open_record(address: str, *, synchronous: Synchronous = "normal", journal: Path | None = None) -> Iterator[Record]:
+def open_record(
+    address: str,
+    *,
+    synchronous: Synchronous = "normal",
+    journal: Path | None = None,
+    wait: float = WAIT_SECONDS,
+) -> Iterator[Record]:
     """Give the record at an address, which is this service's alone until the block ends.
 
     What the `journal` of an earlier program holds is taken over first, once.
@@ -196,7 +202,7 @@ def open_record(address: str, *, synchronous: Synchronous = "normal", journal: P
         with prediction_log.alone():
             if journal is not None:
                 _take_over(prediction_log, journal)
-            record = Record(prediction_log)
+            record = Record(prediction_log, wait=wait)
             try:
                 yield record
             finally:
@@ -206,8 +212,9 @@ def open_record(address: str, *, synchronous: Synchronous = "normal", journal: P
 
 
 def _take_over(prediction_log: PredictionLog, journal: Path) -> None:
-    entries = list(entries_of(journal))
-    if entries:
-        number = prediction_log.take_over(entries, received=utc_now())
-        log.info("%d payments of the journal in %s are in the record now", number, journal)
+    now = utc_now()
+    payments, labels = read_journal(journal, after_place=prediction_log.last_place(), received=now)
+    if payments:
+        prediction_log.take_in(payments, labels, received=now, source="journal")
+        log.info("%d payments of the journal in %s are in the record now", len(payments), journal)
     put_aside(journal)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
-from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
 from mlflow_fraud.core.features.clock import STEADY
@@ -42,36 +42,37 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     with record.lock:
         mark = record.mark()
     contract = schema.contract
-    newest = record.log.reached(contract, STEADY)
+    settled = max(mark.place - REPLAYED, 0)
+    past = RecordedPast(record.log, contract, mark.place)
+    first = RecordedPast(record.log, contract, settled)
+    newest = past.reached(STEADY)
     if newest is None and not mark.unwritten:
         log.warning(
             "the record holds no payment of %s: every card starts without a past; `mlflow-fraud record seed` fills it",
             contract.name,
         )
         return Recorded(end=mark.end)
-    settled = max(mark.place - REPLAYED, 0)
     since = newest and newest - window_reach(schema) - LATENESS
-    known, numbers = _known(record.log, schema, newest, mark)
+    known, numbers = _known(past, schema, newest, mark)
     return Recorded(
-        _settled(record.log, schema, since, settled) if since else (),
-        since if since and record.log.has_before(contract, since, until_place=settled) else None,
-        _replayed(record.log, contract, settled, mark),
+        _settled(first, schema, since) if since else (),
+        since if since and first.reaches_before(since) else None,
+        _replayed(past, settled, mark, contract),
         known,
         numbers,
         mark.end,
     )
 
 
-def _settled(log: PredictionLog, schema: FeatureSchema, since: datetime, place: int) -> Iterator[Transaction]:
+def _settled(first: RecordedPast, schema: FeatureSchema, since: datetime) -> Iterator[Transaction]:
     """Return what came first: the window with scores worked out anew, before it the last ones with those they had."""
-    contract = schema.contract
-    rows = log.payments(contract, since=since - score_reach(schema), until_place=place).sort(TIME_ORDER)
+    rows = first.since(since - score_reach(schema)).sort(TIME_ORDER)
     window = pl.concat([rows.drop("scores"), build_scores(rows, schema)], how="horizontal")
     window = window.filter(pl.col("event_time") >= since)
     older = {
         (row["event_time"], row["event_id"]): row
         for by, back in remembered(schema).items()
-        for row in log.last_before(contract, since, by, back, until_place=place).to_dicts()
+        for row in first.last_before(since, by, back).to_dicts()
     }
     for key in sorted(older):
         scores = older[key].pop("scores")
@@ -79,20 +80,19 @@ def _settled(log: PredictionLog, schema: FeatureSchema, since: datetime, place: 
     yield from window.iter_rows(named=True)
 
 
-def _replayed(log: PredictionLog, contract: Contract, settled: int, mark: Mark) -> Iterable[Transaction]:
+def _replayed(past: RecordedPast, settled: int, mark: Mark, contract: Contract) -> Iterable[Transaction]:
     """Return what came last, in the order in which it came: from the record, and what it may not hold yet."""
-    there = {payment.place: payment for payment in log.replayed(contract, settled) if payment.place <= mark.place}
+    there = {payment.place: payment for payment in past.behind(settled)}
     there |= {each.place: each for each in mark.unwritten if each.contract == contract.name}
     return (there[place].transaction for place in sorted(there))
 
 
 def _known(
-    log: PredictionLog, schema: FeatureSchema, newest: datetime | None, mark: Mark
+    past: RecordedPast, schema: FeatureSchema, newest: datetime | None, mark: Mark
 ) -> tuple[list[Known], frozenset[int]]:
     """Return the labels that a window can still see, and the numbers of those that came after `mark`."""
     if not schema.label_windows:
         return [], frozenset()
-    since = newest and newest - label_reach(schema) - LATENESS
-    found = log.labelled(schema.contract, since).sort("number").drop("scores").to_dicts()
+    found = past.known_since(newest and newest - label_reach(schema) - LATENESS).drop("scores").to_dicts()
     known = [Known(row, row["label"], row["arrived"]) for row in found]
     return known, frozenset(row["number"] for row in found if row["number"] > mark.label)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from mlflow_fraud.adapters.prediction_log.entries import Label, Payment
 from mlflow_fraud.core.contract.bounds import BODY_BYTES, LETTERS
 from mlflow_fraud.core.errors import DataError
 
@@ -21,33 +22,26 @@ FILES = ("older.jsonl", "newer.jsonl")
 ASIDE = "taken-over"
 
 
-def entries_of(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """Return what a journal holds, oldest first: `{"scored": [contract, transaction]}` or `{"label": [...]}`.
+def read_journal(folder: Path, *, after_place: int, received: datetime) -> tuple[list[Payment], list[Label]]:
+    """Return what a journal holds, oldest first, with places behind one.
 
-    A last line that was cut off by a kill is left out, nobody had an answer to it. Raises `DataError` for any other
-    line that cannot be read.
+    A last line that was cut off by a kill is left out, nobody had an answer to it; so is one whose id or time none can
+    be. Raises `DataError` for any other line that cannot be read.
     """
-    for path in (folder / name for name in FILES):
-        if path.is_file():
-            with path.open("rb") as lines:
-                for number, line in enumerate(lines, start=1):
-                    if not line.endswith(b"\n"):
-                        log.warning("%s ends in the middle of an entry, which is left out", path)
-                    elif len(line) > LONGEST:
-                        log.warning("%s:%d is longer than any entry, and left out", path, number)
-                    elif (entry := _read(line, f"{path}:{number}")) and _can_be_held(entry):
-                        yield entry
-                    else:
-                        log.warning("%s:%d has an id or a time that none can be, and is left out", path, number)
-
-
-def _can_be_held(entry: Mapping[str, Any]) -> bool:
-    """Return whether a payment has an id and a time; its other values are held to the bounds when they are read."""
-    if "label" in entry:
-        return True
-    _, transaction = entry["scored"]
-    event_id, at = transaction["event_id"], transaction.get("event_time")
-    return isinstance(at, datetime) and len(str(event_id)) <= LETTERS
+    payments: list[Payment] = []
+    labels: list[Label] = []
+    for entry, where in _entries(folder):
+        match entry:
+            case {"scored": [contract, {"event_id": event_id, "event_time": datetime()} as transaction]} if (
+                len(str(event_id)) <= LETTERS
+            ):
+                place = after_place + len(payments) + 1
+                payments.append(Payment(place, contract, transaction, received, "journal"))
+            case {"label": [[contract, event_id], label, arrived]}:
+                labels.append(Label((contract, event_id), label, arrived))
+            case _:
+                log.warning("%s has an id or a time that none can be, and is left out", where)
+    return payments, labels
 
 
 def put_aside(folder: Path) -> None:
@@ -57,7 +51,20 @@ def put_aside(folder: Path) -> None:
             path.replace(path.with_name(f"{path.name}.{ASIDE}"))
 
 
-def _read(line: bytes, where: str) -> Mapping[str, Any]:
+def _entries(folder: Path) -> Iterator[tuple[Any, str]]:
+    for path in (folder / name for name in FILES):
+        if path.is_file():
+            with path.open("rb") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if not line.endswith(b"\n"):
+                        log.warning("%s ends in the middle of an entry, which is left out", path)
+                    elif len(line) > LONGEST:
+                        log.warning("%s:%d is longer than any entry, and left out", path, number)
+                    else:
+                        yield _read(line, f"{path}:{number}"), f"{path}:{number}"
+
+
+def _read(line: bytes, where: str) -> Any:
     try:
         entry = json.loads(line, object_hook=_value)
     except ValueError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mlflow_fraud.adapters.prediction_log.history import take_in_history
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.recorded import as_recorded
@@ -53,4 +54,6 @@ def seed_record(log: PredictionLog, path: Path, schema: FeatureSchema) -> int:
             f"{path} holds no transactions of the contract {schema.contract.name}: it is damaged, or of another data "
             "set. `mlflow-fraud data use <its data set>` and `dvc repro ingest` make it anew"
         ) from error
-    return log.seed(recorded, schema.contract, received=utc_now())
+    before = log.count(schema.contract)
+    take_in_history(log, recorded, schema.contract, received=utc_now())
+    return log.count(schema.contract) - before
