@@ -11,33 +11,51 @@ from typing import Any
 class KnownIds:
     """Ids of payments as numbers of eight bytes, in two halves that take turns.
 
-    Of what came before them `until` says the latest time, so that a payment after it which is not among them is new.
-    `newest_first` has contract, id and time of each.
+    Of what is forgotten the latest time is kept, so that a payment after it which is not among them is new.
     """
 
-    def __init__(self, newest_first: Iterable[tuple[str, Any, datetime]], until: datetime | None, *, kept: int) -> None:
-        self._kept, self._until = kept, until
-        self._older: dict[int, datetime] = {}
-        self._newer = {_number(contract, event_id): at for contract, event_id, at in newest_first}
+    def __init__(self, *, kept: int) -> None:
+        self._kept = kept
+        self._older, self._newer = _Half(), _Half()
+        self._forgotten: datetime | None = None
 
     def add(self, key: tuple[str, Any], at: datetime) -> None:
         """Know an id from now on."""
-        if len(self._newer) >= self._kept:
-            forgotten = [*self._older.values(), *filter(None, [self._until])]
-            self._until = max(forgotten, default=None)
-            self._older, self._newer = self._newer, {}
-        self._newer[_number(*key)] = at
+        if len(self._newer.numbers) >= self._kept:
+            self.forget(self._older.latest)
+            self._older, self._newer = self._newer, _Half()
+        self._newer.add([key], at)
+
+    def add_all(self, keys: Iterable[tuple[str, Any]], latest: datetime) -> None:
+        """Know ids none of which is later than `latest`."""
+        self._newer.add(keys, latest)
+
+    def forget(self, latest: datetime | None) -> None:
+        """Know that there are others, none of which is later than `latest`."""
+        self._forgotten = max(filter(None, (self._forgotten, latest)), default=None)
 
     def may_have(self, key: tuple[str, Any], at: datetime) -> bool:
         """Return False for what is surely new.
 
-        >>> noon = datetime(2020, 1, 1, 12)
-        >>> ids = KnownIds([("cards", "b", noon)], until=datetime(2019, 12, 31), kept=10)
+        >>> noon, ids = datetime(2020, 1, 1, 12), KnownIds(kept=10)
+        >>> ids.add(("cards", "b"), noon)
+        >>> ids.forget(datetime(2019, 12, 31))
         >>> [ids.may_have(("cards", each), noon) for each in "ab"], ids.may_have(("cards", "a"), datetime(2019, 12, 1))
         ([False, True], True)
         """
         number = _number(*key)
-        return number in self._newer or number in self._older or (self._until is not None and at <= self._until)
+        known = number in self._newer.numbers or number in self._older.numbers
+        return known or (self._forgotten is not None and at <= self._forgotten)
+
+
+class _Half:
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+        self.latest: datetime | None = None
+
+    def add(self, keys: Iterable[tuple[str, Any]], at: datetime) -> None:
+        self.numbers.update(_number(contract, event_id) for contract, event_id in keys)
+        self.latest = max(self.latest or at, at)
 
 
 def _number(contract: str, event_id: Any) -> int:

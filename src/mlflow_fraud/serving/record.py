@@ -78,7 +78,7 @@ class Record:
         self._forgotten = 0
         self._recent: dict[Key, Payment] = {}
         self._place, self._label = log.last_place(), log.last_label()
-        self._known = KnownIds(*log.newest_ids(known), kept=known)
+        self._known = _known_ids(log, known)
         self._introduced: set[str] = set()
 
     def surely_new(self, contract: Contract, transaction: Transaction) -> bool:
@@ -183,6 +183,14 @@ class Record:
                     self._recent.pop(old.key, None)
             del self._entries[:gone]
             self._forgotten += gone
+
+
+def _known_ids(log: PredictionLog, kept: int) -> KnownIds:
+    known, (ids, latest, latest_of_others) = KnownIds(kept=kept), log.newest_ids(kept)
+    if latest is not None:
+        known.add_all(ids, latest)
+    known.forget(latest_of_others)
+    return known
 
 
 @contextmanager

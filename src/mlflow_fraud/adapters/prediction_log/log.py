@@ -28,6 +28,14 @@ class Told(NamedTuple):
     labels: Sequence[Mapping[str, Any]]
 
 
+class NewestIds(NamedTuple):
+    """Contract and id of the payments that came last, their latest time, and the latest time of all others."""
+
+    ids: list[tuple[str, str]]
+    latest: datetime | None
+    latest_of_others: datetime | None
+
+
 class PredictionLog:
     """The record in a database. Every method is one transaction, and raises `RecordUnavailable` where it fails.
 
@@ -118,15 +126,18 @@ class PredictionLog:
         """Return the number of the newest label; 0 where there is none."""
         return self._one(select(func.max(LABEL.c.number))) or 0
 
-    def newest_ids(self, at_most: int) -> tuple[list[tuple[str, str, datetime]], datetime | None]:
-        """Return contract, id and time of the payments that came last, and up to when the times of all others are."""
-        newest = select(PAYMENT.c.contract, PAYMENT.c.event_id, PAYMENT.c.event_time, PAYMENT.c.place)
-        newest = newest.order_by(PAYMENT.c.place.desc()).limit(at_most)
+    def newest_ids(self, at_most: int) -> NewestIds:
+        """Return the ids of the payments that came last."""
+        newest = select(PAYMENT.c.place).order_by(PAYMENT.c.place.desc()).limit(1).offset(at_most - 1)
+        first = self._one(newest) or 0
+        latest = select(PAYMENT.c.event_time).order_by(PAYMENT.c.event_time.desc()).limit(1)
         with self.reading() as connection:
-            rows = connection.execute(newest).all()
-            others = select(PAYMENT.c.event_time).where(PAYMENT.c.place < (rows[-1].place if rows else 0))
-            until = connection.execute(others.order_by(PAYMENT.c.event_time.desc()).limit(1)).scalar()
-        return [(row.contract, row.event_id, row.event_time) for row in rows], until
+            ids = connection.execute(select(PAYMENT.c.contract, PAYMENT.c.event_id).where(PAYMENT.c.place >= first))
+            return NewestIds(
+                [(contract, event_id) for contract, event_id in ids],
+                connection.execute(latest.where(PAYMENT.c.place >= first)).scalar(),
+                connection.execute(latest.where(PAYMENT.c.place < first)).scalar(),
+            )
 
     def alone(self) -> AbstractContextManager[None]:
         """Be the one service of this record until the block ends; raise `DataError` where another one is."""
