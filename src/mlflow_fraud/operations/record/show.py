@@ -11,6 +11,7 @@ import numpy as np
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog, Told
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.paths import LOCK
 
 
 def show_prediction(prediction_id: str) -> str:
@@ -40,7 +41,7 @@ def _lines(told: Told) -> list[str]:
         f"MLflow run   {manifest.get('mlflow_run_id') or 'none'}",
         f"in MLflow    version {manifest.get('mlflow_model_version') or 'none'}",
         f"commit       {manifest.get('git_sha') or 'none'}",
-        f"dvc.lock     sha256 {manifest.get('files', {}).get('dvc.lock', {}).get('sha256', 'none')}",
+        f"dvc.lock     sha256 {manifest.get('files', {}).get(LOCK.name, {}).get('sha256', 'none')}",
         "",
         f"transaction  {payment['event_id']} of {payment['contract']}, {_second(payment['event_time'])}",
         *(f"  {name} = {value}" for name, value in json.loads(payment["content"]).items()),
