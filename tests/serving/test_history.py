@@ -206,7 +206,7 @@ def test_what_came_by_another_contract_is_no_part_of_this_past(
         expected = one_by_one(warm_history(schema, alone), rows)
     history = warm_history(schema, record)
     for row in rows:
-        record.settle(record.enter(other, {"event_id": row["event_id"], "event_time": row["event_time"]})).result()
+        record.settle(record.enter(other, {"event_id": row["event_id"], "event_time": row["event_time"]}))
     np.testing.assert_array_equal(one_by_one(history, rows), expected)
 
 
@@ -216,7 +216,7 @@ def test_what_was_scored_before_the_contract_had_a_column_is_blank_there(
     rows = rows_of(stream)
     for row in rows[:20]:
         known = {name: row[name] for name in row if name != "merchant"}
-        record.settle(record.enter(schema.contract, known)).result()
+        record.settle(record.enter(schema.contract, known))
     assert len(warm_history(schema, record).observe(rows[20]).features) == len(schema.names)
 
 

@@ -28,7 +28,7 @@ def served(history: History, rows: list[Row]) -> list[object]:
     found: list[object] = []
     for row in rows:
         features, scores, payment = history.observe(row)
-        history.record.settle(payment._replace(scores=scores)).result()
+        history.record.settle(payment._replace(scores=scores))
         found.append(features)
         history.learn(row["event_id"], row["label"], row["event_time"] + timedelta(hours=1))
     return found

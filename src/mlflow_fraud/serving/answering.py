@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
 
 from starlette.concurrency import run_in_threadpool
 
@@ -12,16 +11,14 @@ from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
 from mlflow_fraud.serving.record import OtherContent, Record
+from mlflow_fraud.serving.writer import Ticket
 
 log = logging.getLogger(__name__)
 
-NOT_WRITTEN: Future[bool] = Future()
-NOT_WRITTEN.set_result(False)
+NOT_WRITTEN = Ticket(False)
 
 
-async def answered(
-    live: LiveRelease, record: Record, transaction: Transaction, began: float
-) -> tuple[Payment, Future[bool]]:
+async def answered(live: LiveRelease, record: Record, transaction: Transaction, began: float) -> tuple[Payment, Ticket]:
     """Return a payment with its answer, and what says whether it is in the record.
 
     One that is sent again gets the answer that it got. Raises `OtherContent` where one of its id was another,
@@ -44,7 +41,7 @@ async def answered(
     return known, record.writing(known)
 
 
-def _settled(live: LiveRelease, record: Record, transaction: Transaction, began: float) -> tuple[Payment, Future[bool]]:
+def _settled(live: LiveRelease, record: Record, transaction: Transaction, began: float) -> tuple[Payment, Ticket]:
     """Score a new payment and have it written; no request comes between, so that the order is one."""
     try:
         payment = live.score(transaction, began)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.serving.known_ids import KnownIds
-from mlflow_fraud.serving.writer import WAIT_SECONDS, Writer
+from mlflow_fraud.serving.writer import WAIT_SECONDS, Ticket, Writer
 from mlflow_fraud.wall import utc_now
 
 log = logging.getLogger(__name__)
@@ -102,20 +101,20 @@ class Record:
         self._append(payment)
         return payment
 
-    def settle(self, payment: Payment) -> Future[bool]:
-        """Have a payment written, with its answer if there is one; the future says whether it is."""
+    def settle(self, payment: Payment) -> Ticket:
+        """Have a payment written, with its answer if there is one; the ticket says whether it is."""
         if payment.key in self._recent:
             self._recent[payment.key] = payment
         return self.writer.put(payment)
 
-    def complete(self, payment: Payment) -> Future[bool]:
+    def complete(self, payment: Payment) -> Ticket:
         """Have the answer written to a payment that is there without one."""
         assert payment.answer is not None
         if payment.key in self._recent:
             self._recent[payment.key] = payment
         return self.writer.put(Completed(payment.place, payment.answer))
 
-    def writing(self, payment: Payment) -> Future[bool]:
+    def writing(self, payment: Payment) -> Ticket:
         """Return what says whether a payment that came before is written."""
         return self.writer.again(payment.place)
 

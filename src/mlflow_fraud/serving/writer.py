@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from threading import Condition, Event, Thread
+from contextlib import suppress
+from threading import Condition, Event, Lock, Thread
 from typing import Protocol
 
 from mlflow_fraud.adapters.prediction_log.entries import Entry, Payment
@@ -26,10 +26,21 @@ BACKLOG = 100_000
 
 RETRY_SECONDS = 0.5
 TIDY_SECONDS = 1.0
+IDLE_SECONDS = 0.5
 CLOSE_SECONDS = 10.0
 
-Waiting = tuple[Entry, Future[bool] | None]
-"""An entry, and whom to tell that it is written; nobody where the answer has left."""
+
+class Ticket:
+    """Says of one entry whether it is written: None while that is not known."""
+
+    __slots__ = ("waiters", "written")
+
+    def __init__(self, written: bool | None = None) -> None:
+        self.written = written
+        self.waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+
+Waiting = tuple[Entry, Ticket]
 
 
 class Log(Protocol):
@@ -55,48 +66,56 @@ class Writer:
         self._log, self._most, self._wait = log, backlog, wait
         self._waiting: deque[Waiting] = deque()
         self._in_hand: list[Waiting] = []
-        self._changed = Condition()  # the writer alone waits for it
+        self._lock = Lock()
+        self._changed = Condition(self._lock)  # the writer alone waits for it
+        self._idle = Condition(self._lock)
         self._broken = False
         self._closing = Event()
         self._threads = [Thread(target=run, name=run.__name__, daemon=True) for run in (self._write, self._tidy)]
         for thread in self._threads:
             thread.start()
 
-    def put(self, entry: Entry) -> Future[bool]:
-        """Give an entry to be written; the future says whether it is, and is never an error."""
-        done: Future[bool] = Future()
+    def put(self, entry: Entry) -> Ticket:
+        """Give an entry to be written; the ticket says whether it is."""
         with self._changed:
-            if self.trouble:
-                done.set_result(False)
-            self._waiting.append((entry, None if self.trouble else done))
+            ticket = Ticket(False if self.trouble else None)
+            self._waiting.append((entry, ticket))
             if len(self._waiting) > self._most:
                 self._lose_oldest()
             self._changed.notify()
-        return done
+        return ticket
 
-    async def written(self, done: Future[bool]) -> bool:
+    async def written(self, ticket: Ticket) -> bool:
         """Return whether an entry is in the record, after a short wait at most."""
-        if done.done():
-            return done.result()
-        try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(done)), self._wait)
-        except TimeoutError:
+        if ticket.written is None:
+            loop = asyncio.get_running_loop()
+            waiter = loop.create_future()
             with self._changed:
-                self.trouble = self.trouble or f"the record did not take a payment within {self._wait * 1000:.0f} ms"
-            return False
+                if ticket.written is None:
+                    ticket.waiters.append((loop, waiter))
+                else:
+                    return ticket.written
+            patience = loop.call_later(self._wait, _wake, [waiter])
+            await waiter
+            patience.cancel()
+            if ticket.written is None:
+                with self._changed:
+                    self.trouble = self.trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
+        return bool(ticket.written)
 
-    def again(self, place: int) -> Future[bool]:
-        """Return what says whether a payment that was given before is written."""
-        found: Future[bool] = Future()
+    def again(self, place: int) -> Ticket:
+        """Return the ticket of a payment that was given before."""
         with self._changed:
-            for entry, done in (*self._in_hand, *self._waiting):
+            for entry, ticket in (*self._in_hand, *self._waiting):
                 if isinstance(entry, Payment) and entry.place == place:
-                    if done is not None:
-                        return done
-                    found.set_result(False)
-                    return found
-        found.set_result(True)
-        return found
+                    return ticket
+        return Ticket(True)
+
+    def flush(self) -> None:
+        """Wait until all that was given is written, or cannot be."""
+        with self._changed:
+            while (self._in_hand or self._waiting) and not self._broken:
+                self._idle.wait(IDLE_SECONDS)
 
     def unwritten(self) -> list[Payment]:
         """Return the payments that the record may not hold yet, in their order."""
@@ -134,30 +153,40 @@ class Writer:
 
     def _let_go(self) -> None:
         with self._changed:
-            written, self._in_hand, self.trouble = self._in_hand, [], None
+            told = self._tell([ticket for _, ticket in self._in_hand], True)
+            self._in_hand, self.trouble = [], None
             mended, self._broken = self._broken, False
+            self._idle.notify_all()
         if mended:
             log.warning("the record is written again")
-        for _, done in written:
-            if done is not None:
-                done.set_result(True)
+        _wake_all(told)
 
     def _put_back(self, trouble: str) -> None:
         with self._changed:
-            given_up = [done for _, done in (*self._in_hand, *self._waiting) if done is not None]
-            self._waiting = deque((entry, None) for entry, _ in (*self._in_hand, *self._waiting))
+            left = (*self._in_hand, *self._waiting)
+            told = self._tell([ticket for _, ticket in left], False)
+            self._waiting = deque(left)
             self._in_hand, self.trouble = [], trouble
             new, self._broken = not self._broken, True
+            self._idle.notify_all()
         if new:
             log.error("%s; answers go out all the same, with `recorded: false`", trouble)
-        for done in given_up:
-            done.set_result(False)
+        _wake_all(told)
+
+    def _tell(self, tickets: list[Ticket], written: bool) -> Waiters:
+        """Write on tickets what became of them; return who waits for them, by event loop."""
+        told: Waiters = {}
+        for ticket in tickets:
+            ticket.written = written
+            for loop, waiter in ticket.waiters:
+                told.setdefault(loop, []).append(waiter)
+            ticket.waiters = []
+        return told
 
     def _lose_oldest(self) -> None:
-        _, done = self._waiting.popleft()
+        _, ticket = self._waiting.popleft()
         self.lost += 1
-        if done is not None:
-            done.set_result(False)
+        _wake_all(self._tell([ticket], False))
 
     def _tidy(self) -> None:
         while not self._closing.wait(TIDY_SECONDS):
@@ -165,3 +194,18 @@ class Writer:
                 self._log.tidy()
             except RecordUnavailable as error:
                 log.debug("not tidied: %s", error)
+
+
+Waiters = dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]]
+
+
+def _wake_all(waiters: Waiters) -> None:
+    for loop, waiting in waiters.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(_wake, waiting)
+
+
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

@@ -51,10 +51,15 @@ def translated(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        said = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise RecordUnavailable(
-            f"the record at {engine.url.render_as_string(hide_password=True)} cannot be used now: {said[:200]}"
-        ) from None
+        raise unavailable(engine, getattr(error, "orig", None) or error) from None
+
+
+def unavailable(engine: Engine, error: BaseException) -> RecordUnavailable:
+    """Return what the driver says as one sentence, without address, password or values."""
+    said = " ".join(str(error).split())
+    return RecordUnavailable(
+        f"the record at {engine.url.render_as_string(hide_password=True)} cannot be used now: {said[:200]}"
+    )
 
 
 def _url_of(address: str) -> URL:

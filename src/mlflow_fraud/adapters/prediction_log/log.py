@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, func, select, update
 from mlflow_fraud.adapters.prediction_log.alone import alone
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous, connect, translated
 from mlflow_fraud.adapters.prediction_log.entries import Completed, Entry, Key, Label, Payment, ReleaseNote, Source
+from mlflow_fraud.adapters.prediction_log.hot_insert import HotInsert
 from mlflow_fraud.adapters.prediction_log.rows import PaymentRows, insert_into, payment_of
 from mlflow_fraud.adapters.prediction_log.tables import FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
 from mlflow_fraud.adapters.prediction_log.versions import begin
@@ -39,13 +40,15 @@ class NewestIds(NamedTuple):
 class PredictionLog:
     """The record in a database. Every method is one transaction, and raises `RecordUnavailable` where it fails.
 
-    Safe to use from several threads. `append` may be asked again for what it was given: what is there stays.
+    Safe to use from several threads, `append` from one. It may be asked again for what it was given: what is there
+    stays.
     """
 
     def __init__(self, address: str, *, synchronous: Synchronous = "normal") -> None:
         self.engine = connect(address, synchronous=synchronous)
         begin(self.engine)
         self._rows, self._insert = PaymentRows(self.engine.dialect), insert_into(self.engine.dialect)
+        self._hot = HotInsert(self.engine, self._rows.insert)
 
     def __str__(self) -> str:
         """Where it is, without a password."""
@@ -54,6 +57,9 @@ class PredictionLog:
     def append(self, entries: Sequence[Entry]) -> None:
         """Add releases, then payments, then answers to payments, all or none; what is there already stays as it is."""
         payments = [self._rows.of(entry) for entry in entries if isinstance(entry, Payment)]
+        if len(payments) == len(entries):
+            self._hot.add(payments)
+            return
         with self._transaction() as connection:
             for entry in entries:
                 if isinstance(entry, ReleaseNote):
@@ -151,6 +157,7 @@ class PredictionLog:
 
     def close(self) -> None:
         """Let go of all connections."""
+        self._hot.close()
         self.engine.dispose()
 
     @contextmanager
