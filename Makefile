@@ -90,6 +90,7 @@ monitor: repository $(READY) ## watch the live release on months without and wit
 	python -m flows.monitoring .local/stream/new-pattern/*.csv
 
 serve: $(READY) ## the scoring service on port 8000, or PORT=…
+	mlflow-fraud record seed
 	mlflow-fraud serve $(if $(PORT),--port $(PORT))
 
 mlflow: $(READY) ## MLflow's pages on port 5000

@@ -36,14 +36,14 @@ def test_every_make_word_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_of_ours_exists(page: Path) -> None:
-    from mlflow_fraud.cli import app, contract, data
+    from mlflow_fraud.cli import app, contract, data, record
 
     own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    under_data = {f"data {command.name}" for command in data.registered_commands}
-    under_contract = {f"contract {command.name}" for command in contract.registered_commands}
-    said = set(re.findall(r"`?mlflow-fraud ((?:data |contract )?[a-z]+)", page.read_text()))
+    groups = {"data": data, "contract": contract, "record": record}
+    under = {f"{name} {command.name}" for name, group in groups.items() for command in group.registered_commands}
+    said = set(re.findall(r"`?mlflow-fraud ((?:data |contract |record )?[a-z]+)", page.read_text()))
     said = {word for word in said if f"`mlflow-fraud {word}" in page.read_text() or " " in word}
-    assert said - own - under_data - under_contract == set()
+    assert said - own - under == set()
 
 
 def test_readme_names_every_variable_and_no_other() -> None:

@@ -28,7 +28,7 @@ from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER, evaluate
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.serving.app import create_app
-from mlflow_fraud.serving.journal import Journal
+from mlflow_fraud.serving.record import open_record
 from mlflow_fraud.settings import Params
 from tests.conftest import ROOT, make_period
 
@@ -146,7 +146,8 @@ def test_every_key_of_a_metrics_file_has_a_line() -> None:
 
 
 def test_every_endpoint_has_a_line_with_its_answer_and_its_refusals(tmp_path: Path) -> None:
-    service = create_app(open_store(str(tmp_path)), history_path=tmp_path, journal=Journal(), poll_seconds=1)
+    with open_record(f"sqlite:///{tmp_path / 'record.db'}") as record:
+        service = create_app(open_store(str(tmp_path)), record=record, poll_seconds=1)
     said = {request: row for row in rows(page("serving.md"), "request") for request in names(row["request"])}
     described = service.openapi()
     answered = {

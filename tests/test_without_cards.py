@@ -34,10 +34,9 @@ from mlflow_fraud.core.measuring.difference import differences
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import BootstrapRule, intervals
 from mlflow_fraud.core.measuring.period import Period, read_period
-from mlflow_fraud.serving.history import History
-from mlflow_fraud.serving.journal import Journal
-from mlflow_fraud.serving.warm_start import read_past
+from mlflow_fraud.serving.warm_start import warm_history
 from mlflow_fraud.settings import load_params
+from tests.serving.conftest import kept_in
 
 BEGIN = datetime(2013, 9, 1)
 COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)
@@ -114,10 +113,11 @@ def test_every_engine_gives_the_same(contract: Contract, tmp_path: Path) -> None
 @BOTH
 def test_a_service_starts_with_such_a_past_and_keeps_it(contract: Contract, tmp_path: Path) -> None:
     schema, table = schema_of(contract), rows(120)
-    table.head(100).write_parquet(tmp_path / "transactions.parquet")
-    history = History(schema, read_past(tmp_path / "transactions.parquet", schema), Journal())
     features = build_features(table, schema).tail(20).to_numpy()
-    observed = [history.observe({**row, "event_id": f"mine {n}"}) for n, row in enumerate(table.tail(20).to_dicts())]
+    with kept_in(tmp_path, schema, table.head(100)) as record:
+        history = warm_history(schema, record)
+        new = [{**row, "event_id": f"mine {n}"} for n, row in enumerate(table.tail(20).to_dicts())]
+        observed = [history.observe(row).features for row in new]
     assert np.array_equal(features, np.array(observed, np.float32), equal_nan=True)
     whole = CardHistory(schema)
     for row in table.iter_rows(named=True):

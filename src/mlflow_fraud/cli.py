@@ -16,8 +16,10 @@ from mlflow_fraud.stages.before import prepare_environment
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
 contract = typer.Typer(help="Contracts: what a transaction is.", no_args_is_help=True)
+record = typer.Typer(help="The record of payments, answers and labels.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(contract, name="contract")
+app.add_typer(record, name="record")
 
 
 def main() -> None:
@@ -338,6 +340,32 @@ def ledger() -> None:
     for record in open_configured_store().ledger():
         typer.echo(f"{record.number:>4}  {record.at}  {record.who}  {record.action}  {record.to_version}")
         typer.echo(f"      {'; '.join(record.reasons)}")
+
+
+@record.command("seed")
+def record_seed(
+    add: Annotated[bool, typer.Option("--add", help="add what a record that has payments lacks")] = False,
+) -> None:
+    """Fill an empty record from the pinned history, so that a service begins with a past."""
+    from mlflow_fraud.operations.record.seed import seed
+
+    typer.echo(seed(add=add))
+
+
+@record.command("upgrade")
+def record_upgrade() -> None:
+    """Take an older record to the tables that this program reads."""
+    from mlflow_fraud.operations.record.upgrade import upgrade_record
+
+    typer.echo(upgrade_record())
+
+
+@record.command("show")
+def record_show(prediction_id: Annotated[str, typer.Argument(help="as it is in the answer")]) -> None:
+    """Print what led to an answer: transaction, features as they were, release, run, data and commit."""
+    from mlflow_fraud.operations.record.show import show_prediction
+
+    typer.echo(show_prediction(prediction_id))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.strict import Strict, parse
-from mlflow_fraud.paths import JOURNAL, MLFLOW_ARTIFACTS, MLFLOW_FILE, RELEASES, TRANSACTIONS
+from mlflow_fraud.paths import JOURNAL, MLFLOW_ARTIFACTS, MLFLOW_FILE, PREDICTION_LOG, RELEASES
 
 PREFIX = "FRAUD_"
 
@@ -28,7 +28,8 @@ class Environment(Strict):
     release_store: str = str(RELEASES)
     s3_endpoint_url: str = ""
     poll_seconds: float = Field(default=2.0, gt=0)
-    history: Path = TRANSACTIONS
+    prediction_log: str = f"sqlite:///{PREDICTION_LOG}"
+    prediction_log_synchronous: Literal["normal", "full"] = "normal"
     journal: Path = JOURNAL
     clock: Literal["wall", "stream"] = "stream"
     clock_tolerance: str = "1d"

@@ -18,3 +18,8 @@ def stamp() -> str:
     True
     """
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def utc_now() -> datetime:
+    """Return now in UTC, without saying so, as a database has it."""
+    return datetime.now(UTC).replace(tzinfo=None)

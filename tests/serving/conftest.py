@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,18 @@ from fastapi.testclient import TestClient
 from mlflow_fraud.adapters.model_export import MODEL_FILE, booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
+from mlflow_fraud.adapters.prediction_log.history import take_in_history
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features
+from mlflow_fraud.core.features.recorded import as_recorded
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Release, entry, version_of
 from mlflow_fraud.serving.app import create_app
-from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.live_model import LiveModel
+from mlflow_fraud.serving.record import Record, open_record
 from tests.conftest import make_transactions
 from tests.manifests import plain_manifest
 from tests.s3_server import s3_server
@@ -36,6 +40,8 @@ MakeRelease = Callable[..., Release]
 Raw = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 PAST_ROWS = 2000
+PATIENCE = 20.0
+"""So long an answer waits for the record in tests, where a machine may be busy."""
 THRESHOLD = 0.5
 CALIBRATION = Calibration(method="beta", coefficients=(0.9, 1.4, 0.2))
 
@@ -146,16 +152,34 @@ def go_live(store: ReleaseStore, release: Release) -> Pointer:
     return store.promote(version, action="promote", who="ann", at=at, reasons=["better"], expected=expected)
 
 
-@pytest.fixture
-def live(store: ReleaseStore, history_path: Path) -> LiveModel:
-    return LiveModel(store, history_path, Journal())
+@contextmanager
+def kept_in(folder: Path, schema: FeatureSchema | None = None, past: pl.DataFrame | None = None) -> Iterator[Record]:
+    """Open the record in a folder; where it is empty it is filled with `past`, as `schema` sees it."""
+    address = f"sqlite:///{folder / 'record.db'}"
+    if schema and past is not None and not (folder / "record.db").exists():
+        log = PredictionLog(address)
+        take_in_history(log, as_recorded(past, schema), schema.contract, received=datetime(2026, 1, 1))
+        log.close()
+    with open_record(address, wait=PATIENCE) as record:
+        yield record
 
 
 @pytest.fixture
-def client(store: ReleaseStore, history_path: Path) -> TestClient:
+def record(tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame) -> Iterator[Record]:
+    """A record that holds `recorded`."""
+    with kept_in(tmp_path, schema, recorded) as record:
+        yield record
+
+
+@pytest.fixture
+def live(store: ReleaseStore, record: Record) -> LiveModel:
+    return LiveModel(store, record)
+
+
+@pytest.fixture
+def client(store: ReleaseStore, record: Record) -> TestClient:
     """The service, whose model polls when the test says so: `client.app.state.model.poll()`."""
-    app = create_app(store, history_path=history_path, journal=Journal(), poll_seconds=3600)
-    return TestClient(app)  # not entered: no polling thread
+    return TestClient(create_app(store, record=record, poll_seconds=3600))  # not entered: no polling thread
 
 
 @pytest.fixture(scope="session")

@@ -79,13 +79,13 @@ class Service:
 
 
 @contextmanager
-def running_service(place: Place, history_path: Path, folder: Path) -> Iterator[Service]:
-    """Start `mlflow-fraud serve`, wait until it is ready; at its end it must stop well when told to."""
+def running_service(place: Place, folder: Path) -> Iterator[Service]:
+    """Start `mlflow-fraud serve` on the record in `folder`, and wait for it; at its end it must stop when told to."""
     (port,) = free_ports(1)
     environment = place.environment | {
         "FRAUD_RELEASE_STORE": place.location,
         "FRAUD_S3_ENDPOINT_URL": place.endpoint_url,
-        "FRAUD_HISTORY": str(history_path),
+        "FRAUD_PREDICTION_LOG": f"sqlite:///{folder / 'record.db'}",
         "FRAUD_JOURNAL": str(folder / "journal"),
         "FRAUD_POLL_SECONDS": "0.1",
     }

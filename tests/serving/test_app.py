@@ -21,7 +21,7 @@ from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.serving.app import create_app
-from mlflow_fraud.serving.journal import Journal
+from mlflow_fraud.serving.record import Record
 from tests.serving.conftest import CALIBRATION, THRESHOLD, MakeRelease, Raw, go_live, matrix, with_file
 
 FORBIDDEN = {
@@ -110,7 +110,7 @@ def test_an_answer_is_the_calibrated_probability(
     calibrated = answering.post("/v1/score", json=row).json()["probability"]
     go_live(store, make_release(calibration=Calibration()))
     poll(client)
-    own = client.post("/v1/score", json=row).json()["probability"]
+    own = client.post("/v1/score", json={**row, "trans_num": "another"}).json()["probability"]
     assert calibrated != own
     assert calibrated == CALIBRATION(np.array([own]))[0]
 
@@ -124,7 +124,7 @@ def test_a_transaction_at_the_threshold_is_flagged(
     for threshold, decision in ((probability, "flag"), (np.nextafter(probability, 1), "pass")):
         go_live(store, make_release(threshold=float(threshold)))
         poll(client)
-        assert client.post("/v1/score", json=row).json()["decision"] == decision
+        assert client.post("/v1/score", json={**row, "trans_num": decision}).json()["decision"] == decision
 
 
 class NoNumber:
@@ -147,15 +147,15 @@ def test_a_score_that_is_no_number_is_an_error_that_is_counted_and_never_a_pass(
 
 
 def test_a_service_that_began_with_the_copy_says_so(
-    store: ReleaseStore, location: Path, history_path: Path, make_release: MakeRelease, tmp_path: Path
+    store: ReleaseStore, location: Path, record: Record, make_release: MakeRelease, tmp_path: Path
 ) -> None:
     go_live(store, make_release())
-    told: dict[str, Any] = {"history_path": history_path, "poll_seconds": 3600, "last_good": tmp_path / "last-good"}
-    with TestClient(create_app(store, journal=Journal(), **told)) as first:
+    told: dict[str, Any] = {"record": record, "poll_seconds": 3600, "last_good": tmp_path / "last-good"}
+    with TestClient(create_app(store, **told)) as first:
         wait_until_ready(first)
     location.rename(location.with_name("away"))
     location.write_text("no folder")
-    with TestClient(create_app(store, journal=Journal(), **told)) as again:
+    with TestClient(create_app(store, **told)) as again:
         assert "the copy of what answered last" in wait_until_ready(again)
 
 

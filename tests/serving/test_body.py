@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.serving.body import BoundedBody
 from tests.serving.conftest import MakeRelease
@@ -119,12 +120,12 @@ def pieces(number: int) -> Iterator[bytes]:
 
 @pytest.mark.slow
 def test_a_service_answers_large_bodies_and_keeps_none_of_them(
-    history_path: Path, location: Path, make_release: MakeRelease, tmp_path: Path
+    location: Path, make_release: MakeRelease, tmp_path: Path
 ) -> None:
     release, place = make_release(), Place(str(location), "", dict(os.environ))
     place.store.put(release)
     place.promote(release.manifest.version)
-    with running_service(place, history_path, tmp_path) as service:
+    with running_service(place, tmp_path) as service:
         before = memory(service.process.pid)
         for path in ("/v1/score", "/v1/labels"):
             for body, chunked in ((b"x" * 50_000_000, False), (pieces(400), True), (b"x" * (BODY_BYTES + 1), False)):
@@ -140,7 +141,9 @@ def test_a_service_answers_large_bodies_and_keeps_none_of_them(
                 assert (answer.status, "at most" in answer.read().decode()) == (413, True)
                 connection.close()
         assert memory(service.process.pid) - before < 20_000_000
-        assert (tmp_path / "journal" / "newer.jsonl").read_bytes() == b""
+    log = PredictionLog(f"sqlite:///{tmp_path / 'record.db'}")
+    assert log.last_place() == 0
+    log.close()
 
 
 def memory(process: int) -> int:

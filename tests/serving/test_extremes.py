@@ -17,7 +17,6 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlflow_fraud.adapters.journal_file import JournalFile
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.contract.bounds import LETTERS, WHOLE
 from mlflow_fraud.core.contract.contract import Contract
@@ -25,9 +24,10 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import RECORDED, MakeClock, WallClock, clock_of
-from mlflow_fraud.serving.journal import Journal, Scored, open_journal
+from mlflow_fraud.serving.record import open_record
 from mlflow_fraud.serving.warm_start import warm_history
-from tests.serving.conftest import MakeRelease, Raw, go_live
+from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in
+from tests.serving.old_journal import write_journal
 
 Row = dict[str, Any]
 
@@ -61,18 +61,25 @@ def open_schema(contract: Contract, schema: FeatureSchema) -> FeatureSchema:
 
 
 @contextmanager
-def service(store: ReleaseStore, past: Path, journal: Path, clock: MakeClock = RECORDED) -> Iterator[TestClient]:
-    with open_journal(journal) as opened:
-        app = create_app(store, history_path=past, journal=opened, poll_seconds=3600, clock=clock)
+def service(
+    store: ReleaseStore, past: pl.DataFrame, folder: Path, schema: FeatureSchema, clock: MakeClock = RECORDED
+) -> Iterator[TestClient]:
+    """Start on the record in a folder, which begins with `past`."""
+    with kept_in(folder, schema, past) as record:
+        app = create_app(store, record=record, poll_seconds=3600, clock=clock)
         app.state.model.poll()
         assert app.state.model.trouble is None
         yield TestClient(app)
 
 
+def payments_in(client: TestClient) -> int:
+    """Return how many payments came, written or not."""
+    return int(client.app.state.record.mark().place)  # type: ignore[attr-defined]
+
+
 @pytest.fixture
-def past(recorded: pl.DataFrame, tmp_path: Path) -> Path:
-    recorded.tail(300).write_parquet(tmp_path / "past.parquet")
-    return tmp_path / "past.parquet"
+def past(recorded: pl.DataFrame) -> pl.DataFrame:
+    return recorded.tail(300)
 
 
 @pytest.fixture
@@ -98,29 +105,29 @@ def ids(client: TestClient, rows: list[Row]) -> list[str]:
 def test_extremes_of_every_type_change_nobody_elses_answer(
     data: st.DataObject,
     open_store_: ReleaseStore,
-    past: Path,
+    past: pl.DataFrame,
+    open_schema: FeatureSchema,
     stream: pl.DataFrame,
     raw: Raw,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    folder = tmp_path_factory.mktemp("journals")
+    folder = tmp_path_factory.mktemp("records")
     rows = [raw(row) for row in stream.head(16).iter_rows(named=True)]
     draw = random.Random(data.draw(st.integers(0, 10_000)))
     numbers = [name for name, value in rows[0].items() if isinstance(value, int | float) and name != "unix_time"]
     kinds = {name: NUMBERS for name in numbers} | {"trans_date_trans_time": TIMES, "dob": TIMES}
-    with service(open_store_, past, folder / "without") as alone:
+    with service(open_store_, past, folder / "without", open_schema) as alone:
         expected = ids(alone, rows[:8])
-    with service(open_store_, past, folder / "without") as alone:
+    with service(open_store_, past, folder / "without", open_schema) as alone:
         expected += ids(alone, rows[8:])
     found, size = [], 0
     for half in (rows[:8], rows[8:]):
-        with service(open_store_, past, folder / "with") as client:
+        with service(open_store_, past, folder / "with", open_schema) as client:
             for row in half:
                 for _ in range(6):
                     column = draw.choice([*kinds, "merchant", "category", "trans_num"])
                     literal = draw.choice(kinds.get(column, TEXTS))
-                    journal = folder / "with" / "newer.jsonl"
-                    size = journal.stat().st_size
+                    size = payments_in(client)
                     # of a card and a merchant of its own, so that what is taken is nobody else's past
                     own = {
                         **row,
@@ -131,9 +138,9 @@ def test_extremes_of_every_type_change_nobody_elses_answer(
                     }
                     body = draw.choice(BODIES) if draw.random() < 0.2 else body_with(own, column, literal)
                     answer = client.post(draw.choice(["/v1/score", "/v1/labels"]), content=body)
-                    assert answer.status_code in (200, 404, 408, 413, 415, 422), answer.text
+                    assert answer.status_code in (200, 404, 408, 409, 413, 415, 422), answer.text
                     if answer.status_code != 200:
-                        assert journal.stat().st_size == size
+                        assert payments_in(client) == size
                         assert len(answer.content) < 5000
                 found += ids(client, [row])
     assert found == expected
@@ -149,19 +156,28 @@ def test_extremes_of_every_type_change_nobody_elses_answer(
     ],
 )  # fmt: skip
 def test_what_is_beyond_the_bounds_is_named_and_leaves_no_trace(
-    open_store_: ReleaseStore, past: Path, stream: pl.DataFrame, raw: Raw, tmp_path: Path, column: str, value: Any
+    open_store_: ReleaseStore,
+    past: pl.DataFrame,
+    open_schema: FeatureSchema,
+    stream: pl.DataFrame,
+    raw: Raw,
+    tmp_path: Path,
+    column: str,
+    value: Any,
 ) -> None:
     row = raw(stream.row(0, named=True))
-    with service(open_store_, past, tmp_path / "journal") as client:
+    with service(open_store_, past, tmp_path / "record", open_schema) as client:
         answer = client.post("/v1/score", json={**row, column: value})
         assert answer.status_code == 422
         assert [problem["loc"] for problem in answer.json()["detail"]] == [["body", column]]
         assert str(value) not in answer.text
-        assert (tmp_path / "journal" / "newer.jsonl").read_bytes() == b""
+        assert payments_in(client) == len(past)
 
 
-def test_the_api_says_the_bounds(open_store_: ReleaseStore, past: Path, tmp_path: Path) -> None:
-    with service(open_store_, past, tmp_path / "journal") as client:
+def test_the_api_says_the_bounds(
+    open_store_: ReleaseStore, past: pl.DataFrame, open_schema: FeatureSchema, tmp_path: Path
+) -> None:
+    with service(open_store_, past, tmp_path / "record", open_schema) as client:
         document = client.get("/openapi.json").json()
         said = document["paths"]["/v1/score"]["post"]
         columns = said["requestBody"]["content"]["application/json"]["schema"]["properties"]
@@ -183,35 +199,49 @@ def poisoned(contract: str, row: Row) -> list[Row]:
 
 
 def test_a_journal_that_holds_what_no_request_may_have_neither_stops_nor_poisons_the_service(
-    open_store_: ReleaseStore, past: Path, stream: pl.DataFrame, raw: Raw, tmp_path: Path
+    open_store_: ReleaseStore,
+    past: pl.DataFrame,
+    open_schema: FeatureSchema,
+    stream: pl.DataFrame,
+    raw: Raw,
+    tmp_path: Path,
 ) -> None:
     rows = [raw(row) for row in stream.head(8).iter_rows(named=True)]
-    with service(open_store_, past, tmp_path / "clean") as alone:
+    with service(open_store_, past, tmp_path / "clean", open_schema) as alone:
         expected = ids(alone, rows)
-    file = JournalFile(tmp_path / "poisoned", kept=1000)
     before = {name: value for name, value in stream.row(0, named=True).items() if name not in ("label", "batch")}
-    for entry in poisoned("sparkov", before):
-        file.append(entry)
-    file.append({"label": [["sparkov", "wrong 0"], 1, datetime(2020, 5, 1)]})
-    file.append({"scored": ["sparkov", {**before, "event_id": "x" * 5_000_000}]})
-    file.close()
-    with service(open_store_, past, tmp_path / "poisoned") as client:
+    entries = [
+        *poisoned("sparkov", before),
+        {"label": [["sparkov", "wrong 0"], 1, datetime(2020, 5, 1)]},
+        {"scored": ["sparkov", {**before, "event_id": "x" * 5_000_000}]},
+    ]
+    with kept_in(tmp_path / "poisoned", open_schema, past):
+        write_journal(tmp_path / "journal", entries)
+    with open_record(f"sqlite:///{tmp_path / 'poisoned/record.db'}", journal=tmp_path / "journal") as record:
+        assert record.mark().place > len(past)
+    with service(open_store_, past, tmp_path / "poisoned", open_schema) as client:
         assert ids(client, rows) == expected
-    with service(open_store_, past, tmp_path / "poisoned") as client:
+    with service(open_store_, past, tmp_path / "poisoned", open_schema) as client:
         assert ids(client, rows) == expected  # known by now
+
+
+def observed(folder: Path, schema: FeatureSchema, past: pl.DataFrame, rows: list[Row]) -> list[list[Any]]:
+    """Return the features that rows have for a service that begins with `past`."""
+    with kept_in(folder, schema, past) as record:
+        history = warm_history(schema, record)
+        return [history.observe(row).features for row in rows]
 
 
 def test_a_recorded_past_beyond_the_bounds_is_left_out(
     schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, tmp_path: Path
 ) -> None:
     rows = stream.head(10).to_dicts()
-    recorded.write_parquet(tmp_path / "clean.parquet")
     poison = recorded.tail(3).with_columns(
         amount=pl.Series([2**62, -(2**62), WHOLE + 1]), event_id=pl.Series(["a", "b", "c"])
     )
-    pl.concat([recorded, poison]).sort("event_time", "event_id").write_parquet(tmp_path / "poisoned.parquet")
-    clean, found = (warm_history(tmp_path / f"{n}.parquet", schema, Journal()) for n in ("clean", "poisoned"))
-    assert [found.observe(row)[0] for row in rows] == [clean.observe(row)[0] for row in rows]
+    assert observed(tmp_path / "poisoned", schema, pl.concat([recorded, poison]), rows) == observed(
+        tmp_path / "clean", schema, recorded, rows
+    )
 
 
 FAR = ["2024-01-01 00:00:00", "2034-01-01 00:00:00", "2099-12-31 00:00:00"]
@@ -222,18 +252,19 @@ FAR = ["2024-01-01 00:00:00", "2034-01-01 00:00:00", "2099-12-31 00:00:00"]
 def test_transactions_from_the_future_are_refused_and_change_no_answer(
     data: st.DataObject,
     open_store_: ReleaseStore,
-    past: Path,
+    past: pl.DataFrame,
+    open_schema: FeatureSchema,
     stream: pl.DataFrame,
     raw: Raw,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    folder = tmp_path_factory.mktemp("journals")
+    folder = tmp_path_factory.mktemp("records")
     rows = [raw(row) for row in stream.head(16).iter_rows(named=True)]
-    with service(open_store_, past, folder / "without") as alone:
+    with service(open_store_, past, folder / "without", open_schema) as alone:
         expected = ids(alone, rows)
     found = []
     for half in (rows[:8], rows[8:]):
-        with service(open_store_, past, folder / "with") as client:
+        with service(open_store_, past, folder / "with", open_schema) as client:
             for row in half:
                 for number in range(data.draw(st.integers(0, 3))):
                     far = {
@@ -251,19 +282,33 @@ def test_transactions_from_the_future_are_refused_and_change_no_answer(
 @given(wrong=st.lists(st.sampled_from(FAR), min_size=1, max_size=40), seed=st.integers(0, 5))
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_journal_of_before_with_transactions_from_the_future_changes_no_answer(
-    wrong: list[str], seed: int, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, past: Path
+    wrong: list[str],
+    seed: int,
+    schema: FeatureSchema,
+    stream: pl.DataFrame,
+    past: pl.DataFrame,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     rows = stream.drop("label", "batch").to_dicts()
-    clean, old = Journal(), Journal()
     draw = np.random.default_rng(seed)
+    clean: list[Row] = []
+    old: list[Row] = []
     for row in rows[:25]:
-        clean.add(Scored("sparkov", row))
-        old.add(Scored("sparkov", row))
+        clean.append(row)
+        old.append(row)
         for number in draw.choice(len(wrong), 2):
             at = datetime.fromisoformat(wrong[number])
-            old.add(Scored("sparkov", {**row, "event_time": at, "event_id": f"{number} of {row['event_id']}"}))
-    expected, found = (warm_history(past, schema, journal) for journal in (clean, old))
-    assert [found.observe(row) for row in rows[25:]] == [expected.observe(row) for row in rows[25:]]
+            old.append({**row, "event_time": at, "event_id": f"{number} of {row['event_id']}"})
+    found = []
+    for before in (clean, old):
+        folder = tmp_path_factory.mktemp("records")
+        write_journal(folder / "journal", [{"scored": ["sparkov", row]} for row in before])
+        with kept_in(folder, schema, past):
+            pass
+        with open_record(f"sqlite:///{folder / 'record.db'}", journal=folder / "journal") as record:
+            history = warm_history(schema, record)
+            found.append([history.observe(row).features for row in rows[25:]])
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("number", [1, 20])
@@ -273,11 +318,10 @@ def test_recorded_rows_from_the_future_cost_nobody_the_past(
     wrong = recorded.tail(number).with_columns(
         event_time=pl.lit(datetime(2034, 1, 1), pl.Datetime("us")), event_id="wrong " + pl.col("event_id")
     )
-    recorded.write_parquet(tmp_path / "clean.parquet")
-    pl.concat([recorded, wrong]).write_parquet(tmp_path / "wrong.parquet")
-    clean, found = (warm_history(tmp_path / f"{n}.parquet", schema, Journal()) for n in ("clean", "wrong"))
     rows = stream.to_dicts()
-    assert [found.observe(row) for row in rows] == [clean.observe(row) for row in rows]
+    assert observed(tmp_path / "wrong", schema, pl.concat([recorded, wrong]), rows) == observed(
+        tmp_path / "clean", schema, recorded, rows
+    )
 
 
 def test_a_recorded_card_keeps_its_last_ones_beside_one_that_is_ahead(
@@ -292,9 +336,10 @@ def test_a_recorded_card_keeps_its_last_ones_beside_one_that_is_ahead(
     )
     asked = {**recorded.row(-1, named=True), "card": 7, "event_id": "asked"}
     found = []
-    for rows in ([rare, recorded], [rare, recorded, ahead, ahead.with_columns(event_id="more " + pl.col("event_id"))]):
-        pl.concat(rows).sort("event_time", "event_id").write_parquet(tmp_path / "past.parquet")
-        found.append(warm_history(tmp_path / "past.parquet", schema, Journal()).observe(asked))
+    more = ahead.with_columns(event_id="more " + pl.col("event_id"))
+    for name, rows in (("without", [rare, recorded]), ("with", [rare, recorded, ahead, more])):
+        (features,) = observed(tmp_path / name, schema, pl.concat(rows), [asked])
+        found.append(features)
     assert found[0] == found[1]
     assert found[0][schema.names.index("amount_of_last_2_by_card")] is not None
 
@@ -303,10 +348,10 @@ def test_an_empty_past_takes_the_first_ones_and_forgets_nothing_because_of_them(
     open_store_: ReleaseStore, stream: pl.DataFrame, raw: Raw, tmp_path: Path
 ) -> None:
     rows = [raw(row) for row in stream.iter_rows(named=True)]
-    nothing = tmp_path / "nothing.parquet"
-    with service(open_store_, nothing, tmp_path / "without") as alone:
+    nothing = stream.clear()
+    with service(open_store_, nothing, tmp_path / "without", open_schema) as alone:
         expected = ids(alone, rows)
-    with service(open_store_, nothing, tmp_path / "with") as client:
+    with service(open_store_, nothing, tmp_path / "with", open_schema) as client:
         far = {**rows[0], "trans_date_trans_time": FAR[1]}
         assert client.post("/v1/score", json={**far, "trans_num": "far"}).status_code == 200
         assert ids(client, rows) == expected
@@ -314,11 +359,16 @@ def test_an_empty_past_takes_the_first_ones_and_forgets_nothing_because_of_them(
 
 
 def test_a_label_of_2099_is_refused_and_can_be_corrected(
-    open_store_: ReleaseStore, past: Path, stream: pl.DataFrame, raw: Raw, tmp_path: Path
+    open_store_: ReleaseStore,
+    past: pl.DataFrame,
+    open_schema: FeatureSchema,
+    stream: pl.DataFrame,
+    raw: Raw,
+    tmp_path: Path,
 ) -> None:
     row = raw(stream.row(0, named=True))
     said = {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": "2099-01-01 00:00:00"}
-    with service(open_store_, past, tmp_path / "journal") as client:
+    with service(open_store_, past, tmp_path / "record", open_schema) as client:
         client.post("/v1/score", json=row)
         answer = client.post("/v1/labels", json=said)
         assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "label_time"])
@@ -337,10 +387,15 @@ def test_a_live_service_goes_by_the_time_of_day(contract: Contract) -> None:
 
 
 def test_the_wall_clock_refuses_tomorrow_in_the_service(
-    open_store_: ReleaseStore, past: Path, stream: pl.DataFrame, raw: Raw, tmp_path: Path
+    open_store_: ReleaseStore,
+    past: pl.DataFrame,
+    open_schema: FeatureSchema,
+    stream: pl.DataFrame,
+    raw: Raw,
+    tmp_path: Path,
 ) -> None:
     row = raw(stream.row(0, named=True))
-    with service(open_store_, past, tmp_path / "journal", clock_of("wall")) as client:
+    with service(open_store_, past, tmp_path / "record", open_schema, clock_of("wall")) as client:
         assert client.post("/v1/score", json=row).status_code == 200
         answer = client.post("/v1/score", json={**row, "trans_date_trans_time": FAR[2], "trans_num": "far"})
         assert answer.status_code == 422

@@ -1,6 +1,6 @@
 """Whatever happens to a service in whatever order, it answers what a plain list of what came to it says.
 
-The machine plays requests, restarts and promotions on the real application, with its journal and its store in a
+The machine plays requests, restarts and promotions on the real application, with its record and its store in a
 folder, and holds every answer to `PlainPast`. An answer's id has the hash of all features, so that one comparison
 is one of every bit.
 
@@ -49,9 +49,8 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Release
 from mlflow_fraud.serving.app import LABEL_PATH, SCORE_PATH, create_app
-from mlflow_fraud.serving.journal import open_journal
 from tests.conftest import make_transactions
-from tests.serving.conftest import MakeRelease, Raw, go_live, with_file
+from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in, with_file
 from tests.serving.plain_past import FEATURES, OTHERS, SHORT, WATCHED, PlainPast, Row
 
 CARDS = [4_000_000_000_000_000 + number for number in range(1, 6)]
@@ -80,7 +79,7 @@ class Promoted:
     """A release that may go live, and what is needed to know its answers beforehand."""
 
     release: Release
-    names: list[str]
+    schema: FeatureSchema
     scorer: Scorer
 
 
@@ -94,7 +93,8 @@ class Service(RuleBasedStateMachine):
         self.folder = Path(mkdtemp())
         self.store = open_store(str(self.folder / "releases"))
         self.releases, self.raw = releases, raw
-        recorded.write_parquet(self.folder / "transactions.parquet")
+        with kept_in(self.folder, releases["first"].schema, recorded):
+            pass
         self.recorded = recorded.to_dicts()
         self.past = PlainPast()
         for row in self.recorded:
@@ -102,6 +102,8 @@ class Service(RuleBasedStateMachine):
             self.past.learn(row["event_id"], row["label"], row["event_time"])
         self.sent: dict[str, int | None] = {}
         """Every transaction that was sent, and the label that was sent of it."""
+        self.answers: dict[str, Row] = {}
+        """What each got, which it gets again."""
         self.live: str | None = None
         self.refused = False
         """Whether the newest release is one that cannot go live."""
@@ -110,9 +112,8 @@ class Service(RuleBasedStateMachine):
 
     def _starts(self) -> None:
         self.process = ExitStack()
-        journal = self.process.enter_context(open_journal(self.folder / "journal"))
-        past = self.folder / "transactions.parquet"
-        self.app = create_app(self.store, history_path=past, journal=journal, poll_seconds=3600)
+        record = self.process.enter_context(kept_in(self.folder))
+        self.app = create_app(self.store, record=record, poll_seconds=3600)
         to_it = httpx.ASGITransport(self.app)  # its thread does not run: it polls when the machine says so
         self.client = httpx.AsyncClient(transport=to_it, base_url="http://service")
         self.app.state.model.poll()
@@ -137,7 +138,7 @@ class Service(RuleBasedStateMachine):
 
     @rule(event_id=scored, otherwise=st.none() | payment)
     def a_payment_comes_again(self, event_id: str, otherwise: Row | None) -> None:
-        """It is answered from the same past; one with the same id but other values, by these, and is not kept."""
+        """It gets the answer that it got; one with the same id but other values is refused, and is not kept."""
         self._holds({**self.past.rows[event_id], **(otherwise or {})})
 
     @rule(number=st.integers(1, 10))
@@ -186,7 +187,8 @@ class Service(RuleBasedStateMachine):
         if current is None:
             return None
         events, labels, since = current.history._past.snapshot()
-        return events.to_dicts(), {by: each.to_dicts() for by, each in labels.items()}, since
+        by_arrival = {by: each.sort(each.columns).to_dicts() for by, each in labels.items()}
+        return events.to_dicts(), by_arrival, since
 
     @invariant()
     def the_newest_release_that_can_be_trusted_is_live(self) -> None:
@@ -211,15 +213,20 @@ class Service(RuleBasedStateMachine):
     def _holds(self, row: Row) -> None:
         """Send a transaction, hold the answer to the plain past, which then knows it."""
         status, answer = self._sends(SCORE_PATH, self.raw(row))
-        if self._refuses(status, 200):
+        known = self.past.rows.get(row["event_id"], row)
+        if self._refuses(status, 200 if self.raw(known) == self.raw(row) else 409):
             return
-        expected, features = self._expected(self.releases[self.live], row)
-        assert answer == expected, f"expected the features {features}"
+        if row["event_id"] in self.answers:
+            assert answer == self.answers[row["event_id"]]
+        else:
+            expected, features = self._expected(self.releases[self.live], row)
+            assert answer == expected, f"expected the features {features}"
+            self.answers[row["event_id"]] = expected
         self.past.take(row)
         self.sent.setdefault(row["event_id"], None)
 
     def _expected(self, live: Promoted, row: Row) -> tuple[Row, dict[str, float | None]]:
-        manifest, features = live.release.manifest, self.past.features(live.names, row)
+        manifest, features = live.release.manifest, self.past.features(live.schema.names, row)
         values = np.array([features], np.float32)
         probability = float(live.scorer.score(values)[0])
         digest = hashlib.sha256(row["event_id"].encode() + values.tobytes()).hexdigest()[:16]
@@ -229,8 +236,9 @@ class Service(RuleBasedStateMachine):
             "threshold": manifest.threshold,
             "model_version": manifest.version,
             "prediction_id": f"{manifest.version}.{digest}",
+            "recorded": True,
         }
-        return answer, dict(zip(live.names, features, strict=True))
+        return answer, dict(zip(live.schema.names, features, strict=True))
 
     def _refuses(self, status: int, expected: int) -> bool:
         """Hold the status to what is expected of a service that has a model; return whether it is a refusal."""
@@ -273,7 +281,7 @@ def play(schema: FeatureSchema, make_release: MakeRelease, raw: Raw) -> Play:
         params = FeatureParams.model_validate(asked)
         features = FeatureSchema(params=params, contract=schema.contract, categories={})
         release = make_release(features, rounds=rounds)
-        return Promoted(release, features.names, load_released(release.manifest, release.files, threads=1))
+        return Promoted(release, features, load_released(release.manifest, release.files, threads=1))
 
     releases = {"first": of(WATCHED, 2), "better": of(WATCHED, 3), "of other features": of(OTHERS, 2)}
     releases["of short windows"] = of(SHORT, 2)

@@ -15,12 +15,13 @@ from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.model_formats.ubjson import read_ubjson
 from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import SMALL, Blob
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Release
-from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.live_model import REST_POLLS, LiveModel, polling
+from mlflow_fraud.serving.record import Record
 from tests.adapters.test_booster_file import written
 from tests.serving.conftest import MakeRelease, go_live, with_file
 
@@ -172,10 +173,10 @@ class CountingBlobs:
 
 
 def test_a_refused_release_is_not_fetched_at_each_poll_but_again_later(
-    store: ReleaseStore, history_path: Path, make_release: MakeRelease
+    store: ReleaseStore, record: Record, make_release: MakeRelease
 ) -> None:
     counting = CountingBlobs(store)
-    live = LiveModel(ReleaseStore(counting), history_path, Journal())  # type: ignore[arg-type]
+    live = LiveModel(ReleaseStore(counting), record)  # type: ignore[arg-type]
     go_live(store, a_model_that_is_no_model(make_release()))
     for _ in range(REST_POLLS):
         live.poll()
@@ -292,36 +293,42 @@ def test_the_history_is_kept_unless_the_features_change(
     assert third is not first
 
 
-def test_a_history_file_of_another_contract_keeps_the_model_from_going_live_and_says_why(
-    live: LiveModel, store: ReleaseStore, history_path: Path, make_release: MakeRelease
+def test_a_record_that_cannot_be_read_keeps_the_model_from_going_live_and_says_why(
+    live: LiveModel, store: ReleaseStore, record: Record, make_release: MakeRelease
 ) -> None:
-    history_path.write_bytes(b"no parquet")
+    def away(*_: object) -> None:
+        raise RecordUnavailable("the record cannot be used now")
+
     go_live(store, make_release())
-    live.poll()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record.log, "reading", away)
+        live.poll()
     assert live.current is None
-    assert "holds no transactions of the contract sparkov" in (live.trouble or "")
+    assert "the record cannot be used now" in (live.trouble or "")
+    live.poll()
+    assert live.trouble is None
 
 
-def began_again(store: ReleaseStore, history_path: Path, copy: LastGood) -> LiveModel:
+def began_again(store: ReleaseStore, record: Record, copy: LastGood) -> LiveModel:
     """Return the model of a service that was started anew, after its first look at the store."""
-    live = LiveModel(store, history_path, Journal(), last_good=copy)
+    live = LiveModel(store, record, last_good=copy)
     live.poll()
     return live
 
 
 def test_a_cold_start_without_the_store_begins_with_what_answered_last_and_says_so(
-    store: ReleaseStore, location: Path, history_path: Path, make_release: MakeRelease, tmp_path: Path
+    store: ReleaseStore, location: Path, record: Record, make_release: MakeRelease, tmp_path: Path
 ) -> None:
     copy = LastGood(tmp_path / "last-good", str(store))
     first, second = make_release(rounds=2), make_release(rounds=3)
     for release in (first, second):
         go_live(store, release)
-        assert not began_again(store, history_path, copy).from_copy
+        assert not began_again(store, record, copy).from_copy
     assert [path.name for path in (tmp_path / "last-good/releases").iterdir()] == [second.manifest.version]
 
     location.rename(location.with_name("away"))
     location.write_text("no folder")
-    live = began_again(store, history_path, copy)
+    live = began_again(store, record, copy)
     assert (version(live), live.from_copy) == (second.manifest.version, True)
     assert "check the folder" in (live.trouble or "")
 
@@ -332,39 +339,39 @@ def test_a_cold_start_without_the_store_begins_with_what_answered_last_and_says_
 
 
 def test_a_cold_start_with_a_newest_release_that_is_bad_begins_with_what_answered_last(
-    store: ReleaseStore, history_path: Path, make_release: MakeRelease, tmp_path: Path
+    store: ReleaseStore, record: Record, make_release: MakeRelease, tmp_path: Path
 ) -> None:
     copy = LastGood(tmp_path / "last-good", str(store))
     good = make_release(rounds=2)
     go_live(store, good)
-    began_again(store, history_path, copy)
+    began_again(store, record, copy)
     go_live(store, a_model_that_is_no_model(make_release(rounds=3)))
-    live = began_again(store, history_path, copy)
+    live = began_again(store, record, copy)
     assert (version(live), live.from_copy) == (good.manifest.version, True)
     assert "model" in (live.trouble or "")
 
 
 def test_a_copy_of_another_store_or_an_altered_one_does_not_answer(
-    store: ReleaseStore, location: Path, history_path: Path, make_release: MakeRelease, tmp_path: Path
+    store: ReleaseStore, location: Path, record: Record, make_release: MakeRelease, tmp_path: Path
 ) -> None:
     copy = LastGood(tmp_path / "last-good", str(store))
     release = make_release()
     go_live(store, release)
-    began_again(store, history_path, copy)
+    began_again(store, record, copy)
     shutil.move(location, location.with_name("away"))
     location.write_text("no folder")
     other = LastGood(tmp_path / "last-good", "s3://another/one")
-    assert began_again(store, history_path, other).current is None
+    assert began_again(store, record, other).current is None
     (tmp_path / "last-good/releases" / release.manifest.version / "model.onnx").write_bytes(b"others")
-    assert began_again(store, history_path, copy).current is None
+    assert began_again(store, record, copy).current is None
 
 
 def test_a_service_that_can_keep_no_copy_answers_all_the_same(
-    store: ReleaseStore, history_path: Path, make_release: MakeRelease, tmp_path: Path
+    store: ReleaseStore, record: Record, make_release: MakeRelease, tmp_path: Path
 ) -> None:
     (tmp_path / "last-good").write_text("no folder")
     go_live(store, make_release())
-    assert began_again(store, history_path, LastGood(tmp_path / "last-good", str(store))).current is not None
+    assert began_again(store, record, LastGood(tmp_path / "last-good", str(store))).current is not None
 
 
 def test_the_polling_thread_stops_with_its_block(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.release.release import FORMAT, UNCALIBRATED, Golden, Release
 from mlflow_fraud.serving.history import History, Recorded
-from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.loading import LiveRelease, load_release
+from mlflow_fraud.serving.record import Record
 from tests.conftest import ROOT
+from tests.serving.conftest import kept_in
 
 RELEASES = ROOT / "tests/releases"
 KEPT = sorted(RELEASES.glob("format-*/releases/*"))
@@ -31,8 +33,15 @@ def fetched(folder: Path) -> Release:
     return open_store(str(folder.parents[1])).fetch(folder.name)
 
 
-def loaded(folder: Path) -> LiveRelease:
-    return load_release(fetched(folder), lambda schema: History(schema, Recorded(()), Journal()))
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
+    """A record that nothing is written to."""
+    with kept_in(tmp_path_factory.mktemp("record")) as record:
+        yield record
+
+
+def loaded(folder: Path, record: Record) -> LiveRelease:
+    return load_release(fetched(folder), lambda schema: History(schema, Recorded(end=record.end), record))
 
 
 def test_there_are_trees_and_a_line_of_each_format() -> None:
@@ -41,17 +50,19 @@ def test_there_are_trees_and_a_line_of_each_format() -> None:
 
 
 @pytest.mark.parametrize("folder", KEPT, ids=lambda path: f"{path.parts[-3]} {path.name}")
-def test_a_release_of_an_earlier_format_goes_live_and_answers(folder: Path) -> None:
-    live = loaded(folder)
+def test_a_release_of_an_earlier_format_goes_live_and_answers(folder: Path, empty: Record) -> None:
+    live = loaded(folder, empty)
 
     body = (ROOT / "docs/transaction.json").read_bytes()
-    first, again = (live.score(live.request.read(body)) for _ in range(2))
+    first = live.score(live.request.read(body))
+    again = live.score_again(first)
 
     document = json.loads((folder / "schema.json").read_text())
     assert live.manifest.format == int(folder.parts[-3].removeprefix("format-"))
     assert live.manifest.feature_schema_sha256 == document["sha256"]
     assert live.schema.names == document["names"]
-    assert 0 <= first.probability <= 1
+    assert first.answer is not None
+    assert 0 <= first.answer.probability <= 1
     assert first == again
 
 
@@ -78,22 +89,23 @@ def payments() -> list[bytes]:
     ]
 
 
-def answers(folder: Path) -> list[float]:
-    live = loaded(folder)
-    return [live.score(live.request.read(body)).probability for body in payments()]
+def answers(folder: Path, empty: Record) -> list[float]:
+    live = loaded(folder, empty)
+    given = [live.score(live.request.read(body)).answer for body in payments()]
+    return [answer.probability for answer in given if answer]
 
 
 @pytest.mark.parametrize("folder", KEPT, ids=lambda path: f"{path.parts[-3]} {path.name}")
-def test_a_release_of_an_earlier_format_answers_as_it_did_after_a_past(folder: Path) -> None:
-    assert answers(folder) == pytest.approx(ANSWERS[f"{folder.parts[-3]} {folder.name}"], abs=1e-6)
+def test_a_release_of_an_earlier_format_answers_as_it_did_after_a_past(folder: Path, empty: Record) -> None:
+    assert answers(folder, empty) == pytest.approx(ANSWERS[f"{folder.parts[-3]} {folder.name}"], abs=1e-6)
 
 
 FIRST = [folder for folder in KEPT if folder.parts[-3] == "format-1"]
 
 
 @pytest.mark.parametrize("folder", FIRST, ids=lambda path: str(path.name))
-def test_a_release_from_before_calibration_answers_with_the_scores_of_its_model(folder: Path) -> None:
-    release, live = fetched(folder), loaded(folder)
+def test_a_release_from_before_calibration_answers_with_the_scores_of_its_model(folder: Path, empty: Record) -> None:
+    release, live = fetched(folder), loaded(folder, empty)
     golden = Golden.model_validate_json(release.files["golden.json"])
     model_file = release.manifest.model_file
 
@@ -114,11 +126,13 @@ def test_the_same_release_from_a_program_of_the_present_format_is_no_new_one(fol
     assert store.fetch(folder.name).manifest == release.manifest
 
 
-def test_a_release_whose_features_are_computed_otherwise_today_is_refused_with_what_to_do() -> None:
+def test_a_release_whose_features_are_computed_otherwise_today_is_refused_with_what_to_do(
+    empty: Record,
+) -> None:
     assert fetched(EXACT_SCORES).manifest.format == 1
     with pytest.raises(
         ReleaseRejected,
         match="was made when scores were not rounded yet, and would be given others than it learned from: "
         r"amount_score_by_card_30d, .*; run the program's version that it was made with, or promote again",
     ):
-        loaded(EXACT_SCORES)
+        loaded(EXACT_SCORES, empty)

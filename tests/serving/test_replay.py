@@ -16,11 +16,10 @@ from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import LABEL_TIME, arrival
-from mlflow_fraud.serving.journal import Journal
-from mlflow_fraud.serving.loading import load_release
+from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.warm_start import warm_history
 from tests.conftest import ROOT, make_transactions
-from tests.serving.conftest import MakeRelease
+from tests.serving.conftest import MakeRelease, kept_in
 
 ARCHIVE = ROOT.parent / "shared/data/sparkov/archive.zip"
 WEEK = 7
@@ -32,11 +31,13 @@ def replay(whole: pl.DataFrame, served: int, schema: FeatureSchema, make_release
     The recorded labels are all there from the start, also those that arrive later: a feature must not see them yet.
     """
     recorded, stream = whole.head(len(whole) - served), whole.tail(served)
-    recorded.write_parquet(folder / "transactions.parquet")
-    journal = Journal()
-    live = load_release(
-        make_release(schema), lambda schema: warm_history(folder / "transactions.parquet", schema, journal)
-    )
+    with kept_in(folder, schema, recorded) as record:
+        live = load_release(make_release(schema), lambda schema: warm_history(schema, record))
+        _serve(live, whole, stream, schema)
+
+
+def _serve(live: LiveRelease, whole: pl.DataFrame, stream: pl.DataFrame, schema: FeatureSchema) -> None:
+    served = len(stream)
     arrives = stream.select(arrival(stream.columns, schema.label_delay).alias("at"))["at"].to_list()
     rows = stream.to_dicts()
     late = sorted(zip(arrives, range(served), strict=True))
@@ -45,11 +46,14 @@ def replay(whole: pl.DataFrame, served: int, schema: FeatureSchema, make_release
         while late and late[0][0] <= row["event_time"]:
             arrived, of = late.pop(0)
             live.history.learn(rows[of]["event_id"], rows[of]["label"], arrived)
-        features.append(live.history.observe(row))
-        scores.append(live.score(row).probability)
+        answer = live.score(row)
+        assert answer.answer is not None
+        live.history.record.settle(answer)
+        features.append(np.frombuffer(answer.answer.features, np.float32))
+        scores.append(answer.answer.probability)
 
     batch = model_matrix(build_features(whole, schema).tail(served), schema)
-    online = np.array(features, dtype=np.float32)
+    online = np.array(features)
     for place, name in enumerate(schema.names):
         if name == "distance":  # two libraries' sines may differ in the last bit
             np.testing.assert_allclose(online[:, place], batch[:, place], rtol=1e-6)

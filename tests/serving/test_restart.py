@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mlflow_fraud.adapters.journal_file import JournalFile
-from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving import warm_start
 from mlflow_fraud.serving.history import History
-from mlflow_fraud.serving.journal import Journal, Scored, open_journal
 from mlflow_fraud.serving.warm_start import warm_history
-from tests.conftest import make_transactions
-from tests.serving.conftest import MakeRelease, Raw
+from tests.serving.conftest import MakeRelease, Raw, kept_in
 from tests.serving.service_process import Place, running_service
 
 Row = dict[str, Any]
@@ -28,72 +27,73 @@ def served(history: History, rows: list[Row]) -> list[object]:
     """Return the features of each row, its label known an hour later."""
     found: list[object] = []
     for row in rows:
-        found.append(history.observe(row))
+        features, scores, payment = history.observe(row)
+        history.record.settle(payment._replace(scores=scores))
+        found.append(features)
         history.learn(row["event_id"], row["label"], row["event_time"] + timedelta(hours=1))
     return found
 
 
+def never_stopped(folder: Path, schema: FeatureSchema, past: pl.DataFrame, rows: list[Row]) -> list[object]:
+    with kept_in(folder, schema, past) as record:
+        return served(warm_history(schema, record), rows)
+
+
+@pytest.mark.parametrize("replayed", [0, 2_000])
 def test_features_after_a_restart_are_those_of_a_service_that_never_stopped(
-    history_path: Path, stream: pl.DataFrame, schema: FeatureSchema, tmp_path: Path
+    recorded: pl.DataFrame,
+    stream: pl.DataFrame,
+    schema: FeatureSchema,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    replayed: int,
 ) -> None:
     rows = stream.to_dicts()
-    expected = served(warm_history(history_path, schema, Journal()), rows)
+    expected = never_stopped(tmp_path / "never", schema, recorded, rows)
+    monkeypatch.setattr(warm_start, "REPLAYED", replayed)
     found: list[object] = []
     for start in range(0, 50, 10):
-        with open_journal(tmp_path / "journal") as journal:
-            again = warm_history(history_path, schema, journal)
-            found += served(again, rows[start : start + 10])
+        with kept_in(tmp_path / "stops", schema, recorded) as record:
+            found += served(warm_history(schema, record), rows[start : start + 10])
     assert found == expected
 
 
-def test_a_transaction_and_a_label_that_come_again_after_a_restart_count_once(
-    history_path: Path, stream: pl.DataFrame, schema: FeatureSchema, tmp_path: Path
+def test_what_the_record_cannot_take_yet_is_in_a_new_past_all_the_same(
+    recorded: pl.DataFrame, stream: pl.DataFrame, schema: FeatureSchema, tmp_path: Path
 ) -> None:
     rows = stream.to_dicts()
-    expected = served(warm_history(history_path, schema, Journal()), rows)
-    with open_journal(tmp_path / "journal") as journal:
-        served(warm_history(history_path, schema, journal), rows[:20])
-    with open_journal(tmp_path / "journal") as journal:
-        history = warm_history(history_path, schema, journal)
-        served(history, rows[15:20])
-        assert served(history, rows[20:]) == expected[20:]
+    expected = never_stopped(tmp_path / "never", schema, recorded, rows)
+    with kept_in(tmp_path / "locked", schema, recorded) as record:
+        history = warm_history(schema, record)
+        served(history, rows[:10])
+        with locked(tmp_path / "locked/record.db"):
+            for row in rows[10:20]:
+                record.settle(history.observe(row).payment)
+            again = warm_history(schema, record)
+        for row in rows[10:20]:
+            again.learn(row["event_id"], row["label"], row["event_time"] + timedelta(hours=1))
+        assert served(again, rows[20:]) == expected[20:]
 
 
-def test_what_was_ingested_meanwhile_is_not_counted_twice(schema: FeatureSchema, tmp_path: Path) -> None:
-    """The journal holds a year that is in the file by now, of which only the end is read."""
-    year = make_transactions(3000, cards=12, days=365)
-    old, new = year.head(2900), year.tail(100).to_dicts()
-    old.write_parquet(tmp_path / "year.parquet")
-    expected = served(warm_history(tmp_path / "year.parquet", schema, Journal()), new)
-    with open_journal(tmp_path / "journal") as journal:
-        for row in old.to_dicts():
-            journal.add(Scored(schema.contract.name, row))
-        assert served(warm_history(tmp_path / "year.parquet", schema, journal), new) == expected
-
-
-def test_a_full_disk_costs_no_answer(
-    history_path: Path, stream: pl.DataFrame, schema: FeatureSchema, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    rows = stream.to_dicts()
-    expected = served(warm_history(history_path, schema, Journal()), rows)
-    with open_journal(tmp_path / "journal") as journal, caplog.at_level(logging.ERROR):
-        history = warm_history(history_path, schema, journal)
-        journal._file.append = _no_room  # type: ignore[union-attr,method-assign]
-        assert served(history, rows) == expected
-    assert caplog.text.count("is not written to the journal: no room") == 1
-
-
-def test_an_entry_of_another_kind_stops_the_start(tmp_path: Path) -> None:
-    file = JournalFile(tmp_path, kept=10)
-    file.append({"scored": ["cards", {"amount": 3}]})
-    file.close()
-    with pytest.raises(DataError, match=r"holds an entry of \['scored'\], expected one of"), open_journal(tmp_path):
-        pass
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Keep the database from being written."""
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("begin immediate")
+    yield
+    other.execute("rollback")
+    other.close()
 
 
 @pytest.mark.slow
 def test_a_killed_service_goes_on_where_it_was(
-    history_path: Path, stream: pl.DataFrame, location: Path, make_release: MakeRelease, raw: Raw, tmp_path: Path
+    recorded: pl.DataFrame,
+    stream: pl.DataFrame,
+    schema: FeatureSchema,
+    location: Path,
+    make_release: MakeRelease,
+    raw: Raw,
+    tmp_path: Path,
 ) -> None:
     release, place = make_release(), Place(str(location), "", dict(os.environ))
     place.store.put(release)
@@ -102,15 +102,12 @@ def test_a_killed_service_goes_on_where_it_was(
     answers: dict[str, list[Any]] = {}
     for name, stops in (("never", ()), ("killed", (10, 30))):
         folder = tmp_path / name
-        folder.mkdir()
+        with kept_in(folder, schema, recorded):
+            pass
         answers[name] = []
         for start, end in zip((0, *stops), (*stops, len(rows)), strict=True):
-            with running_service(place, history_path, folder) as service:
+            with running_service(place, folder) as service:
                 answers[name] += [service.send("/v1/score", row)["prediction_id"] for row in rows[start:end]]
                 if end < len(rows):
                     service.kill()
     assert answers["killed"] == answers["never"]  # an id has the hash of the features
-
-
-def _no_room(entry: object) -> None:
-    raise OSError("no room")

@@ -19,7 +19,7 @@ import pytest
 
 from mlflow_fraud.core.features.schema import FeatureSchema
 from tests.s3_server import S3Server
-from tests.serving.conftest import MakeRelease, Raw, as_json
+from tests.serving.conftest import MakeRelease, Raw, as_json, kept_in
 from tests.serving.service_process import PATIENCE, Place, running_service
 
 pytestmark = pytest.mark.slow
@@ -53,7 +53,8 @@ def test_the_version_changes_under_load_with_no_failed_request(
     place: Place,
     make_release: MakeRelease,
     few_features: FeatureSchema,
-    history_path: Path,
+    recorded: pl.DataFrame,
+    schema: FeatureSchema,
     stream: pl.DataFrame,
     raw: Raw,
     tmp_path: Path,
@@ -63,7 +64,9 @@ def test_the_version_changes_under_load_with_no_failed_request(
         place.store.put(release)
     rows = [raw(row) for row in stream.iter_rows(named=True)]
     place.promote(first.manifest.version)
-    with running_service(place, history_path, tmp_path) as service, load(service.port, rows) as seen:
+    with kept_in(tmp_path, schema, recorded):
+        pass
+    with running_service(place, tmp_path) as service, load(service.port, rows) as seen:
         wait_until(lambda: seen.all_see(first.manifest.version), seen)
 
         place.promote(second.manifest.version)

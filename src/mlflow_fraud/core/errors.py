@@ -6,7 +6,8 @@
     ├── ReleaseRejected    a release is not whole, altered, or of an unknown format
     ├── PromotionConflict  somebody else promoted at the same time
     ├── StageFailed        a pipeline stage ended with an error
-    └── TrackingFailed     MLflow cannot be used now, later it may be
+    ├── TrackingFailed     MLflow cannot be used now, later it may be
+    └── RecordUnavailable  the record of payments cannot be used now, later it may be
 
 Every message says what was expected, what was found and what to do.
 """
@@ -51,6 +52,10 @@ class StageFailed(FraudError):
 
 class TrackingFailed(FraudError):
     """MLflow cannot be reached or does not do what it is asked; what was trained is kept, and logged later."""
+
+
+class RecordUnavailable(FraudError):
+    """The record of payments cannot be read or written now: a full disk, a lock, a server that is away."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

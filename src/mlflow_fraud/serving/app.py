@@ -6,22 +6,25 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from mlflow_fraud import __version__
 from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
-from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.errors import DataError, RecordUnavailable
+from mlflow_fraud.serving.answering import answered
 from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
-from mlflow_fraud.serving.journal import Journal, UnknownTransaction
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
+from mlflow_fraud.serving.record import OtherContent, Record, UnknownTransaction
 from mlflow_fraud.serving.schema import problem, problems
 
 log = logging.getLogger(__name__)
@@ -37,14 +40,18 @@ NOT_READ: dict[int | str, dict[str, Any]] = {
 router = APIRouter()
 
 
-class Answer(BaseModel):
-    """What the service says of a transaction: `flag` when the probability is at or over the threshold."""
+class Scored(BaseModel):
+    """What the service says of a transaction: `flag` when the probability is at or over the threshold.
+
+    `recorded` is false where the record could not take it in time: it will, unless the service is killed before.
+    """
 
     probability: float
     decision: Literal["flag", "pass"]
     threshold: float
     model_version: str
     prediction_id: str
+    recorded: bool
 
 
 class Noted(BaseModel):
@@ -76,19 +83,18 @@ class State(BaseModel):
 def create_app(
     store: ReleaseStore,
     *,
-    history_path: Path,
-    journal: Journal,
+    record: Record,
     poll_seconds: float,
     clock: MakeClock = RECORDED,
     last_good: Path | None = None,
 ) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
-    The past that the features begin with is `history_path`, that is `data/transactions.parquet`, then `journal`.
-    In `last_good` a copy of what answers is kept for a start at which the store gives nothing.
+    The past that the features begin with is `record`, to which it adds. In `last_good` a copy of what answers is kept
+    for a start at which the store gives nothing.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
-    model = LiveModel(store, history_path, journal, clock, copy)
+    model = LiveModel(store, record, clock, copy)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -96,7 +102,7 @@ def create_app(
             yield
 
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan)
-    app.state.model = model
+    app.state.model, app.state.record = model, record
     app.add_middleware(BoundedBody)
     app.include_router(router)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
@@ -107,31 +113,37 @@ def create_app(
     SCORE_PATH,
     responses={
         **NOT_READ,
+        409: {"description": "a transaction of this id was scored with other content"},
         422: {"description": "the transaction is not what the contract says, or its time is not there yet"},
         500: {"description": "the model's score is no number: it is not an answer, and counted"},
         503: {"description": "no model"},
     },
 )
-async def score(request: Request) -> Answer:
-    """Score one transaction, given by the contract's own column names."""
-    live = _live(request)
+async def score(request: Request) -> Scored:
+    """Score one transaction, given by the contract's own column names; one that is sent again gets its answer again."""
+    began, live, record = perf_counter(), _live(request), _record(request)
     try:
-        probability, prediction_id = live.score(live.request.read(await request.body()))
+        transaction = live.request.read(await request.body())
+        payment, done = await answered(live, record, transaction, began)
     except ValidationError as error:
         raise HTTPException(422, problems(error)) from None
     except AheadOfNow as error:
         raise HTTPException(422, problem(live.request.time_column, str(error), "ahead_of_now")) from None
+    except OtherContent as error:
+        raise HTTPException(409, str(error)) from None
     except NotScored as error:
         _model(request).unscored += 1
         log.error("not scored: %s", error)
         raise HTTPException(500, "the model's score is no number; the transaction is not scored") from None
-    threshold = live.manifest.threshold
-    return Answer(
-        probability=probability,
-        decision="flag" if probability >= threshold else "pass",
-        threshold=threshold,
-        model_version=live.manifest.version,
-        prediction_id=prediction_id,
+    answer = payment.answer
+    assert answer is not None  # or it is `NotScored`
+    return Scored(
+        probability=answer.probability,
+        decision="flag" if answer.flagged else "pass",
+        threshold=answer.threshold,
+        model_version=answer.release,
+        prediction_id=answer.prediction,
+        recorded=await record.writer.written(done),
     )
 
 
@@ -142,14 +154,15 @@ async def score(request: Request) -> Answer:
         404: {"description": "no such transaction was scored here"},
         409: {"description": "the transaction has the other label"},
         422: {"description": "the label is not what the contract says, or arrives later than now"},
-        503: {"description": "no model"},
+        503: {"description": "no model, or the record cannot be read or written now"},
     },
 )
 async def label(request: Request) -> Noted:
     """Take in what became known of a scored transaction, given by the contract's own column names."""
     live = _live(request)
     try:
-        live.history.learn(*live.label.read(await request.body()))
+        told = live.label.read(await request.body())
+        await run_in_threadpool(live.history.learn, *told)
     except ValidationError as error:
         raise HTTPException(422, problems(error)) from None
     except AheadOfNow as error:
@@ -158,6 +171,9 @@ async def label(request: Request) -> Noted:
         raise HTTPException(404, str(error)) from None
     except DataError as error:
         raise HTTPException(409, str(error)) from None
+    except RecordUnavailable as error:
+        log.error("a label was not taken: %s", error)
+        raise HTTPException(503, "the record cannot be read or written now", headers={"Retry-After": "2"}) from None
     return Noted()
 
 
@@ -191,6 +207,11 @@ async def model(request: Request) -> ModelCard:
 def _model(request: Request) -> LiveModel:
     model: LiveModel = request.app.state.model
     return model
+
+
+def _record(request: Request) -> Record:
+    record: Record = request.app.state.record
+    return record
 
 
 def _live(request: Request) -> LiveRelease:

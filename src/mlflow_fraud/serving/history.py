@@ -1,18 +1,19 @@
-"""What the service knows of the past: the recorded transactions, then those it scored itself."""
+"""What the service knows of the past, as one set of features sees it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.core.contract.bounds import holder
 from mlflow_fraud.core.features.online import CardHistory, Transaction
-from mlflow_fraud.core.features.past import Value
+from mlflow_fraud.core.features.past import Number, Value
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.clock import Clock, clock_of
-from mlflow_fraud.serving.journal import Journal, Label, Scored
+from mlflow_fraud.serving.record import Learned, Record
 from mlflow_fraud.serving.schema import NOT_ASKED
 
 log = logging.getLogger(__name__)
@@ -21,91 +22,118 @@ AT_ONCE = 1_000
 """How many are replayed while requests wait: some milliseconds."""
 
 
-ARRIVES = "label arrives"
-"""The column of a recorded transaction that says when its label arrives."""
+class Known(NamedTuple):
+    """What became known of a transaction, and when."""
+
+    of: Transaction
+    label: int
+    arrived: datetime
 
 
 class Recorded(NamedTuple):
-    """What is recorded of the past, in time order: from `since` on all of it, or simply all where that is None."""
+    """A past as it was read at a moment, for a history to go on from there.
 
-    transactions: Iterable[Transaction]
+    `transactions` are in time order, with their scores: from `since` on all of them, or simply all where that is None.
+    `replayed` came last and are taken in as they came. Entries from number `end` on came later; those labels among
+    them that are in `known` already have their number in `known_numbers`.
+    """
+
+    transactions: Iterable[Transaction] = ()
     since: datetime | None = None
+    replayed: Iterable[Transaction] = ()
+    known: Iterable[Known] = ()
+    known_numbers: frozenset[int] = frozenset()
+    end: int = 0
+
+
+class Observed(NamedTuple):
+    """The features of a payment, the scores behind them, and its place in the record."""
+
+    features: list[Value]
+    scores: Mapping[str, Number]
+    payment: Payment
 
 
 class History:
-    """The past as one set of feature definitions sees it: what was recorded, then the journal."""
+    """The past as one set of feature definitions sees it: what was recorded, then what comes to the record."""
 
-    def __init__(self, schema: FeatureSchema, recorded: Recorded, journal: Journal, clock: Clock | None = None) -> None:
+    def __init__(self, schema: FeatureSchema, recorded: Recorded, record: Record, clock: Clock | None = None) -> None:
         self._past = CardHistory(schema, recorded.since)
         self._clock = clock or clock_of("stream")(schema.contract)
         self._holds = _holder(schema)
-        self._contract = schema.contract.name
+        self._contract = schema.contract
         self._blank = dict.fromkeys(column.name for column in schema.contract.kept)
-        self._journal = journal
-        self._place = 0
-        self._recorded: set[Any] = set()
+        self.record = record
+        self._end = recorded.end
+        self._known_numbers = recorded.known_numbers
         beyond = 0
-        for transaction in recorded.transactions:
-            self._recorded.add(transaction["event_id"])
-            if not self._holds(transaction):
-                beyond += 1
-                continue
-            self._past.update(transaction)
-            self._clock.note(transaction)
-            if transaction.get(ARRIVES):
-                self._past.learn(transaction, transaction["label"], transaction[ARRIVES])
-        _warn(beyond, "recorded transactions")
+        for transactions in (recorded.transactions, recorded.replayed):
+            beyond += sum(not self._take(transaction) for transaction in transactions)
+        for known in recorded.known:
+            if self._holds(known.of):
+                self._past.learn({**self._blank, **known.of}, known.label, known.arrived)
+        _warn(beyond)
 
-    def observe(self, transaction: Transaction) -> list[Value]:
-        """Return the features of `transaction`, then take it into the past.
+    def observe(self, transaction: Transaction) -> Observed:
+        """Return the features of a new `transaction`, then take it into the past.
 
-        One at a time, so that of two of one card the second sees the first. One that is sent again gets
-        its features again and is counted once. Raises `AheadOfNow` for one that is further ahead than anyone can
-        be: it leaves no trace.
+        One at a time, so that of two of one card the second sees the first. Raises `AheadOfNow` for one that is further
+        ahead than anyone can be: it leaves no trace.
         """
-        with self._journal.lock:
+        with self.record.lock:
             self._replay(AT_ONCE)
             self._clock.require_reached(transaction)
             features = self._past.read(transaction)
-            self._journal.add(Scored(self._contract, transaction))
+            scores = self._past.scores_read(transaction)
+            payment = self.record.enter(self._contract, transaction)
             self._replay(AT_ONCE)
-        return features
+        return Observed(features, scores, payment)
+
+    def look(self, transaction: Transaction) -> list[Value]:
+        """Return the features that a transaction of the past would have now."""
+        with self.record.lock:
+            self._replay(AT_ONCE)
+            return self._past.read(transaction)
 
     def learn(self, event_id: Any, label: int, arrived: datetime) -> None:
-        """Take the label of a scored transaction into the past, as known from after `arrived` on.
+        """Take the label of a payment into the record, as known from after `arrived` on.
 
         Raises `UnknownTransaction` where none of this id is known, `AheadOfNow` where it arrives later than any can,
-        and `DataError` where its label was another.
+        `DataError` where its label was another, and `RecordUnavailable` where the record cannot be written.
         """
-        with self._journal.lock:
-            self._replay(AT_ONCE)
-            self._clock.require_arrived(arrived)
-            self._journal.label((self._contract, event_id), label, arrived)
+        self._clock.require_arrived(arrived)
+        self.record.learn(self._contract, event_id, label, arrived)
+        with self.record.lock:
             self._replay(AT_ONCE)
 
     def catch_up(self) -> None:
-        """Replay the journal in pieces, between which requests to an older history get their turn."""
-        replayed = 1
-        while replayed:
-            with self._journal.lock:
-                replayed = self._replay(AT_ONCE)
+        """Take in what came since in pieces, between which requests to an older history get their turn."""
+        taken = 1
+        while taken:
+            with self.record.lock:
+                taken = self._replay(AT_ONCE)
 
     def _replay(self, at_most: int) -> int:
-        pending, self._place = self._journal.after(self._place, at_most)
+        entries, self._end = self.record.after(self._end, at_most)
         beyond = 0
-        for entry in pending:
-            contract, transaction = entry.of if isinstance(entry, Label) else entry
-            if contract != self._contract or transaction["event_id"] in self._recorded:
+        for entry in entries:
+            payment = entry.of if isinstance(entry, Learned) else entry
+            if payment.contract != self._contract.name:
                 continue
-            if not self._holds(transaction):
-                beyond += 1
-            elif isinstance(entry, Label):
-                self._past.learn({**self._blank, **transaction}, entry.label, entry.arrived)
-            else:  # one that was scored before the contract had all its columns is blank there
-                self._past.update({**self._blank, **transaction})
-                self._clock.note(transaction)
-        _warn(beyond, "entries of the journal")
-        return len(pending)
+            if isinstance(entry, Payment):
+                beyond += not self._take(payment.transaction)
+            elif entry.number not in self._known_numbers and self._holds(payment.transaction):
+                self._past.learn({**self._blank, **payment.transaction}, entry.label, entry.arrived)
+        _warn(beyond)
+        return len(entries)
+
+    def _take(self, transaction: Transaction) -> bool:
+        """Take a transaction into the past, where it is within the bounds; a column that came later is blank in it."""
+        if not self._holds(transaction):
+            return False
+        self._past.update({**self._blank, **transaction})
+        self._clock.note(transaction)
+        return True
 
 
 def _holder(schema: FeatureSchema) -> Callable[[Transaction], bool]:
@@ -114,6 +142,6 @@ def _holder(schema: FeatureSchema) -> Callable[[Transaction], bool]:
     return holder(columns, decimals=schema.contract.currency_decimals)
 
 
-def _warn(beyond: int, what: str) -> None:
+def _warn(beyond: int) -> None:
     if beyond:
-        log.warning("%d %s are beyond what is held, and left out", beyond, what)
+        log.warning("%d payments of the record are beyond what is held, and left out", beyond)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Event, Thread
 
 from mlflow_fraud.adapters.last_good import LastGood
@@ -15,8 +14,8 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
 from mlflow_fraud.serving.history import History
-from mlflow_fraud.serving.journal import Journal
 from mlflow_fraud.serving.loading import LiveRelease, load_release
+from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import warm_history
 
 log = logging.getLogger(__name__)
@@ -37,8 +36,7 @@ class LiveModel:
     def __init__(
         self,
         store: ReleaseStore,
-        history_path: Path,
-        journal: Journal,
+        record: Record,
         clock: MakeClock = RECORDED,
         last_good: LastGood | None = None,
     ) -> None:
@@ -49,8 +47,7 @@ class LiveModel:
         self._last_good = last_good
         self._copy_tried = False
         self._store = store
-        self._history_path = history_path
-        self._journal = journal
+        self._record = record
         self._clock = clock
         self._refused: Pointer | None = None
         self._rest = 0
@@ -83,6 +80,7 @@ class LiveModel:
         except (ReleaseRejected, DataError):
             self._refused, self._rest = pointer, REST_POLLS
             raise
+        self._record.introduce(loaded.note)
         self.current = loaded  # one assignment: no request sees half
         log.info("live: %s", pointer.version)
         self._keep(release)
@@ -102,7 +100,9 @@ class LiveModel:
             kept = last_good.fetch() if last_good else None
             if kept is None:
                 return
-            self.current, self.from_copy = load_release(kept, self._history_for), True
+            loaded = load_release(kept, self._history_for)
+            self._record.introduce(loaded.note)
+            self.current, self.from_copy = loaded, True
             log.warning("began with the copy of %s, which answered last", kept.manifest.version)
         except Exception as error:  # a bad copy must not keep the service from looking for a good release
             log.error("the copy of what answered last cannot be used: %s", error)
@@ -111,7 +111,7 @@ class LiveModel:
         """Return the history that is there, or a new one when the features are defined otherwise."""
         if self.current and self.current.schema == schema:
             return self.current.history
-        return warm_history(self._history_path, schema, self._journal, self._clock)
+        return warm_history(schema, self._record, self._clock)
 
     def _stay(self, trouble: str) -> None:
         if self.current is None and not self._copy_tried:

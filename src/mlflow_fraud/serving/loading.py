@@ -6,15 +6,18 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from mlflow_fraud.adapters.model_file import load_calibrated, load_released
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
+from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment, ReleaseNote
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.features.online import Transaction
+from mlflow_fraud.core.features.past import Value
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema, sha256_of
 from mlflow_fraud.core.features.written import computed_otherwise
 from mlflow_fraud.core.ports import Scorer
@@ -24,14 +27,11 @@ from mlflow_fraud.serving.schema import LabelSchema, TransactionSchema
 
 
 class NotScored(ArithmeticError):
-    """The model gave a transaction a score that is no number from 0 to 1."""
+    """The model gave a payment a score that is no number from 0 to 1."""
 
-
-class Score(NamedTuple):
-    """A fraud probability, and the id under which this answer can be found again."""
-
-    probability: float
-    prediction_id: str
+    def __init__(self, payment: Payment, sentence: str) -> None:
+        super().__init__(sentence)
+        self.payment = payment
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,37 @@ class LiveRelease:
     label: LabelSchema
     scorer: Scorer
     history: History
+    note: ReleaseNote
 
-    def score(self, transaction: Transaction) -> Score:
-        """Return the score of `transaction`, which then belongs to the past.
+    def score(self, transaction: Transaction, began: float | None = None) -> Payment:
+        """Return the payment that a new `transaction` is, with its answer; it then belongs to the past.
 
-        The id begins with the version, which leads to the release and from there to run, data and code.
-        The same features in the same release have the same id. Raises `NotScored` where the score is no number.
+        `began` is when the request did, by `perf_counter`. Raises `AheadOfNow` for what leaves no trace, and
+        `NotScored` where the score is no number: the payment belongs to the past all the same.
         """
-        row = np.array([self.history.observe(transaction)], dtype=np.float32)
-        digest = hashlib.sha256(f"{transaction['event_id']}".encode() + row.tobytes())
-        probability, prediction_id = float(self.scorer.score(row)[0]), digest.hexdigest()[:16]
+        features, scores, payment = self.history.observe(transaction)
+        return self._answered(payment._replace(scores=scores), features, began)
+
+    def score_again(self, payment: Payment, began: float | None = None) -> Payment:
+        """Return a payment of the past that got no answer, with one."""
+        return self._answered(payment, self.history.look(payment.transaction), began)
+
+    def _answered(self, payment: Payment, features: list[Value], began: float | None) -> Payment:
+        """Return the payment with the answer to it.
+
+        The answer's id begins with the version, which leads to the release and from there to run, data and code.
+        """
+        row = np.array([features], dtype=np.float32)
+        probability = float(self.scorer.score(row)[0])
+        digest = hashlib.sha256(f"{payment.transaction['event_id']}".encode() + row.tobytes()).hexdigest()[:16]
+        version, threshold = self.manifest.version, self.manifest.threshold
         if not 0 <= probability <= 1:  # so that NaN is refused
-            raise NotScored(f"{self.manifest.version} gave {probability} to the features {prediction_id}")
-        return Score(probability, f"{self.manifest.version}.{prediction_id}")
+            raise NotScored(payment, f"{version} gave {probability} to the features {digest}")
+        took = 0 if began is None else int((perf_counter() - began) * 1e6)
+        answer = Answer(
+            f"{version}.{digest}", version, row.tobytes(), probability, probability >= threshold, threshold, took
+        )
+        return payment._replace(answer=answer)
 
 
 def load_release(release: Release, history_for: Callable[[FeatureSchema], History]) -> LiveRelease:
@@ -84,7 +102,8 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
         raise ReleaseRejected(
             f"release {manifest.version} cannot be loaded: {' '.join(str(error).split())[:300]}; promote another"
         ) from error
-    return LiveRelease(manifest, schema, request, label, scorer, history_for(schema))
+    note = ReleaseNote(manifest.version, schema.sha256, schema.to_json(), manifest.model_dump_json())
+    return LiveRelease(manifest, schema, request, label, scorer, history_for(schema), note)
 
 
 def _require_its_features(manifest: Manifest, document: Mapping[str, Any], schema: FeatureSchema) -> None:

@@ -9,11 +9,12 @@ from typing import Literal, Protocol
 
 import uvicorn
 
+from mlflow_fraud.adapters.prediction_log.connection import Synchronous
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.paths import LAST_GOOD
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import clock_of
-from mlflow_fraud.serving.journal import open_journal
+from mlflow_fraud.serving.record import open_record
 
 GRACE_SECONDS = 10
 
@@ -30,12 +31,16 @@ class Place(Protocol):
         """The S3 server; empty for AWS."""
 
     @property
-    def history(self) -> Path:
-        """The recorded transactions."""
+    def prediction_log(self) -> str:
+        """The record's database."""
+
+    @property
+    def prediction_log_synchronous(self) -> Synchronous:
+        """What a commit waits for in SQLite."""
 
     @property
     def journal(self) -> Path:
-        """The folder of what was scored since."""
+        """The folder of an earlier program's journal."""
 
     @property
     def clock(self) -> Literal["wall", "stream"]:
@@ -57,10 +62,10 @@ def serve(environment: Place, host: str, port: int) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     store = open_store(environment.release_store, endpoint_url=environment.s3_endpoint_url)
-    past, poll = environment.history, environment.poll_seconds
-    with open_journal(environment.journal) as journal:
+    address, synchronous = environment.prediction_log, environment.prediction_log_synchronous
+    with open_record(address, synchronous=synchronous, journal=environment.journal) as record:
         clock = clock_of(environment.clock, environment.tolerance)
-        app = create_app(store, history_path=past, journal=journal, poll_seconds=poll, clock=clock, last_good=LAST_GOOD)
+        app = create_app(store, record=record, poll_seconds=environment.poll_seconds, clock=clock, last_good=LAST_GOOD)
         uvicorn.run(
             app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
         )

@@ -1,101 +1,98 @@
-"""The part of the recorded past that a set of features can still see."""
+"""The part of the record that a set of features can still see."""
 
 from __future__ import annotations
 
+import json
 import logging
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 import polars as pl
 
-from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.adapters.prediction_log.past import RecordedPast
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
 from mlflow_fraud.core.features.clock import STEADY
-from mlflow_fraud.core.features.definitions import Entities, Labels, Last, Window, span_of, windows_behind
-from mlflow_fraud.core.features.online import LATENESS
+from mlflow_fraud.core.features.online import LATENESS, Transaction
+from mlflow_fraud.core.features.reach import label_reach, remembered, score_reach, window_reach
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import LABEL_TIME, arrival
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
-from mlflow_fraud.serving.history import ARRIVES, History, Recorded
-from mlflow_fraud.serving.journal import Journal
+from mlflow_fraud.serving.history import History, Known, Recorded
+from mlflow_fraud.serving.record import Mark, Record
 
 log = logging.getLogger(__name__)
 
+REPLAYED = 2_000
+"""So many that came last are taken in as they came, late ones late: a service that never stopped had them so."""
 
-def warm_history(path: Path, schema: FeatureSchema, journal: Journal, clock: MakeClock = RECORDED) -> History:
-    """Return the past as `schema` sees it: what is recorded at `path`, then what the journal holds."""
-    history = History(schema, read_past(path, schema), journal, clock(schema.contract))
+
+def warm_history(schema: FeatureSchema, record: Record, clock: MakeClock = RECORDED) -> History:
+    """Return the past as `schema` sees it."""
+    history = History(schema, read_past(record, schema), record, clock(schema.contract))
     history.catch_up()
     return history
 
 
-def read_past(path: Path, schema: FeatureSchema) -> Recorded:
-    """Return the rows of `transactions.parquet` that matter to what comes after them, in time order.
+def read_past(record: Record, schema: FeatureSchema) -> Recorded:
+    """Return what matters to whatever comes next, as it was at one moment.
 
-    Those are the rows of the longest window, those whose label a window can still see, and of each entity the
-    last transactions that a feature remembers; each with its scores and with the time when its label arrives.
-    A missing file is an empty past, with a warning. Raises `DataError` for a file that is not of this contract.
+    Those are the payments of the longest window, those whose label a window can still see, and of each entity the
+    last ones that a feature remembers. Raises `RecordUnavailable` where the record cannot be read.
     """
-    if not path.is_file():
-        log.warning("%s is missing: every card starts without a past; set FRAUD_HISTORY or run the pipeline", path)
-        return Recorded(())
-    try:
-        return _relevant(_read(path, schema), schema)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"{path} holds no transactions of the contract {schema.contract.name}, which the live release is of: it is "
-            "damaged, or of another data set. `mlflow-fraud data use <its data set>` and `dvc repro ingest` make it "
-            "anew, or FRAUD_HISTORY names another file"
-        ) from error
+    with record.lock:
+        mark = record.mark()
+    contract = schema.contract
+    settled = max(mark.place - REPLAYED, 0)
+    past = RecordedPast(record.log, contract, mark.place)
+    first = RecordedPast(record.log, contract, settled)
+    newest = past.reached(STEADY)
+    if newest is None and not mark.unwritten:
+        log.warning(
+            "the record holds no payment of %s: every card starts without a past; `mlflow-fraud record seed` fills it",
+            contract.name,
+        )
+        return Recorded(end=mark.end)
+    since = newest and newest - window_reach(schema) - LATENESS
+    known, numbers = _known(past, schema, newest, mark)
+    return Recorded(
+        _settled(first, schema, since) if since else (),
+        since if since and first.reaches_before(since) else None,
+        _replayed(past, settled, mark, contract),
+        known,
+        numbers,
+        mark.end,
+    )
 
 
-def _read(path: Path, schema: FeatureSchema) -> pl.DataFrame:
-    table = pl.scan_parquet(path)
-    there = table.collect_schema().names()
-    labelled = [name for name in ("label", LABEL_TIME) if name in there and schema.label_windows]
-    rows = table.select(*_columns(schema), *labelled).collect()
-    rows = pl.concat([rows, build_scores(rows, schema)], how="horizontal")
-    arrives = arrival(labelled, schema.label_delay) if labelled else pl.lit(None, pl.Datetime("us"))
-    return rows.with_columns(arrives.alias(ARRIVES))
+def _settled(first: RecordedPast, schema: FeatureSchema, since: datetime) -> Iterator[Transaction]:
+    """Return what came first: the window with scores worked out anew, before it the last ones with those they had."""
+    rows = first.since(since - score_reach(schema)).sort(TIME_ORDER)
+    window = pl.concat([rows.drop("scores"), build_scores(rows, schema)], how="horizontal")
+    window = window.filter(pl.col("event_time") >= since)
+    older = {
+        (row["event_time"], row["event_id"]): row
+        for by, back in remembered(schema).items()
+        for row in first.last_before(since, by, back).to_dicts()
+    }
+    for key in sorted(older):
+        scores = older[key].pop("scores")
+        yield {**dict.fromkeys(schema.scores), **older[key], **(json.loads(scores) if scores else {})}
+    yield from window.iter_rows(named=True)
 
 
-def _relevant(rows: pl.DataFrame, schema: FeatureSchema) -> Recorded:
-    if rows.is_empty():
-        return Recorded(())
-    newest = _reached(rows)
-    since = newest - _longest(windows_behind(schema.features)) - LATENESS
-    seen = pl.col("event_time") >= since
-    seen |= pl.col(ARRIVES) >= newest - _longest(schema.label_windows) - LATENESS
-    for by, back in _remembered(schema).items():
-        seen |= (pl.col("event_time") <= newest).cum_sum(reverse=True).over(by) <= back
-    return Recorded(rows.filter(seen.fill_null(False)).iter_rows(named=True), since)
+def _replayed(past: RecordedPast, settled: int, mark: Mark, contract: Contract) -> Iterable[Transaction]:
+    """Return what came last, in the order in which it came: from the record, and what it may not hold yet."""
+    there = {payment.place: payment for payment in past.behind(settled)}
+    there |= {each.place: each for each in mark.unwritten if each.contract == contract.name}
+    return (there[place].transaction for place in sorted(there))
 
 
-def _reached(rows: pl.DataFrame) -> datetime:
-    """Return up to where time has surely come: some rows with a wrong time must not cost the others their past."""
-    return rows["event_time"].top_k(STEADY).min()  # type: ignore[return-value]
-
-
-def _columns(schema: FeatureSchema) -> list[str]:
-    """Return the columns that features, and the clock, read of what is past."""
-    windows = windows_behind(schema.features)
-    asked = [column for by in [w.by for w in windows] + [w.by for w in schema.label_windows] for column in by]
-    asked += [window.of for window in windows]
-    for feature in schema.features:
-        asked += [*feature.by, feature.take] if isinstance(feature, Last) else []
-    asked += schema.contract.entities[:1]
-    kept = {column.name for column in schema.contract.kept}
-    return [*TIME_ORDER, "amount", *sorted(kept.intersection(asked) - {*TIME_ORDER, "amount"})]
-
-
-def _remembered(schema: FeatureSchema) -> dict[Entities, int]:
-    """Return the entities whose last transactions are features, however long ago they were, and how many."""
-    back: dict[Entities, int] = {}
-    for feature in schema.features:
-        if isinstance(feature, Last):
-            back[feature.by] = max(back.get(feature.by, 0), feature.back)
-    return back
-
-
-def _longest(windows: tuple[Window, ...] | tuple[Labels, ...]) -> timedelta:
-    return max((span_of(window.span) for window in windows), default=timedelta(0))
+def _known(
+    past: RecordedPast, schema: FeatureSchema, newest: datetime | None, mark: Mark
+) -> tuple[list[Known], frozenset[int]]:
+    """Return the labels that a window can still see, and the numbers of those that came after `mark`."""
+    if not schema.label_windows:
+        return [], frozenset()
+    found = past.known_since(newest and newest - label_reach(schema) - LATENESS).drop("scores").to_dicts()
+    known = [Known(row, row["label"], row["arrived"]) for row in found]
+    return known, frozenset(row["number"] for row in found if row["number"] > mark.label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Mapping
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -72,6 +73,10 @@ class CardHistory:
             values[place] = _ratio(values[upper], values[lower])
         self._scored = (transaction["event_id"], scores)
         return [values[place] for place in plan.order]
+
+    def scores_read(self, transaction: Transaction) -> Mapping[str, Number]:
+        """Return the scores of the transaction that was read last, in whole thousandths by their names."""
+        return self._scores(transaction, micros(transaction["event_time"]))
 
     def update(self, transaction: Transaction) -> None:
         """Take `transaction` into the past; one that arrives late is put where it belongs.

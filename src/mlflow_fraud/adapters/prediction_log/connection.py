@@ -1,0 +1,98 @@
+"""A connection to the record's database: SQLite in a file, or PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from mlflow_fraud.core.errors import RecordUnavailable, SettingsError
+
+Synchronous = Literal["normal", "full"]
+"""What a commit waits for in SQLite: `normal` for the operating system, `full` for the disk."""
+
+SECONDS = 3
+"""So long a server may take to take a connection, a statement or a packet."""
+
+BUSY_SECONDS = 1.0
+"""So long one writer waits for another one's lock on an SQLite file."""
+
+
+def connect(address: str, *, synchronous: Synchronous = "normal") -> Engine:
+    """Return the engine for `sqlite:///<file>` or `postgresql+psycopg://<user>@<host>/<database>`.
+
+    Nothing is opened yet. Raises `SettingsError` for an address that names no such database.
+    """
+    url = _url_of(address)
+    if url.drivername == "sqlite":
+        _make_private(Path(url.database or ""))
+        engine = create_engine(url, poolclass=QueuePool, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _sqlite_set_up(synchronous))
+        return engine
+    wait = {
+        "connect_timeout": SECONDS,
+        "tcp_user_timeout": SECONDS * 1000,
+        "options": f"-c statement_timeout={SECONDS * 1000} -c timezone=UTC",
+        "application_name": "mlflow-fraud",
+    }
+    return create_engine(url, connect_args=wait)
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turn what the database says into `RecordUnavailable`: its reason, without address, password or values."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise unavailable(engine, getattr(error, "orig", None) or error) from None
+
+
+def unavailable(engine: Engine, error: BaseException) -> RecordUnavailable:
+    """Return what the driver says as one sentence, without address, password or values."""
+    said = " ".join(str(error).split())
+    return RecordUnavailable(
+        f"the record at {engine.url.render_as_string(hide_password=True)} cannot be used now: {said[:200]}"
+    )
+
+
+def _url_of(address: str) -> URL:
+    expected = "expected sqlite:///<file> or postgresql+psycopg://<user>@<host>/<database>"
+    try:
+        url = make_url(address)
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError):
+        raise SettingsError(f"FRAUD_PREDICTION_LOG names no database; {expected}") from None
+    if url.drivername not in ("sqlite", "postgresql+psycopg") or not url.database or url.database == ":memory:":
+        raise SettingsError(
+            f"FRAUD_PREDICTION_LOG is {url.render_as_string(hide_password=True)}, which the record is not kept in; "
+            f"{expected}"
+        )
+    return url
+
+
+def _make_private(file: Path) -> None:
+    """Make the file for its owner alone, before SQLite makes it for all: payments lie in it as they came."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot hold the record ({error.strerror}); set FRAUD_PREDICTION_LOG to a file that can be written"
+        ) from None
+
+
+def _sqlite_set_up(synchronous: Synchronous) -> Any:
+    def set_up(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous.upper()}")
+        connection.execute("PRAGMA wal_autocheckpoint=0")  # a thread of its own does it: see `PredictionLog.tidy`
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return set_up

@@ -1,0 +1,74 @@
+"""What the record holds, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+Source = Literal["service", "journal", "history"]
+"""Where a payment came from: a request, the journal of an earlier program, or the pinned history."""
+
+Key = tuple[str, Any]
+"""A contract's name and a transaction's id."""
+
+
+class Answer(NamedTuple):
+    """What the service said of a payment: `features` are Float32 bytes, in the order of the release's schema."""
+
+    prediction: str
+    release: str
+    features: bytes
+    probability: float
+    flagged: bool
+    threshold: float
+    took_us: int = 0
+
+
+class Payment(NamedTuple):
+    """A transaction by pipeline names, its place in the order in which all came, and the answer, if one was given.
+
+    `received` is in UTC; the transaction's own times are on the contract's clock. `scores` are its amount's distances
+    from what was usual, in whole thousandths by the names of the scores, as its answer was made with them.
+    """
+
+    place: int
+    contract: str
+    transaction: Mapping[str, Any]
+    received: datetime
+    source: Source = "service"
+    scores: Mapping[str, int | None] | None = None
+    answer: Answer | None = None
+
+    @property
+    def key(self) -> Key:
+        """What tells it from all others."""
+        return self.contract, self.transaction["event_id"]
+
+
+class Completed(NamedTuple):
+    """An answer to a payment that is there without one."""
+
+    place: int
+    answer: Answer
+
+
+class Label(NamedTuple):
+    """What became known of a payment: 1 for a fraud, `arrived` then on the contract's clock."""
+
+    of: Key
+    label: int
+    arrived: datetime
+
+
+class ReleaseNote(NamedTuple):
+    """A release that answers: what leads from an answer back to run, data and code."""
+
+    version: str
+    schema_sha256: str
+    schema: str
+    manifest: str
+
+
+Entry = Payment | Completed | ReleaseNote
+"""What a service adds while it answers."""

@@ -1,0 +1,102 @@
+"""What of the record a past begins with, as tables: a window of it, and the last ones before that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Select, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import JSON
+
+from mlflow_fraud.adapters.prediction_log.content import transactions_of
+from mlflow_fraud.adapters.prediction_log.entries import Payment
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.rows import payment_of
+from mlflow_fraud.adapters.prediction_log.tables import LABEL, PAYMENT
+from mlflow_fraud.core.contract.contract import Contract
+
+AT_ONCE = 50_000
+"""So many rows are fetched at once."""
+
+_TRANSACTION = {
+    "place": pl.Int64,
+    "event_id": pl.String,
+    "event_time": pl.Datetime("us"),
+    "content": pl.String,
+    "scores": pl.String,
+}
+_KNOWN = {"number": pl.Int64, "label": pl.Int8, "arrived": pl.Datetime("us")}
+
+
+class RecordedPast:
+    """The payments of one contract in a record, as they were when the payment of `until_place` had come."""
+
+    def __init__(self, log: PredictionLog, contract: Contract, until_place: int) -> None:
+        self._log, self._contract = log, contract
+        self._by_then = (PAYMENT.c.contract == contract.name, PAYMENT.c.place <= until_place)
+
+    def reached(self, steady: int) -> datetime | None:
+        """Return the earliest of the `steady` latest times; None where there is no payment."""
+        times = select(PAYMENT.c.event_time).where(*self._by_then)
+        latest = times.order_by(PAYMENT.c.event_time.desc()).limit(steady).subquery()
+        with self._log.reading() as connection:
+            moment: datetime | None = connection.execute(select(func.min(latest.c.event_time))).scalar()
+        return moment
+
+    def reaches_before(self, moment: datetime) -> bool:
+        """Return whether a payment is earlier than a moment."""
+        earlier = select(PAYMENT.c.place).where(*self._by_then, PAYMENT.c.event_time < moment).limit(1)
+        with self._log.reading() as connection:
+            return connection.execute(earlier).first() is not None
+
+    def since(self, moment: datetime | None) -> pl.DataFrame:
+        """Return the transactions from a moment on, in the contract's columns.
+
+        Beside these the table has `place`, and `scores` as they were kept, in JSON. Any order.
+        """
+        later = () if moment is None else (PAYMENT.c.event_time >= moment,)
+        return self._transactions(select(*_columns()).where(*self._by_then, *later), _TRANSACTION)
+
+    def last_before(self, moment: datetime, by: Sequence[str], back: int) -> pl.DataFrame:
+        """Return of each card, or whatever `by` names, the `back` newest transactions before a moment; see `since`."""
+        newest = (PAYMENT.c.event_time.desc(), PAYMENT.c.event_id.desc())
+        rank = func.row_number().over(partition_by=[self._member(name) for name in by], order_by=newest)
+        ranked = select(*_columns(), rank.label("rank")).where(*self._by_then, PAYMENT.c.event_time < moment).subquery()
+        chosen = select(*[ranked.c[name] for name in _TRANSACTION]).where(ranked.c.rank <= back)
+        return self._transactions(chosen, _TRANSACTION)
+
+    def behind(self, place: int) -> list[Payment]:
+        """Return the payments behind a place, in the order in which they came."""
+        chosen = select(PAYMENT).where(*self._by_then, PAYMENT.c.place > place).order_by(PAYMENT.c.place)
+        with self._log.reading() as connection:
+            return [payment_of(row, self._contract) for row in connection.execute(chosen)]
+
+    def known_since(self, moment: datetime | None) -> pl.DataFrame:
+        """Return what became known from a moment on, as `number`, `label` and `arrived` beside the transactions.
+
+        Also what became known after `until_place` came: its number tells.
+        """
+        same = and_(LABEL.c.contract == PAYMENT.c.contract, LABEL.c.event_id == PAYMENT.c.event_id)
+        chosen = select(*_columns(), *[LABEL.c[name] for name in _KNOWN]).join_from(LABEL, PAYMENT, same)
+        chosen = chosen.where(PAYMENT.c.contract == self._contract.name)
+        if moment is not None:
+            chosen = chosen.where(LABEL.c.arrived >= moment)
+        return self._transactions(chosen, _TRANSACTION | _KNOWN).sort("number")
+
+    def _member(self, name: str) -> Any:
+        """Return a column of the transaction that has none in the table."""
+        if self._log.engine.dialect.name == "sqlite":
+            return func.json_extract(PAYMENT.c.content, f'$."{name}"')
+        return cast(PAYMENT.c.content, JSON)[name].as_string()
+
+    def _transactions(self, chosen: Select[Any], form: Mapping[str, Any]) -> pl.DataFrame:
+        with self._log.reading() as connection:
+            rows = connection.execution_options(yield_per=AT_ONCE).execute(chosen)
+            parts = [pl.DataFrame([tuple(row) for row in part], form, orient="row") for part in rows.partitions()]
+        return transactions_of(pl.concat(parts) if parts else pl.DataFrame(schema=form), self._contract)
+
+
+def _columns() -> list[Any]:
+    return [PAYMENT.c[name] for name in _TRANSACTION]

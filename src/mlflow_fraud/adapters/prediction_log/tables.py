@@ -1,0 +1,84 @@
+"""The tables of the record, as the migrations leave them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+PLACE = BigInteger().with_variant(Integer, "sqlite")
+"""A row's place in the order in which all came; in SQLite the row's own number, which costs nothing."""
+
+FEATURE_SCHEMA = Table(
+    "feature_schema",
+    METADATA,
+    Column("sha256", Text, primary_key=True),
+    Column("document", Text, nullable=False),  # schema.json of the release
+)
+
+MODEL_RELEASE = Table(
+    "model_release",
+    METADATA,
+    Column("version", Text, primary_key=True),
+    Column("feature_schema", Text, nullable=False),
+    Column("manifest", Text, nullable=False),
+    ForeignKeyConstraint(["feature_schema"], ["feature_schema.sha256"]),
+)
+
+PAYMENT = Table(
+    "payment",
+    METADATA,
+    Column("place", PLACE, primary_key=True, autoincrement=False),
+    Column("contract", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("event_time", DateTime, nullable=False),  # on the contract's own clock
+    Column("received", DateTime, nullable=False),  # in UTC
+    Column("source", Text, nullable=False),  # service, journal or history
+    Column("content", Text, nullable=False),  # JSON: the rest of the transaction, by pipeline names
+    Column("scores", Text),  # JSON: its scores in thousandths by name, where they are known
+    Column("prediction", Text),  # all from here on: of the answer, if one was given
+    Column("release", Text),
+    Column("features", LargeBinary),  # Float32, in the order of the release's schema
+    Column("probability", Float),
+    Column("flagged", Boolean),
+    Column("threshold", Float),
+    Column("took_us", Integer),
+    UniqueConstraint("contract", "event_id"),
+    Index("ix_payment_prediction", "prediction"),
+    Index("ix_payment_event_time", "event_time"),
+)
+
+LABEL = Table(
+    "label",
+    METADATA,
+    Column("number", PLACE, primary_key=True),
+    Column("contract", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("label", SmallInteger, nullable=False),
+    Column("arrived", DateTime, nullable=False),  # on the contract's own clock
+    Column("received", DateTime, nullable=False),  # in UTC
+    Column("source", Text, nullable=False),
+    UniqueConstraint("contract", "event_id", "label", "arrived"),
+)

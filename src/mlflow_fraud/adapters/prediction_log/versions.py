@@ -1,0 +1,78 @@
+"""Which step of the migrations a record is at, and the way to the newest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+from mlflow_fraud.adapters.prediction_log.connection import translated
+from mlflow_fraud.adapters.prediction_log.tables import METADATA
+from mlflow_fraud.core.errors import DataError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def newest() -> str:
+    """Return the step that this program reads and writes."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    assert found is not None
+    return found
+
+
+def upgrade(engine: Engine) -> tuple[str | None, str]:
+    """Take the record to the newest step, all of it or none; return the step before and after."""
+    with translated(engine), engine.begin() as connection:
+        before = _step_of(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before, newest()
+
+
+def begin(engine: Engine) -> None:
+    """Make the tables where there are none yet; raise `DataError` where there are older, newer or others' tables.
+
+    A service does not upgrade by itself: another one may be at work on the same record, and a backup comes first.
+    """
+    with translated(engine), engine.connect() as connection:
+        step, tables = _step_of(connection), inspect(connection).get_table_names()
+    if step is None and not tables:
+        _make(engine)
+        return
+    where = engine.url.render_as_string(hide_password=True)
+    if step is None:
+        raise DataError(
+            f"{where} holds no record but other tables ({', '.join(sorted(tables)[:3])}); "
+            "set FRAUD_PREDICTION_LOG to a database of its own"
+        )
+    if step != newest():
+        known = {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
+        do = (
+            "`mlflow-fraud record backup`, then `mlflow-fraud record upgrade`"
+            if step in known
+            else "run the newer program that made it, or restore a backup"
+        )
+        raise DataError(f"the record at {where} is of step {step}, this program expects {newest()}; {do}")
+
+
+def _make(engine: Engine) -> None:
+    """Make the newest tables at once: a test holds them to what the steps leave."""
+    with translated(engine), engine.begin() as connection:
+        METADATA.create_all(connection)
+        MigrationContext.configure(connection).stamp(ScriptDirectory.from_config(_config()), "head")
+
+
+def _step_of(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,36 @@
+"""How far back features look: what of a past still matters to what comes next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mlflow_fraud.core.features.definitions import Entities, Labels, Last, Score, Window, span_of, windows_behind
+from mlflow_fraud.core.features.schema import FeatureSchema
+
+
+def window_reach(schema: FeatureSchema) -> timedelta:
+    """Return the longest window, those inside scores included."""
+    return _longest(windows_behind(schema.features))
+
+
+def score_reach(schema: FeatureSchema) -> timedelta:
+    """Return the longest window inside a score."""
+    return _longest(tuple(w for score in schema.features if isinstance(score, Score) for w in (score.mean, score.std)))
+
+
+def label_reach(schema: FeatureSchema) -> timedelta:
+    """Return the longest window of labels."""
+    return _longest(schema.label_windows)
+
+
+def remembered(schema: FeatureSchema) -> dict[Entities, int]:
+    """Return the entities whose last transactions are features, however long ago they were, and how many."""
+    back: dict[Entities, int] = {}
+    for feature in schema.features:
+        if isinstance(feature, Last):
+            back[feature.by] = max(back.get(feature.by, 0), feature.back)
+    return back
+
+
+def _longest(windows: tuple[Window, ...] | tuple[Labels, ...]) -> timedelta:
+    return max((span_of(window.span) for window in windows), default=timedelta(0))

@@ -1,0 +1,37 @@
+"""Recorded transactions as a service's past begins with them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
+from mlflow_fraud.core.features.reach import remembered
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.labels import LABEL_TIME, arrival
+
+
+def as_recorded(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    """Return the transactions in time order, with what became known of each as `label` and `arrived`.
+
+    `scores`, a text of JSON, are those of an entity's last ones, which are looked back on however old they get; of the
+    others it is null, since they can be worked out again as long as a window reaches them.
+    """
+    rows = transactions.sort(TIME_ORDER)
+    columns = [c.name for c in schema.contract.kept if c.role not in ("label", "label_time") and c.name in rows.columns]
+    last = pl.any_horizontal(
+        pl.lit(False),
+        *(pl.int_range(pl.len(), dtype=pl.Int64).reverse().over(by) < back for by, back in remembered(schema).items()),
+    )
+    scores = build_scores(rows, schema)
+    told = scores.select(pl.struct(pl.all()).struct.json_encode()).to_series() if scores.width else pl.lit(None)
+    labelled = "label" in rows.columns
+    return rows.select(
+        *columns,
+        (pl.col("label") if labelled else pl.lit(None, pl.Int8)).alias("label"),
+        (
+            arrival([LABEL_TIME] if LABEL_TIME in rows.columns else [], schema.label_delay)
+            if labelled
+            else pl.lit(None, pl.Datetime("us"))
+        ).alias("arrived"),
+        pl.when(last).then(told).alias("scores"),
+    )

@@ -1,0 +1,62 @@
+"""What led to one answer, from its id alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog, Told
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.environment import load_environment
+from mlflow_fraud.paths import LOCK
+
+
+def show_prediction(prediction_id: str) -> str:
+    """Return the story of an answer as lines to read; raise `DataError` where the record has none of this id."""
+    log = PredictionLog(load_environment().prediction_log)
+    try:
+        told = log.by_prediction(prediction_id)
+        if told is None:
+            raise DataError(
+                f"{log} has no prediction {prediction_id}; expected the prediction_id of an answer of a service that "
+                "writes to this record, such as xgboost-b59ff7e37502.0123456789abcdef"
+            )
+    finally:
+        log.close()
+    return "\n".join(_lines(told))
+
+
+def _lines(told: Told) -> list[str]:
+    payment = told.payment
+    manifest: dict[str, Any] = json.loads(payment["manifest"]) if payment["manifest"] else {}
+    decision = "flag" if payment["flagged"] else "pass"
+    lines = [
+        f"prediction   {payment['prediction']}",
+        f"answer       {decision}: {payment['probability']:.6f} against {payment['threshold']:.6f}, "
+        f"in {payment['took_us'] / 1000:.1f} ms, received {_second(payment['received'])} UTC",
+        f"release      {payment['release']}",
+        f"MLflow run   {manifest.get('mlflow_run_id') or 'none'}",
+        f"in MLflow    version {manifest.get('mlflow_model_version') or 'none'}",
+        f"commit       {manifest.get('git_sha') or 'none'}",
+        f"dvc.lock     sha256 {manifest.get('files', {}).get(LOCK.name, {}).get('sha256', 'none')}",
+        "",
+        f"transaction  {payment['event_id']} of {payment['contract']}, {_second(payment['event_time'])}",
+        *(f"  {name} = {value}" for name, value in json.loads(payment["content"]).items()),
+    ]
+    if payment["document"]:
+        names = json.loads(payment["document"])["names"]
+        values = np.frombuffer(payment["features"], np.float32)
+        lines += ["", "features, as they were served"]
+        lines += [f"  {name} = {value:.9g}" for name, value in zip(names, values.tolist(), strict=True)]
+    known = [
+        f"  {'fraud' if each['label'] else 'genuine'}, arrived {_second(each['arrived'])}, from {each['source']}"
+        for each in told.labels
+    ]
+    return [*lines, "", "labels", *(known or ["  none yet"])]
+
+
+def _second(moment: datetime) -> str:
+    return moment.isoformat(" ", "seconds")

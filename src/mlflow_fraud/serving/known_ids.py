@@ -1,0 +1,62 @@
+"""The ids that came last: to know at once that a payment is new."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+
+class KnownIds:
+    """Ids of payments as numbers of eight bytes, in two halves that take turns.
+
+    Of what is forgotten the latest time is kept, so that a payment after it which is not among them is new.
+    """
+
+    def __init__(self, *, kept: int) -> None:
+        self._kept = kept
+        self._older, self._newer = _Half(), _Half()
+        self._forgotten: datetime | None = None
+
+    def add(self, key: tuple[str, Any], at: datetime) -> None:
+        """Know an id from now on."""
+        if len(self._newer.numbers) >= self._kept:
+            self.forget(self._older.latest)
+            self._older, self._newer = self._newer, _Half()
+        self._newer.add([key], at)
+
+    def add_all(self, keys: Iterable[tuple[str, Any]], latest: datetime) -> None:
+        """Know ids none of which is later than `latest`."""
+        self._newer.add(keys, latest)
+
+    def forget(self, latest: datetime | None) -> None:
+        """Know that there are others, none of which is later than `latest`."""
+        self._forgotten = max(filter(None, (self._forgotten, latest)), default=None)
+
+    def may_have(self, key: tuple[str, Any], at: datetime) -> bool:
+        """Return False for what is surely new.
+
+        >>> noon, ids = datetime(2020, 1, 1, 12), KnownIds(kept=10)
+        >>> ids.add(("cards", "b"), noon)
+        >>> ids.forget(datetime(2019, 12, 31))
+        >>> [ids.may_have(("cards", each), noon) for each in "ab"], ids.may_have(("cards", "a"), datetime(2019, 12, 1))
+        ([False, True], True)
+        """
+        number = _number(*key)
+        known = number in self._newer.numbers or number in self._older.numbers
+        return known or (self._forgotten is not None and at <= self._forgotten)
+
+
+class _Half:
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+        self.latest: datetime | None = None
+
+    def add(self, keys: Iterable[tuple[str, Any]], at: datetime) -> None:
+        self.numbers.update(_number(contract, event_id) for contract, event_id in keys)
+        self.latest = max(self.latest or at, at)
+
+
+def _number(contract: str, event_id: Any) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{contract}\n{event_id}".encode(), digest_size=8).digest())

@@ -1,0 +1,211 @@
+"""What is scored goes into the record in the background; an answer waits for it, but not for long."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Condition, Event, Lock, Thread
+from typing import Protocol
+
+from mlflow_fraud.adapters.prediction_log.entries import Entry, Payment
+from mlflow_fraud.core.errors import RecordUnavailable
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS = 0.05
+"""So long an answer waits for the record before it says `recorded: false`."""
+
+AT_ONCE = 500
+"""So many entries are written in one transaction at most."""
+
+BACKLOG = 100_000
+"""So many entries are held while the record cannot be written; of more the oldest are lost."""
+
+RETRY_SECONDS = 0.5
+TIDY_SECONDS = 1.0
+IDLE_SECONDS = 0.5
+CLOSE_SECONDS = 10.0
+
+
+class Ticket:
+    """Says of one entry whether it is written: None while that is not known."""
+
+    __slots__ = ("waiters", "written")
+
+    def __init__(self, written: bool | None = None) -> None:
+        self.written = written
+        self.waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+
+Waiting = tuple[Entry, Ticket]
+
+
+class Log(Protocol):
+    """Where entries are kept."""
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Keep all or none; raise `RecordUnavailable` where that cannot be done now."""
+
+    def tidy(self) -> None:
+        """Do what need not be done while an answer waits."""
+
+
+class Writer:
+    """Writes entries in the order in which they come, as many at once as are there, in a thread of its own.
+
+    Where the record cannot be written, entries wait in memory and no answer waits for them any more (the breaker),
+    until one try succeeds. `trouble` says why; `lost` counts those for which there was no room.
+    """
+
+    def __init__(self, log: Log, *, backlog: int = BACKLOG, wait: float = WAIT_SECONDS) -> None:
+        self.trouble: str | None = None
+        self.lost = 0
+        self._log, self._most, self._wait = log, backlog, wait
+        self._waiting: deque[Waiting] = deque()
+        self._in_hand: list[Waiting] = []
+        self._lock = Lock()
+        self._changed = Condition(self._lock)  # the writer alone waits for it
+        self._idle = Condition(self._lock)
+        self._broken = False
+        self._closing = Event()
+        self._threads = [Thread(target=run, name=run.__name__, daemon=True) for run in (self._write, self._tidy)]
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, entry: Entry) -> Ticket:
+        """Give an entry to be written; the ticket says whether it is."""
+        with self._changed:
+            ticket = Ticket(False if self.trouble else None)
+            self._waiting.append((entry, ticket))
+            if len(self._waiting) > self._most:
+                self._lose_oldest()
+            self._changed.notify()
+        return ticket
+
+    async def written(self, ticket: Ticket) -> bool:
+        """Return whether an entry is in the record, after a short wait at most."""
+        if ticket.written is None:
+            loop = asyncio.get_running_loop()
+            waiter = loop.create_future()
+            with self._changed:
+                if ticket.written is None:
+                    ticket.waiters.append((loop, waiter))
+                else:
+                    return ticket.written
+            patience = loop.call_later(self._wait, _wake, [waiter])
+            await waiter
+            patience.cancel()
+            if ticket.written is None:
+                with self._changed:
+                    self.trouble = self.trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
+        return bool(ticket.written)
+
+    def again(self, place: int) -> Ticket:
+        """Return the ticket of a payment that was given before."""
+        with self._changed:
+            for entry, ticket in (*self._in_hand, *self._waiting):
+                if isinstance(entry, Payment) and entry.place == place:
+                    return ticket
+        return Ticket(True)
+
+    def flush(self) -> None:
+        """Wait until all that was given is written, or cannot be."""
+        with self._changed:
+            while (self._in_hand or self._waiting) and not self._broken:
+                self._idle.wait(IDLE_SECONDS)
+
+    def unwritten(self) -> list[Payment]:
+        """Return the payments that the record may not hold yet, in their order."""
+        with self._changed:
+            return [entry for entry, _ in (*self._in_hand, *self._waiting) if isinstance(entry, Payment)]
+
+    def close(self) -> None:
+        """Write what is left, for some seconds at most."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify()
+        for thread in self._threads:
+            thread.join(CLOSE_SECONDS)
+        left = len(self.unwritten())
+        if left:
+            log.error("%d payments are lost to the record: it could not be written to the end", left)
+
+    def _write(self) -> None:
+        while self._take_in_hand():
+            try:
+                self._log.append([entry for entry, _ in self._in_hand])
+            except RecordUnavailable as error:
+                self._put_back(str(error))
+                if self._closing.wait(RETRY_SECONDS):
+                    return
+            else:
+                self._let_go()
+
+    def _take_in_hand(self) -> bool:
+        """Take what waits, once there is something; return False where nothing more will come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
+            self._in_hand = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
+            return bool(self._in_hand)
+
+    def _let_go(self) -> None:
+        with self._changed:
+            told = self._tell([ticket for _, ticket in self._in_hand], True)
+            self._in_hand, self.trouble = [], None
+            mended, self._broken = self._broken, False
+            self._idle.notify_all()
+        if mended:
+            log.warning("the record is written again")
+        _wake_all(told)
+
+    def _put_back(self, trouble: str) -> None:
+        with self._changed:
+            left = (*self._in_hand, *self._waiting)
+            told = self._tell([ticket for _, ticket in left], False)
+            self._waiting = deque(left)
+            self._in_hand, self.trouble = [], trouble
+            new, self._broken = not self._broken, True
+            self._idle.notify_all()
+        if new:
+            log.error("%s; answers go out all the same, with `recorded: false`", trouble)
+        _wake_all(told)
+
+    def _tell(self, tickets: list[Ticket], written: bool) -> Waiters:
+        """Write on tickets what became of them; return who waits for them, by event loop."""
+        told: Waiters = {}
+        for ticket in tickets:
+            ticket.written = written
+            for loop, waiter in ticket.waiters:
+                told.setdefault(loop, []).append(waiter)
+            ticket.waiters = []
+        return told
+
+    def _lose_oldest(self) -> None:
+        _, ticket = self._waiting.popleft()
+        self.lost += 1
+        _wake_all(self._tell([ticket], False))
+
+    def _tidy(self) -> None:
+        while not self._closing.wait(TIDY_SECONDS):
+            try:
+                self._log.tidy()
+            except RecordUnavailable as error:
+                log.debug("not tidied: %s", error)
+
+
+Waiters = dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]]
+
+
+def _wake_all(waiters: Waiters) -> None:
+    for loop, waiting in waiters.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(_wake, waiting)
+
+
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

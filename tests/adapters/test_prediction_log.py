@@ -1,0 +1,215 @@
+"""The record keeps what it is given, in SQLite and in PostgreSQL alike."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from polars.testing import assert_frame_equal
+from sqlalchemy import create_engine, text
+
+from mlflow_fraud.adapters.prediction_log.connection import connect
+from mlflow_fraud.adapters.prediction_log.entries import Answer, Label, Payment, ReleaseNote
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.past import RecordedPast
+from mlflow_fraud.adapters.prediction_log.tables import METADATA
+from mlflow_fraud.adapters.prediction_log.versions import upgrade
+from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.errors import DataError, RecordUnavailable, SettingsError
+from tests.conftest import make_transactions
+from tests.postgres_server import PASSWORD, running_postgres
+
+RECEIVED = datetime(2026, 1, 1, 12)
+NOTE = ReleaseNote("xgboost-1", "5c4e", '{"names":[]}', '{"version":"xgboost-1"}')
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A PostgreSQL server, by the address of its first database."""
+    with running_postgres() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'record.db'}"
+    server: str = request.getfixturevalue("server")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    name = f"record_{abs(hash(request.node.name)) % 10**9}"
+    with engine.connect() as connection:
+        connection.execute(text(f"drop database if exists {name} with (force)"))
+        connection.execute(text(f"create database {name}"))
+    engine.dispose()
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture
+def log(address: str) -> Iterator[PredictionLog]:
+    opened = PredictionLog(address)
+    yield opened
+    opened.close()
+
+
+def transactions(number: int = 50) -> list[dict[str, Any]]:
+    return make_transactions(number, cards=5).drop("label", "batch").to_dicts()
+
+
+def payments(number: int = 50, **told: Any) -> list[Payment]:
+    return [Payment(place, "sparkov", row, RECEIVED, **told) for place, row in enumerate(transactions(number), start=1)]
+
+
+def test_a_payment_comes_back_as_it_was_given(log: PredictionLog, contract: Contract) -> None:
+    answer = Answer("xgboost-1.abc", "xgboost-1", b"\x00\x01\xff", 0.1 + 0.2, True, 0.25, 812)
+    (payment,) = payments(1, answer=answer, scores={"a": -1234, "b": None})
+    log.append([NOTE, payment])
+    asked = {"unix_time": None, **payment.transaction}
+    assert log.find(contract, payment.transaction["event_id"]) == payment._replace(transaction=asked)
+    assert log.find(contract, "another") is None
+
+
+def test_what_is_sent_again_stays_as_it_came_first(log: PredictionLog, contract: Contract) -> None:
+    first, *others = payments()
+    log.append([first])
+    log.append([first._replace(transaction={**first.transaction, "amount": 1}), *others])
+    found = log.find(contract, first.transaction["event_id"])
+    assert found is not None
+    assert found.transaction["amount"] == first.transaction["amount"]
+    assert log.last_place() == 50
+
+
+def test_a_table_of_payments_has_the_values_of_each(log: PredictionLog, contract: Contract) -> None:
+    log.append(payments())
+    found = RecordedPast(log, contract, 50).since(None).sort("place")
+    names = [column.name for column in contract.kept if column.role not in ("label", "label_time")]
+    expected = make_transactions(50, cards=5).select(names)
+    assert_frame_equal(found.select(names), expected, check_exact=True)
+    for place, row in enumerate(found.select(names).to_dicts(), start=1):
+        alone = RecordedPast(log, contract, 50).behind(place - 1)[0].transaction
+        assert row == {name: alone[name] for name in row}
+
+
+def test_a_window_of_the_past_is_read_alone(log: PredictionLog, contract: Contract) -> None:
+    given = payments()
+    log.append(given)
+    since = given[20].transaction["event_time"]
+    assert sorted(RecordedPast(log, contract, 40).since(since)["place"]) == list(range(21, 41))
+    assert [payment.place for payment in RecordedPast(log, contract, 50).behind(45)] == [46, 47, 48, 49, 50]
+    assert RecordedPast(log, contract, 50).reached(10) == given[40].transaction["event_time"]
+
+
+def test_the_last_before_a_window_are_found_for_each_card(log: PredictionLog, contract: Contract) -> None:
+    given = payments(scores={"x": 5})
+    log.append(given)
+    before = given[30].transaction["event_time"]
+    found = RecordedPast(log, contract, 50).last_before(before, ["card"], 2)
+    rows = pl.DataFrame([payment.transaction | {"place": payment.place} for payment in given[:30]])
+    expected = rows.sort("event_time").group_by("card").tail(2)
+    assert sorted(found["place"]) == sorted(expected["place"])
+    assert set(found["scores"]) == {'{"x":5}'}
+
+
+def test_a_label_is_kept_once_and_each_change_of_it_too(log: PredictionLog, contract: Contract) -> None:
+    (payment,) = payments(1)
+    log.append([payment])
+    at = payment.transaction["event_time"]
+    told = [Label(payment.key, 1, at + timedelta(days=3)), Label(payment.key, 0, at + timedelta(days=9))]
+    numbers = [log.add_label(each, received=RECEIVED, source="service") for each in [*told, *told]]
+    assert numbers == [1, 2, None, None]
+    assert log.last_label() == 2
+    assert log.labels_of(payment.key) == told
+    assert RecordedPast(log, contract, 1).known_since(None)["label"].to_list() == [1, 0]
+    since = RecordedPast(log, contract, 1).known_since(at + timedelta(days=4))
+    assert since.select("event_id", "label", "amount").rows() == [(*payment.key[1:], 0, payment.transaction["amount"])]
+
+
+def test_the_newest_ids_say_up_to_when_the_others_are(log: PredictionLog) -> None:
+    given = payments()
+    log.append(given)
+    ids, latest, others = log.newest_ids(10)
+    assert sorted(event_id for _, event_id in ids) == sorted(p.transaction["event_id"] for p in given[40:])
+    assert (latest, others) == tuple(given[n].transaction["event_time"] for n in (49, 39))
+    assert log.newest_ids(50).latest_of_others is None
+    assert len(log.newest_ids(60).ids) == 50
+
+
+def test_the_steps_lead_to_the_tables_that_the_program_reads(address: str) -> None:
+    engine = connect(address)
+    assert upgrade(engine) == (None, "0001")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    PredictionLog(address).close()
+    engine.dispose()
+
+
+def test_a_record_of_another_step_is_refused_with_the_command(address: str) -> None:
+    PredictionLog(address).close()
+    engine = connect(address)
+    for step, do in (("0000", "run the newer program"), ("0001", None)):
+        with engine.begin() as connection:
+            connection.execute(text(f"update alembic_version set version_num = '{step}'"))
+        if do:
+            with pytest.raises(DataError, match=f"is of step {step}, this program expects 0001; {do}"):
+                PredictionLog(address)
+    PredictionLog(address).close()
+    engine.dispose()
+
+
+def test_a_database_of_something_else_is_left_alone(address: str) -> None:
+    engine = connect(address)
+    with engine.begin() as connection:
+        connection.execute(text("create table accounts (id integer)"))
+    with pytest.raises(DataError, match=r"holds no record but other tables \(accounts\)"):
+        PredictionLog(address)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("wrong", ["record.db", "mysql://host/record", "sqlite://", "sqlite:///:memory:", ""])
+def test_an_address_that_names_no_database_is_a_sentence(wrong: str) -> None:
+    with pytest.raises(SettingsError, match=r"expected sqlite:///<file> or postgresql\+psycopg://"):
+        PredictionLog(wrong)
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    PredictionLog(f"sqlite:///{tmp_path / 'new' / 'record.db'}").close()
+    assert (tmp_path / "new/record.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_locked_file_is_a_sentence_and_nothing_is_half_written(tmp_path: Path, contract: Contract) -> None:
+    log = PredictionLog(f"sqlite:///{tmp_path / 'record.db'}")
+    other = sqlite3.connect(tmp_path / "record.db", isolation_level=None)
+    other.execute("begin immediate")
+    with pytest.raises(RecordUnavailable, match="cannot be used now: database is locked"):
+        log.append(payments())
+    other.execute("rollback")
+    assert log.last_place() == 0
+    log.append(payments())
+    assert log.last_place() == 50
+
+
+@pytest.mark.slow
+def test_a_server_that_lets_nobody_in_is_a_sentence_without_the_password(server: str) -> None:
+    with pytest.raises(RecordUnavailable, match="password authentication failed") as caught:
+        PredictionLog(server.replace(PASSWORD, "another"))
+    assert "another" not in str(caught.value)
+
+
+def test_a_row_with_values_that_no_contract_has_is_read_as_far_as_it_can_be(
+    log: PredictionLog, contract: Contract
+) -> None:
+    """An earlier program may have written what this one refuses."""
+    given = payments(4)
+    wrong = [{"amount": 10**302}, {"amount": "much"}, {"birth_date": 7, "city_pop": 1.5}]
+    rows = [{**payment.transaction, **each} for payment, each in zip(given, wrong, strict=False)]
+    log.append([*(payment._replace(transaction=row) for payment, row in zip(given, rows, strict=False)), given[3]])
+    found = RecordedPast(log, contract, 10).since(None).sort("place")
+    assert found["amount"].to_list() == [None, None, given[2].transaction["amount"], given[3].transaction["amount"]]
+    assert found["birth_date"].to_list()[2:] == [None, given[3].transaction["birth_date"]]

@@ -1,0 +1,262 @@
+"""What was asked and answered is in the record; where it cannot be, the answer goes out all the same and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from mlflow_fraud.adapters.prediction_log.entries import Entry, Payment
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.errors import DataError, RecordUnavailable
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.record import Record, open_record
+from mlflow_fraud.serving.writer import Writer
+from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in
+from tests.serving.old_journal import write_journal
+
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def rows(stream: pl.DataFrame, raw: Raw) -> list[Row]:
+    return [raw(row) for row in stream.iter_rows(named=True)]
+
+
+@contextmanager
+def service(store: ReleaseStore, record: Record) -> Iterator[TestClient]:
+    app = create_app(store, record=record, poll_seconds=3600)
+    app.state.model.poll()
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def answering(store: ReleaseStore, record: Record, make_release: MakeRelease) -> Iterator[TestClient]:
+    go_live(store, make_release())
+    with service(store, record) as client:
+        yield client
+
+
+@contextmanager
+def locked(record: Record) -> Iterator[None]:
+    """Keep the record from being written."""
+    other = sqlite3.connect(str(record.log).removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("begin immediate")
+    yield
+    other.execute("rollback")
+    other.close()
+
+
+@contextmanager
+def no_room(record: Record) -> Iterator[None]:
+    """Let no file of this process grow, as on a full disk."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = perf_counter() + 20
+    while not holds():
+        assert perf_counter() < end
+        sleep(0.02)
+
+
+def test_an_answer_is_in_the_record_with_what_it_was_made_of(
+    answering: TestClient, record: Record, rows: list[Row], schema: FeatureSchema
+) -> None:
+    answer = answering.post("/v1/score", json=rows[0]).json()
+    assert answer["recorded"] is True
+    told = record.log.by_prediction(answer["prediction_id"])
+    assert told is not None
+    payment = told.payment
+    assert (payment["event_id"], payment["source"]) == (rows[0]["trans_num"], "service")
+    assert (payment["probability"], payment["threshold"]) == (answer["probability"], answer["threshold"])
+    assert payment["release"] == answer["model_version"]
+    assert len(np.frombuffer(payment["features"], np.float32)) == len(schema.names)
+    assert payment["took_us"] > 0
+    assert schema.sha256 in payment["document"]
+    assert answer["model_version"] in payment["manifest"]
+
+
+def test_one_that_is_sent_again_gets_the_answer_that_it_got_also_from_another_release(
+    answering: TestClient, store: ReleaseStore, record: Record, rows: list[Row], make_release: MakeRelease
+) -> None:
+    first = answering.post("/v1/score", json=rows[0]).json()
+    go_live(store, make_release(rounds=9))
+    answering.app.state.model.poll()  # type: ignore[attr-defined]
+    assert answering.get("/v1/model").json()["version"] != first["model_version"]
+    assert answering.post("/v1/score", json=rows[0]).json() == first
+    record._recent.clear()  # as after a restart
+    assert answering.post("/v1/score", json=rows[0]).json() == first
+
+
+def test_another_payment_under_a_known_id_is_refused_and_changes_nothing(
+    answering: TestClient, record: Record, rows: list[Row]
+) -> None:
+    first = answering.post("/v1/score", json=rows[0]).json()
+    refused = answering.post("/v1/score", json={**rows[0], "amt": 1.0})
+    assert refused.status_code == 409
+    assert "was scored with other content" in refused.json()["detail"]
+    assert answering.post("/v1/score", json=rows[0]).json() == first
+
+
+def test_a_payment_without_an_answer_is_of_the_past_and_gets_one_when_it_is_sent_again(
+    answering: TestClient, record: Record, rows: list[Row], contract: Contract
+) -> None:
+    model = answering.app.state.model  # type: ignore[attr-defined]
+    good = model.current
+
+    class NoNumber:
+        def score(self, rows: np.ndarray) -> np.ndarray:
+            return np.full(len(rows), np.nan)
+
+    model.current = replace(good, scorer=NoNumber())
+    assert answering.post("/v1/score", json=rows[0]).status_code == 500
+    place = record.mark().place
+    model.current = good
+    answer = answering.post("/v1/score", json=rows[0]).json()
+    assert answer["recorded"] is True
+    assert record.mark().place == place
+    kept = record.log.find(contract, rows[0]["trans_num"])
+    assert kept is not None
+    assert kept.answer is not None
+    assert kept.answer.prediction == answer["prediction_id"]
+
+
+@pytest.mark.parametrize("trouble", [locked, no_room])
+def test_a_record_that_cannot_be_written_costs_no_answer_and_has_them_all_afterwards(
+    answering: TestClient,
+    record: Record,
+    rows: list[Row],
+    contract: Contract,
+    trouble: Callable[[Record], Any],
+) -> None:
+    assert answering.post("/v1/score", json=rows[0]).json()["recorded"] is True
+    with trouble(record):
+        answers = [answering.post("/v1/score", json=row).json() for row in rows[1:20]]
+        assert [answer["recorded"] for answer in answers] == [False] * 19
+        began = perf_counter()
+        answering.post("/v1/score", json=rows[20])
+        assert perf_counter() - began < 1  # nobody waits any more
+        assert record.writer.trouble
+        again = answering.post("/v1/score", json=rows[1]).json()
+        assert again == answers[0]
+        assert answering.post("/v1/labels", json=label_of(rows[1])).status_code == 503
+    until(lambda: record.writer.trouble is None)
+    assert answering.post("/v1/score", json=rows[21]).json()["recorded"] is True
+    for row, answer in zip(rows[1:20], answers, strict=True):
+        kept = record.log.find(contract, row["trans_num"])
+        assert kept is not None
+        assert kept.answer is not None
+        assert kept.answer.prediction == answer["prediction_id"]
+
+
+def label_of(row: Row) -> Row:
+    return {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": row["trans_date_trans_time"]}
+
+
+class Slow:
+    """A log that takes its time, or nothing at all."""
+
+    def __init__(self) -> None:
+        self.took: list[Entry] = []
+        self.away = True
+        self.gate: Event | None = None
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        if self.gate:
+            self.gate.wait()
+        if self.away:
+            raise RecordUnavailable("the record is away")
+        self.took += entries
+
+    def tidy(self) -> None:
+        """Nothing to do."""
+
+
+def test_an_answer_does_not_wait_for_a_record_that_is_slow(contract: Contract, stream: pl.DataFrame) -> None:
+    log, at = Slow(), stream["event_time"][0]
+    log.away, log.gate = False, Event()
+    writer = Writer(log, wait=0.01)
+    done = writer.put(Payment(1, "sparkov", {"event_id": 1, "event_time": at}, at))
+    assert asyncio.run(writer.written(done)) is False
+    assert asyncio.run(writer.written(writer.put(Payment(2, "sparkov", {"event_id": 2}, at)))) is False
+    log.gate.set()
+    writer.flush()
+    assert done.written is True
+    writer.close()
+
+
+def test_of_too_many_that_wait_the_oldest_are_lost_and_counted(contract: Contract, stream: pl.DataFrame) -> None:
+    log = Slow()
+    writer = Writer(log, backlog=10)
+    at = stream["event_time"][0]
+    payments = [Payment(n, "sparkov", {"event_id": n, "event_time": at}, at) for n in range(25)]
+    for payment in payments:
+        writer.put(payment)
+    until(lambda: writer.trouble is not None and not writer._in_hand)
+    assert writer.lost + len(writer.unwritten()) == 25
+    assert 10 <= len(writer.unwritten()) <= 20  # and those that were in hand when it broke
+    log.away = False
+    until(lambda: writer.trouble is None)
+    assert log.took == payments[-len(log.took) :]
+    last = writer.put(payments[0])
+    writer.flush()
+    assert last.written is True
+    writer.close()
+
+
+def test_two_services_on_one_record_are_one_too_many(tmp_path: Path) -> None:
+    with (
+        kept_in(tmp_path),
+        pytest.raises(DataError, match="is in use by another service: two would each know half"),
+        kept_in(tmp_path),
+    ):
+        pass
+    with kept_in(tmp_path):
+        pass
+
+
+def test_a_journal_is_taken_over_once_and_put_aside(tmp_path: Path, stream: pl.DataFrame, contract: Contract) -> None:
+    rows = stream.drop("label", "batch").to_dicts()
+    arrived = rows[0]["event_time"]
+    entries = [{"scored": ["sparkov", row]} for row in rows] + [
+        {"label": [["sparkov", rows[0]["event_id"]], 1, arrived]}
+    ]
+    write_journal(tmp_path / "journal", entries)
+    with (tmp_path / "journal/newer.jsonl").open("ab") as torn:
+        torn.write(b'{"scored":["sparkov",{"event_id":"to')
+    for _ in range(2):
+        with open_record(f"sqlite:///{tmp_path / 'record.db'}", journal=tmp_path / "journal") as record:
+            assert record.log.count(contract) == len(rows)
+            assert [label.label for label in record.log.labels_of(("sparkov", rows[0]["event_id"]))] == [1]
+            kept = record.log.find(contract, rows[7]["event_id"])
+            assert kept is not None
+            assert {name: kept.transaction[name] for name in rows[7]} == rows[7]
+    assert [path.name for path in (tmp_path / "journal").iterdir()] == ["newer.jsonl.taken-over"]
+
+
+def test_a_line_that_is_no_entry_stops_the_start_and_is_named(tmp_path: Path) -> None:
+    write_journal(tmp_path / "journal", [{"scored": ["cards", {"amount": 3}]}])
+    with (
+        pytest.raises(DataError, match=r"newer.jsonl:1: expected an entry of the journal, found something else"),
+        open_record(f"sqlite:///{tmp_path / 'record.db'}", journal=tmp_path / "journal"),
+    ):
+        pass
