@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 Entry = Mapping[str, Any]
 """Texts, numbers, times and days by name, and mappings of such."""
 
-LONGEST = 8 * BODY_BYTES
-"""Bytes of an entry: as many as a request can have, each letter spelt out."""
+LONGEST = 32 * BODY_BYTES
+"""Bytes of an entry: as many as the largest request ever could have, each letter spelt out."""
 
 OLDER, NEWER = "older.jsonl", "newer.jsonl"
 

@@ -19,9 +19,14 @@ from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
+from mlflow_fraud.serving.described import with_problems
+from mlflow_fraud.serving.guard import Guard, Guarded
 from mlflow_fraud.serving.journal import Journal, UnknownTransaction
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
+from mlflow_fraud.serving.logs import Watched
+from mlflow_fraud.serving.page import router as page
+from mlflow_fraud.serving.problems import answer_in_problems
 from mlflow_fraud.serving.schema import problem, problems
 
 log = logging.getLogger(__name__)
@@ -31,7 +36,7 @@ SCORE_PATH, LABEL_PATH = "/v1/score", "/v1/labels"
 NOT_READ: dict[int | str, dict[str, Any]] = {
     408: {"description": f"the body was not there within {BODY_SECONDS:g} seconds"},
     413: {"description": f"the body is larger than {BODY_BYTES} bytes"},
-    415: {"description": "the body is compressed"},
+    415: {"description": "the body is no JSON by its header, or compressed"},
 }
 
 router = APIRouter()
@@ -81,11 +86,13 @@ def create_app(
     poll_seconds: float,
     clock: MakeClock = RECORDED,
     last_good: Path | None = None,
+    guard: Guard | None = None,
 ) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
     The past that the features begin with is `history_path`, that is `data/transactions.parquet`, then `journal`.
-    In `last_good` a copy of what answers is kept for a start at which the store gives nothing.
+    In `last_good` a copy of what answers is kept for a start at which the store gives nothing. Without a `guard` whoever
+    reaches it may ask for everything.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
     model = LiveModel(store, history_path, journal, clock, copy)
@@ -95,10 +102,16 @@ def create_app(
         with polling(model, every=poll_seconds):
             yield
 
-    app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan)
+    told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
+    app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
     app.state.model = model
     app.add_middleware(BoundedBody)
+    if guard:
+        app.add_middleware(Guarded, guard=guard)
+    app.add_middleware(Watched)
+    answer_in_problems(app)
     app.include_router(router)
+    app.include_router(page)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
 
@@ -161,14 +174,14 @@ async def label(request: Request) -> Noted:
     return Noted()
 
 
-@router.get("/health")
-async def health() -> State:
+@router.get("/livez")
+async def livez() -> State:
     """Answer as long as the process lives."""
     return State(status="alive")
 
 
-@router.get("/ready", responses={503: {"description": "no model"}})
-async def ready(request: Request) -> State:
+@router.get("/readyz", responses={503: {"description": "no model"}})
+async def readyz(request: Request) -> State:
     """Answer 200 once a model is loaded; say where it is the copy of the last one, as the store gave none."""
     _live(request)
     return State(status="ready, with the copy of what answered last" if _model(request).from_copy else "ready")
@@ -212,4 +225,4 @@ def _describe(app: FastAPI) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": shape}},
         }
-    return document
+    return with_problems(document)
