@@ -57,7 +57,7 @@ def _end(text: str, now: datetime) -> datetime | None:
     try:
         end = datetime.fromisoformat(text)
     except ValueError:
-        raise SettingsError(f"--expires: expected a day like 2030-01-31, or a time with its offset, found {text}") from None
+        raise SettingsError(f"--expires: expected a day like 2030-01-31, found {text}") from None
     end = end if end.tzinfo else end.replace(tzinfo=UTC)
     if end <= now:
         raise SettingsError(f"--expires: expected a time to come, found {text}")

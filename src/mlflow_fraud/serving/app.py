@@ -91,8 +91,8 @@ def create_app(
     """Return the service, which follows `store` from its start to its end.
 
     The past that the features begin with is `history_path`, that is `data/transactions.parquet`, then `journal`.
-    In `last_good` a copy of what answers is kept for a start at which the store gives nothing. Without a `guard` whoever
-    reaches it may ask for everything.
+    In `last_good` a copy of what answers is kept for a start at which the store gives nothing. Without a `guard`
+    whoever reaches it may ask for everything.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
     model = LiveModel(store, history_path, journal, clock, copy)

@@ -52,9 +52,7 @@ class BoundedBody:
         except Problem as problem:
             await refuse(problem, scope, receive, send, seconds=self._seconds)
         except TimeoutError:
-            late = Problem(408, f"expected the body within {self._seconds:g} seconds")
-            await _begin_answer(send, late, close=True)
-            await _end_answer(send)
+            await give_up(Problem(408, f"expected the body within {self._seconds:g} seconds"), send)
         else:
             if body is not None:
                 await self._app(scope, _replayed(body, receive), send)
@@ -76,6 +74,12 @@ async def refuse(
         await _begin_answer(send, problem, close=True)
         if not _waits(scope):
             await _drained(receive, seconds)
+    await _end_answer(send)
+
+
+async def give_up(problem: Problem, send: Send) -> None:
+    """Answer in place of the application and end the connection, whatever was read of the body."""
+    await _begin_answer(send, problem, close=True)
     await _end_answer(send)
 
 

@@ -100,7 +100,8 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self.room.waiting.pop(self, None)
-        self._late, self._unread = _stopped(self._late), _stopped(self._unread)
+        self._headers_are_there()
+        self._answer_is_read()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
@@ -109,7 +110,7 @@ class Connection(H11Protocol):
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             self.room.waiting.pop(self, None)
-            self._late = _stopped(self._late)
+            self._headers_are_there()
         elif self._late is None and not self.transport.is_closing():
             self._late = self.loop.call_later(self.room.bounds.header_seconds, self._headers_are_late)
 
@@ -130,7 +131,7 @@ class Connection(H11Protocol):
 
     def resume_writing(self) -> None:
         """Go on writing."""
-        self._unread = _stopped(self._unread)
+        self._answer_is_read()
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -152,6 +153,16 @@ class Connection(H11Protocol):
 
     def _waits(self) -> None:
         self.room.waiting[self] = None
+
+    def _headers_are_there(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _answer_is_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _headers_are_late(self) -> None:
         self._late = None
@@ -196,8 +207,3 @@ def connections(bounds: Bounds) -> type[Connection]:
         room = Room(bounds)
 
     return Bounded
-
-
-def _stopped(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()

@@ -31,8 +31,8 @@ class Keyring:
     """Finds whose key it is.
 
     Once there was a key, one is asked for until the service ends, whatever becomes of the file. A file that is gone
-    holds no keys, so that nobody gets in; one that cannot be read leaves those that were there before, and is an error in
-    the log.
+    holds no keys, so that nobody gets in; one that cannot be read leaves those that were there before, and is an error
+    in the log.
     """
 
     def __init__(

@@ -7,14 +7,14 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mlflow_fraud.serving.body import refuse
+from mlflow_fraud.serving.body import give_up
 from mlflow_fraud.serving.guard import Client
 from mlflow_fraud.serving.limits import Limit
 from mlflow_fraud.serving.problems import KINDS, Problem
@@ -101,7 +101,7 @@ class Watched:
                 log.error("broke down", extra={FIELDS: _told(scope, status, begun) | _place(error)})
                 raise BrokeDown(type(error).__name__) from None
             log.error("failed", extra={FIELDS: _told(scope, 500, begun) | _place(error)})
-            await refuse(Problem(500, "the service broke down; its log has the place"), scope, receive, send)
+            await give_up(Problem(500, "the service broke down; its log has the place"), send)
             return
         if status >= 500:
             log.warning("failed", extra={FIELDS: _told(scope, status, begun)})
@@ -126,7 +126,7 @@ def _told(scope: Scope, status: int, begun: float) -> dict[str, Any]:
     }
 
 
-def _place(error: Exception) -> Mapping[str, str]:
+def _place(error: Exception) -> dict[str, str]:
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     at = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return {"error": type(error).__name__, "place": at}

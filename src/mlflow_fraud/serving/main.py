@@ -133,7 +133,7 @@ def require_keys(keyring: Keyring, host: str, file: Path) -> None:
     if keyring.asked_for:
         log.warning("every key in %s has expired, so nobody gets in; make one: %s", file, make)
     else:
-        log.warning("no API keys: whoever is on this machine may score, label and read; %s begins to ask for them", make)
+        log.warning("no API keys: whoever is on this machine may score, label and read; %s changes that", make)
 
 
 def is_loopback(host: str) -> bool:
