@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import resource
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from mlflow_fraud.serving.logs import FIELDS
@@ -31,13 +34,16 @@ UNREAD_SECONDS = 10.0
 MOST = 1000
 """Connections at once, where the process may open so many files."""
 
+QUEUE = 1024
+"""Connections that wait in the system's own queue, where they cost this process nothing."""
+
 OWN_FILES = 64
 """Descriptors left to the service's own files, stores and databases."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many connections there may be, and how many wait at the door: both fit below the limit on descriptors.
+    """How many connections there may be, and how many are let in at once: both fit below the limit on descriptors.
 
     The event loop takes up to `backlog` connections before it looks at the first of them, and closes one it has no room
     for three rounds later; so room is left for four times as many.
@@ -198,6 +204,21 @@ class Connection(H11Protocol):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
         self._let_go()
+
+
+class Server(uvicorn.Server):
+    """A server whose queue in the system is longer than what it takes in at once.
+
+    Both are one number to the event loop; of those that find the queue full each would try again after a second.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        for server in self.servers if self.started else ():
+            for listening in server.sockets:
+                with socket.socket(fileno=os.dup(listening.fileno())) as same:
+                    same.listen(QUEUE)
 
 
 def connections(bounds: Bounds) -> type[Connection]:

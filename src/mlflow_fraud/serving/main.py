@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Protocol
@@ -16,7 +17,7 @@ from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.paths import LAST_GOOD
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import clock_of
-from mlflow_fraud.serving.connections import HEADER_BYTES, IDLE_SECONDS, Bounds, connections
+from mlflow_fraud.serving.connections import HEADER_BYTES, IDLE_SECONDS, Bounds, Server, connections
 from mlflow_fraud.serving.guard import Guard
 from mlflow_fraud.serving.journal import open_journal
 from mlflow_fraud.serving.keyring import Keyring
@@ -98,7 +99,7 @@ def serve(environment: Place, host: str, port: int) -> None:
             last_good=LAST_GOOD,
             guard=guard_of(environment, keyring),
         )
-        uvicorn.run(
+        config = uvicorn.Config(
             app,
             host=host,
             port=port,
@@ -112,6 +113,8 @@ def serve(environment: Place, host: str, port: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+        with suppress(KeyboardInterrupt):
+            Server(config).run()
 
 
 def guard_of(environment: Place, keyring: Keyring) -> Guard:
