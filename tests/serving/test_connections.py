@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 
 from mlflow_fraud.serving import connections as module
-from mlflow_fraud.serving.connections import HEADER_SECONDS, Bounds, connections
+from mlflow_fraud.serving.connections import HEADER_SECONDS, Bounds, Server, connections
 from tests.loopback import free_ports
 from tests.serving.conftest import MakeRelease, Raw
 from tests.serving.service_process import Place, Service, answers, running_service
@@ -50,7 +50,7 @@ def serving(bounds: Bounds) -> Iterator[int]:
         app, port=port, http=connections(bounds), ws="none", lifespan="off", backlog=bounds.backlog, log_config=None,
         timeout_graceful_shutdown=1, timeout_keep_alive=1,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = Server(config)
     thread = Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     while not server.started:
@@ -230,9 +230,8 @@ def test_a_service_of_few_descriptors_answers_while_hundreds_hold_on_to_it(
 
 
 def head(length: int) -> bytes:
-    return (
-        b"POST /v1/score HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % length
-    )
+    typed = b"POST /v1/score HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    return typed + b"content-length: %d\r\n\r\n" % length
 
 
 def open_files(service: Service) -> int:

@@ -66,7 +66,7 @@ async def refuse(
     A small body is thrown away first, and the connection stays. Of a larger one or one of no stated length the answer
     comes first, and the connection ends.
     """
-    length = _length(scope)
+    length = _length(dict(scope["headers"]))
     if length is not None and length <= BODY_BYTES and not _waits(scope):
         whole = length == 0 or await _drained(receive, seconds)
         await _begin_answer(send, problem, close=not whole)
@@ -85,7 +85,8 @@ async def give_up(problem: Problem, send: Send) -> None:
 
 def _require_form(scope: Scope, at_most: int) -> None:
     """Raise `Problem` for what the headers alone say."""
-    length, headers = _length(scope), dict(scope["headers"])
+    headers = dict(scope["headers"])
+    length = _length(headers)
     if length is not None and length > at_most:
         raise _too_large(at_most)
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
@@ -95,9 +96,8 @@ def _require_form(scope: Scope, at_most: int) -> None:
         raise Problem(415, "expected JSON, and the header Content-Type: application/json that says so")
 
 
-def _length(scope: Scope) -> int | None:
+def _length(headers: Mapping[bytes, bytes]) -> int | None:
     """Return how long the body says that it is: 0 where there is none, None where it does not say."""
-    headers = dict(scope["headers"])
     declared = headers.get(b"content-length")
     if declared is None or b"transfer-encoding" in headers:
         return None if b"transfer-encoding" in headers else 0
