@@ -139,6 +139,14 @@ def test_who_waits_the_longest_makes_room_and_who_is_at_work_does_not(connect: C
             at_work.recv(1)
 
 
+def test_a_body_that_does_not_come_keeps_no_place(connect: Connect) -> None:
+    with serving(Bounds(2, 8)) as port:
+        held = [connect(port, b"POST /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nx") for _ in range(2)]
+        time.sleep(0.1)
+        assert connect(port, ASKED).recv(65_536).startswith(ANSWERED)
+        assert rest(held[0]) == b""
+
+
 def test_where_all_are_at_work_a_new_one_is_told_503(connect: Connect) -> None:
     with serving(Bounds(2, 8)) as port:
         for _ in range(2):

@@ -72,7 +72,7 @@ class Bounds:
 
 @dataclass
 class Room:
-    """All connections of a service, those without a request under way in the order since when."""
+    """All connections of a service, those without a whole request in the order since when."""
 
     bounds: Bounds
     waiting: dict[Connection, None] = field(default_factory=dict)
@@ -81,7 +81,8 @@ class Room:
 class Connection(H11Protocol):
     """One client's connection.
 
-    Where there are too many, the one that waits the longest goes; where none waits, the new one is told 503.
+    Where there are too many, the one that waits the longest for the end of a request goes; where none waits, the new
+    one is told 503. So nobody keeps a place by what they do not send.
     """
 
     room: Room
@@ -115,7 +116,7 @@ class Connection(H11Protocol):
         """Read on; where headers have begun and are not whole, the time runs, and nothing that comes stops it."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
-            self.room.waiting.pop(self, None)
+            self._works()
             self._headers_are_there()
         elif self._late is None and not self.transport.is_closing():
             self._late = self.loop.call_later(self.room.bounds.header_seconds, self._headers_are_late)
@@ -128,7 +129,7 @@ class Connection(H11Protocol):
             self._waits()
         super().on_response_complete()
         if self.cycle is not None and not self.cycle.response_complete:  # one that had come already
-            self.room.waiting.pop(self, None)
+            self._works()
 
     def pause_writing(self) -> None:
         """Wait for the client to read, and not for ever."""
@@ -158,7 +159,12 @@ class Connection(H11Protocol):
         self.transport.abort()
 
     def _waits(self) -> None:
+        self.room.waiting.pop(self, None)
         self.room.waiting[self] = None
+
+    def _works(self) -> None:
+        if not self.cycle.more_body:
+            self.room.waiting.pop(self, None)
 
     def _headers_are_there(self) -> None:
         if self._late is not None:
