@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.adapters.key_file import BYTES
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.describing.page import page_of
@@ -15,6 +16,9 @@ from mlflow_fraud.core.gate.in_words import HOW
 from mlflow_fraud.core.gate.rules import rules_of
 from mlflow_fraud.environment import PREFIX, Environment
 from mlflow_fraud.serving.body import BODY_SECONDS
+from mlflow_fraud.serving.connections import HEADER_BYTES, HEADER_SECONDS, IDLE_SECONDS, MOST, UNREAD_SECONDS, Bounds
+from mlflow_fraud.serving.keyring import LOOK_SECONDS
+from mlflow_fraud.serving.logs import LINES_A_SECOND
 from mlflow_fraud.serving.schema import TransactionSchema
 from tests.conftest import ROOT
 from tests.pages import PAGES
@@ -36,12 +40,12 @@ def test_every_make_word_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_of_ours_exists(page: Path) -> None:
-    from mlflow_fraud.cli import app, contract, data, record
+    from mlflow_fraud.cli import app, contract, data, keys, record
 
     own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    groups = {"data": data, "contract": contract, "record": record}
+    groups = {"data": data, "contract": contract, "record": record, "keys": keys}
     under = {f"{name} {command.name}" for name, group in groups.items() for command in group.registered_commands}
-    said = set(re.findall(r"`?mlflow-fraud ((?:data |contract |record )?[a-z]+)", page.read_text()))
+    said = set(re.findall(r"`?mlflow-fraud ((?:data |contract |record |keys )?[a-z]+)", page.read_text()))
     said = {word for word in said if f"`mlflow-fraud {word}" in page.read_text() or " " in word}
     assert said - own - under == set()
 
@@ -85,6 +89,16 @@ def test_the_page_on_the_service_says_the_real_numbers() -> None:
     page = (ROOT / "docs/serving.md").read_text()
     assert f"more than {BODY_BYTES:,} bytes ({BODY_BYTES // 1024} KiB)" in page
     assert f"not there after {BODY_SECONDS:g} seconds" in page
+    assert f"its headers after {HEADER_SECONDS:g} seconds, or its body after {BODY_SECONDS:g} seconds" in page
+    assert f"| {HEADER_SECONDS:g} seconds | 408; without a letter, closed |" in page
+    assert f"more than {HEADER_BYTES:,} bytes that come in pieces" in page
+    assert f"| a connection without a request | {IDLE_SECONDS} seconds |" in page
+    assert f"| an answer that the client does not read | {UNREAD_SECONDS:g} seconds |" in page
+    few, many = (Bounds.within(descriptors).connections for descriptors in (256, 1024))
+    assert f"{MOST}, or what the limit on open files leaves: {few} of 256, {many} of 1024" in page
+    assert f"more than {LINES_A_SECOND} lines a second" in page
+    assert f"{BYTES * 8} random bits" in page
+    assert f"looked at {'once a second' if LOOK_SECONDS == 1 else LOOK_SECONDS}" in page
     assert (SEVERAL, IN_A_ROW, page.count(f"last {STEADY} t")) == (3, 10, 2)
     assert Environment().clock_tolerance == "1d"
     assert Environment().clock == "stream"

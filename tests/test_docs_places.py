@@ -27,8 +27,12 @@ from mlflow_fraud.core.learning.training import Assessment
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER, evaluate
 from mlflow_fraud.core.strict import Strict
+from mlflow_fraud.serving import page as page_of_the_api
 from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.described import OF_EVERY_KEY, OF_EVERY_REQUEST
+from mlflow_fraud.serving.problems import KINDS
 from mlflow_fraud.serving.record import open_record
+from mlflow_fraud.serving.scopes import needed
 from mlflow_fraud.settings import Params
 from tests.conftest import ROOT, make_period
 
@@ -150,18 +154,26 @@ def test_every_endpoint_has_a_line_with_its_answer_and_its_refusals(tmp_path: Pa
         service = create_app(open_store(str(tmp_path)), record=record, poll_seconds=1)
     said = {request: row for row in rows(page("serving.md"), "request") for request in names(row["request"])}
     described = service.openapi()
+    of_all = {str(status) for status in (*OF_EVERY_REQUEST, *OF_EVERY_KEY)}
     answered = {
         f"{method.upper()} {path}": told["responses"]
         for path, methods in described["paths"].items()
         for method, told in methods.items()
     }
-    assert set(said) == {*answered, "GET /openapi.json", "GET /docs", "GET /redoc"}
-    assert {"/openapi.json", "/docs", "/redoc"} == {service.openapi_url, service.docs_url, service.redoc_url}
+    assert set(said) == {*answered, "GET /openapi.json", f"GET {page_of_the_api.PATH}"}
+    assert (service.openapi_url, service.docs_url, service.redoc_url) == ("/openapi.json", None, None)
+    for request, row in said.items():
+        assert set(names(row["key"])) == needed(request.partition(" ")[2]), request
     for request, responses in answered.items():
         model = responses.pop("200")["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         fields = described["components"]["schemas"][model]["properties"]
-        assert set(re.findall(r"\b\d{3}\b", said[request]["otherwise"])) == set(responses), request
+        assert set(re.findall(r"\b\d{3}\b", said[request]["otherwise"])) == set(responses) - of_all, request
         assert set(fields) <= set(names(said[request]["answer"])), request
+
+
+def test_every_status_that_is_no_good_answer_has_a_line() -> None:
+    said = {int(row["status"]): (name(row["`type`"]), row["`title`"]) for row in rows(page("serving.md"), "status")}
+    assert said == {status: (kind.type, kind.title) for status, kind in KINDS.items()}
 
 
 @pytest.fixture(scope="module")

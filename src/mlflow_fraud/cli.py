@@ -17,9 +17,11 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
 contract = typer.Typer(help="Contracts: what a transaction is.", no_args_is_help=True)
 record = typer.Typer(help="The record of payments, answers and labels.", no_args_is_help=True)
+keys = typer.Typer(help="API keys of the service: make one, list them, take one away.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(contract, name="contract")
 app.add_typer(record, name="record")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
@@ -368,9 +370,42 @@ def record_show(prediction_id: Annotated[str, typer.Argument(help="as it is in t
     typer.echo(show_prediction(prediction_id))
 
 
+@keys.command("add")
+def keys_add(
+    name: Annotated[str, typer.Argument(help="whose key it is; a client may have several at once")],
+    scope: Annotated[list[str], typer.Option(help="what it is for: score, label or admin; say it again for another")],
+    expires: Annotated[str, typer.Option(help="the day from which it is no longer valid, like 2030-01-31")] = "",
+) -> None:
+    """Make an API key and print it, this once: kept is its SHA-256."""
+    from mlflow_fraud.operations import keys as of_the_service
+
+    typer.echo(of_the_service.add(name, scope, expires))
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """Print whose keys there are, what for and until when, with the end of each one's SHA-256."""
+    from mlflow_fraud.operations import keys as of_the_service
+
+    typer.echo(of_the_service.listed())
+
+
+@keys.command("remove")
+def keys_remove(
+    name: Annotated[str, typer.Argument(help="whose key it is")],
+    mark: Annotated[str, typer.Option(help="of several, the end of its SHA-256, as `keys list` has it")] = "",
+) -> None:
+    """Take an API key away; a service that runs refuses it within a second."""
+    from mlflow_fraud.operations import keys as of_the_service
+
+    typer.echo(of_the_service.remove(name, mark))
+
+
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="the address to listen on")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="the address to listen on; one that others reach asks for API keys")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="the port to listen on")] = 8000,
 ) -> None:
     """Answer `POST /v1/score` with the newest release, and follow it."""

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.strict import Strict, parse
-from mlflow_fraud.paths import JOURNAL, MLFLOW_ARTIFACTS, MLFLOW_FILE, PREDICTION_LOG, RELEASES
+from mlflow_fraud.paths import API_KEYS, JOURNAL, MLFLOW_ARTIFACTS, MLFLOW_FILE, PREDICTION_LOG, RELEASES
 
 PREFIX = "FRAUD_"
 
@@ -33,6 +33,10 @@ class Environment(Strict):
     journal: Path = JOURNAL
     clock: Literal["wall", "stream"] = "stream"
     clock_tolerance: str = "1d"
+    api_keys: Path = API_KEYS
+    rate_limit: float = Field(default=500.0, gt=0)
+    rate_burst: int = Field(default=1000, ge=1)
+    labels_per_hour: int = Field(default=1000, ge=1)
     feature_engine: Literal["batch", "dask"] = "batch"
     github_token: SecretStr = SecretStr("")
 

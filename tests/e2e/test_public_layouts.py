@@ -36,7 +36,7 @@ def service(desk: Desk) -> Iterator[int]:
     (port,) = free_ports(1)
     process = desk.starts("mlflow-fraud", "serve", "--port", str(port))
     try:
-        wait_for(f"http://127.0.0.1:{port}/ready")
+        wait_for(f"http://127.0.0.1:{port}/readyz")
         yield port
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -45,7 +45,7 @@ def service(desk: Desk) -> Iterator[int]:
 
 def scored(port: int, row: Mapping[str, Any]) -> dict[str, Any]:
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/v1/score", json.dumps(row))
+    connection.request("POST", "/v1/score", json.dumps(row), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     body: dict[str, Any] = json.loads(answer.read())
     connection.close()

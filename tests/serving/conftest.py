@@ -58,13 +58,6 @@ def stream() -> pl.DataFrame:
     return make_transactions(PAST_ROWS + 50, cards=12).tail(50)
 
 
-@pytest.fixture
-def history_path(recorded: pl.DataFrame, tmp_path: Path) -> Path:
-    path = tmp_path / "transactions.parquet"
-    recorded.write_parquet(path)
-    return path
-
-
 @pytest.fixture(scope="session")
 def few_features(schema: FeatureSchema) -> FeatureSchema:
     """Other feature definitions: a new release with them needs another history."""

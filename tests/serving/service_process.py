@@ -19,6 +19,7 @@ from tests.loopback import free_ports
 from tests.serving.conftest import as_json
 
 PATIENCE = 60.0
+JSON = {"Content-Type": "application/json"}
 SERVE = "from mlflow_fraud.cli import main; main()"
 PROMOTE = """
 import sys
@@ -58,7 +59,7 @@ class Service:
     def send(self, path: str, row: Mapping[str, Any]) -> dict[str, Any]:
         """Post a row; return the answer, which must be a good one."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        connection.request("POST", path, as_json(row))
+        connection.request("POST", path, as_json(row), JSON)
         answer = connection.getresponse()
         body: dict[str, Any] = json.loads(answer.read())
         connection.close()
@@ -79,8 +80,11 @@ class Service:
 
 
 @contextmanager
-def running_service(place: Place, folder: Path) -> Iterator[Service]:
-    """Start `mlflow-fraud serve` on the record in `folder`, and wait for it; at its end it must stop when told to."""
+def running_service(place: Place, folder: Path, *, descriptors: int = 0) -> Iterator[Service]:
+    """Start `mlflow-fraud serve` on the record in `folder`, and wait for it; at its end it must stop when told to.
+
+    `descriptors` is how many files the process may open, where it is not as many as this one may.
+    """
     (port,) = free_ports(1)
     environment = place.environment | {
         "FRAUD_RELEASE_STORE": place.location,
@@ -90,11 +94,13 @@ def running_service(place: Place, folder: Path) -> Iterator[Service]:
         "FRAUD_POLL_SECONDS": "0.1",
     }
     command = [sys.executable, "-c", SERVE, "serve", "--port", str(port)]
+    if descriptors:
+        command = ["bash", "-c", f'ulimit -n {descriptors} && exec "$@"', "bash", *command]
     with (folder / "service.log").open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         until = time.monotonic() + PATIENCE
-        while not answers(port, "/ready"):
+        while not answers(port, "/readyz"):
             assert process.poll() is None, (folder / "service.log").read_text()
             assert time.monotonic() < until, (folder / "service.log").read_text()
             time.sleep(0.1)

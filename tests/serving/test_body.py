@@ -17,9 +17,10 @@ from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.serving.body import BoundedBody
 from tests.serving.conftest import MakeRelease
-from tests.serving.service_process import Place, running_service
+from tests.serving.service_process import JSON, Place, running_service
 
 Sent = list[dict[str, Any]]
+JSON_TYPE = (b"content-type", b"application/json")
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -30,7 +31,9 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": message["body"]})
 
 
-def asked(pieces: list[bytes], *headers: tuple[bytes, bytes], wait: float = 0) -> tuple[int, bytes, int]:
+def asked(
+    pieces: list[bytes], *headers: tuple[bytes, bytes], wait: float = 0, path: str = "/"
+) -> tuple[int, bytes, int]:
     """Send a body in pieces; return the status, the answer, and how many pieces were taken."""
     sent: Sent = []
     taken = 0
@@ -48,8 +51,8 @@ def asked(pieces: list[bytes], *headers: tuple[bytes, bytes], wait: float = 0) -
 
     async def ask() -> None:
         source = messages()
-        app = BoundedBody(echo, at_most=1000, seconds=0.2)
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": list(headers)}
+        app = BoundedBody(echo, at_most=1000, larger={"/many": 2000}, seconds=0.2)
+        scope = {"type": "http", "method": "POST", "path": path, "headers": list(headers)}
         await app(scope, lambda: anext(source), send)  # type: ignore[arg-type]
 
     asyncio.run(ask())
@@ -62,6 +65,27 @@ def test_a_body_in_pieces_is_handed_on_whole() -> None:
 
 def test_a_request_without_a_body_is_handed_on() -> None:
     assert asked([b""]) == (200, b"", 1)
+
+
+@pytest.mark.parametrize("kind", [b"text/plain", b"application/x-www-form-urlencoded", b"", b"application/jsonp"])
+def test_a_body_that_is_no_json_by_its_header_is_refused(kind: bytes) -> None:
+    """A page in somebody's browser can send such a one to this machine without being asked; JSON it cannot."""
+    headers = [(b"content-length", b"2"), *([(b"content-type", kind)] if kind else [])]
+    assert asked([b"{}"], *headers)[0] == 415
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"Application/JSON; charset=utf-8"])
+def test_json_is_told_by_its_header_in_any_spelling(kind: bytes) -> None:
+    assert asked([b"{}"], (b"content-length", b"2"), (b"content-type", kind))[:2] == (200, b"{}")
+
+
+def test_a_refused_body_of_small_size_is_taken_in_so_that_the_connection_stays() -> None:
+    assert asked([b"a", b"b"], (b"content-length", b"2"))[2] == 2
+
+
+def test_a_path_may_have_a_larger_bound() -> None:
+    assert asked([b"a" * 1500], path="/many")[0] == 200
+    assert asked([b"a" * 2001], path="/many")[0] == 413
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_unread() -> None:
@@ -80,8 +104,8 @@ def test_a_body_without_a_length_is_refused_once_it_is_too_large() -> None:
 
 
 def test_a_body_of_just_the_size_is_taken() -> None:
-    assert asked([b"a" * 1000], (b"content-length", b"1000"))[0] == 200
-    assert asked([b"a" * 1001], (b"content-length", b"17"))[0] == 413
+    assert asked([b"a" * 1000], (b"content-length", b"1000"), JSON_TYPE)[0] == 200
+    assert asked([b"a" * 1001], (b"content-length", b"17"), JSON_TYPE)[0] == 413
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"GZIP", b"deflate", b"br", b"gzip, gzip"])
@@ -107,7 +131,7 @@ def test_a_client_that_goes_away_gets_no_answer() -> None:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        await BoundedBody(echo)({"type": "http", "headers": []}, gone, send)  # type: ignore[arg-type]
+        await BoundedBody(echo)({"type": "http", "path": "/", "headers": []}, gone, send)  # type: ignore[arg-type]
 
     asyncio.run(ask())
     assert sent == []
@@ -135,7 +159,7 @@ def test_a_service_answers_large_bodies_and_keeps_none_of_them(
                     path,
                     body,
                     encode_chunked=chunked,
-                    headers={"Transfer-Encoding": "chunked"} if chunked else {},
+                    headers=JSON | ({"Transfer-Encoding": "chunked"} if chunked else {}),
                 )
                 answer = connection.getresponse()
                 assert (answer.status, "at most" in answer.read().decode()) == (413, True)

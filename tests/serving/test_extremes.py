@@ -137,7 +137,11 @@ def test_extremes_of_every_type_change_nobody_elses_answer(
                         "trans_num": f"own {draw.random()}",
                     }
                     body = draw.choice(BODIES) if draw.random() < 0.2 else body_with(own, column, literal)
-                    answer = client.post(draw.choice(["/v1/score", "/v1/labels"]), content=body)
+                    answer = client.post(
+                        draw.choice(["/v1/score", "/v1/labels"]),
+                        content=body,
+                        headers={"content-type": "application/json"},
+                    )
                     assert answer.status_code in (200, 404, 408, 409, 413, 415, 422), answer.text
                     if answer.status_code != 200:
                         assert payments_in(client) == size
@@ -150,7 +154,7 @@ def test_extremes_of_every_type_change_nobody_elses_answer(
     ("column", "value"),
     [
         ("amt", 1e17), ("amt", 1e300), ("amt", -1e300), ("city_pop", 2**62), ("lat", 1e9), ("long", 1e300),
-        ("trans_num", "x" * 501), ("merchant", "m" * 100_000), ("cc_num", 2**63),
+        ("trans_num", "x" * 501), ("merchant", "m" * 50_000), ("cc_num", 2**63),
         ("trans_date_trans_time", "1000-01-01 00:00:00"),
         ("dob", "0001-01-01"), ("trans_num", "a\x00b"),
     ],
@@ -169,7 +173,7 @@ def test_what_is_beyond_the_bounds_is_named_and_leaves_no_trace(
     with service(open_store_, past, tmp_path / "record", open_schema) as client:
         answer = client.post("/v1/score", json={**row, column: value})
         assert answer.status_code == 422
-        assert [problem["loc"] for problem in answer.json()["detail"]] == [["body", column]]
+        assert [wrong["pointer"] for wrong in answer.json()["errors"]] == [f"#/{column}"]
         assert str(value) not in answer.text
         assert payments_in(client) == len(past)
 
@@ -274,7 +278,7 @@ def test_transactions_from_the_future_are_refused_and_change_no_answer(
                     }
                     answer = client.post("/v1/score", json=far)
                     assert answer.status_code == 422
-                    assert answer.json()["detail"][0]["loc"] == ["body", "trans_date_trans_time"]
+                    assert answer.json()["errors"][0]["pointer"] == "#/trans_date_trans_time"
                 found += ids(client, [row])
     assert found == expected
 
@@ -345,7 +349,7 @@ def test_a_recorded_card_keeps_its_last_ones_beside_one_that_is_ahead(
 
 
 def test_an_empty_past_takes_the_first_ones_and_forgets_nothing_because_of_them(
-    open_store_: ReleaseStore, stream: pl.DataFrame, raw: Raw, tmp_path: Path
+    open_store_: ReleaseStore, open_schema: FeatureSchema, stream: pl.DataFrame, raw: Raw, tmp_path: Path
 ) -> None:
     rows = [raw(row) for row in stream.iter_rows(named=True)]
     nothing = stream.clear()
@@ -371,7 +375,7 @@ def test_a_label_of_2099_is_refused_and_can_be_corrected(
     with service(open_store_, past, tmp_path / "record", open_schema) as client:
         client.post("/v1/score", json=row)
         answer = client.post("/v1/labels", json=said)
-        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "label_time"])
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/label_time")
         assert client.post("/v1/labels", json={**said, "label_time": "2020-06-01 00:00:00"}).status_code == 200
 
 
@@ -399,7 +403,7 @@ def test_the_wall_clock_refuses_tomorrow_in_the_service(
         assert client.post("/v1/score", json=row).status_code == 200
         answer = client.post("/v1/score", json={**row, "trans_date_trans_time": FAR[2], "trans_num": "far"})
         assert answer.status_code == 422
-        assert "FRAUD_CLOCK=stream" in answer.json()["detail"][0]["msg"]
+        assert "FRAUD_CLOCK=stream" in answer.json()["errors"][0]["detail"]
 
 
 def test_where_nobody_is_named_each_transaction_is_a_witness(contract: Contract) -> None:

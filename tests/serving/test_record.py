@@ -204,6 +204,15 @@ def test_an_answer_does_not_wait_for_a_record_that_is_slow(contract: Contract, s
     writer.close()
 
 
+def test_what_no_record_takes_stops_nothing_behind_it(record: Record, contract: Contract, recorded: pl.DataFrame) -> None:
+    at = recorded["event_time"][0]
+    for event_id, amount in (("good", 1), ("bad", object()), ("better", 2)):
+        record.settle(record.enter(contract, {"event_id": event_id, "event_time": at, "amount": amount}))
+    record.writer.flush()
+    assert [bool(record.log.find(contract, each)) for each in ("good", "bad", "better")] == [True, False, True]
+    assert record.writer.lost == 1
+
+
 def test_of_too_many_that_wait_the_oldest_are_lost_and_counted(contract: Contract, stream: pl.DataFrame) -> None:
     log = Slow()
     writer = Writer(log, backlog=10)

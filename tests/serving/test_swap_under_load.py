@@ -20,7 +20,7 @@ import pytest
 from mlflow_fraud.core.features.schema import FeatureSchema
 from tests.s3_server import S3Server
 from tests.serving.conftest import MakeRelease, Raw, as_json, kept_in
-from tests.serving.service_process import PATIENCE, Place, running_service
+from tests.serving.service_process import JSON, PATIENCE, Place, running_service
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +100,7 @@ def load(port: int, rows: list[dict[str, Any]]) -> Iterator[Load]:
                 if stop.is_set():
                     return
                 row = {**rows[number % len(rows)], "trans_num": f"{client}-{number}"}
-                connection.request("POST", "/v1/score", as_json(row))
+                connection.request("POST", "/v1/score", as_json(row), JSON)
                 answer = connection.getresponse()
                 body = json.loads(answer.read())
                 seen.statuses.append(answer.status)

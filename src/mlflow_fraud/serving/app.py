@@ -22,8 +22,13 @@ from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.serving.answering import answered
 from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
+from mlflow_fraud.serving.described import with_problems
+from mlflow_fraud.serving.guard import Guard, Guarded
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
+from mlflow_fraud.serving.logs import Watched
+from mlflow_fraud.serving.page import router as page
+from mlflow_fraud.serving.problems import answer_in_problems
 from mlflow_fraud.serving.record import OtherContent, Record, UnknownTransaction
 from mlflow_fraud.serving.schema import problem, problems
 
@@ -34,7 +39,7 @@ SCORE_PATH, LABEL_PATH = "/v1/score", "/v1/labels"
 NOT_READ: dict[int | str, dict[str, Any]] = {
     408: {"description": f"the body was not there within {BODY_SECONDS:g} seconds"},
     413: {"description": f"the body is larger than {BODY_BYTES} bytes"},
-    415: {"description": "the body is compressed"},
+    415: {"description": "the body is no JSON by its header, or compressed"},
 }
 
 router = APIRouter()
@@ -87,11 +92,12 @@ def create_app(
     poll_seconds: float,
     clock: MakeClock = RECORDED,
     last_good: Path | None = None,
+    guard: Guard | None = None,
 ) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
     The past that the features begin with is `record`, to which it adds. In `last_good` a copy of what answers is kept
-    for a start at which the store gives nothing.
+    for a start at which the store gives nothing. Without a `guard` whoever reaches it may ask for everything.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
     model = LiveModel(store, record, clock, copy)
@@ -101,10 +107,16 @@ def create_app(
         with polling(model, every=poll_seconds):
             yield
 
-    app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan)
+    told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
+    app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
     app.state.model, app.state.record = model, record
     app.add_middleware(BoundedBody)
+    if guard:
+        app.add_middleware(Guarded, guard=guard)
+    app.add_middleware(Watched)
+    answer_in_problems(app)
     app.include_router(router)
+    app.include_router(page)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
 
@@ -177,14 +189,14 @@ async def label(request: Request) -> Noted:
     return Noted()
 
 
-@router.get("/health")
-async def health() -> State:
+@router.get("/livez")
+async def livez() -> State:
     """Answer as long as the process lives."""
     return State(status="alive")
 
 
-@router.get("/ready", responses={503: {"description": "no model"}})
-async def ready(request: Request) -> State:
+@router.get("/readyz", responses={503: {"description": "no model"}})
+async def readyz(request: Request) -> State:
     """Answer 200 once a model is loaded; say where it is the copy of the last one, as the store gave none."""
     _live(request)
     return State(status="ready, with the copy of what answered last" if _model(request).from_copy else "ready")
@@ -233,4 +245,4 @@ def _describe(app: FastAPI) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": shape}},
         }
-    return document
+    return with_problems(document)

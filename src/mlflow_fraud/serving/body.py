@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import suppress
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
+from mlflow_fraud.serving.problems import MEDIA_TYPE, Problem, document
 
 BODY_SECONDS = 10.0
 """So long a client may take to send a body."""
@@ -16,78 +16,116 @@ BODY_SECONDS = 10.0
 DRAINED_BYTES = 64 * 1024 * 1024
 """So much of a refused body is still taken in and thrown away: many a client reads no answer before it sent all."""
 
+JSON = b"application/json"
 
-class Refused(Exception):
-    """A body that is not read, or not to its end."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
+_DIGITS = 18
+"""Of a length that are read; one of more is too large."""
 
 
 class BoundedBody:
     """Hands a request on once its whole body is there, and answers in its place where that is too much to ask.
 
-    What is refused is answered at once and kept nowhere; then the connection is closed.
+    What is refused is kept nowhere.
     """
 
-    def __init__(self, app: ASGIApp, *, at_most: int = BODY_BYTES, seconds: float = BODY_SECONDS) -> None:
-        self._app, self._at_most, self._seconds = app, at_most, seconds
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        at_most: int = BODY_BYTES,
+        larger: Mapping[str, int] | None = None,
+        seconds: float = BODY_SECONDS,
+    ) -> None:
+        """`larger` has the paths of which a body may have more bytes than `at_most`."""
+        self._app, self._at_most, self._larger, self._seconds = app, at_most, larger or {}, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or let the application answer it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        at_most = self._larger.get(scope["path"], self._at_most)
         try:
-            self._require_form(scope)
+            _require_form(scope, at_most)
             async with asyncio.timeout(self._seconds):
-                body = await self._whole(receive)
-        except Refused as refused:
-            await self._refuse(refused, scope, receive, send)
+                body = await _whole(receive, at_most)
+        except Problem as problem:
+            await refuse(problem, scope, receive, send, seconds=self._seconds)
         except TimeoutError:
-            late = Refused(408, f"expected the body within {self._seconds:g} seconds")
-            await _begin_answer(send, late)
-            await _end_answer(send)
+            await give_up(Problem(408, f"expected the body within {self._seconds:g} seconds"), send)
         else:
             if body is not None:
                 await self._app(scope, _replayed(body, receive), send)
 
-    async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
-        await _begin_answer(send, refused)
-        waits = any(name == b"expect" for name, _ in scope["headers"])
-        if not waits:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._seconds):
-                    await _drain(receive)
-        await _end_answer(send)
 
-    def _require_form(self, scope: Scope) -> None:
-        """Raise `Refused` for what the headers alone say."""
-        headers = dict(scope["headers"])
-        declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and (len(declared) > 18 or int(declared) > self._at_most):
-            raise self._too_large()
-        encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-        if encoding not in (b"", b"identity"):
-            raise Refused(415, "expected a body as it is, without a content-encoding such as gzip")
+async def refuse(
+    problem: Problem, scope: Scope, receive: Receive, send: Send, *, seconds: float = BODY_SECONDS
+) -> None:
+    """Answer in place of the application, whose request was not read.
 
-    async def _whole(self, receive: Receive) -> bytes | None:
-        """Return the body; None where the client went away."""
-        parts, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return None
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._at_most:
-                raise self._too_large()
-            more = message.get("more_body", False)
-        return b"".join(parts)
+    A small body is thrown away first, and the connection stays. Of a larger one or one of no stated length the answer
+    comes first, and the connection ends.
+    """
+    length = _length(dict(scope["headers"]))
+    if length is not None and length <= BODY_BYTES and not _waits(scope):
+        whole = length == 0 or await _drained(receive, seconds)
+        await _begin_answer(send, problem, close=not whole)
+    else:
+        await _begin_answer(send, problem, close=True)
+        if not _waits(scope):
+            await _drained(receive, seconds)
+    await _end_answer(send)
 
-    def _too_large(self) -> Refused:
-        return Refused(413, f"expected a body of at most {self._at_most} bytes; send one transaction a request")
+
+async def give_up(problem: Problem, send: Send) -> None:
+    """Answer in place of the application and end the connection, whatever was read of the body."""
+    await _begin_answer(send, problem, close=True)
+    await _end_answer(send)
+
+
+def _require_form(scope: Scope, at_most: int) -> None:
+    """Raise `Problem` for what the headers alone say."""
+    headers = dict(scope["headers"])
+    length = _length(headers)
+    if length is not None and length > at_most:
+        raise _too_large(at_most)
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"", b"identity"):
+        raise Problem(415, "expected a body as it is, without a content-encoding such as gzip")
+    if length != 0 and headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
+        raise Problem(415, "expected JSON, and the header Content-Type: application/json that says so")
+
+
+def _length(headers: Mapping[bytes, bytes]) -> int | None:
+    """Return how long the body says that it is: 0 where there is none, None where it does not say."""
+    declared = headers.get(b"content-length")
+    if declared is None or b"transfer-encoding" in headers:
+        return None if b"transfer-encoding" in headers else 0
+    return int(declared) if declared.isdigit() and len(declared) <= _DIGITS else 10**_DIGITS
+
+
+def _waits(scope: Scope) -> bool:
+    """Return whether the client sends its body only when it is asked to."""
+    return any(name == b"expect" for name, _ in scope["headers"])
+
+
+async def _whole(receive: Receive, at_most: int) -> bytes | None:
+    """Return the body; None where the client went away."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > at_most:
+            raise _too_large(at_most)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _too_large(at_most: int) -> Problem:
+    return Problem(413, f"expected a body of at most {at_most} bytes; send fewer transactions a request")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
@@ -100,23 +138,29 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _drain(receive: Receive) -> None:
-    """Take in what is still to come, and throw it away."""
+async def _drained(receive: Receive, seconds: float) -> bool:
+    """Take in what is still to come and throw it away; return whether its end was seen."""
     size, more = 0, True
-    while more and size < DRAINED_BYTES:
-        message = await receive()
-        size += len(message.get("body", b""))
-        more = message["type"] == "http.request" and message.get("more_body", False)
+    try:
+        async with asyncio.timeout(seconds):
+            while more and size < DRAINED_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
+    except TimeoutError:
+        return False
+    return not more
 
 
-async def _begin_answer(send: Send, refused: Refused) -> None:
-    body = json.dumps({"detail": str(refused)}).encode()
+async def _begin_answer(send: Send, problem: Problem, *, close: bool) -> None:
+    body = document(problem.status, str(problem))
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
+        *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
+        *([(b"connection", b"close")] if close else []),
     ]
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})
 
 

@@ -39,6 +39,11 @@ class Ticket:
         self.written = written
         self.waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not known yet."""
+        return self.written is None
+
 
 Waiting = tuple[Entry, Ticket]
 
@@ -87,21 +92,19 @@ class Writer:
 
     async def written(self, ticket: Ticket) -> bool:
         """Return whether an entry is in the record, after a short wait at most."""
-        if ticket.written is None:
-            loop = asyncio.get_running_loop()
-            waiter = loop.create_future()
-            with self._changed:
-                if ticket.written is None:
-                    ticket.waiters.append((loop, waiter))
-                else:
-                    return ticket.written
-            patience = loop.call_later(self._wait, _wake, [waiter])
-            await waiter
-            patience.cancel()
-            if ticket.written is None:
-                with self._changed:
-                    self.trouble = self.trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
-        return bool(ticket.written)
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        with self._changed:
+            if not ticket.is_open:
+                return bool(ticket.written)
+            ticket.waiters.append((loop, waiter))
+        patience = loop.call_later(self._wait, _wake, [waiter])
+        await waiter
+        patience.cancel()
+        with self._changed:
+            if ticket.is_open:
+                self.trouble = self.trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
+            return bool(ticket.written)
 
     def again(self, place: int) -> Ticket:
         """Return the ticket of a payment that was given before."""
@@ -141,6 +144,9 @@ class Writer:
                 self._put_back(str(error))
                 if self._closing.wait(RETRY_SECONDS):
                     return
+            except Exception:  # whatever it is, what comes after it has to be written
+                log.exception("what no record takes is left out of %d entries", len(self._in_hand))
+                self._leave_out()
             else:
                 self._let_go()
 
@@ -150,6 +156,22 @@ class Writer:
             self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
             self._in_hand = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
             return bool(self._in_hand)
+
+    def _leave_out(self) -> None:
+        """Write what is in hand one by one, without what cannot be."""
+        refused = []
+        for waiting in self._in_hand:
+            try:
+                self._log.append([waiting[0]])
+            except Exception as error:
+                log.error("an entry is lost to the record: %s", type(error).__name__)
+                refused.append(waiting)
+        with self._changed:
+            self.lost += len(refused)
+            told = self._tell([ticket for _, ticket in refused], False)
+            self._in_hand = [waiting for waiting in self._in_hand if waiting not in refused]
+        _wake_all(told)
+        self._let_go()
 
     def _let_go(self) -> None:
         with self._changed:

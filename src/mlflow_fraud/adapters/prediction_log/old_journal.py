@@ -15,8 +15,8 @@ from mlflow_fraud.core.errors import DataError
 
 log = logging.getLogger(__name__)
 
-LONGEST = 8 * BODY_BYTES
-"""Bytes of an entry: as many as a request can have, each letter spelt out."""
+LONGEST = 32 * BODY_BYTES
+"""Bytes of an entry: as many as the largest request ever could have, each letter spelt out."""
 
 FILES = ("older.jsonl", "newer.jsonl")
 ASIDE = "taken-over"
@@ -66,7 +66,7 @@ def _entries(folder: Path) -> Iterator[tuple[Any, str]]:
 
 def _read(line: bytes, where: str) -> Any:
     try:
-        entry = json.loads(line, object_hook=_value)
+        entry = json.loads(line, object_hook=_value, parse_constant=lambda _: None)
     except ValueError:
         entry = None
     match entry:

@@ -34,8 +34,8 @@ LETTERS = 500
 BEGIN, END = datetime(1800, 1, 1), datetime(2199, 12, 31, 23, 59, 59, 999_999)  # noqa: DTZ001 the data's local time
 """Days and times."""
 
-BODY_BYTES = 256 * 1024
-"""A request, whole."""
+BODY_BYTES = 64 * 1024
+"""A request of one transaction, whole."""
 
 SCORE = 10**6
 """A score, in standard deviations: one beyond says no more than one so far out."""

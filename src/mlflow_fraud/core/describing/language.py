@@ -204,7 +204,7 @@ def _bounds() -> list[str]:
         ("any other integer, such as an id", f"{LEAST_ID} to {GREATEST_ID}: 64 bits"),
         ("a text", f"at most {LETTERS} characters, no control character but tab and line end"),
         ("a day, a time", f"{BEGIN:%Y-%m-%d} to {END:%Y-%m-%d}"),
-        ("a request, whole", f"at most {BODY_BYTES} bytes"),
+        ("a request of one transaction, whole", f"at most {BODY_BYTES} bytes"),
     ]
     return [
         "### Bounds",
