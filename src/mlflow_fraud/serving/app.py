@@ -16,6 +16,7 @@ from mlflow_fraud import __version__
 from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
@@ -81,14 +82,16 @@ def create_app(
     poll_seconds: float,
     clock: MakeClock = RECORDED,
     last_good: Path | None = None,
+    key: PseudonymKey | None = None,
 ) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
     The past that the features begin with is `history_path`, that is `data/transactions.parquet`, then `journal`.
-    In `last_good` a copy of what answers is kept for a start at which the store gives nothing.
+    In `last_good` a copy of what answers is kept for a start at which the store gives nothing. A release whose contract
+    has secret columns answers only under its `key`.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
-    model = LiveModel(store, history_path, journal, clock, copy)
+    model = LiveModel(store, history_path, journal, clock, copy, key)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import uvicorn
 
 from mlflow_fraud.adapters.release_store import open_store
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.paths import LAST_GOOD
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import clock_of
@@ -38,6 +39,10 @@ class Place(Protocol):
         """The folder of what was scored since."""
 
     @property
+    def key(self) -> PseudonymKey | None:
+        """The key of pseudonyms, None where it is not set."""
+
+    @property
     def clock(self) -> Literal["wall", "stream"]:
         """What now is told from."""
 
@@ -57,10 +62,18 @@ def serve(environment: Place, host: str, port: int) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     store = open_store(environment.release_store, endpoint_url=environment.s3_endpoint_url)
-    past, poll = environment.history, environment.poll_seconds
+    past, poll, key = environment.history, environment.poll_seconds, environment.key
     with open_journal(environment.journal) as journal:
         clock = clock_of(environment.clock, environment.tolerance)
-        app = create_app(store, history_path=past, journal=journal, poll_seconds=poll, clock=clock, last_good=LAST_GOOD)
+        app = create_app(
+            store,
+            history_path=past,
+            journal=journal,
+            poll_seconds=poll,
+            clock=clock,
+            last_good=LAST_GOOD,
+            key=key,
+        )
         uvicorn.run(
             app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
         )

@@ -181,11 +181,11 @@ class Contract(Strict):
         if self.secrets and not self.pseudonym_key_check:
             raise ValueError(
                 f"the secret column {self.secrets[0].source} needs `pseudonym_key_check:`, by which another key is "
-                "refused; `mlflow-fraud contract key-check` prints the line"
+                "refused; `mlflow-fraud contract key` prints the line"
             )
         if self.pseudonym_key_check and not re.match(KEY_CHECK, self.pseudonym_key_check):  # shown to nobody: a key?
             raise ValueError(
-                "`pseudonym_key_check:` is 16 hexadecimal digits in quotes, as `mlflow-fraud contract key-check` prints "
+                "`pseudonym_key_check:` is 16 hexadecimal digits in quotes, as `mlflow-fraud contract key` prints "
                 "them; it is never the key itself. A key that stood in a file is known: make a new one"
             )
         if self.pseudonym_key_check and not self.secrets:

@@ -22,7 +22,7 @@ _FEWEST = 16
 """So many different bytes, and steps from one to the next, 32 random ones surely have: some 30."""
 _HEX = re.compile("(?:[0-9a-fA-F]{2})+", re.ASCII)
 _BASE64 = re.compile("[A-Za-z0-9+/]+", re.ASCII)
-_HOW = "`mlflow-fraud contract key-check --new` makes one"
+_HOW = "`mlflow-fraud contract key --new` makes one"
 
 
 class PseudonymKey:
@@ -53,7 +53,7 @@ def read_key(text: str) -> PseudonymKey:
     >>> read_key("correct horse battery staple")
     Traceback (most recent call last):
     mlflow_fraud.core.errors.SettingsError: FRAUD_PSEUDONYM_KEY is neither in hexadecimal digits nor in base64; \
-expected at least 32 random bytes: `mlflow-fraud contract key-check --new` makes one
+expected at least 32 random bytes: `mlflow-fraud contract key --new` makes one
     """
     text = text.strip()
     key = _decoded(text)
