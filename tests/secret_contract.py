@@ -38,7 +38,7 @@ def secret_contract(columns: dict[str, Any] | None = None, **rest: Any) -> Contr
 
 
 def left_in(folder: Path, plain: Iterable[int | str]) -> list[str]:
-    """Return the places below `folder` where one of the plain values is: in bytes, packed, in tables, in git's objects."""
+    """Return the places below `folder` with one of the plain values: in bytes, packed, in tables, in git's objects."""
     wanted = {str(value) for value in plain}
     found = []
     for file in (path for path in folder.rglob("*") if path.is_file()):

@@ -163,7 +163,9 @@ def contract_check(
 
 @contract.command("key")
 def contract_key(
-    new: Annotated[bool, typer.Option("--new", help="make a key first and print it, once, for where secrets are")] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="make a key first and print it, once, for where secrets are")
+    ] = False,
 ) -> None:
     """Print the line by which a contract pins the key of its secret columns, FRAUD_PSEUDONYM_KEY."""
     from mlflow_fraud.operations.data.pseudonym_key import key_line, new_key

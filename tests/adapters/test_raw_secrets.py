@@ -1,4 +1,4 @@
-"""A raw file's secret column is read as pseudonyms, however the file writes it, and the file can be pinned without it."""
+"""A raw file's secret column is read as pseudonyms, however it is written, and the file can be pinned without it."""
 
 from __future__ import annotations
 

@@ -98,12 +98,19 @@ def test_a_pseudonym_in_a_request_is_the_card_that_it_stands_for(
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        pytest.param(None, f"FRAUD_PSEUDONYM_KEY is not set; set it to the key whose check value is {CHECK}", id="none"),
+        pytest.param(
+            None, f"FRAUD_PSEUDONYM_KEY is not set; set it to the key whose check value is {CHECK}", id="none"
+        ),
         pytest.param(OTHER_KEY, "FRAUD_PSEUDONYM_KEY is another key than the one of the contract sparkov", id="other"),
     ],
 )
 def test_a_release_with_secrets_does_not_answer_without_its_key_and_says_why(
-    key: str | None, said: str, start: Start, store: ReleaseStore, make_release: MakeRelease, secret_schema: FeatureSchema
+    key: str | None,
+    said: str,
+    start: Start,
+    store: ReleaseStore,
+    make_release: MakeRelease,
+    secret_schema: FeatureSchema,
 ) -> None:
     go_live(store, make_release(secret_schema))
     service = start(key and read_key(key), Journal())
@@ -149,7 +156,9 @@ def test_the_form_of_a_request_says_the_plain_type(secret_schema: FeatureSchema,
 
 
 @pytest.mark.parametrize("card", [0, -1, 2**63, 1.5, True, "4111", "\ud800", "", [], {}])
-def test_a_bad_card_is_refused_without_being_quoted(card: Any, secret_schema: FeatureSchema, stream: Any, raw: Raw) -> None:
+def test_a_bad_card_is_refused_without_being_quoted(
+    card: Any, secret_schema: FeatureSchema, stream: Any, raw: Raw
+) -> None:
     body = json.dumps(raw(stream.row(0, named=True)) | {"cc_num": card}).encode()
     with pytest.raises(ValidationError) as refused:
         TransactionSchema(secret_schema.contract, read_key(KEY)).read(body)

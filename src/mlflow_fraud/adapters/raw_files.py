@@ -153,9 +153,10 @@ def _hidden(file: Path, raw: pl.LazyFrame, door: Door, warn: Tell) -> dict[Colum
     for column in door.contract.secrets:
         found[column], plain = hide(file, raw, column, door.contract, door.pseudonyms[column.name])
         if plain:
+            values = counted(plain, "value is", "values are")
             warn(
-                f"{column.source}: {counted(plain, 'value is', 'values are')} plain in the file and pseudonyms from here "
-                "on; `mlflow-fraud data add <the file> --replace` pins it without them"
+                f"{column.source}: {values} plain in the file and pseudonyms from here on; `mlflow-fraud data add "
+                "<the file> --replace` pins it without them"
             )
     return found
 

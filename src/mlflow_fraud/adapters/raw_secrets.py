@@ -1,4 +1,4 @@
-"""A raw file's secret columns at the door: their values as pseudonyms, and the file written anew without the plain ones."""
+"""A raw file's secret columns at the door: their values as pseudonyms, and the file anew without the plain ones."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Hidden(NamedTuple):
 def hide(file: Path, raw: pl.LazyFrame, column: Column, contract: Contract, of: Pseudonyms) -> Hidden:
     """Return a secret column's pseudonyms: each different value is looked at once, and no message has one.
 
-    What is not of the column's type is null, as in any other column. Raises `DataError` for values beyond the bounds and
-    the contract's own limits, which nobody could hold it to behind the door, and for pseudonyms of another key.
+    What is not of the column's type is null, as in any other column. Raises `DataError` for values beyond the bounds
+    and the contract's own limits, which nobody could hold it to behind the door, and for pseudonyms of another key.
     """
     told = expression_of(column, contract, raw.collect_schema()[column.source])
     counts = raw.select(told.alias("value")).drop_nulls().group_by("value").len().collect(engine="streaming")

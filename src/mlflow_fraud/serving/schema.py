@@ -40,8 +40,8 @@ class TransactionSchema:
     """The JSON form of a transaction: the contract's own column names, all kept columns but label and clock.
 
     Columns that the contract does not keep are ignored, so a client may send the row as it has it. What is secret comes
-    plain and is a pseudonym from here on; a pseudonym, as a pinned batch has it, stays one. Raises `SettingsError` where
-    the contract pins another key.
+    plain and is a pseudonym from here on; a pseudonym, as a pinned batch has it, stays one. Raises `SettingsError`
+    where the contract pins another key.
     """
 
     def __init__(self, contract: Contract, key: PseudonymKey | None = None) -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlflow_fraud.core.contract.contract import read_contract
 from mlflow_fraud.core.contract.pseudonym import PSEUDONYM, Pseudonyms, is_pseudonym
-from mlflow_fraud.core.contract.pseudonym_key import pseudonyms_of, read_key
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, pseudonyms_of, read_key
 from mlflow_fraud.core.errors import SettingsError
 from tests.conftest import ROOT
 from tests.secret_contract import CHECK, KEY, OTHER_KEY, secret_contract, secret_document
@@ -106,15 +107,9 @@ def test_a_key_that_a_person_made_up_is_refused_without_being_shown(text: str, s
 
 @given(st.binary(min_size=32, max_size=32).filter(lambda key: len(set(key)) > 24))
 def test_a_check_value_is_no_part_of_the_key_and_no_pseudonym(key: bytes) -> None:
-    check = read_key_of(key)
+    check = PseudonymKey(key).check
     assert check not in key.hex()
     assert not Pseudonyms(key, "card").of("check").startswith(f"pn1-{check}")
-
-
-def read_key_of(key: bytes) -> str:
-    from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
-
-    return PseudonymKey(key).check
 
 
 def test_the_contracts_key_and_no_other_gives_pseudonyms() -> None:
@@ -122,7 +117,9 @@ def test_the_contracts_key_and_no_other_gives_pseudonyms() -> None:
     assert set(pseudonyms_of(contract, read_key(KEY))) == {"card"}
     with pytest.raises(SettingsError, match=f"cc_num as pseudonyms, and FRAUD_PSEUDONYM_KEY is not set; .* {CHECK}"):
         pseudonyms_of(contract, None)
-    with pytest.raises(SettingsError, match=f"is another key than the one of the contract sparkov: .* expected {CHECK}"):
+    with pytest.raises(
+        SettingsError, match=f"is another key than the one of the contract sparkov: .* expected {CHECK}"
+    ):
         pseudonyms_of(contract, read_key(OTHER_KEY))
 
 
@@ -156,8 +153,6 @@ def test_a_contract_that_contradicts_itself_is_refused(change: dict[str, Any], s
     for name, spec in columns.items():
         document["columns"][name] = spec if "role" in spec else document["columns"][name] | spec
     with pytest.raises(SettingsError, match=re.escape(said)) as refused:
-        from mlflow_fraud.core.contract.contract import read_contract
-
         read_contract(document | change, where="test")
     assert KEY not in str(refused.value)
 

@@ -77,7 +77,9 @@ def test_a_batch_is_pinned_without_the_plain_numbers_and_the_report_says_so(
 ) -> None:
     adding.add(feed("2020-01.csv", month(1)), "tiny")
 
-    said = "2020-01.csv: 24 values of iban hidden: pinned is a file with pseudonyms in their place, not the one that came"
+    said = (
+        "2020-01.csv: 24 values of iban hidden: pinned is a file with pseudonyms in their place, not the one that came"
+    )
     assert said in capsys.readouterr().out
     assert len(set(accounts())) == 5
     assert left_in(desk, IBANS) == []
@@ -147,6 +149,21 @@ def test_a_batch_under_another_key_is_refused_whole() -> None:
     assert len(set(accounts())) == 5
 
 
+def test_all_batches_of_an_old_key_are_replaced_in_one_go(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("../feeds").mkdir()
+    feeds = [feed(f"feeds/2020-0{number}.csv", month(number)) for number in (1, 2)]
+    adding.add(feeds[0].parent, "tiny")
+    old = accounts()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRAUD_PSEUDONYM_KEY", OTHER_KEY)
+        Path("data/contracts/tiny.yaml").write_text(CONTRACT.format(check=key_check(OTHER_KEY)))
+        adding.add(feeds[0].parent, "tiny", replace=True)
+        new = accounts()
+    assert "the pinned 2020-01.csv (its rows are not what the contract says now)" in capsys.readouterr().out
+    assert len(set(new)) == len(set(old)) == 5
+    assert not set(new) & set(old)
+
+
 def key_check(key: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRAUD_PSEUDONYM_KEY", key)
@@ -169,5 +186,7 @@ def test_a_line_for_the_contract_is_made_of_a_key_and_a_new_key_is_shown_once(mo
     assert key_line() == line
     assert new_key() != (variable, line)
     monkeypatch.delenv("FRAUD_PSEUDONYM_KEY")
-    with pytest.raises(SettingsError, match="FRAUD_PSEUDONYM_KEY is not set; set it to your key, or let `--new` make one"):
+    with pytest.raises(
+        SettingsError, match="FRAUD_PSEUDONYM_KEY is not set; set it to your key, or let `--new` make one"
+    ):
         key_line()

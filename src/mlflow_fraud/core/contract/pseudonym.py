@@ -28,7 +28,7 @@ class Pseudonyms:
     """The pseudonyms of one entity under one key.
 
     A pseudonym is the HMAC-SHA-256 of the plain value and a mark of a few digits, by which one that was made under this
-    key is known from any other text. Value and mark have keys of their own, made from the one key and the entity's name.
+    key is known from any other text. Value and mark have keys of their own, made of the one key and the entity's name.
     """
 
     def __init__(self, key: bytes, entity: str) -> None:
@@ -48,7 +48,9 @@ class Pseudonyms:
         if not value.startswith(BEGINS):
             return self._marked(_continued(self._value, value))
         if not is_pseudonym(value) or value != self._marked(value.split("-")[1]):
-            raise ValueError("expected a plain value or a pseudonym of this key and column, found another or half of one")
+            raise ValueError(
+                "expected a plain value or a pseudonym of this key and column, found another or half of one"
+            )
         return value
 
     def _marked(self, digest: str) -> str:

@@ -54,7 +54,7 @@ COLUMN = {
     "maximum": "the greatest allowed number, or the last allowed moment",
     "values": "the allowed texts; any if not stated",
     "level": "whether a broken rule of this column stops the pipeline (`critical`) or warns (`warning`)",
-    "secret": "for an entity: what comes in is a [pseudonym](secrets.md) from the door on, in files and requests alike; "
+    "secret": "for an entity: what comes in is a [pseudonym](secrets.md) from the door on, in files and requests; "
     "its limits are held there, and stop whatever `level` says",
 }
 CSV = {

@@ -10,7 +10,7 @@ from mlflow_fraud.environment import load_environment
 
 
 def key_line() -> str:
-    """Return the contract's line for the key in the environment; raise `SettingsError` where there is none or a weak one."""
+    """Return the contract's line for the key in the environment; raise `SettingsError` for none or a weak one."""
     key = load_environment().key
     if key is None:
         raise SettingsError(f"{VARIABLE} is not set; set it to your key, or let `--new` make one")
