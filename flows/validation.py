@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.endings import fails_clearly, run_from_shell
 from flows.steps import reproduce
 from mlflow_fraud.operations.as_of import require_table_past
-from mlflow_fraud.operations.data.up_to_date import require_batches_here
+from mlflow_fraud.operations.data.up_to_date import require_batches_here, require_key
 from mlflow_fraud.operations.reporting.summary import validation_summary
 
 
@@ -22,6 +22,7 @@ def validation(as_of: datetime | None = None) -> None:
 
     No row may be later than `as_of`, or than now where it is not said.
     """
+    require_key()
     require_batches_here()
     reproduce("ingest")
     require_reached(as_of)

@@ -165,6 +165,19 @@ def contract_check(
         typer.echo(f"{file}: {read.name} has {len(read.columns)} columns, {len(rules_of(read))} rules follow")
 
 
+@contract.command("key")
+def contract_key(
+    new: Annotated[
+        bool, typer.Option("--new", help="make a key first and print it, once, for where secrets are")
+    ] = False,
+) -> None:
+    """Print the line by which a contract pins the key of its secret columns, FRAUD_PSEUDONYM_KEY."""
+    from mlflow_fraud.operations.data.pseudonym_key import key_line, new_key
+
+    for line in new_key() if new else [key_line()]:
+        typer.echo(line)
+
+
 @contract.command("schema")
 def contract_schema() -> None:
     """Print the JSON schema of contracts: docs/contract.schema.json is made so."""

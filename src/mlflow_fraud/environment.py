@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, read_key
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.paths import API_KEYS, JOURNAL, MLFLOW_ARTIFACTS, MLFLOW_FILE, PREDICTION_LOG, RELEASES
@@ -39,6 +40,13 @@ class Environment(Strict):
     labels_per_hour: int = Field(default=1000, ge=1)
     feature_engine: Literal["batch", "dask"] = "batch"
     github_token: SecretStr = SecretStr("")
+    pseudonym_key: SecretStr = SecretStr("")
+
+    @property
+    def key(self) -> PseudonymKey | None:
+        """The key of pseudonyms, None where it is not set; raises `SettingsError`, without the key, for a weak one."""
+        text = self.pseudonym_key.get_secret_value()
+        return read_key(text) if text else None
 
     @property
     def tolerance(self) -> timedelta:

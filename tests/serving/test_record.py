@@ -204,7 +204,9 @@ def test_an_answer_does_not_wait_for_a_record_that_is_slow(contract: Contract, s
     writer.close()
 
 
-def test_what_no_record_takes_stops_nothing_behind_it(record: Record, contract: Contract, recorded: pl.DataFrame) -> None:
+def test_what_no_record_takes_stops_nothing_behind_it(
+    record: Record, contract: Contract, recorded: pl.DataFrame
+) -> None:
     at = recorded["event_time"][0]
     for event_id, amount in (("good", 1), ("bad", object()), ("better", 2)):
         record.settle(record.enter(contract, {"event_id": event_id, "event_time": at, "amount": amount}))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -25,11 +26,14 @@ from mlflow_fraud.adapters.raw_csv import (
 )
 from mlflow_fraud.adapters.raw_doubts import require_exact, rounded_amounts
 from mlflow_fraud.adapters.raw_progress import Progress
-from mlflow_fraud.adapters.raw_values import checks_of, expression_of, sentences_of
+from mlflow_fraud.adapters.raw_secrets import hide
+from mlflow_fraud.adapters.raw_values import as_told, checks_of, expression_of, sentences_of
 from mlflow_fraud.core.contract.batch_names import names_of
 from mlflow_fraud.core.contract.bounds import beyond, expected
-from mlflow_fraud.core.contract.contract import BATCH, Contract
+from mlflow_fraud.core.contract.contract import BATCH, Column, Contract
 from mlflow_fraud.core.contract.header import look_at
+from mlflow_fraud.core.contract.pseudonym import Pseudonyms
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, pseudonyms_of
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import TIME_ORDER
@@ -37,16 +41,26 @@ from mlflow_fraud.core.features.batch import TIME_ORDER
 ROW = "row of the file"
 
 
-def read_batches(files: Sequence[Path], contract: Contract, tell: Tell = quiet) -> pl.DataFrame:
-    """Return all rows of `files` by pipeline names and types, in time order.
+class Door(NamedTuple):
+    """What each file is read by: the contract, the pseudonyms of its secret columns, and who hears how far it is."""
+
+    contract: Contract
+    pseudonyms: Mapping[str, Pseudonyms]
+    progress: Progress
+
+
+def read_batches(
+    files: Sequence[Path], contract: Contract, tell: Tell = quiet, *, key: PseudonymKey | None = None
+) -> pl.DataFrame:
+    """Return all rows of `files` by pipeline names and types, in time order; what is secret as pseudonyms under `key`.
 
     Personal and unused columns are never read. What is told is how far it has come, and as a warning each thing that
     is not read as it stands. Raises `DataError` for the first file that is not what the contract says, with counts
-    and a few examples.
+    and a few examples, and `SettingsError` where the contract pins another key.
     """
     names_of(file.name for file in files)
-    progress = Progress(tell, len(files))
-    return pl.concat([_read(file, contract, progress, _warner(file, tell)) for file in files]).sort(TIME_ORDER)
+    door = Door(contract, pseudonyms_of(contract, key), Progress(tell, len(files)))
+    return pl.concat([_read(file, door, _warner(file, tell)) for file in files]).sort(TIME_ORDER)
 
 
 def _warner(file: Path, tell: Tell) -> Tell:
@@ -56,21 +70,23 @@ def _warner(file: Path, tell: Tell) -> Tell:
     return warn
 
 
-def _read(file: Path, contract: Contract, progress: Progress, warn: Tell) -> pl.DataFrame:
-    progress.begin(file.name)
+def _read(file: Path, door: Door, warn: Tell) -> pl.DataFrame:
+    door.progress.begin(file.name)
     if file.suffix.lower() == ".parquet":
-        frame = _read_parquet(file, contract, progress, warn)
+        frame = _read_parquet(file, door, warn)
     else:
-        if is_utf8_after_all(file, contract.csv):
-            warn(f"its letters are those of UTF-8, the contract's csv.encoding says {contract.csv.encoding}")
-        with as_utf8(file, contract.csv) as content:
-            frame = _read_csv(file, content, contract, progress, warn)
+        csv = door.contract.csv
+        if is_utf8_after_all(file, csv):
+            warn(f"its letters are those of UTF-8, the contract's csv.encoding says {csv.encoding}")
+        with as_utf8(file, csv) as content:
+            frame = _read_csv(file, content, door, warn)
     if frame.is_empty():
         raise DataError(f"{file.name} has a header and no rows")
     return frame
 
 
-def _read_parquet(file: Path, contract: Contract, progress: Progress, warn: Tell) -> pl.DataFrame:
+def _read_parquet(file: Path, door: Door, warn: Tell) -> pl.DataFrame:
+    contract = door.contract
     try:
         whole = pl.scan_parquet(file, glob=False)
         _look_at_header(file, whole.collect_schema().names(), contract, warn)
@@ -78,11 +94,11 @@ def _read_parquet(file: Path, contract: Contract, progress: Progress, warn: Tell
             warn(sentence)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name} cannot be read as Parquet: {first_line(error)}") from None
-    raw = _with_optional(_scan_parquet(file, contract), contract)
-    return _typed(file, raw, contract, progress, warn)
+    return _typed(file, _with_optional(_scan_parquet(file, contract), contract), door, warn)
 
 
-def _read_csv(file: Path, content: Path, contract: Contract, progress: Progress, warn: Tell) -> pl.DataFrame:
+def _read_csv(file: Path, content: Path, door: Door, warn: Tell) -> pl.DataFrame:
+    contract = door.contract
     raw = scan_csv(file, content, contract.csv)
     names = header_of(content, contract.csv, raw.collect_schema().names())
     require_readable(file, names, contract)
@@ -92,7 +108,7 @@ def _read_csv(file: Path, content: Path, contract: Contract, progress: Progress,
     if lines.empty:
         raw = without_empty(raw)
         warn(f"{counted(lines.empty, 'line')} without any value {'is' if lines.empty == 1 else 'are'} no row")
-    return _typed(file, _with_optional(raw, contract), contract, progress, warn)
+    return _typed(file, _with_optional(raw, contract), door, warn)
 
 
 def _look_at_header(file: Path, names: Sequence[str], contract: Contract, warn: Tell) -> None:
@@ -103,18 +119,19 @@ def _look_at_header(file: Path, names: Sequence[str], contract: Contract, warn: 
         warn(sentence)
 
 
-def _typed(file: Path, raw: pl.LazyFrame, contract: Contract, progress: Progress, warn: Tell) -> pl.DataFrame:
+def _typed(file: Path, raw: pl.LazyFrame, door: Door, warn: Tell) -> pl.DataFrame:
     """Return the typed rows; raise `DataError` where a value is not of its column's type, or missing and needed.
 
     A column without gaps is right, so only the others are looked at once more.
     """
-    types = raw.collect_schema()
+    contract, types = door.contract, raw.collect_schema()
     ids = [pl.format("{}:{}", pl.lit(batch_name(file)), ROW).alias("event_id")] if contract.event_id else []
     parsed = {column: expression_of(column, contract, types[column.source]) for column in contract.in_files}
-    columns = [*ids, *(parse.alias(column.name) for column, parse in parsed.items())]
     try:
+        parsed |= _hidden(file, raw, door, warn)
+        columns = [*ids, *(parse.alias(column.name) for column, parse in parsed.items())]
         numbered = raw.with_row_index(ROW, offset=1) if contract.event_id else raw
-        frame = progress.collect(numbered.select(*columns, pl.lit(batch_name(file)).alias(BATCH)))
+        frame = door.progress.collect(numbered.select(*columns, pl.lit(batch_name(file)).alias(BATCH)))
         gaps = [column for column in contract.in_files if frame[column.name].null_count()]
         checks = [check for column in gaps for check in checks_of(column, parsed[column])]
         faults = raw.select(checks).collect(engine="streaming").row(0, named=True) if gaps else {}
@@ -128,6 +145,20 @@ def _typed(file: Path, raw: pl.LazyFrame, contract: Contract, progress: Progress
     for sentence in rounded:
         warn(sentence)
     return frame
+
+
+def _hidden(file: Path, raw: pl.LazyFrame, door: Door, warn: Tell) -> dict[Column, pl.Expr]:
+    """Return the pseudonyms of the secret columns; that a file still has plain values is told."""
+    found = {}
+    for column in door.contract.secrets:
+        found[column], plain = hide(file, raw, column, door.contract, door.pseudonyms[column.name])
+        if plain:
+            values = counted(plain, "value is", "values are")
+            warn(
+                f"{column.source}: {values} plain in the file and pseudonyms from here on; `mlflow-fraud data add "
+                "<the file> --replace` pins it without them"
+            )
+    return found
 
 
 def _require_bounds(file: Path, frame: pl.DataFrame, contract: Contract) -> None:
@@ -152,16 +183,8 @@ def _scan_parquet(file: Path, contract: Contract) -> pl.LazyFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name} cannot be read as Parquet: {first_line(error)}") from None
     return raw.select(
-        _as_told(column.source, types[column.source]) for column in contract.in_files if column.source in types
+        as_told(column.source, types[column.source]) for column in contract.in_files if column.source in types
     )
-
-
-def _as_told(name: str, dtype: pl.DataType) -> pl.Expr:
-    """Return a column as text, and times as they are; a float that is no number is how tables say missing."""
-    if dtype.is_temporal():
-        return pl.col(name)
-    values = pl.col(name).fill_nan(None) if dtype.is_float() else pl.col(name)
-    return values.cast(pl.String)
 
 
 def _with_optional(raw: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:

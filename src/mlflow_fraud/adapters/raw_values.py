@@ -18,13 +18,21 @@ from mlflow_fraud.core.contract.notation import (
     integer_expression,
     with_point,
 )
+from mlflow_fraud.core.contract.pseudonym import BEGINS
 from mlflow_fraud.core.contract.time_format import SPACES, time_format
 
 EXAMPLES = 3
 
 
 def expression_of(column: Column, contract: Contract, dtype: pl.DataType) -> pl.Expr:
-    """Return the column's values, null where they are not of its type; `serving/schema` reads a request alike."""
+    """Return the column's values, null where they are not of its type; `serving/schema` reads a request alike.
+
+    Those of a secret column are texts: plain values as their type writes them, or pseudonyms.
+    """
+    if column.secret:
+        told = _text(column)
+        plain = expression_of(column.model_copy(update={"secret": False}), contract, dtype).cast(pl.String)
+        return pl.when(told.str.starts_with(BEGINS)).then(told).otherwise(plain)
     if dtype.is_temporal():
         return _as_it_is(column, dtype)
     text = _text(column)
@@ -42,6 +50,14 @@ def expression_of(column: Column, contract: Contract, dtype: pl.DataType) -> pl.
     return (integer_expression if column.type == "integer" else decimal_expression)(number).cast(
         column.dtype, strict=False
     )
+
+
+def as_told(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return a column of a table as text, and times as they are; a float that is no number says missing there."""
+    if dtype.is_temporal():
+        return pl.col(name)
+    values = pl.col(name).fill_nan(None) if dtype.is_float() else pl.col(name)
+    return values.cast(pl.String)
 
 
 def checks_of(column: Column, parsed: pl.Expr) -> list[pl.Expr]:

@@ -18,6 +18,7 @@ from mlflow_fraud import __version__
 from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.serving.answering import answered
 from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
@@ -93,14 +94,16 @@ def create_app(
     clock: MakeClock = RECORDED,
     last_good: Path | None = None,
     guard: Guard | None = None,
+    key: PseudonymKey | None = None,
 ) -> FastAPI:
     """Return the service, which follows `store` from its start to its end.
 
     The past that the features begin with is `record`, to which it adds. In `last_good` a copy of what answers is kept
-    for a start at which the store gives nothing. Without a `guard` whoever reaches it may ask for everything.
+    for a start at which the store gives nothing. Without a `guard` whoever reaches it may ask for everything. A release
+    whose contract has secret columns answers only under its `key`.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
-    model = LiveModel(store, record, clock, copy)
+    model = LiveModel(store, record, clock, copy, key)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -9,7 +9,8 @@ from threading import Event, Thread
 
 from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
-from mlflow_fraud.core.errors import DataError, FraudError, ReleaseRejected
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
+from mlflow_fraud.core.errors import DataError, FraudError, ReleaseRejected, SettingsError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
@@ -39,12 +40,14 @@ class LiveModel:
         record: Record,
         clock: MakeClock = RECORDED,
         last_good: LastGood | None = None,
+        key: PseudonymKey | None = None,
     ) -> None:
         self.current: LiveRelease | None = None
         self.trouble: str | None = None
         self.from_copy = False
         self.unscored = 0
         self._last_good = last_good
+        self._key = key
         self._copy_tried = False
         self._store = store
         self._record = record
@@ -76,8 +79,8 @@ class LiveModel:
     def _go_live(self, pointer: Pointer) -> None:
         try:
             release = self._store.fetch(pointer.version)
-            loaded = load_release(release, self._history_for)
-        except (ReleaseRejected, DataError):
+            loaded = load_release(release, self._history_for, self._key)
+        except (ReleaseRejected, DataError, SettingsError):
             self._refused, self._rest = pointer, REST_POLLS
             raise
         self._record.introduce(loaded.note)
@@ -100,7 +103,7 @@ class LiveModel:
             kept = last_good.fetch() if last_good else None
             if kept is None:
                 return
-            loaded = load_release(kept, self._history_for)
+            loaded = load_release(kept, self._history_for, self._key)
             self._record.introduce(loaded.note)
             self.current, self.from_copy = loaded, True
             log.warning("began with the copy of %s, which answered last", kept.manifest.version)

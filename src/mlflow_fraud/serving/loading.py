@@ -15,7 +15,8 @@ from mlflow_fraud.adapters.model_file import load_calibrated, load_released
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment, ReleaseNote
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
-from mlflow_fraud.core.errors import ReleaseRejected
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
+from mlflow_fraud.core.errors import ReleaseRejected, SettingsError
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.features.past import Value
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema, sha256_of
@@ -77,18 +78,21 @@ class LiveRelease:
         return payment._replace(answer=answer)
 
 
-def load_release(release: Release, history_for: Callable[[FeatureSchema], History]) -> LiveRelease:
+def load_release(
+    release: Release, history_for: Callable[[FeatureSchema], History], key: PseudonymKey | None = None
+) -> LiveRelease:
     """Return the release ready to answer, on one thread a request.
 
     `release` comes from `ReleaseStore.fetch`: every file is the one that the manifest names. Raises
-    `ReleaseRejected` when it cannot be read, or does not score the golden rows as it did at release.
+    `ReleaseRejected` when it cannot be read, or does not score the golden rows as it did at release, and
+    `SettingsError` where its contract has secret columns and pins another key.
     """
     manifest, files = release.manifest, release.files
     try:
         document = json.loads(files[SCHEMA_FILE])
         schema = read_schema(document, where=f"release {manifest.version}, {SCHEMA_FILE}")
         golden = Golden.model_validate_json(files[GOLDEN_FILE])
-        request, label = TransactionSchema(schema.contract), LabelSchema(schema.contract)
+        request, label = TransactionSchema(schema.contract, key), LabelSchema(schema.contract)
         _require_its_features(manifest, document, schema)
         _require_golden_rows(manifest, schema, golden)
         scorer = load_released(manifest, files, threads=1)
@@ -96,7 +100,7 @@ def load_release(release: Release, history_for: Callable[[FeatureSchema], Histor
         if BOOSTER_FILE in files:  # the one that gives reasons is the one that answers
             beside = load_calibrated(BOOSTER_FILE, files[BOOSTER_FILE], manifest.calibration, threads=1)
             check_golden(manifest, golden, beside.score(golden.matrix).tolist())
-    except ReleaseRejected:
+    except (ReleaseRejected, SettingsError):
         raise
     except Exception as error:  # parsers and models raise kinds of their own; whatever it is, it cannot answer
         raise ReleaseRejected(

@@ -14,6 +14,7 @@ import uvicorn
 from mlflow_fraud.adapters.key_file import KeyFile
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous
 from mlflow_fraud.adapters.release_store import open_store
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.paths import LAST_GOOD
 from mlflow_fraud.serving.app import create_app
@@ -53,6 +54,10 @@ class Place(Protocol):
     @property
     def journal(self) -> Path:
         """The folder of an earlier program's journal."""
+
+    @property
+    def key(self) -> PseudonymKey | None:
+        """The key of pseudonyms, None where it is not set."""
 
     @property
     def clock(self) -> Literal["wall", "stream"]:
@@ -102,6 +107,7 @@ def serve(environment: Place, host: str, port: int) -> None:
             clock=clock_of(environment.clock, environment.tolerance),
             last_good=LAST_GOOD,
             guard=guard_of(environment, keyring),
+            key=environment.key,
         )
         config = uvicorn.Config(
             app,

@@ -15,7 +15,9 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
     create_model,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -24,6 +26,8 @@ from mlflow_fraud.core.contract.bounds import LETTERS, Range, has_control_charac
 from mlflow_fraud.core.contract.contract import Column, Contract
 from mlflow_fraud.core.contract.moments import ISO, read_count, read_text
 from mlflow_fraud.core.contract.notation import LARGEST, whole_of
+from mlflow_fraud.core.contract.pseudonym import BEGINS, Pseudonyms
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, pseudonyms_of
 from mlflow_fraud.core.contract.time_format import SPACES, TimeFormat, time_format
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
@@ -35,14 +39,20 @@ NOT_ASKED = ("label", "label_time", "clock")
 class TransactionSchema:
     """The JSON form of a transaction: the contract's own column names, all kept columns but label and clock.
 
-    Columns that the contract does not keep are ignored, so a client may send the row as it has it.
+    Columns that the contract does not keep are ignored, so a client may send the row as it has it. What is secret comes
+    plain and is a pseudonym from here on; a pseudonym, as a pinned batch has it, stays one. Raises `SettingsError`
+    where the contract pins another key.
     """
 
-    def __init__(self, contract: Contract) -> None:
-        asked = [column for column in contract.kept if column.role not in NOT_ASKED]
+    def __init__(self, contract: Contract, key: PseudonymKey | None = None) -> None:
+        asked = [column for column in contract.arriving if column.role not in NOT_ASKED]
+        pseudonyms = pseudonyms_of(contract, key)
         self._names = {f"column_{place}": column.name for place, column in enumerate(asked)}
         self.time_column = next(column.source for column in asked if column.role == "event_time")
-        fields = {field: _field(column, contract) for field, column in zip(self._names, asked, strict=True)}
+        fields = {
+            field: _field(column, contract, pseudonyms.get(column.name))
+            for field, column in zip(self._names, asked, strict=True)
+        }
         self._model: type[BaseModel] = create_model("Transaction", **fields)
 
     def read(self, body: bytes) -> Transaction:
@@ -71,7 +81,7 @@ class LabelSchema:
     """The JSON form of a label: the contract's columns for the id and the label, and the time when it arrived."""
 
     def __init__(self, contract: Contract) -> None:
-        by_role = {column.role: column for column in contract.kept}
+        by_role = {column.role: column for column in contract.arriving}
         label = by_role["label"].model_copy(update={"type": "integer", "minimum": 0, "maximum": 1})
         arrived = by_role.get("label_time", by_role["event_time"].model_copy(update={"source": LABEL_TIME}))
         self.time_column = arrived.source
@@ -121,8 +131,9 @@ def _require_once(body: bytes, model: type[BaseModel]) -> None:
         )
 
 
-def _field(column: Column, contract: Contract) -> Any:
-    kind = Annotated[_type(column), *_checks(column, contract)]  # type: ignore[valid-type]
+def _field(column: Column, contract: Contract, pseudonyms: Pseudonyms | None = None) -> Any:
+    checks = [*_checks(column, contract), *([WrapValidator(_hidden(pseudonyms))] if pseudonyms else [])]
+    kind = Annotated[_type(column), *checks]  # type: ignore[valid-type]
     if column.may_be_missing:
         return (kind | None, Field(default=None, alias=column.source))
     return (kind, Field(alias=column.source))
@@ -158,6 +169,16 @@ def _number(column: Column, decimals: int) -> Any:
     if column.type == "decimal":
         return Field(strict=True, allow_inf_nan=False, ge=low, le=high)
     return Field(strict=True, ge=low, le=high)
+
+
+def _hidden(pseudonyms: Pseudonyms) -> Callable[[object, ValidatorFunctionWrapHandler], str]:
+    """Return a reader of a secret value: what it reads by the contract, as a pseudonym."""
+
+    def read(value: object, plain: ValidatorFunctionWrapHandler) -> str:
+        told = value.strip(SPACES) if isinstance(value, str) else ""
+        return pseudonyms.of(told if told.startswith(BEGINS) else str(plain(value)))
+
+    return read
 
 
 def _without_control_characters(text: str) -> str:

@@ -74,6 +74,8 @@ def test_the_shipped_contracts_satisfy_it(file: Path) -> None:
         pytest.param({"columns": {"a": {"role": "amount", "type": "text"}}}, id="amount as text"),
         pytest.param({"columns": {"a": {"role": "location", "type": "decimal", "place": "x"}}}, id="no axis"),
         pytest.param({"columns": {"a": {"rolle": "unused", "type": "text"}}}, id="misspelt key"),
+        pytest.param({"columns": {"a": {"role": "personal", "type": "text", "secret": True}}}, id="secret, no entity"),
+        pytest.param({"pseudonym_key_check": "hunter2"}, id="no check value"),
     ],
 )
 def test_what_the_schema_refuses_the_model_refuses_too(change: dict[str, Any], document: dict[str, Any]) -> None:

@@ -35,6 +35,17 @@ def test_the_roles_of_the_default_layout_are_guessed(raw: pl.DataFrame, contract
     assert set(drafted.places) == {"home", "merchant"}
 
 
+def test_a_column_of_card_numbers_is_proposed_as_a_secret_and_one_of_short_ids_is_not(raw: pl.DataFrame) -> None:
+    proposed = "# Careful: the values of cc_num look like numbers of cards or accounts; `secret: true` in the line"
+    assert proposed in draft(raw, "own")
+    short = raw.with_columns(pl.col("cc_num").str.slice(-4))
+    assert "secret" not in draft(short, "own")
+    ibans = raw.with_columns(pl.lit("DE89 3704 0044 0532 0130 00").alias("cc_num"))
+    assert proposed in draft(ibans, "own")
+    drafted = draft(raw, "own")
+    assert not any(card in drafted for card in raw["cc_num"].unique())
+
+
 def test_what_was_not_found_is_named_on_top(raw: pl.DataFrame) -> None:
     text = draft(raw.drop("is_fraud", "amt"), "own")
     assert "# TO DO: no column seems to be the amount; give one of them `role: amount`." in text

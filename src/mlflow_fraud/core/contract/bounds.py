@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from mlflow_fraud.core.contract.column import TIMES, Column
+from mlflow_fraud.core.contract.pseudonym import is_pseudonym
 
 WHOLE = 10**15
 """Amounts in minor units, and whole numbers that features read: from minus to plus so much."""
@@ -113,6 +114,22 @@ def expected(column: Column, *, decimals: int) -> str:
     return str(range_of(column, decimals=decimals))
 
 
+def plain_holder(column: Column, *, decimals: int) -> Callable[[str], bool]:
+    """Return a function that says whether a secret column's plain value is what the contract allows.
+
+    Behind the door nobody could tell any more.
+    """
+    if column.type == "text":
+        return _is_held_text
+    least, greatest = narrowed(column, decimals=decimals)
+    return lambda value: bool(least <= int(value) <= greatest)
+
+
+def expected_plain(column: Column, *, decimals: int) -> str:
+    """Return what a secret column's plain value is, in words."""
+    return expected(column, decimals=decimals) if column.type == "text" else str(narrowed(column, decimals=decimals))
+
+
 def has_control_character(text: str) -> bool:
     """Return whether a text holds what no text has: NUL, escape and their like; tabs and line ends are allowed."""
     return _CONTROL_CHARACTER.search(text) is not None
@@ -143,8 +160,10 @@ _NEVER_MISSING = frozenset({"event_id", "event_time", "amount"})
 
 
 def _checked(column: Column, decimals: int) -> Callable[[Any], bool]:
+    if column.secret:
+        return lambda value: isinstance(value, str) and is_pseudonym(value)
     if column.type == "text":
-        return lambda value: isinstance(value, str) and len(value) <= LETTERS and not _CONTROL_CHARACTER.search(value)
+        return lambda value: isinstance(value, str) and _is_held_text(value)
     least, greatest = _in_the_pipeline(column, decimals)
     if column.type == "timestamp":
         return lambda value: isinstance(value, datetime) and value.tzinfo is None and least <= value <= greatest
@@ -152,6 +171,10 @@ def _checked(column: Column, decimals: int) -> Callable[[Any], bool]:
         return lambda value: type(value) is date and least <= value <= greatest
     kinds = (int,) if column.dtype.is_integer() else (int, float)
     return lambda value: isinstance(value, kinds) and value is not True and least <= value <= greatest
+
+
+def _is_held_text(value: str) -> bool:
+    return len(value) <= LETTERS and not _CONTROL_CHARACTER.search(value)
 
 
 def _in_the_pipeline(column: Column, decimals: int) -> Range:

@@ -93,6 +93,7 @@ class Column(Strict):
     maximum: float | str | None = None
     values: tuple[str, ...] = ()
     level: Level = "critical"
+    secret: bool = False
 
     @property
     def name(self) -> str:
@@ -114,6 +115,13 @@ class Column(Strict):
     def kept(self) -> bool:
         """False for personal data and for columns that nothing reads: they stop at ingest."""
         return self.role not in ("personal", "unused")
+
+    @property
+    def held(self) -> Column:
+        """The column as it is behind the door: a pseudonym is a text, whatever the plain value was."""
+        if not self.secret:
+            return self
+        return self.model_copy(update={"type": "text", "minimum": None, "maximum": None})
 
     @property
     def may_be_missing(self) -> bool:
@@ -147,9 +155,10 @@ class Column(Strict):
 
     @model_serializer(mode="wrap")
     def _says_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out how a time is counted where it is written: such a column has the hash that it always had."""
+        """Leave out how a time is counted where it is written, and what is not secret: the hash stays what it was."""
         told: dict[str, Any] = handler(self)
-        return told if self.unit else {key: value for key, value in told.items() if key not in ("unit", "since")}
+        unsaid = {*(() if self.unit else ("unit", "since")), *(() if self.secret else ("secret",))}
+        return {key: value for key, value in told.items() if key not in unsaid}
 
     @model_validator(mode="after")
     def _has_what_its_role_needs(self) -> Self:
@@ -165,6 +174,11 @@ class Column(Strict):
             raise ValueError(f"`{astray[0]}:` says nothing of a column with the role {self.role}; take it out")
         if self.optional and self.role in (*EXACTLY_ONE, "entity"):
             raise ValueError(f"the column with the role {self.role} cannot be optional")
+        if self.secret and self.role != "entity":
+            raise ValueError(
+                f"`secret:` is for an entity, such as a card, found {self.role}; what no feature needs of a person has "
+                "the role personal and stops at ingest"
+            )
         return self
 
     @model_validator(mode="after")
@@ -172,6 +186,8 @@ class Column(Strict):
         self._require_a_time_that_is_told()
         if self.values and self.type != "text":
             raise ValueError("`values:` is for text; `minimum:` and `maximum:` bound numbers and times")
+        if self.values and self.secret:
+            raise ValueError("`values:` tells the values of a secret column to whoever reads the contract; take it out")
         self._require_bounds()
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -19,6 +20,9 @@ from mlflow_fraud.core.strict import Place, Strict, line_of, parse
 BATCH = "batch"
 """The column that ingest adds: the name of the raw batch a row came in."""
 
+
+KEY_CHECK = "^[0-9a-f]{16}$"
+"""What tells the key of pseudonyms from another."""
 
 ROW_NUMBER = Column(source="event_id", role="event_id", type="text")
 """What stands for the id where files have none: `<batch>:<row>`; a request of the service brings a text of its own."""
@@ -92,6 +96,7 @@ class Contract(Strict):
     description: str = ""
     currency_decimals: int = Field(default=2, ge=0, le=4)
     event_id: Literal["row_number", ""] = ""
+    pseudonym_key_check: str = Field(default="", json_schema_extra={"pattern": KEY_CHECK})
     csv: Csv = Csv()
     columns: tuple[Column, ...]
     table: Table = Table()
@@ -103,9 +108,19 @@ class Contract(Strict):
         return tuple(column for column in self.columns if column.kept)
 
     @property
-    def kept(self) -> tuple[Column, ...]:
-        """The columns that the pipeline has past ingest: those of the files, after an id that is a row's number."""
+    def arriving(self) -> tuple[Column, ...]:
+        """The columns as they come to the door: those of the files, after an id that is a row's number."""
         return (ROW_NUMBER, *self.in_files) if self.event_id else self.in_files
+
+    @property
+    def kept(self) -> tuple[Column, ...]:
+        """The columns that the pipeline has past the door, where what is secret is a pseudonym."""
+        return tuple(column.held for column in self.arriving)
+
+    @property
+    def secrets(self) -> tuple[Column, ...]:
+        """The columns whose values nothing past the door may see, as they come."""
+        return tuple(column for column in self.in_files if column.secret)
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -161,6 +176,22 @@ class Contract(Strict):
             raise ValueError(f"columns need names of their own, found twice or reserved: {doubled or [BATCH]}")
         return self
 
+    @model_validator(mode="after")
+    def _pins_the_key_of_its_secrets(self) -> Self:
+        if self.secrets and not self.pseudonym_key_check:
+            raise ValueError(
+                f"the secret column {self.secrets[0].source} needs `pseudonym_key_check:`, by which another key is "
+                "refused; `mlflow-fraud contract key` prints the line"
+            )
+        if self.pseudonym_key_check and not re.match(KEY_CHECK, self.pseudonym_key_check):  # shown to nobody: a key?
+            raise ValueError(
+                "`pseudonym_key_check:` is 16 hexadecimal digits in quotes, as `mlflow-fraud contract key` prints "
+                "them; it is never the key itself. A key that stood in a file is known: make a new one"
+            )
+        if self.pseudonym_key_check and not self.secrets:
+            raise ValueError("`pseudonym_key_check:` says nothing where no column is `secret: true`; take it out")
+        return self
+
     def _require_no_other_id(self, found: list[str]) -> None:
         named = [column.source for column in self.in_files if column.source == ROW_NUMBER.source]
         if found or named:
@@ -171,9 +202,10 @@ class Contract(Strict):
 
     @model_serializer(mode="wrap")
     def _says_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the row number where ids are in the files: such a contract has the hash that it always had."""
+        """Leave out the row number where ids are in the files, and the key of no secret: the hash stays what it was."""
         told: dict[str, Any] = handler(self)
-        return told if self.event_id else {key: value for key, value in told.items() if key != "event_id"}
+        unsaid = {key for key in ("event_id", "pseudonym_key_check") if not told[key]}
+        return {key: value for key, value in told.items() if key not in unsaid}
 
 
 def read_contract(document: Mapping[str, Any], *, where: str, lines: Mapping[Place, int] | None = None) -> Contract:
@@ -203,7 +235,7 @@ def read_contract(document: Mapping[str, Any], *, where: str, lines: Mapping[Pla
 
 def _require_bounds(contract: Contract, where: str, lines: Mapping[Place, int]) -> None:
     """Raise `SettingsError` where a limit admits what is not held: a contract may ask for less, never for more."""
-    for column in contract.kept:
+    for column in contract.arriving:
         held = range_of(column, decimals=contract.currency_decimals) if column.type != "text" else None
         for key, limit in zip(("minimum", "maximum"), own_limits(column), strict=True):
             if held and limit is not None and not held.least <= limit <= held.greatest:

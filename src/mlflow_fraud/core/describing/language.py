@@ -28,6 +28,8 @@ CONTRACT = {
     "currency_decimals": "decimals of the currency, 0 to 4; amounts are held in whole minor units",
     "event_id": "`row_number` where files have no id: the id is then the batch's name and the row's number in its "
     "file, such as `2020-01:17`, and a request has a text `event_id` of its own",
+    "pseudonym_key_check": "16 hexadecimal digits that tell the key of the `secret` columns from another, as "
+    "`mlflow-fraud contract key` prints them ([how](secrets.md))",
     "csv": "how the CSV files are written",
     "columns": "each column of the raw files by its name there: its role, its type and what it holds",
     "table": "what holds for all rows together",
@@ -52,6 +54,8 @@ COLUMN = {
     "maximum": "the greatest allowed number, or the last allowed moment",
     "values": "the allowed texts; any if not stated",
     "level": "whether a broken rule of this column stops the pipeline (`critical`) or warns (`warning`)",
+    "secret": "for an entity: what comes in is a [pseudonym](secrets.md) from the door on, in files and requests; "
+    "its limits are held there, and stop whatever `level` says",
 }
 CSV = {
     "separator": "what stands between two values",

@@ -19,6 +19,8 @@ MANY_ROWS = 10
 _COMPACT = r"^(19|20)\d{6}(\d{4}|\d{6})?$"
 _MANY_DIGITS = 10**7
 _ADDRESS = r"^\d{1,3}(\.\d{1,3}){3}([:/]\d+)?$"
+_ACCOUNT = r"^(\d[ -]?){11,18}\d$|^[A-Z]{2}\d{2}( ?[A-Z0-9]){11,30}$"
+"""Twelve to nineteen digits, as cards have, or an IBAN."""
 _HAS_DIGIT = r"\d"
 
 
@@ -93,6 +95,11 @@ class Look:
     def looks_like_ids(self) -> bool:
         """Whether each value has a digit in it, no space and no @, as ids have and names and addresses have not."""
         return bool((self.there.str.contains(_HAS_DIGIT) & ~self.there.str.contains(r"[\s@]")).all())
+
+    @cached_property
+    def is_account_number(self) -> bool:
+        """Whether each value looks like the number of a card or an account."""
+        return len(self.there) > 0 and bool(self.there.str.contains(_ACCOUNT).all())
 
     @cached_property
     def never_falls(self) -> bool:

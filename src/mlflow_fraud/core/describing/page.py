@@ -34,6 +34,7 @@ def page_of(contract: Contract, *, file: str, rules: int, how: Sequence[str]) ->
             "Personal and unused columns stop at ingest: no file after it has them.",
             "",
             *(WITHOUT_ID if contract.event_id else ()),
+            *(_of_secrets(contract) if contract.secrets else ()),
             *columns,
             "",
             "## All rows together",
@@ -51,6 +52,15 @@ def page_of(contract: Contract, *, file: str, rules: int, how: Sequence[str]) ->
             "",
         ]
     )
+
+
+def _of_secrets(contract: Contract) -> list[str]:
+    sources = " and ".join(f"`{column.source}`" for column in contract.secrets)
+    return [
+        f"What comes as {sources} is a [pseudonym](secrets.md) from the door on, under the key whose check value is "
+        f"`{contract.pseudonym_key_check}`.",
+        "",
+    ]
 
 
 def _column(column: Column) -> str:
@@ -77,6 +87,7 @@ def _holds(column: Column) -> str:
     low, high = _bound(column.minimum), _bound(column.maximum)
     if low or high:
         said.append(f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}")
+    said += ["secret"] if column.secret else []
     return "; ".join(said) or "-"
 
 

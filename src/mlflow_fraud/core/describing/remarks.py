@@ -17,6 +17,8 @@ NEEDED = ("event_time", "amount", "label")
 ROW_NUMBER = "row_number"
 """What `event_id:` says where no column is the payment's id."""
 CURRENCY_DECIMALS, MOST_DECIMALS = 2, 4
+PERSONS = frozenset({"card", "account", "customer", "client", "user", "payer"})
+"""Entities whose number points at a person."""
 
 _CAREFUL = frozenset({LATER, MARKED_FEW})
 _WORDS = {"event_id": "the id", "event_time": "the time", "amount": "the amount", "label": "the label"}
@@ -127,6 +129,11 @@ def _of_entities(looks: Sequence[Look], lines: Sequence[Line]) -> Iterator[str]:
         return
     who = [f"{entity} ({source})" for source, entity in entities.items()]
     yield f"Chosen: histories are kept of {listed(who)}" + ("; the first pays." if len(who) > 1 else ".")
+    if numbers := [look.source for look in looks if entities.get(look.source) in PERSONS and look.is_account_number]:
+        yield (
+            f"Careful: the values of {listed(numbers)} look like numbers of cards or accounts; `secret: true` in the "
+            "line holds them as pseudonyms from the door on, `mlflow-fraud contract key --new` makes the key."
+        )
     alone = [look.source for look in looks if look.source in entities and look.all_differ]
     others = [entity for source, entity in entities.items() if source not in alone]
     if alone:

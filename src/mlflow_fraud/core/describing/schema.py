@@ -11,6 +11,12 @@ from mlflow_fraud.core.describing.language import WORDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+SECRET = {
+    "if": {"properties": {"secret": {"const": True}}, "required": ["secret"]},
+    "then": {"properties": {"role": {"const": "entity"}, "values": False}},
+}
+"""What is secret is an entity, and the contract does not tell its values."""
+
 
 def contract_schema() -> str:
     """Return the schema as indented JSON.
@@ -29,7 +35,7 @@ def contract_schema() -> str:
     column = schema["$defs"]["Column"]
     del column["properties"]["source"]
     column["required"].remove("source")
-    column["allOf"] = [*map(_needs_of, NEEDS), *map(_needs_a_way_to_be_read, TIMES)]
+    column["allOf"] = [*map(_needs_of, NEEDS), *map(_needs_a_way_to_be_read, TIMES), SECRET]
     schema["properties"]["columns"] = {
         "type": "object",
         "description": WORDS[Contract]["columns"],

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlflow_fraud.core.contract.contract import Column, Contract, Level, Limit
+from mlflow_fraud.core.contract.pseudonym import PSEUDONYM
 from mlflow_fraud.core.gate.columns import categories, watched_columns
 from mlflow_fraud.core.gate.findings import Of
 
@@ -110,6 +111,9 @@ def _column_rules(column: Column, contract: Contract) -> list[Rule]:
         rules.append(Rule(f"{name} is never missing", "expect_column_values_to_not_be_null", {"column": name}))
     if column.role == "event_id":
         rules.append(Rule(f"{name} is unique", "expect_column_values_to_be_unique", {"column": name}))
+    if column.secret:
+        arguments = {"column": name, "regex": PSEUDONYM}
+        rules.append(Rule(f"{name} is a pseudonym", "expect_column_values_to_match_regex", arguments))
     if column.values:
         arguments = {"column": name, "value_set": list(column.values)}
         rules.append(Rule(f"{name} is a known value", "expect_column_values_to_be_in_set", arguments))
@@ -119,7 +123,8 @@ def _column_rules(column: Column, contract: Contract) -> list[Rule]:
             name, limits = seconds_of(name), [None if each is None else _seconds(each) for each in limits]
         arguments = {"column": name, "min_value": limits[0], "max_value": limits[1]}
         rules.append(Rule(f"{column.name} is in range", "expect_column_values_to_be_between", arguments))
-    return [Rule(rule.name, rule.expectation, rule.arguments, column.level, column.name) for rule in rules]
+    level: Level = "critical" if column.secret else column.level
+    return [Rule(rule.name, rule.expectation, rule.arguments, level, column.name) for rule in rules]
 
 
 def _batch_rules(contract: Contract) -> list[Rule]:

@@ -16,10 +16,13 @@ from mlflow_fraud.adapters.files import replacing, write_parquet, write_text
 from mlflow_fraud.adapters.raw_batches import batch_name, find_batches
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import BATCH, Contract
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, pseudonyms_of
 from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.gate.findings import Report
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.as_of import require_past
+from mlflow_fraud.operations.data.hiding import hidden
 from mlflow_fraud.operations.data.intake import intake
 from mlflow_fraud.paths import raw_folder
 from mlflow_fraud.settings import load_contract, load_params
@@ -42,14 +45,16 @@ def add(
 
     Raises `DataError` when they are not what the contract says, reach into the future, begin before the end of what is
     pinned (unless `backwards` says that this is meant), or have the name of a pinned batch with other rows (unless
-    `replace` says that these are to go): then nothing has changed. What goes into a commit is said, with what is to
-    go in `also`.
+    `replace` says that these are to go), and `SettingsError` where the contract pins another key: then nothing has
+    changed. A batch with plain values in a secret column is pinned with pseudonyms in their place. What goes into a
+    commit is said, with what is to go in `also`.
     """
-    contract = load_contract(load_params().described(dataset).contract)
+    contract, key = load_contract(load_params().described(dataset).contract), load_environment().key
+    pseudonyms_of(contract, key)
     folder = raw_folder(dataset)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".incoming-") as scratch:
-        batches = find_batches(source, Path(scratch), say)
+        batches = hidden(find_batches(source, Path(scratch), say), contract, key, Path(scratch))
         targets = [folder / batch.name for batch in batches]
         new, replaced = intake(batches, folder)
         if not new:
@@ -57,9 +62,9 @@ def add(
             say(f"{counted(len(targets), 'batch', 'batches')} of {dataset} {are} there and as pinned")
             return targets
         if replaced:
-            _tell_what_goes(new, replaced, contract, meant=replace)
+            _tell_what_goes(new, replaced, contract, key, meant=replace)
         history = _history(folder, [*new, *replaced.values()])
-        frame = read_batches([*history, *new.values()], contract, say)
+        frame = read_batches([*history, *new.values()], contract, say, key=key)
         require_past(frame)
         if not backwards:
             _require_forwards(frame, history, [batch for target, batch in new.items() if target not in replaced])
@@ -79,15 +84,15 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
 
     The folder `to` gets the data docs, `summary.md`, which says the same as their first page, and `report.json`.
     """
-    contract = load_contract(load_params().described(dataset).contract)
+    contract, key = load_contract(load_params().described(dataset).contract), load_environment().key
     folder = raw_folder(dataset)
     with tempfile.TemporaryDirectory() as scratch:
-        batches = find_batches(source, Path(scratch), say)
+        batches = hidden(find_batches(source, Path(scratch), say), contract, key, Path(scratch))
         new, replaced = intake(batches, folder)
         if replaced:
-            _tell_what_goes(new, replaced, contract, meant=replace)
+            _tell_what_goes(new, replaced, contract, key, meant=replace)
         history = _history(folder, [*(folder / batch.name for batch in batches), *replaced.values()])
-        frame = read_batches([*history, *batches], contract, say)
+        frame = read_batches([*history, *batches], contract, say, key=key)
         require_past(frame)
         table = Path(scratch) / "incoming.parquet"
         with taking_long(_gating(frame, contract)):
@@ -98,12 +103,14 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
     return report
 
 
-def _tell_what_goes(new: dict[Path, Path], replaced: dict[Path, Path], contract: Contract, *, meant: bool) -> None:
+def _tell_what_goes(
+    new: dict[Path, Path], replaced: dict[Path, Path], contract: Contract, key: PseudonymKey | None, *, meant: bool
+) -> None:
     """Say which pinned rows go for which others; raise `DataError` where nobody said that this is meant."""
     told = [
         (
-            f"{new[target].name} ({_rows_of(new[target], contract)})",
-            f"the pinned {old.name} ({_rows_of(old, contract) if is_pinned(old) else 'its rows are not here'})",
+            f"{new[target].name} ({_rows_of(new[target], contract, key)})",
+            f"the pinned {old.name} ({_rows_that_go(old, contract, key)})",
         )
         for target, old in replaced.items()
     ]
@@ -117,8 +124,17 @@ def _tell_what_goes(new: dict[Path, Path], replaced: dict[Path, Path], contract:
         say(f"{ours} replaces {theirs}")
 
 
-def _rows_of(batch: Path, contract: Contract) -> str:
-    rows = read_batches([batch], contract)
+def _rows_that_go(batch: Path, contract: Contract, key: PseudonymKey | None) -> str:
+    if not is_pinned(batch):
+        return "its rows are not here"
+    try:
+        return _rows_of(batch, contract, key)
+    except DataError:  # pinned under an earlier contract or key, which is why it goes
+        return "its rows are not what the contract says now"
+
+
+def _rows_of(batch: Path, contract: Contract, key: PseudonymKey | None) -> str:
+    rows = read_batches([batch], contract, key=key)
     first, last = rows["event_time"][0], rows["event_time"][-1]
     return f"{counted(len(rows), 'row')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
 

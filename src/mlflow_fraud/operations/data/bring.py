@@ -15,11 +15,13 @@ from mlflow_fraud.adapters.raw_batches import find_batches
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.adapters.raw_sample import csv_form_of, read_sample
 from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, pseudonyms_of
 from mlflow_fraud.core.describing.drafting import draft
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.core.features.fitting import fit_features
 from mlflow_fraud.core.learning.split import PARTS, SplitRule, borders, part, told_within
 from mlflow_fraud.core.strict import parse
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.data.add import add
 from mlflow_fraud.operations.data.use import use
 from mlflow_fraud.paths import CONTRACTS, PARAMS_FILE
@@ -52,9 +54,11 @@ def bring(contract_file: Path, source: Path, label_delay_days: int = 0) -> None:
 def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> str:
     """Let `params.yaml` describe the data set of a contract, by the time that `source` spans; return its name.
 
-    A data set that is described already stays as it is. Raises `SettingsError` where another contract has the name.
+    A data set that is described already stays as it is. Raises `SettingsError` where another contract has the name, or
+    pins another key.
     """
-    contract = load_contract(contract_file)
+    contract, key = load_contract(contract_file), load_environment().key
+    pseudonyms_of(contract, key)
     kept = CONTRACTS / f"{contract.name}.yaml"
     if kept.is_file() and load_contract(kept) != contract:
         raise SettingsError(f"{kept} is another contract of the name {contract.name}; give this one another name")
@@ -62,7 +66,7 @@ def describe(contract_file: Path, source: Path, label_delay_days: int = 0) -> st
     if contract.name in params.datasets:
         say(f"{PARAMS_FILE} describes {contract.name} already")
         return contract.name
-    split = _split(source, contract, label_delay_days)
+    split = _split(source, contract, label_delay_days, key)
     moves = split["test_days"] >= params.ship.shortest_test
     entry: dict[str, Any] = {
         "contract": kept.as_posix(),
@@ -93,9 +97,9 @@ def first_contract(source: Path, name: str, **stated: str) -> str:
     return draft(sample.rows, name, form, sample.of)
 
 
-def _split(source: Path, contract: Contract, label_delay_days: int) -> dict[str, Any]:
+def _split(source: Path, contract: Contract, label_delay_days: int, key: PseudonymKey | None) -> dict[str, Any]:
     with taking_long(f"looking at the days that {source} spans"), tempfile.TemporaryDirectory() as scratch:
-        rows = read_batches(find_batches(source, Path(scratch)), contract)
+        rows = read_batches(find_batches(source, Path(scratch)), contract, key=key)
     part_days = _fifth(rows["event_time"][0], rows["event_time"][-1])
     split: dict[str, Any] = {"protocol": "holdout", "validation_days": part_days, "test_days": part_days}
     split["label_delay_days"] = label_delay_days

@@ -8,7 +8,9 @@ from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import raw_folder
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.pinned import pinned_in
@@ -28,15 +30,16 @@ def log(dataset: str = "") -> str:
     if not pinned:
         raise DataError(f"nothing of {name} is pinned; `mlflow-fraud data add <file> --dataset {name}` adds a batch")
     contract = load_contract(described.contract)
-    lines = [_line(file, digest[:12], contract) for file, digest in pinned.items()]
+    key = load_environment().key
+    lines = [_line(file, digest[:12], contract, key) for file, digest in pinned.items()]
     return _table([HEADS, *sorted(lines, key=lambda line: (line[1], line[0]))])
 
 
-def _line(file: Path, digest: str, contract: Contract) -> tuple[str, ...]:
+def _line(file: Path, digest: str, contract: Contract, key: PseudonymKey | None) -> tuple[str, ...]:
     commit = git_repo.last_commit_of(file.with_name(file.name + ".dvc")) or "not committed"
     if not file.is_file():
         return (batch_name(file), "not here", "`dvc pull`", "", "", digest, commit)
-    rows = read_batches([file], contract)
+    rows = read_batches([file], contract, key=key)
     times = rows["event_time"]
     rate = f"{rows['label'].sum() / len(rows):.3%}"
     return (batch_name(file), f"{times[0]:%Y-%m-%d}", f"{times[-1]:%Y-%m-%d}", f"{len(rows):,}", rate, digest, commit)

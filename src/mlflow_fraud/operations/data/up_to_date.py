@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mlflow_fraud.adapters import dvc_repo
+from mlflow_fraud.core.contract.pseudonym_key import pseudonyms_of
 from mlflow_fraud.core.errors import StageFailed
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import PIPELINE
-from mlflow_fraud.settings import load_params
+from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.pinned import pinned_in, require_as_pinned
 
 
@@ -15,6 +17,14 @@ def require_batches_here() -> None:
     What other data sets have pinned is no matter: on this machine it may never have been.
     """
     require_as_pinned(pinned_in(load_params().raw_folder))
+
+
+def require_key() -> None:
+    """Raise `SettingsError` where the active data set's contract has secret columns and pins another key than is set.
+
+    DVC takes a stage's files away before the stage can look.
+    """
+    pseudonyms_of(load_contract(load_params().active.contract), load_environment().key)
 
 
 def require_up_to_date() -> None:

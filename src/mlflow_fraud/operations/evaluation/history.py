@@ -21,6 +21,7 @@ from mlflow_fraud.core.learning.candidates import Examples, Matrix
 from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_borders, fold_parts, roll
 from mlflow_fraud.core.learning.split import SplitRule, borders, clocked, part, require_horizon
 from mlflow_fraud.core.measuring.period import Period, read_period
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import TRANSACTIONS
 from mlflow_fraud.settings import Params, load_contract
 from mlflow_fraud.stages.pinned import pinned_batches
@@ -99,7 +100,7 @@ def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
             f"{params.raw_folder} holds no batch; `mlflow-fraud data add` adds one, `dvc pull` fetches them"
         )
     if params.dataset != active:
-        return read_batches(files, load_contract(params.active.contract))
+        return read_batches(files, load_contract(params.active.contract), key=load_environment().key)
     if not TRANSACTIONS.is_file():
         raise DataError(f"{TRANSACTIONS} is not there; `dvc repro preprocess` makes it")
     transactions = pl.read_parquet(TRANSACTIONS)

@@ -106,10 +106,10 @@ def _windows() -> list[dict[str, Any]]:
 
 def _measure(file: Path, earlier: Sequence[Path], live: Release, as_of: datetime | None) -> Window:
     manifest = live.manifest
-    schema = schema_of(live)
-    window = read_batches([file], schema.contract)
+    schema, key = schema_of(live), load_environment().key
+    window = read_batches([file], schema.contract, key=key)
     require_past(window, as_of)
-    between = [read_batches(list(earlier), schema.contract)] if earlier else []
+    between = [read_batches(list(earlier), schema.contract, key=key)] if earlier else []
     rows, features = _features(window, between, schema, as_of, manifest.learned_until)
     scores = load_released(manifest, live.files).score(model_matrix(features, schema))
     contract = schema.contract
