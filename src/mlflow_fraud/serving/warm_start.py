@@ -55,7 +55,9 @@ def _read(path: Path, schema: FeatureSchema) -> pl.DataFrame:
     labelled = [name for name in ("label", LABEL_TIME) if name in there and schema.label_windows]
     rows = table.select(*_columns(schema), *labelled).collect()
     rows = pl.concat([rows, build_scores(rows, schema)], how="horizontal")
-    arrives = arrival(labelled, schema.label_delay) if labelled else pl.lit(None, pl.Datetime("us"))
+    never = pl.lit(None, pl.Datetime("us"))
+    told = pl.col("label").is_not_null() if labelled else pl.lit(False)  # where nothing was told nothing arrives
+    arrives = pl.when(told).then(arrival(labelled, schema.label_delay)).otherwise(never) if labelled else never
     return rows.with_columns(arrives.alias(ARRIVES))
 
 

@@ -22,7 +22,7 @@ from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.operations.as_of import require_past
 from mlflow_fraud.operations.data.intake import intake
 from mlflow_fraud.paths import raw_folder
-from mlflow_fraud.settings import load_contract, load_params
+from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.pinned import is_pinned, pinned_in, require_as_pinned
 from mlflow_fraud.stages.run import say, taking_long
 from mlflow_fraud.stages.validate import require_passed
@@ -45,7 +45,7 @@ def add(
     `replace` says that these are to go): then nothing has changed. What goes into a commit is said, with what is to
     go in `also`.
     """
-    contract = load_contract(load_params().described(dataset).contract)
+    contract = contract_of(load_params().described(dataset))
     folder = raw_folder(dataset)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".incoming-") as scratch:
@@ -79,7 +79,7 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
 
     The folder `to` gets the data docs, `summary.md`, which says the same as their first page, and `report.json`.
     """
-    contract = load_contract(load_params().described(dataset).contract)
+    contract = contract_of(load_params().described(dataset))
     folder = raw_folder(dataset)
     with tempfile.TemporaryDirectory() as scratch:
         batches = find_batches(source, Path(scratch), say)
