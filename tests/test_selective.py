@@ -62,6 +62,7 @@ def selective(workspace: Path) -> Path:
     return workspace
 
 
+@pytest.mark.slow
 def test_selective_labels_go_from_the_batch_to_what_ships(selective: Path) -> None:
     ingest()
     validate()

@@ -70,15 +70,14 @@ def many_rows(count: int = 4000, seed: int = 3) -> Scored:
 
 
 def looked_into(
-    period: Period, scores: np.ndarray, share: float, draw: np.random.Generator
+    period: Period, flagged: np.ndarray, share: float, draw: np.random.Generator
 ) -> tuple[Period, np.ndarray]:
     """Return what is known when alerts and a random share of the others are looked into, with its weights."""
-    chances = np.where(scores >= CUT, 1.0, share)
-    rows = draw.random(len(scores)) < chances
+    chances = np.where(flagged, 1.0, share)
+    rows = draw.random(len(flagged)) < chances
     weights = Weights(1 / chances[rows], chances[rows])
-    return Period(
-        period.labels[rows], period.cards[rows], period.times[rows], period.amounts[rows], weights=weights
-    ), rows
+    some = Period(period.labels[rows], period.cards[rows], period.times[rows], period.amounts[rows], weights=weights)
+    return some, rows
 
 
 @given(scored)
@@ -159,7 +158,7 @@ def test_the_weighted_estimates_have_no_bias() -> None:
     draw, found = np.random.default_rng(11), list[list[float]]()
     names = ("recall", "precision", "f1", "brier", "expected_cost", "alerts_per_day", "average_precision")
     for _ in range(60):
-        some, rows = looked_into(period, scores, 0.1, draw)
+        some, rows = looked_into(period, scores >= CUT, 0.1, draw)
         some_days = replace(some, times=np.where(np.arange(len(some.times)) == 0, period.times[0], some.times))
         some_days.times[-1] = period.times[-1]  # what is a sum a day is one over the same days
         measured = evaluate(some_days, scores[rows], CUT, COSTS)
@@ -169,16 +168,32 @@ def test_the_weighted_estimates_have_no_bias() -> None:
         assert abs(mean - truth[name]) <= 4 * error + 1e-9, (name, mean, truth[name], error)
 
 
+def test_the_interval_of_weighted_rows_holds_the_truth_about_as_often_as_it_says() -> None:
+    period, scores = many_rows(10_000)
+    truth = evaluate(period, scores, CUT, COSTS)
+    draw, rule, held = np.random.default_rng(3), BootstrapRule(samples=100, confidence=0.9), {"recall": 0, "f1": 0}
+    for _ in range(40):
+        some, rows = looked_into(period, scores >= CUT, 0.1, draw)
+        found = intervals(some, scores[rows], CUT, COSTS, rule)
+        for name in held:
+            lower, upper = found[name] or (1.0, 0.0)
+            held[name] += lower <= (truth[name] or 0.0) <= upper
+    assert min(held.values()) >= 32
+
+
 def test_unweighted_rows_that_were_looked_into_flatter_recall() -> None:
     period, scores = many_rows(20_000)
     truth = evaluate(period, scores, CUT, COSTS)["recall"]
-    some, rows = looked_into(period, scores, 0.1, np.random.default_rng(0))
+    some, rows = looked_into(period, scores >= CUT, 0.1, np.random.default_rng(0))
     assert evaluate(replace(some, weights=None), scores[rows], CUT, COSTS)["recall"] > 1.5 * truth
 
 
 def test_calibration_of_weighted_rows_is_that_of_all_payments() -> None:
+    """The alerts are another model's, which sees what this one does not: of equal scores it flags the frauds."""
     period, scores = many_rows(40_000)
-    some, rows = looked_into(period, scores, 0.1, np.random.default_rng(0))
+    draw = np.random.default_rng(0)
+    flagged = draw.random(len(scores)) < np.where(period.fraud, 0.6, 0.02)
+    some, rows = looked_into(period, flagged, 0.1, draw)
     rule = CalibrationRule(method="platt")
     whole, weighted, bare = (
         choose_calibration(each, s, rule).calibration(np.array([0.02, 0.2, 0.7]))
@@ -210,7 +225,7 @@ def test_a_weight_is_one_over_the_chance_and_never_above_the_cap(
 
 def test_what_the_cap_does_stands_beside_the_metrics() -> None:
     period, scores = many_rows(20_000)
-    some, rows = looked_into(period, scores, 0.02, np.random.default_rng(5))
+    some, rows = looked_into(period, scores >= CUT, 0.02, np.random.default_rng(5))
     assert some.weights is not None
     free = evaluate(some, scores[rows], CUT, COSTS)
     assert (free["capped_rows"], free["capped_share"], free["recall_cap_bias"]) == (0, 0.0, 0.0)
@@ -221,13 +236,13 @@ def test_what_the_cap_does_stands_beside_the_metrics() -> None:
         1 - held.counted(np.ones(rows.sum())).sum() / some.weights.values.sum()
     )
     assert found["recall_cap_bias"] == pytest.approx(found["recall"] - free["recall"])
-    assert found["recall_cap_bias"] > 0.05
+    assert found["recall_cap_bias"] > 0.02
     assert free["effective_rows"] < found["effective_rows"] < found["rows"] == len(some.labels)
 
 
 def test_what_needs_whole_cards_is_not_defined_of_some_of_their_payments() -> None:
     period, scores = many_rows()
-    some, rows = looked_into(period, scores, 0.5, np.random.default_rng(5))
+    some, rows = looked_into(period, scores >= CUT, 0.5, np.random.default_rng(5))
     found = evaluate(some, scores[rows], CUT, COSTS)
     assert all(found[name] is None for name in OF_WHOLE_CARDS)
     assert intervals(some, scores[rows], CUT, COSTS, BootstrapRule(samples=100))["bursts_caught"] is None
