@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_fraud.core.errors import DataError, SettingsError
@@ -114,6 +114,7 @@ def test_alerts_alone_cannot_be_learned_from_nor_judged_on() -> None:
     require_reviews("test", alerts.drop("weight"), 40)
 
 
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**16))
 def test_label_windows_see_the_labels_that_exist_in_both_engines(schema: FeatureSchema, seed: int) -> None:
     silent = pl.Series(np.random.default_rng(seed).random(60) < 0.6)
