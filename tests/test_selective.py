@@ -14,8 +14,10 @@ from mlflow_fraud.adapters import gx_contract
 from mlflow_fraud.adapters.report import markdown_table
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.features.schema import read_schema
 from mlflow_fraud.core.gate.batches import evidence_of
 from mlflow_fraud.operations.evaluation.history import build_history, one_test, read_transactions
+from mlflow_fraud.operations.monitoring import monitor
 from mlflow_fraud.serving.schema import TransactionSchema
 from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.ingest import ingest
@@ -176,3 +178,26 @@ def test_the_service_asks_nobody_for_a_chance(selective: Path) -> None:
     asked = TransactionSchema(contract_of(load_params().active)).json_schema()["properties"]
     assert "looked" not in asked
     assert "amt" in asked
+
+
+def test_a_window_is_watched_on_what_was_looked_into_with_the_features_of_all(selective: Path) -> None:
+    ingest()
+    preprocess()
+    schema = read_schema(json.loads(Path("data/features/schema.json").read_text()), where="schema.json")
+    test = pl.read_parquet("data/features/test.parquet")
+    window = pl.read_parquet("data/transactions.parquet").filter(pl.col("event_time") >= test["event_time"].min())
+    rows, features = monitor._features(window, [], schema, None, None)
+    assert rows["event_id"].equals(test["event_id"])
+    assert rows["weight"].equals(test["weight"])
+    assert features.equals(test.select(features.columns))
+    silent = [pl.when(pl.col("label_chance") == 1).then(name).alias(name) for name in ("label", "label_chance")]
+    with pytest.raises(DataError, match=r"the window: .* all of them alerts"):
+        monitor._features(window.with_columns(silent), [], schema, None, None)
+
+
+def test_a_release_of_before_the_chance_was_told_is_not_watched_on_selective_labels(workspace: Path) -> None:
+    set_dataset(**SELECTIVE)
+    window = pl.read_parquet("data/transactions.parquet")
+    schema = read_schema(json.loads(Path("data/features/schema.json").read_text()), where="schema.json")
+    with pytest.raises(SettingsError, match=r"the live release's contract: .* needs a column with the role"):
+        monitor._features(window, [], schema, None, None)

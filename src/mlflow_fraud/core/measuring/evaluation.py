@@ -43,7 +43,8 @@ def evaluate(period: Period, scores: Probabilities, threshold: Thresholds, costs
         measured = _measured(period, scores, threshold, costs)
         if period.weights is None:
             return measured
-        return measured | _of_weights(period.weights) | _cap_bias(period, period.weights, scores, threshold, costs)
+        free = _measured(replace(period, weights=period.weights.uncapped), scores, threshold, costs)
+        return measured | _of_weights(period.weights) | _cap_bias(measured, free)
     counted = evaluate(period, np.zeros(len(scores)), 0.5, costs)
     return {name: value if name in (*COUNTS, *WEIGHED) else None for name, value in counted.items()}
 
@@ -81,23 +82,13 @@ def _of_weights(weights: Weights) -> Metrics:
     }
 
 
-def _cap_bias(
-    period: Period, weights: Weights, scores: Probabilities, threshold: Thresholds, costs: CostRule
-) -> Metrics:
-    """Return how far each estimate is from the one that no cap holds back, which has no bias and spreads more."""
-    held, free = (
-        _capped_metrics(replace(period, weights=each), scores, threshold, costs) for each in (weights, weights.uncapped)
-    )
+def _cap_bias(held: Metrics, free: Metrics) -> Metrics:
+    """Return how far estimates are from those that no cap holds back, which have no bias and spread more."""
     pairs = {name: (held[name], free[name]) for name in CAPPED}
     return {
         f"{name}_cap_bias": None if ours is None or theirs is None else ours - theirs
         for name, (ours, theirs) in pairs.items()
     }
-
-
-def _capped_metrics(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Metrics:
-    measured = _measured(period, scores, threshold, costs)
-    return {name: measured[name] for name in CAPPED}
 
 
 def gain(metric: str, before: float, after: float) -> float:
