@@ -22,7 +22,7 @@ export PATH := $(BIN):$(PATH)
 SPREAD := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench bench-decision bench-freshness lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench bench-decision bench-freshness bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -134,6 +134,9 @@ bench-decision: $(READY) ## how often the verdict is wrong: the figures of docs/
 
 bench-freshness: $(READY) ## how fresh what is live stays: the figures of docs/freshness.md
 	OPENBLAS_NUM_THREADS=1 python -m benchmarks.freshness
+
+bench-selective: $(READY) ## what weights mend where only alerts are looked into: the figures of docs/selective.md
+	OPENBLAS_NUM_THREADS=1 python -m benchmarks.selective
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from benchmarks import contestants, decision, freshness
+from benchmarks import contestants, decision, freshness, selective
 from benchmarks.freshness_page import picture, text_of
 from benchmarks.in_pandas import PandasFeatures, Way
 from benchmarks.policies import Model
+from benchmarks.selective_page import WAYS
+from benchmarks.selective_page import text_of as selective_text
 from benchmarks.table import some_cards
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -89,3 +92,24 @@ def test_a_challenger_of_the_bench_enters_by_its_chain_and_a_champion_by_its_fil
     entered, spoken = model.enters(business, rows), model.speaks(business, rows)
     np.testing.assert_array_equal(entered, [[0.9, 0.1, 0.2, 0.3], [0.5, 0.6, 0.6, 0.7]])
     np.testing.assert_array_equal(spoken, [[np.nan, 0.1, 0.9, 0.9], [np.nan, 0.6, 0.5, 0.5]])
+
+
+def test_the_bench_of_selective_labels_goes_through_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of alerts alone recall is 1, of looked-into rows too much, and weights bring it back to what is true."""
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(12_000, 2)).astype(np.float32)
+    fraud = draw.random(len(x)) < 1 / (1 + np.exp(5 - 1.5 * x[:, 0] - 1.5 * x[:, 1]))
+    truth = make_period(fraud.astype(int).tolist(), cards=draw.integers(0, 300, len(x)).tolist())
+    business = selective.Business(x, np.arange(len(x)) // 2000, truth, trees=8)
+    monkeypatch.setattr(selective, "open_business", lambda *_: business)
+    plan = replace(selective.SMALL, windows=6, review_share=0.2)
+    story = selective.tell_story(load_params(), plan, 1)
+    told = {way: np.mean([each.told["recall"] for each in story.found if each.way == way]) for way in WAYS}
+    everything, silence, bare, weighted = (told[way] for way in WAYS)
+    assert silence == 1
+    assert bare > everything + 0.1
+    assert abs(weighted - everything) < 0.1
+    assert {way: len(rounds) for way, rounds in story.rounds.items()} == dict.fromkeys(WAYS, 3)
+    page = selective_text([story, story], "two of them", 0.2, 4, selective.MEMORY)
+    assert page.count("| looked into, weighted |") == 2
+    assert "nan" not in page

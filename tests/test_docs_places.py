@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -26,6 +27,7 @@ from mlflow_fraud.core.learning.candidates import MISSING
 from mlflow_fraud.core.learning.training import Assessment
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER, evaluate
+from mlflow_fraud.core.measuring.weights import Weights
 from mlflow_fraud.core.strict import Strict
 from mlflow_fraud.serving import page as page_of_the_api
 from mlflow_fraud.serving.app import create_app
@@ -140,6 +142,16 @@ def test_every_metric_is_defined_with_its_better_side() -> None:
     sides = {**dict.fromkeys(HIGHER_IS_BETTER, "high"), **dict.fromkeys((*LOWER_IS_BETTER, "drift"), "low")}
     said = [(name(row["metric"]), row["better"]) for row in rows(page("metrics.md"), "metric")]
     assert sorted(said) == sorted((metric, sides.get(metric, "")) for metric in (*measured, "drift"))
+
+
+def test_what_stands_beside_the_metrics_of_weighted_rows_is_defined() -> None:
+    period, costs = make_period([0, 1, 1]), CostRule(alert=5.0, missed_share=1.0, alerts_per_day=1, burst_gap_days=7)
+    scores, ones = np.array([0.1, 0.6, 0.2]), np.ones(3)
+    plain, weighted = (
+        evaluate(replace(period, weights=weights), scores, 0.5, costs) for weights in (None, Weights(ones, ones))
+    )
+    said = [each for row in rows(page("metrics.md"), "of weighted rows") for each in names(row["of weighted rows"])]
+    assert said == [name for name in weighted if name not in plain]
 
 
 def test_every_key_of_a_metrics_file_has_a_line() -> None:

@@ -12,6 +12,7 @@ from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.document import Document, read_document
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.labels import LABEL_CHANCE, LabelRule
 from mlflow_fraud.core.learning.candidates import TrainParams
 from mlflow_fraud.core.learning.chain import Refit, ShipRule
 from mlflow_fraud.core.learning.protocols import EvaluateParams
@@ -26,11 +27,12 @@ from mlflow_fraud.core.watching.retrain import MonitorRule
 from mlflow_fraud.paths import PARAMS_FILE, raw_folder
 
 
-class Dataset(Strict):
+class Dataset(LabelRule):
     """A data set: the contract that describes it, the protocol that splits it, what ships, features of its own.
 
     `refit` is what the model that ships has learned from beside its train rows: `none`, those of `validation`, or
     `all` that is mature; then the practice is judged, on test blocks each for a model that had learned all before it.
+    What silence about a payment says is in `labels`, `review_share` and `weight_cap`, as `LabelRule` has it.
     """
 
     contract: Path
@@ -122,6 +124,22 @@ def load_contract(path: Path) -> Contract:
     """Return the contract in a YAML file; raise `SettingsError` with line and nearest right name where it is wrong."""
     values, lines = _read_yaml(path)
     return read_contract(values, where=str(path), lines=lines)
+
+
+def contract_of(dataset: Dataset) -> Contract:
+    """Return a data set's contract; raise `SettingsError` where the two do not agree on what labels say."""
+    contract = load_contract(dataset.contract)
+    require_chance(contract, dataset, where=str(dataset.contract))
+    return contract
+
+
+def require_chance(contract: Contract, rule: LabelRule, *, where: str) -> None:
+    """Raise `SettingsError` where labels are selective and the contract has no column that says with what chance."""
+    if rule.selective and contract.column(LABEL_CHANCE) is None:
+        raise SettingsError(
+            f"{where}: `labels: selective` in params.yaml needs a column with the role label_chance, found none; add "
+            "the one that says with which chance each label was looked for, or say `labels: complete`"
+        )
 
 
 def _read_yaml(path: Path) -> Document:

@@ -26,7 +26,7 @@ def draw_confusion(counts: Confusion, title: str) -> bytes:
         for column, (word, number, is_error) in enumerate(line):
             colour = RED if is_error else BLUE
             axes.add_patch(_square(column, row, colour))
-            axes.text(column + 0.5, row + 0.42, f"{number:,}", ha="center", va="center", size=17, color=INK)
+            axes.text(column + 0.5, row + 0.42, f"{number:,.0f}", ha="center", va="center", size=17, color=INK)
             axes.text(column + 0.5, row + 0.68, word, ha="center", va="center", size=9, color=INK)
     axes.set(xlim=(0, 2), ylim=(2, 0), xticks=[0.5, 1.5], yticks=[0.5, 1.5])
     axes.set_xticklabels(["not flagged", "flagged"])

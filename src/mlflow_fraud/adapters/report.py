@@ -30,6 +30,16 @@ TEAM = {
 }
 """What the models mean for those who look into alerts; `docs/metrics.md` defines each."""
 
+WEIGHED = {
+    "effective_rows": ",.0f",
+    "capped_rows": ",.0f",
+    "f1_cap_bias": "+.4f",
+    "precision_cap_bias": "+.4f",
+    "recall_cap_bias": "+.4f",
+    "average_precision_cap_bias": "+.4f",
+}
+"""What stands beside `QUALITY` where only some payments were looked into."""
+
 HEADINGS = {
     "frauds_before_alert": "frauds before the alert",
     "alerts_per_day": "alerts a day",
@@ -132,6 +142,7 @@ def markdown_table(
     >>> print(table.splitlines()[2])
     | a | 0.9000 (0.800 to 0.950) |
     """
+    columns = _with_weights(rows, columns)
     head = [first, *(_words(column) for column in columns)]
     lines = [head, ["---", *("---:" for _ in columns)]]
     lines += [[name, *_cells(metrics, columns, intervals.get(name, {}))] for name, metrics in rows.items()]
@@ -143,6 +154,7 @@ def _table(
     columns: Mapping[str, str] = QUALITY,
     intervals: Intervals = NO_INTERVALS,
 ) -> str:
+    columns = _with_weights(rows, columns)
     head = "".join(f"<th>{_words(column)}</th>" for column in columns)
     body = "".join(
         f"<tr><td>{escape(name)}</td>"
@@ -151,6 +163,12 @@ def _table(
         for name, metrics in rows.items()
     )
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
+
+
+def _with_weights(rows: Mapping[str, Mapping[str, float | None]], columns: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the columns, and beside F1 what weights and their cap do, where metrics are of weighted rows."""
+    weighed = any("effective_rows" in metrics for metrics in rows.values())
+    return {**columns, **WEIGHED} if weighed and "f1" in columns else columns
 
 
 def _cells(

@@ -1,17 +1,113 @@
-"""Labels, and the label clock: what was known when. The only door to a label."""
+"""Labels, and the label clock: what was known when, and what silence says. The only door to a label."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 from datetime import datetime, timedelta
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import Field, model_validator
+
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.strict import Strict
 
 Labels = npt.NDArray[np.int8]
 """1 for a fraud, else 0, a row each."""
 LABEL_TIME = "label_time"
+LABEL_CHANCE = "label_chance"
+"""The chance with which a row's label was looked for: 1 of an alert, the share of a review; null or 0 of no other."""
+WEIGHT = "weight"
+"""For how many payments a row stands that was looked into; null where nobody did."""
+
+WEIGHT_CAP = 50.0
+"""The largest weight where none is stated."""
+
+
+class LabelRule(Strict):
+    """What silence about a payment says, in the data set's own words.
+
+    - `complete`: every fraud is told, so after the horizon silence is a verdict of genuine. Every row counts once.
+    - `selective`: only alerts are looked into, and a random `review_share` of the payments that were not flagged.
+      Silence says nothing. A row that was looked into counts one over its chance, at most `weight_cap`.
+
+    >>> LabelRule(labels="selective", review_share=0.1).cap
+    50.0
+    """
+
+    labels: Literal["complete", "selective"] = "complete"
+    review_share: float | None = Field(default=None, gt=0, le=1)
+    weight_cap: float | None = Field(default=None, ge=1)
+
+    @property
+    def selective(self) -> bool:
+        """Whether only rows that somebody looked into say what they were."""
+        return self.labels == "selective"
+
+    @property
+    def cap(self) -> float:
+        """The largest weight."""
+        return WEIGHT_CAP if self.weight_cap is None else self.weight_cap
+
+    @model_validator(mode="after")
+    def _says_how_the_others_are_looked_into(self) -> Self:
+        if self.selective and self.review_share is None:
+            raise ValueError(
+                "`labels: selective` needs `review_share:`, the share of unflagged payments that are drawn to be "
+                "looked into, such as 0.05: of alerts alone nobody can tell what was missed"
+            )
+        for key in ("review_share", "weight_cap"):
+            if not self.selective and getattr(self, key) is not None:
+                raise ValueError(
+                    f"`{key}:` belongs to `labels: selective`, where silence says nothing; with complete labels it is "
+                    "a verdict: take it out, or say selective"
+                )
+        return self
+
+
+def weighed(transactions: pl.DataFrame, rule: LabelRule) -> pl.DataFrame:
+    """Return the rows with their `WEIGHT` where labels are selective, and as they are where labels are complete.
+
+    >>> rows = pl.DataFrame({"label": [1, 0, 0, None], "label_chance": [1.0, 0.1, 0.01, None]})
+    >>> weighed(rows, LabelRule(labels="selective", review_share=0.1))["weight"].to_list()
+    [1.0, 10.0, 50.0, None]
+    """
+    if not rule.selective:
+        return transactions
+    chance = pl.col(LABEL_CHANCE)
+    told = (chance > 0) & pl.col("label").is_not_null()
+    return transactions.with_columns(
+        pl.when(told).then(pl.min_horizontal(1 / chance, pl.lit(rule.cap))).alias(WEIGHT),
+    )
+
+
+def tells(columns: Container[str], arrives: pl.Expr, *, as_of: datetime | pl.Expr) -> pl.Expr:
+    """Return whether what is known of a row says what it was: always, but where `columns` has weights.
+
+    There a row counts when somebody looked into it, once the label had arrived: before that there is no silence that
+    would speak for it.
+    """
+    if WEIGHT not in columns:
+        return pl.lit(True)
+    return pl.col(WEIGHT).is_not_null() & known_at(arrives, as_of=as_of)
+
+
+def require_reviews(name: str, looked_into: pl.DataFrame, of: int) -> None:
+    """Raise `DataError` where rows were looked into for no other reason than an alert, and others were not at all.
+
+    `looked_into` has those of `of` rows that count. Of alerts alone every fraud is a caught one.
+
+    >>> require_reviews("test", pl.DataFrame({"label_chance": [1.0, 0.1], "weight": [1.0, 10.0]}), 40)
+    """
+    if WEIGHT not in looked_into.columns or len(looked_into) == of or (looked_into[LABEL_CHANCE] < 1).any():
+        return
+    raise DataError(
+        f"{name}: {len(looked_into):,} of {of:,} payments were looked into, all of them alerts, so nothing tells what "
+        "was missed; wait for reviews of payments that were not flagged (`review_share` in params.yaml), or make the "
+        "period longer"
+    )
 
 
 def arrival(columns: Container[str], delay: timedelta) -> pl.Expr:
@@ -35,8 +131,8 @@ def is_mature(horizon: timedelta, *, as_of: datetime) -> pl.Expr:
 
 
 def label_at(label: str, arrives: pl.Expr, *, as_of: datetime | pl.Expr) -> pl.Expr:
-    """Return the label in a column as it was known at `as_of`: a fraud told later was none by then."""
-    return pl.col(label) * known_at(arrives, as_of=as_of).cast(pl.Int8)
+    """Return the label in a column as it was known at `as_of`: a fraud told later was none by then, nor is silence."""
+    return pl.col(label).fill_null(0) * known_at(arrives, as_of=as_of).cast(pl.Int8)
 
 
 def known_at(arrives: pl.Expr, *, as_of: datetime | pl.Expr) -> pl.Expr:

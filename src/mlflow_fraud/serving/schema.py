@@ -32,7 +32,7 @@ from mlflow_fraud.core.contract.time_format import SPACES, TimeFormat, time_form
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABEL_TIME
 
-NOT_ASKED = ("label", "label_time", "clock")
+NOT_ASKED = ("label", "label_time", "label_chance", "clock")
 """The roles of kept columns that a request does not have."""
 
 

@@ -20,6 +20,7 @@ from mlflow_fraud.core.learning.split import Borders, SplitRule
 from mlflow_fraud.core.learning.training import JudgeRules, Scored, Settled, settle
 from mlflow_fraud.core.measuring.metrics import Probabilities
 from mlflow_fraud.core.measuring.period import read_period
+from mlflow_fraud.core.measuring.weights import read_weights
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.progress import Progress
 
@@ -65,8 +66,13 @@ class Rows(NamedTuple):
 
     def examples(self, rows: pl.DataFrame) -> Examples:
         """Return rows as the models take them."""
-        x = model_matrix(rows, self.schema)
-        return Examples(x=x, y=rows["label"].to_numpy(), names=tuple(self.schema.names))
+        weights = read_weights(rows)
+        return Examples(
+            x=model_matrix(rows, self.schema),
+            y=rows["label"].to_numpy(),
+            names=tuple(self.schema.names),
+            weights=None if weights is None else weights.values,
+        )
 
 
 class Chain:

@@ -8,7 +8,7 @@ from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import TRANSACTIONS
-from mlflow_fraud.settings import load_contract, load_params
+from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.pinned import pinned_batches
 from mlflow_fraud.stages.run import run_stage, say
 
@@ -21,7 +21,7 @@ def ingest() -> None:
         raise DataError(
             f"{params.raw_folder} holds no batch; `make demo` makes or adds one, `dvc pull` fetches what is pinned"
         )
-    table = read_batches(files, load_contract(params.active.contract), say, key=load_environment().key)
+    table = read_batches(files, contract_of(params.active), say, key=load_environment().key)
     write_parquet(TRANSACTIONS, table)
     first, last = table["event_time"][0], table["event_time"][-1]
     batches, rows = counted(len(files), "batch", "batches"), counted(len(table), "transaction")

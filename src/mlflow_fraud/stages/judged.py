@@ -21,8 +21,9 @@ from mlflow_fraud.stages.lineage import HONEST
 def write_judged(folder: Path, name: str, judged: Judged, rounds: list[dict[str, float]]) -> None:
     """Write a model that was judged: its file, its metrics and its pictures, which show the test."""
     assessment, test, title = judged.assessment, judged.test, f"{name}, test"
-    points = rounded_figures(precision_recall_points(test.period.labels, test.scores))
-    counts = confusion(test.period.labels, test.scores, judged.thresholds)
+    labels, each = test.period.labels, test.period.stands_for
+    points = rounded_figures(precision_recall_points(labels, test.scores, each))
+    counts = confusion(labels, test.scores, judged.thresholds, each)
     write_bytes(folder / "model" / judged.file_name, judged.model)
     if judged.booster:
         write_bytes(folder / "model" / BOOSTER_FILE, judged.booster)
@@ -30,7 +31,7 @@ def write_judged(folder: Path, name: str, judged: Judged, rounds: list[dict[str,
     write_json(folder / "precision_recall.json", points)
     write_bytes(folder / "precision_recall.png", draw_precision_recall({name: points}, title))
     write_bytes(folder / "confusion.png", draw_confusion(counts, title))
-    reliability = rounded_figures(reliability_points(test.period.labels, test.scores))
+    reliability = rounded_figures(reliability_points(labels, test.scores, each))
     write_bytes(folder / "reliability.png", draw_reliability(reliability, title))
     write_json(folder / "metrics.json", assessment.model_dump(mode="json"))
 

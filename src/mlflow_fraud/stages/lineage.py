@@ -105,7 +105,8 @@ def _params_of(name: str, candidate: str, params: Params) -> dict[str, Any]:
     train, compare = params.train.model_dump(mode="json"), params.compare.model_dump(mode="json")
     own = train if name == SHIPPED else {"seed": train["seed"], candidate: train[candidate]}
     looked_at = ("bootstrap", "select_by") if name == SHIPPED else ("bootstrap",)
-    split = params.active.split.model_dump(mode="json")
+    active, split = params.active, params.active.split.model_dump(mode="json")
+    weighing = {"labels": active.labels, "weight_cap": active.cap} if active.selective else {}
     return {
         "threshold": params.threshold.model_dump(mode="json"),
         "calibration": params.calibration.model_dump(mode="json"),
@@ -113,7 +114,7 @@ def _params_of(name: str, candidate: str, params: Params) -> dict[str, Any]:
         "compare": {key: compare[key] for key in looked_at},
         "train": own,
         "ship": params.ship.model_dump(mode="json"),
-        "datasets": {params.dataset: {"refit": params.active.refit, "split": split}},
+        "datasets": {params.dataset: {"refit": active.refit, "split": split, **weighing}},
     }
 
 

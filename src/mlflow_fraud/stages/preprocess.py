@@ -11,11 +11,13 @@ from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.define import categorical_columns, define
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.labels import require_reviews, weighed
 from mlflow_fraud.core.learning.learnable import require_learnable
-from mlflow_fraud.core.learning.split import BETWEEN, PARTS, borders, clocked, require_horizon
+from mlflow_fraud.core.learning.split import BETWEEN, PARTS, borders, clocked, part, require_horizon
+from mlflow_fraud.core.measuring.weights import read_weights
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import SCHEMA, TRANSACTIONS, VALIDATION_REPORT, part_file
-from mlflow_fraud.settings import load_contract, load_params
+from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.run import run_stage, say
 
 
@@ -27,24 +29,42 @@ def preprocess() -> None:
     params = load_params()
     if not read_json(VALIDATION_REPORT)["passed"]:
         raise DataError("the data has not passed validation")
-    contract, rule = load_contract(params.active.contract), params.active.split
+    contract, rule = contract_of(params.active), params.active.split
     transactions = pl.read_parquet(TRANSACTIONS)
     require_horizon(transactions, rule)
-    clock = clocked(transactions, borders(transactions, rule), rule)
+    cut = borders(transactions, rule)
+    clock = clocked(weighed(transactions, params.active), cut, rule)
     parts = clock["part"]
+    _require_reviews(clock, transactions.select(part(cut, rule))["part"])
     require_learnable({name: clock.filter(parts == name)["label"].to_numpy() for name in PARTS})
     schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"), rule.label_delay_days)
     features = _features(transactions, schema)
     block = [pl.col(contract.payer).rank("dense").alias("block")] if contract.payer else []
     keys = transactions.select("event_id", "event_time", *block, pl.col("amount").alias("amount_minor"))
     table = pl.concat([keys, clock.drop("part"), features], how="horizontal")
-    # beside the features: the exact amount as `amount_minor` and the first entity as `block`
+    # beside the features: the exact amount as `amount_minor`, the first entity as `block`, and weights where there are
     for name in (*PARTS, BETWEEN):
         rows = table.filter(parts == name)
         write_parquet(part_file(name), rows)
-        say(f"{name}: {len(rows):,} rows, {rows['label'].sum():,} frauds")
+        say(f"{name}: {len(rows):,} rows, {rows['label'].sum():,} frauds{_standing_for(rows)}")
     write_text(SCHEMA, schema.to_json())
     say(f"{len(schema.names)} features, schema {schema.sha256[:12]}")
+
+
+def _require_reviews(clock: pl.DataFrame, mature: pl.Series) -> None:
+    """Raise `DataError` where a part has alerts alone; `mature` has the part of all rows, looked into or not."""
+    for name in PARTS:
+        require_reviews(name, clock.filter(clock["part"] == name), int((mature == name).sum()))
+
+
+def _standing_for(rows: pl.DataFrame) -> str:
+    """Return for how many payments the rows stand, where only some were looked into."""
+    weights = read_weights(rows)
+    if weights is None:
+        return ""
+    capped = int(weights.capped.sum())
+    held = f", {capped:,} of them held at the cap, which loses {weights.lost:.1%} of all" if capped else ""
+    return f"; they stand for {weights.whole.sum():,.0f} payments{held}"
 
 
 def _features(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:

@@ -59,8 +59,8 @@ def train(candidate: str) -> None:
 def read_part(part: str, schema: FeatureSchema) -> Part:
     """Return a part's rows: Float32 in the schema's order with NaN for missing, and what they were about."""
     table = pl.read_parquet(part_file(part))
-    examples = Examples(x=model_matrix(table, schema), y=table["label"].to_numpy(), names=tuple(schema.names))
-    return Part(examples, read_period(table, decimals=schema.contract.currency_decimals))
+    period = read_period(table, decimals=schema.contract.currency_decimals)
+    return Part(Examples(model_matrix(table, schema), period.labels, tuple(schema.names), period.stands_for), period)
 
 
 def _say_how_it_is_settled(candidate: str, settled: Settled) -> None:

@@ -8,13 +8,13 @@ from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.paths import DATA_DOCS, TRANSACTIONS, VALIDATION_REPORT
-from mlflow_fraud.settings import load_contract, load_params
+from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.run import run_stage, say, taking_long
 
 
 def validate() -> None:
     """Write the validation report and the data docs; raise `DataError` on a critical failure."""
-    contract = load_contract(load_params().active.contract)
+    contract = contract_of(load_params().active)
     with taking_long(f"holding {TRANSACTIONS} against the contract {contract.name}"):
         report = gx_contract.check(TRANSACTIONS, contract, docs=DATA_DOCS)
     write_text(VALIDATION_REPORT, report.to_json())

@@ -69,6 +69,8 @@ def range_of(column: Column, *, decimals: int) -> Range:
         return Range(BEGIN, END)
     if column.role == "amount":
         most = WHOLE // 10**decimals
+    elif column.role == "label_chance":
+        return Range(0, 1)
     elif column.role == "location":
         most = LATITUDE if column.axis == "latitude" else LONGITUDE
     elif column.type == "decimal":

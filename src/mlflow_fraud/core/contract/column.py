@@ -24,6 +24,7 @@ Role = Literal[
     "amount",
     "label",
     "label_time",
+    "label_chance",
     "categorical",
     "numeric",
     "location",
@@ -53,6 +54,7 @@ NEEDS: Mapping[Role, Needs] = {
     "amount": Needs(("decimal", "integer")),
     "label": Needs(("integer",)),
     "label_time": Needs(("timestamp",)),
+    "label_chance": Needs(("decimal",)),
     "categorical": Needs(("text",)),
     "numeric": Needs(("decimal", "integer")),
     "location": Needs(("decimal", "integer"), ("place", "axis")),
@@ -63,8 +65,8 @@ NEEDS: Mapping[Role, Needs] = {
 }
 
 EXACTLY_ONE: tuple[Role, ...] = ("event_id", "event_time", "amount", "label")
-AT_MOST_ONE: tuple[Role, ...] = ("label_time", "birth_date", "clock")
-_NAMED_BY_ROLE: frozenset[Role] = frozenset({*EXACTLY_ONE, "label_time", "birth_date"})
+AT_MOST_ONE: tuple[Role, ...] = ("label_time", "label_chance", "birth_date", "clock")
+_NAMED_BY_ROLE: frozenset[Role] = frozenset({*EXACTLY_ONE, "label_time", "label_chance", "birth_date"})
 _DTYPES: Mapping[ColumnType, pl.DataType] = {
     "timestamp": pl.Datetime("us"),
     "date": pl.Date(),

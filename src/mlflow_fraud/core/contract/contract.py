@@ -72,6 +72,8 @@ class Gate(Strict):
     repeated_rows: Limit = Limit(level="critical", at_most=0)
     shared_rows: Limit = Limit(level="critical", at_most=0)
     early_labels: Limit = Limit(level="critical", at_most=0)
+    labels_without_chance: Limit = Limit(at_most=0)
+    chances_without_label: Limit = Limit(at_most=0)
     clock_spread: Limit = Limit(at_most=60)
     unseen_values: Limit = Limit(at_most=0)
     shift: Limit = Limit(at_most=0.25)
@@ -87,6 +89,10 @@ class Gate(Strict):
             name: {**usual[name].model_dump(), **limit} if name in usual and isinstance(limit, Mapping) else limit
             for name, limit in given.items()
         }
+
+
+_OF_CHANCES = ("labels_without_chance", "chances_without_label")
+"""Limits that only a contract with a column of the role label_chance has."""
 
 
 class Contract(Strict):
@@ -202,8 +208,10 @@ class Contract(Strict):
 
     @model_serializer(mode="wrap")
     def _says_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the row number where ids are in the files, and the key of no secret: the hash stays what it was."""
+        """Leave out what a contract has no use for, row numbers, keys and chances: it has the hash that it always had."""
         told: dict[str, Any] = handler(self)
+        if not any(column.role == "label_chance" for column in self.columns):
+            told["gate"] = {key: value for key, value in told["gate"].items() if key not in _OF_CHANCES}
         unsaid = {key for key in ("event_id", "pseudonym_key_check") if not told[key]}
         return {key: value for key, value in told.items() if key not in unsaid}
 

@@ -79,6 +79,10 @@ GATE = {
     "ids two payments may well be alike",
     "shared_rows": "rows that another batch has too but for the id, such as the training file and the test file",
     "early_labels": "rows whose label arrived before the payment was made, where a column has the role label_time",
+    "labels_without_chance": "rows with a label for which nobody is said to have looked, where a column has the role "
+    "label_chance; they do not count",
+    "chances_without_label": "rows that were looked into and have no label, where a column has the role label_chance; "
+    "they do not count, or not yet",
     "clock_spread": "seconds between the least and the largest offset of the second clock",
     "unseen_values": "share of rows with a value that no batch before has, for each categorical column",
     "shift": "population stability index against the batches before, for amount, hour, numbers and categories",
@@ -100,6 +104,7 @@ HOW_MANY: Mapping[Role, str] = {
     "label": "one",
     "location": "pairs",
     "label_time": "at most one",
+    "label_chance": "at most one",
     "birth_date": "at most one",
     "clock": "at most one",
 }
@@ -108,9 +113,12 @@ ROLES: Mapping[Role, str] = {
     "event_time": "when it happened; rows go on in its order",
     "entity": "who pays (card, customer, account) or is paid (merchant, terminal); histories are kept by it",
     "amount": "in the currency",
-    "label": "1 is fraud, 0 is none",
+    "label": "1 is fraud, 0 is none; empty where nothing was told",
     "label_time": "when the row's label arrived; empty where that is not known. Never before the payment, never a "
     "feature, never part of a request",
+    "label_chance": "with which chance the row's label was looked for: 1 for an alert, the share for a payment that "
+    "was drawn to be reviewed, empty or 0 for one that nobody looked into. From 0 to 1, never a feature, never part of "
+    "a request; what [`labels: selective`](own-data.md#only-alerts-are-looked-into) weighs by",
     "categorical": "a text with few different values, such as the kind of merchant; codes are texts too",
     "numeric": "a number that may tell something",
     "location": "half of a place",
@@ -204,6 +212,7 @@ def _bounds() -> list[str]:
         ("an amount", f"-{WHOLE} to {WHOLE} in minor units: {WHOLE // 10**decimals} with {decimals} decimals"),
         ("a `numeric` integer", f"-{WHOLE} to {WHOLE}"),
         ("a decimal", f"-{DECIMAL} to {DECIMAL}, and finite"),
+        ("a `label_chance`", "0 to 1"),
         ("a latitude, a longitude", f"-{LATITUDE} to {LATITUDE}, -{LONGITUDE} to {LONGITUDE} degrees"),
         ("any other integer, such as an id", f"{LEAST_ID} to {GREATEST_ID}: 64 bits"),
         ("a text", f"at most {LETTERS} characters, no control character but tab and line end"),

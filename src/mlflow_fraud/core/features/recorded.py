@@ -13,25 +13,24 @@ from mlflow_fraud.core.labels import LABEL_TIME, arrival
 def as_recorded(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
     """Return the transactions in time order, with what became known of each as `label` and `arrived`.
 
-    `scores`, a text of JSON, are those of an entity's last ones, which are looked back on however old they get; of the
+    Raises Polars' own error where a column of the contract is missing. `scores`, a text of JSON, are those of an entity's last ones, which are looked back on however old they get; of the
     others it is null, since they can be worked out again as long as a window reaches them.
     """
     rows = transactions.sort(TIME_ORDER)
-    columns = [c.name for c in schema.contract.kept if c.role not in ("label", "label_time") and c.name in rows.columns]
+    there = rows.columns
+    asked = [c for c in schema.contract.kept if c.role not in ("label", "label_time")]
+    columns = [c.name for c in asked if c.name in there or not c.optional]
     last = pl.any_horizontal(
         pl.lit(False),
         *(pl.int_range(pl.len(), dtype=pl.Int64).reverse().over(by) < back for by, back in remembered(schema).items()),
     )
     scores = build_scores(rows, schema)
     told = scores.select(pl.struct(pl.all()).struct.json_encode()).to_series() if scores.width else pl.lit(None)
-    labelled = "label" in rows.columns
+    labels = pl.col("label") if "label" in there else pl.lit(None, pl.Int8)
+    arrives = arrival([LABEL_TIME] if LABEL_TIME in there else [], schema.label_delay)
     return rows.select(
         *columns,
-        (pl.col("label") if labelled else pl.lit(None, pl.Int8)).alias("label"),
-        (
-            arrival([LABEL_TIME] if LABEL_TIME in rows.columns else [], schema.label_delay)
-            if labelled
-            else pl.lit(None, pl.Datetime("us"))
-        ).alias("arrived"),
+        labels.alias("label"),
+        pl.when(labels.is_not_null()).then(arrives).alias("arrived"),  # where nothing was told nothing arrives
         pl.when(last).then(told).alias("scores"),
     )

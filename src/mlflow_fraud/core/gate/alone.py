@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 
 from mlflow_fraud.core.contract.contract import BATCH, Contract
 from mlflow_fraud.core.gate.columns import DIGITS, Row, categories, watched_in
 from mlflow_fraud.core.gate.repeats import REPEATED, SHARED
+from mlflow_fraud.core.labels import LABEL_CHANCE
+
+UNASKED, UNTOLD = "labels_without_chance", "chances_without_label"
+"""The columns that mark rows whose label and chance do not go together."""
 
 FEWEST_FRAUDS = 10
 """Fewer frauds in a batch say nothing about how well one column alone finds them."""
@@ -23,9 +29,18 @@ def alone(batch: pl.DataFrame, contract: Contract) -> Row:
         "repeated_rows": int(batch[REPEATED].sum()),
         "shared_rows": int(batch[SHARED].sum()),
         "early_labels": _early_labels(batch, contract),
+        **{name: int(batch[name].sum()) for name in (UNASKED, UNTOLD) if name in batch.columns},
         "clock_spread": _clock_spread(batch, contract),
         **separations,
     }
+
+
+def of_chances(columns: Collection[str]) -> list[pl.Expr]:
+    """Return the marks of rows whose label nobody looked for, and of those where it was looked for and not told."""
+    if LABEL_CHANCE not in columns:
+        return []
+    looked, told = (pl.col(LABEL_CHANCE) > 0).fill_null(value=False), pl.col("label").is_not_null()
+    return [(told & ~looked).alias(UNASKED), (looked & ~told).alias(UNTOLD)]
 
 
 def _early_labels(batch: pl.DataFrame, contract: Contract) -> int | None:

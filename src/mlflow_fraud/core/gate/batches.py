@@ -9,7 +9,7 @@ import polars as pl
 
 from mlflow_fraud.core.contract.contract import BATCH, Contract
 from mlflow_fraud.core.gate.against import against
-from mlflow_fraud.core.gate.alone import alone
+from mlflow_fraud.core.gate.alone import alone, of_chances
 from mlflow_fraud.core.gate.columns import DAY, HOUR, Row
 from mlflow_fraud.core.gate.in_time import Before, in_time, including
 from mlflow_fraud.core.gate.repeats import with_repeats
@@ -34,6 +34,8 @@ def evidence_of(transactions: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     | `repeated_rows` | rows that are there already but for the id |
     | `shared_rows` | rows that an earlier batch has too but for the id |
     | `early_labels` | rows whose label arrived before the payment was made |
+    | `labels_without_chance` | rows with a label for which nobody is said to have looked |
+    | `chances_without_label` | rows that were to be looked into, and have no label |
     | `clock_spread` | seconds between the least and the largest offset of the second clock |
     | `separation_by_<column>` | area under the ROC curve of the column alone, from .5 to 1 |
     | `unseen_values_of_<column>` | share of rows with a value that no batch before has |
@@ -56,6 +58,7 @@ def _marked(transactions: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Return the rows that have a time, with what the rules ask of each."""
     dated = transactions.filter(pl.col("event_time").is_not_null())
     return with_repeats(dated, contract).with_columns(
+        *of_chances(dated.columns),
         (pl.col("label") == 1).fill_null(value=False).alias("label"),
         pl.col("event_time").dt.date().alias(DAY),
         pl.col("event_time").dt.hour().alias(HOUR),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mlflow_fraud.core.contract.bounds import narrowed
 from mlflow_fraud.core.contract.contract import Column, Contract, Level, Limit
 from mlflow_fraud.core.contract.pseudonym import PSEUDONYM
 from mlflow_fraud.core.gate.columns import categories, watched_columns
@@ -117,7 +118,10 @@ def _column_rules(column: Column, contract: Contract) -> list[Rule]:
     if column.values:
         arguments = {"column": name, "value_set": list(column.values)}
         rules.append(Rule(f"{name} is a known value", "expect_column_values_to_be_in_set", arguments))
-    limits = [column.limit(bound, decimals=contract.currency_decimals) for bound in (column.minimum, column.maximum)]
+    bounds: tuple[float | str | None, float | str | None] = (column.minimum, column.maximum)
+    if column.role == "label_chance":
+        bounds = narrowed(column, decimals=contract.currency_decimals)
+    limits = [column.limit(bound, decimals=contract.currency_decimals) for bound in bounds]
     if limits != [None, None]:
         if column.type in ("timestamp", "date"):
             name, limits = seconds_of(name), [None if each is None else _seconds(each) for each in limits]
@@ -140,6 +144,13 @@ def _batch_rules(contract: Contract) -> list[Rule]:
     ]
     if contract.column("label_time"):
         rules.append(_batch_rule("no label arrived before its payment", "early_labels", gate.early_labels))
+    if contract.column("label_chance"):
+        rules += [
+            _batch_rule(
+                "a label is there only where it was looked for", "labels_without_chance", gate.labels_without_chance
+            ),
+            _batch_rule("what was looked into has its label", "chances_without_label", gate.chances_without_label),
+        ]
     if any(column.role == "clock" for column in contract.kept):
         rules.append(_batch_rule("the two clocks keep their distance", "clock_spread", gate.clock_spread))
     rules += [

@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer
 
 from mlflow_fraud.core.labels import Labels
+from mlflow_fraud.core.measuring.weights import Values
 from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.core.strict import Strict
 
@@ -86,11 +87,15 @@ class TrainParams(Strict):
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows to learn from: `x` is (n, features) Float32 with NaN for missing, `y` is (n,) of 0 and 1."""
+    """Rows to learn from: `x` is (n, features) Float32 with NaN for missing, `y` is (n,) of 0 and 1.
+
+    `weights` say for how many payments each stands; None where each stands for itself.
+    """
 
     x: Matrix
     y: Labels
     names: tuple[str, ...]
+    weights: Values | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ def fit_logistic(train: Examples, validation: Examples | None, params: TrainPara
 
     Classes are not reweighted: the probabilities stay those of the data. It descends in double precision: in single,
     what another processor rounds otherwise grows to the sixth digit of a coefficient before the descent ends.
+    The bins are those of the rows as they are: finest where most was looked into.
     """
     bins = KBinsDiscretizer(
         n_bins=params.logistic.bins,
@@ -126,7 +132,8 @@ def fit_logistic(train: Examples, validation: Examples | None, params: TrainPara
     with warnings.catch_warnings():  # a count has fewer distinct values than bins, and that is fine
         warnings.filterwarnings("ignore", "Bins whose width are too small")
         warnings.filterwarnings("ignore", r"Feature \d+ is constant")  # said below, by its name
-        fitted = make_pipeline(_imputer(), bins, regression).fit(train.x, train.y)
+        weights = {} if train.weights is None else {"logisticregression__sample_weight": train.weights}
+        fitted = make_pipeline(_imputer(), bins, regression).fit(train.x, train.y, **weights)
     regression.set_callbacks()
     return Fitted(fitted)
 
@@ -134,7 +141,8 @@ def fit_logistic(train: Examples, validation: Examples | None, params: TrainPara
 def fit_forest(train: Examples, validation: Examples | None, params: TrainParams, progress: Progress) -> Fitted:
     """Return a random forest; its probabilities are means of leaf shares, classes not reweighted.
 
-    It grows by one tree a core at a time, the same trees that it would have if it grew at once.
+    It grows by one tree a core at a time, the same trees that it would have if it grew at once. A tree draws its rows
+    by their weight, as many as the payments that they stand for would give it.
     """
     told = params.forest
     forest = RandomForestClassifier(
@@ -151,7 +159,7 @@ def fit_forest(train: Examples, validation: Examples | None, params: TrainParams
     imputer, cores = _imputer(), effective_n_jobs(-1)
     x = imputer.fit_transform(train.x)
     for trees in [*range(cores, told.trees, cores), told.trees]:
-        forest.set_params(n_estimators=trees).fit(x, train.y)
+        forest.set_params(n_estimators=trees).fit(x, train.y, sample_weight=train.weights)
         tell(progress, Step("forest", trees, told.trees, "trees"))
     return Fitted(make_pipeline(imputer, forest))
 
@@ -208,7 +216,11 @@ REFITS: dict[str, Refit] = {
 
 def together(train: Examples, validation: Examples) -> Examples:
     """Return the rows of both."""
-    return Examples(np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y]), train.names)
+    weights = None
+    if train.weights is not None and validation.weights is not None:
+        weights = np.concatenate([train.weights, validation.weights])
+    x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
+    return Examples(x, y, train.names, weights)
 
 
 def _told(params: TrainParams) -> dict[str, Any]:
@@ -217,7 +229,7 @@ def _told(params: TrainParams) -> dict[str, Any]:
 
 
 def _matrix(rows: Examples, ref: xgboost.QuantileDMatrix | None = None) -> xgboost.QuantileDMatrix:
-    return xgboost.QuantileDMatrix(rows.x, rows.y, feature_names=list(rows.names), ref=ref)
+    return xgboost.QuantileDMatrix(rows.x, rows.y, weight=rows.weights, feature_names=list(rows.names), ref=ref)
 
 
 def _constant(rows: Examples) -> list[str]:

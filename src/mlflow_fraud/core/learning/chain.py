@@ -10,7 +10,7 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from mlflow_fraud.core.labels import LABEL_TIME, is_mature, label_at
+from mlflow_fraud.core.labels import LABEL_TIME, is_mature, label_at, tells
 from mlflow_fraud.core.strict import Strict
 
 Refit = Literal["none", "validation", "all"]
@@ -59,7 +59,10 @@ def blocks(begins: datetime, ends: datetime, number: int) -> tuple[Block, ...]:
 def mature_at(rows: pl.DataFrame, horizon: timedelta, as_of: datetime) -> pl.DataFrame:
     """Return the rows that were old enough at `as_of`, each with its `label` as it was known then.
 
-    `rows` have `event_time`, `fraud`, the label as it is known now, and `label_time`, since when.
+    `rows` have `event_time`, `fraud`, the label as it is known now, and `label_time`, since when. Where they have
+    weights too, those whose label had not arrived are left out.
     """
-    known = label_at("fraud", pl.col(LABEL_TIME), as_of=as_of)
-    return rows.filter(is_mature(horizon, as_of=as_of)).with_columns(known.alias("label"))
+    told = pl.col(LABEL_TIME)
+    known = label_at("fraud", told, as_of=as_of)
+    there = is_mature(horizon, as_of=as_of) & tells(rows.columns, told, as_of=as_of)
+    return rows.filter(there).with_columns(known.alias("label"))

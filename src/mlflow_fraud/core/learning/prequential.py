@@ -155,7 +155,7 @@ def fold_parts(transactions: pl.DataFrame, fold: Fold, rule: PrequentialRule, ca
     at = pl.col("event_time")
     cut = fold_borders(fold, rule)
     inside = at.is_between(fold.train_from, fold.test_to, closed="left")
-    parts = transactions.select(pl.when(inside).then(part(cut, rule.split)).alias("part"))["part"]
+    parts = transactions.select(pl.when(inside).then(part(cut, rule.split, transactions.columns)).alias("part"))["part"]
     if card is None:
         return parts
     gone = _known_compromised(transactions, fold, rule, card)

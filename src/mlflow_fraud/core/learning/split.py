@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from mlflow_fraud.core.contract.contract import BATCH
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.labels import LABEL_TIME, arrival, is_mature, label_at
+from mlflow_fraud.core.labels import LABEL_CHANCE, LABEL_TIME, WEIGHT, arrival, is_mature, label_at, tells
 from mlflow_fraud.core.strict import Strict
 
 PARTS = ("train", "validation", "test")
@@ -100,14 +100,18 @@ def borders(transactions: pl.DataFrame, rule: SplitRule) -> Borders:
     return Borders(validation_from, test_from, last)
 
 
-def part(cut: Borders, rule: SplitRule) -> pl.Expr:
+def part(cut: Borders, rule: SplitRule, columns: Container[str] = ()) -> pl.Expr:
     """Return each row's part: train, validation, test, or null for a row that was too young at the next border.
 
     What is decided at a border may learn only from rows that were mature by then, so with a horizon the newest rows
-    before a border belong to neither side; nor do those at the end of the data. Labels have no say in it.
+    before a border belong to neither side; nor do those at the end of the data. Labels have no say in it, but where
+    `columns` has weights: there a row that nobody had looked into by then is in no part.
     """
-    at = pl.col("event_time")
-    mature = {name: is_mature(rule.horizon, as_of=until) for name, until in cut.decides.items()}
+    at, told = pl.col("event_time"), arrival(columns, rule.label_delay)
+    mature = {
+        name: is_mature(rule.horizon, as_of=until) & tells(columns, told, as_of=until)
+        for name, until in cut.decides.items()
+    }
     in_test, in_validation = at >= cut.test_from, at.is_between(cut.validation_from, cut.test_from, closed="left")
     return (
         pl.when(in_test & mature["test"])
@@ -125,18 +129,21 @@ def clocked(transactions: pl.DataFrame, cut: Borders, rule: SplitRule) -> pl.Dat
 
     `part` is also `between` for a row that was too young at the border after it and is mature by now. `label` is the
     label as it was known when the part counted: a fraud told later was none by then; `fraud` as it is known now, told
-    at `label_time`.
+    at `label_time`. Weights go along where there are any.
     """
-    told = arrival(transactions.columns, rule.label_delay)
-    mature = is_mature(rule.horizon, as_of=cut.known_until)
+    columns = transactions.columns
+    told = arrival(columns, rule.label_delay)
+    mature = is_mature(rule.horizon, as_of=cut.known_until) & tells(columns, told, as_of=cut.known_until)
+    weights = [LABEL_CHANCE, WEIGHT] if WEIGHT in columns else []
     rows = transactions.select(
-        pl.coalesce(part(cut, rule), pl.when(mature).then(pl.lit(BETWEEN))).alias("part"),
+        pl.coalesce(part(cut, rule, columns), pl.when(mature).then(pl.lit(BETWEEN))).alias("part"),
         label_at("label", told, as_of=cut.known_until).alias("fraud"),
         told.alias(LABEL_TIME),
+        *weights,
     )
     used = pl.col("part").replace_strict(cut.decides, default=cut.known_until, return_dtype=pl.Datetime("us"))
     known = label_at("fraud", pl.col(LABEL_TIME), as_of=used).alias("label")
-    return rows.select("part", known, "fraud", LABEL_TIME)
+    return rows.select("part", known, "fraud", LABEL_TIME, *weights)
 
 
 def require_horizon(transactions: pl.DataFrame, rule: SplitRule) -> None:

@@ -105,7 +105,7 @@ def _steadied(best: float, period: Period, probabilities: Probabilities, rules: 
     recipe would trade precision for recall. Probabilities that are none, uncalibrated ones, are seen here; of too few
     cards to see it, labels say where to cut what nobody calibrated.
     """
-    expected = expected_best(probabilities)
+    expected = expected_best(probabilities, period.stands_for)
     pair = ((probabilities, best), (probabilities, expected))
     gain = differences(["f1"], period, *pair, rules.costs, DRAWS)["f1"]
     if gain is None:

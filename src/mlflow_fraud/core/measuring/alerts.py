@@ -13,6 +13,8 @@ Probabilities = npt.NDArray[np.float64]
 def card_precision_at_k(period: Period, scores: Probabilities, k: int) -> float | None:
     """Return the mean over days of the share of compromised cards among the `k` most suspicious; None without any.
 
+    None, too, where only some payments of a card were looked into: which cards are compromised nobody knows then.
+
     A card is as suspicious as its highest score of the day and compromised when it has a fraud that day.
     A compromised card among the `k` is detected: it is blocked, so its later days do not count. Days without
     a row do not count either. Of cards with equal scores the one with the lower number comes first.
@@ -20,7 +22,7 @@ def card_precision_at_k(period: Period, scores: Probabilities, k: int) -> float 
     Le Borgne et al., Reproducible Machine Learning for Credit Card Fraud Detection (the Fraud Detection
     Handbook), 2022, chapter 4, "Precision top-k metrics". As there, `k` divides even on a day with fewer cards.
     """
-    if not len(scores) or not period.has_cards:
+    if not len(scores) or not period.has_whole_cards:
         return None
     blocked = np.zeros(int(period.cards.max()) + 1, np.bool_)
     shares = []
@@ -37,7 +39,7 @@ def card_precision_at_k(period: Period, scores: Probabilities, k: int) -> float 
 def recall_at_budget(period: Period, scores: Probabilities, k: int) -> float | None:
     """Return the share of frauds among each day's `k` highest scores; None where there is no fraud.
 
-    Of equal scores on one day the earlier row comes first.
+    Of equal scores on one day the earlier row comes first. A row takes as many places as it stands for payments.
 
     >>> at = np.array(["2020-01-01T08", "2020-01-01T09", "2020-01-02T10"], "datetime64[us]")
     >>> rows = Period(np.array([1, 1, 0], np.int8), np.array([0, 1, 2]), at, np.array([100, 100, 100]))
@@ -48,8 +50,11 @@ def recall_at_budget(period: Period, scores: Probabilities, k: int) -> float | N
         return None
     order = np.lexsort((-scores, period.day_of_row))
     day = period.day_of_row[order]
-    place = np.arange(len(day)) - np.searchsorted(day, day)
-    return float(period.fraud[order][place < k].sum() / period.fraud.sum())
+    each = period.counted(np.ones(len(day), np.int64))[order]
+    before = np.append(0, np.cumsum(each))
+    free = k - (before[:-1] - before[np.searchsorted(day, day)])
+    found = np.where(period.fraud[order], np.clip(free, 0, each), 0)
+    return float(found.sum() / period.counted(period.fraud).sum())
 
 
 def _days(period: Period) -> list[npt.NDArray[np.intp]]:

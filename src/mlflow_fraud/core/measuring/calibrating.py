@@ -12,7 +12,7 @@ from pydantic import Field
 from mlflow_fraud.core.labels import Labels
 from mlflow_fraud.core.measuring.calibration import Calibration, Method, Probabilities, logarithms, logistic
 from mlflow_fraud.core.measuring.digits import rounded
-from mlflow_fraud.core.measuring.metrics import brier, calibration_error
+from mlflow_fraud.core.measuring.metrics import Weighing, brier, calibration_error
 from mlflow_fraud.core.measuring.period import Period, Whole
 from mlflow_fraud.core.strict import Strict
 
@@ -71,7 +71,7 @@ def choose_calibration(period: Period, scores: Probabilities, rule: CalibrationR
     """
     tried = {method: _try(method, period, scores, rule.folds) for method in _FITS}
     method = best_method(tried) if rule.method == "auto" else rule.method
-    return Choice(fit_calibration(method, period.labels, scores), tried)
+    return Choice(fit_calibration(method, period.labels, scores, period.stands_for), tried)
 
 
 def best_method(tried: Mapping[Method, Tried]) -> Method:
@@ -88,18 +88,19 @@ def best_method(tried: Mapping[Method, Tried]) -> Method:
     return next(method for method, found in sharp.items() if found.calibration_error <= least * AS_GOOD)
 
 
-def fit_calibration(method: Method, labels: Labels, scores: Probabilities) -> Calibration:
+def fit_calibration(method: Method, labels: Labels, scores: Probabilities, weights: Weighing = None) -> Calibration:
     """Return the calibration of a method; `none` where the scores do not rise with the share of fraud, or are none."""
-    return _FITS[method](labels, scores) if len(scores) else Calibration()
+    return _FITS[method](labels, scores, weights) if len(scores) else Calibration()
 
 
 def cross_fitted(method: Method, period: Period, scores: Probabilities, folds: int) -> Probabilities:
     """Return each row's probability by a calibration that has not seen the row's card."""
     fold = deal_cards(period, folds)[period.cards]
-    probabilities = np.empty(len(scores))
+    probabilities, weights = np.empty(len(scores)), period.stands_for
     for number in range(folds):
         left_out = fold == number
-        fitted = fit_calibration(method, period.labels[~left_out], scores[~left_out])
+        each = None if weights is None else weights[~left_out]
+        fitted = fit_calibration(method, period.labels[~left_out], scores[~left_out], each)
         probabilities[left_out] = fitted(scores[left_out])
     return probabilities
 
@@ -114,45 +115,47 @@ def deal_cards(period: Period, folds: int) -> Whole:
 
 def _try(method: Method, period: Period, scores: Probabilities, folds: int) -> Tried:
     probabilities = cross_fitted(method, period, scores, folds)
-    return Tried(calibration_error(period.labels, probabilities), brier(period.labels, probabilities))
+    seen = (period.labels, probabilities, period.stands_for)
+    return Tried(calibration_error(*seen), brier(*seen))
 
 
-def _fit_none(labels: Labels, scores: Probabilities) -> Calibration:
+def _fit_none(labels: Labels, scores: Probabilities, weights: Weighing) -> Calibration:
     return Calibration()
 
 
-def _fit_platt(labels: Labels, scores: Probabilities) -> Calibration:
+def _fit_platt(labels: Labels, scores: Probabilities, weights: Weighing) -> Calibration:
     below, above = logarithms(scores)
-    found = _logistic(np.stack([below - above, np.ones_like(below)], axis=1), labels, np.array([1.0, 0.0]))
-    return _rising("platt", found)
+    columns = np.stack([below - above, np.ones_like(below)], axis=1)
+    return _rising("platt", _logistic(columns, labels, weights, np.array([1.0, 0.0])))
 
 
-def _fit_beta(labels: Labels, scores: Probabilities) -> Calibration:
+def _fit_beta(labels: Labels, scores: Probabilities, weights: Weighing) -> Calibration:
     """Fit both slopes; one that would fall is held at 0 and the other fitted again."""
     below, above = logarithms(scores)
     columns = np.stack([below, -above, np.ones_like(below)], axis=1)
-    found = _logistic(columns, labels, np.array([1.0, 1.0, 0.0]))
+    found = _logistic(columns, labels, weights, np.array([1.0, 1.0, 0.0]))
     falling = found[:2] < 0
     if falling.any():
         kept = np.append(~falling, True)
-        again = _logistic(columns[:, kept], labels, np.array([1.0, 1.0, 0.0])[kept])
+        again = _logistic(columns[:, kept], labels, weights, np.array([1.0, 1.0, 0.0])[kept])
         found = np.zeros(3)
         found[kept] = again
     return _rising("beta", found)
 
 
-def _fit_isotonic(labels: Labels, scores: Probabilities) -> Calibration:
+def _fit_isotonic(labels: Labels, scores: Probabilities, weights: Weighing) -> Calibration:
     """Fit steps that do not fall, and draw lines between their middles; the score itself gives the lines a tilt."""
     from sklearn.isotonic import isotonic_regression
 
     order = np.argsort(scores, kind="stable")
     ranked, share = np.unique(scores[order], return_index=True)
-    weights = np.diff(np.append(share, len(scores))).astype(np.float64)
-    means = np.add.reduceat(labels[order].astype(np.float64), share) / weights
-    steps = isotonic_regression(means, sample_weight=weights, y_min=0, y_max=1)
+    each = np.ones(len(scores)) if weights is None else weights[order]
+    masses = np.add.reduceat(each, share)
+    means = np.add.reduceat(labels[order] * each, share) / masses
+    steps = isotonic_regression(means, sample_weight=masses, y_min=0, y_max=1)
     starts = np.flatnonzero(np.append(True, np.diff(steps) > APART))
-    mass = np.add.reduceat(weights, starts)
-    middles = np.add.reduceat(ranked * weights, starts) / mass
+    mass = np.add.reduceat(masses, starts)
+    middles = np.add.reduceat(ranked * masses, starts) / mass
     inside = (middles > APART) & (middles < 1 - APART)
     at = np.concatenate([[0.0], middles[inside], [1.0]])
     values = np.concatenate([[0.0], steps[starts][inside], [1.0]])
@@ -163,7 +166,7 @@ def _fit_isotonic(labels: Labels, scores: Probabilities) -> Calibration:
     return Calibration(method="isotonic", knots=tuple((score, share) for score, share in knots[rising].tolist()))
 
 
-_FITS: dict[Method, Callable[[Labels, Probabilities], Calibration]] = {
+_FITS: dict[Method, Callable[[Labels, Probabilities, Weighing], Calibration]] = {
     "none": _fit_none,
     "platt": _fit_platt,
     "beta": _fit_beta,
@@ -171,7 +174,7 @@ _FITS: dict[Method, Callable[[Labels, Probabilities], Calibration]] = {
 }
 
 
-def _logistic(columns: Values, labels: Labels, start: Values) -> Values:
+def _logistic(columns: Values, labels: Labels, weights: Weighing, start: Values) -> Values:
     """Return the coefficients by Newton's method, held near `start` by the weight of one row each.
 
     The hold keeps them finite where the scores part the classes without a mistake. A step that would
@@ -179,16 +182,19 @@ def _logistic(columns: Values, labels: Labels, start: Values) -> Values:
     Sums are taken in one order, however many cores there are.
     """
 
+    def counted(values: Values) -> Values:
+        return values if weights is None else values * weights
+
     def loss(coefficients: Values) -> float:
         odds = columns @ coefficients
         held = float(np.sum((coefficients - start) ** 2)) / 2
-        return float(np.sum(np.logaddexp(0, odds) - labels * odds)) + held
+        return float(np.sum(counted(np.logaddexp(0, odds) - labels * odds))) + held
 
     found, least = start, loss(start)
     for _ in range(STEPS):
         probabilities = logistic(columns @ found)
-        slope = np.einsum("ij,i->j", columns, labels - probabilities) - (found - start)
-        spread = probabilities * (1 - probabilities)
+        slope = np.einsum("ij,i->j", columns, counted(labels - probabilities)) - (found - start)
+        spread = counted(probabilities * (1 - probabilities))
         bend = np.einsum("ij,i,ik->jk", columns, spread, columns) + np.eye(len(start))
         step = np.linalg.solve(bend, slope)
         while float(np.abs(step).max()) >= CLOSE and loss(found + step) > least * (1 + ROUNDING):

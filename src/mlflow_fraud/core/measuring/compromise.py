@@ -58,7 +58,7 @@ def find_bursts(period: Period, flags: Flags, gap: timedelta) -> Bursts:
 def burst_metrics(period: Period, flags: Flags, gap: timedelta) -> BurstMetrics:
     """Return how many bursts there are, the share caught, the mean lost before the alert, the share of money saved.
 
-    Without cards there are no bursts, and nothing can be said of them.
+    Without cards there are no bursts, nor where only some of a card's payments were looked into: nothing can be said.
 
     >>> at = np.array(["2020-01-01T08", "2020-01-01T09", "2020-01-02T10"], "datetime64[us]")
     >>> rows = Period(np.ones(3, np.int8), np.zeros(3, np.int64), at, np.array([1000, 3000, 4000]))
@@ -66,7 +66,7 @@ def burst_metrics(period: Period, flags: Flags, gap: timedelta) -> BurstMetrics:
     >>> found["bursts_caught"], found["frauds_before_alert"], found["money_before_alert"], found["money_saved"]
     (1.0, 1.0, 10.0, 0.875)
     """
-    if not period.has_cards:
+    if not period.has_whole_cards:
         return dict.fromkeys(BURST_METRICS)
     found = find_bursts(period, flags, gap)
     number, money, lost = len(found.cards), int(found.money.sum()), int(found.money_lost.sum())

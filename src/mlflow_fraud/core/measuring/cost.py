@@ -71,8 +71,8 @@ def budget_of(costs: CostRule, validation: Period) -> AlertBudget:
     """
     if costs.alerts_per_day is not None:
         return AlertBudget(alerts_per_day=costs.alerts_per_day, derived=False)
-    a_day = np.bincount(validation.day_of_row[validation.fraud])
-    rooms = np.arange(1, a_day.max(initial=1) + 1)
+    a_day = np.bincount(validation.day_of_row, validation.counted(validation.fraud))
+    rooms = np.arange(1, int(np.ceil(a_day.max(initial=1))) + 1)
     found = np.array([np.minimum(a_day, room).sum() for room in rooms])
     return AlertBudget(alerts_per_day=int(rooms[found >= FOUND_A_PLACE * a_day.sum()][0]), derived=True)
 
@@ -92,4 +92,4 @@ def expected_cost(period: Period, flags: Flags, costs: CostRule) -> float | None
     >>> expected_cost(rows, np.array([True, False, True]), rule)  # two alerts and a miss of 20.00 in two days
     15.0
     """
-    return float(row_costs(period, flags, costs).sum()) / period.days if period.days else None
+    return float(period.counted(row_costs(period, flags, costs)).sum()) / period.days if period.days else None

@@ -58,8 +58,8 @@ def _brier(period: Period, scores: Probabilities, threshold: Thresholds, costs: 
 
 
 def _bursts(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Bursts:
-    """Return the bursts; none where data has no cards."""
-    frauds = period if period.has_cards else replace(period, labels=np.zeros_like(period.labels))
+    """Return the bursts; none where data has no whole cards."""
+    frauds = period if period.has_whole_cards else replace(period, labels=np.zeros_like(period.labels))
     return find_bursts(frauds, scores >= threshold, costs.burst_gap)
 
 
@@ -86,7 +86,7 @@ def _saved(period: Period, scores: Probabilities, threshold: Thresholds, costs: 
 
 
 def _per_card(period: Period, values: npt.NDArray[Any]) -> Values:
-    return _sum(period.cards, values, period)
+    return _sum(period.cards, period.counted(values), period)
 
 
 def _sum(cards: Whole, values: npt.NDArray[Any], period: Period) -> Values:
@@ -131,12 +131,13 @@ def _average_precision(period: Period, scores: Probabilities, threshold: Thresho
     group = np.searchsorted(last, np.flatnonzero(fraud))  # equal scores are one group
     with_fraud, starts = np.unique(group, return_index=True)
     ends, fraud_cards = last[with_fraud] + 1, cards[fraud]
-    before = _weight_before(cards, ends, count_cards(period))
+    before = _weight_before(cards, ends, count_cards(period), _ordered(period, order))
+    each = period.counted(period.fraud)[order][fraud]
 
     def measure(times: Times) -> Values:
         if not len(ends):
             return np.full(times.shape[:-1], np.nan)
-        flagged, hits = before(times), np.add.reduceat(times[..., fraud_cards], starts, axis=-1)
+        flagged, hits = before(times), np.add.reduceat(times[..., fraud_cards] * each, starts, axis=-1)
         found = np.sum(hits * np.cumsum(hits, axis=-1) / np.maximum(flagged, 1), axis=-1)
         return _ratio(found, hits.sum(axis=-1))
 
@@ -144,19 +145,23 @@ def _average_precision(period: Period, scores: Probabilities, threshold: Thresho
 
 
 def _recall_at_budget(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Measure:
-    """Return the measure of recall at the alert budget: a card that was drawn twice takes two places of the day."""
+    """Return the measure of recall at the alert budget: a card that was drawn twice takes two places of the day.
+
+    A row takes as many places as it stands for payments.
+    """
     budget = costs.alerts_per_day
     order = np.lexsort((-scores, period.day_of_row))
     day, cards = period.day_of_row[order], period.cards[order]
     frauds = np.flatnonzero(period.fraud[order])
     places, at = np.unique(np.append(np.searchsorted(day, day[frauds]), frauds), return_inverse=True)
     begins, own = at[: len(frauds)], at[len(frauds) :]
-    counted = _weight_before(cards, places, count_cards(period))
+    counted = _weight_before(cards, places, count_cards(period), _ordered(period, order))
+    each = period.counted(period.fraud)[order][frauds]
 
     def measure(times: Times) -> Values:
         if budget is None or not len(frauds):
             return np.full(times.shape[:-1], np.nan)
-        before, wanted = counted(times), times[..., cards[frauds]]
+        before, wanted = counted(times), times[..., cards[frauds]] * each
         found = np.clip(budget - (before[..., own] - before[..., begins]), 0, wanted)
         return _ratio(found.sum(axis=-1), wanted.sum(axis=-1))
 
@@ -165,14 +170,22 @@ def _recall_at_budget(period: Period, scores: Probabilities, threshold: Threshol
 
 def _calibration_error(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Measure:
     """Return the measure of the calibration error; the groups are those of the whole period in every draw."""
-    groups = calibration_groups(scores)
+    groups = calibration_groups(scores, period.stands_for)
     gaps = [_per_card(period, np.where(groups == each, scores - period.labels, 0.0)) for each in np.unique(groups)]
     rows, table = _per_card(period, np.ones(len(scores))), np.array(gaps).reshape(-1, count_cards(period)).T
     return lambda times: _ratio(np.abs(times @ table).sum(axis=-1), times @ rows)
 
 
-def _weight_before(cards: Whole, places: npt.NDArray[np.intp], number: int) -> Callable[[Times], Values]:
+def _ordered(period: Period, order: npt.NDArray[np.intp]) -> Values | None:
+    return None if period.stands_for is None else period.stands_for[order]
+
+
+def _weight_before(
+    cards: Whole, places: npt.NDArray[np.intp], number: int, each: Values | None
+) -> Callable[[Times], Values]:
     """Return what counts for each draw the drawn rows before each place; the places are in order, as `cards` are.
+
+    `each` says for how many payments a row stands, in the same order.
 
     A product of matrices for so many places at a time as memory has room for; where all have, it is made only once.
     """
@@ -182,7 +195,8 @@ def _weight_before(cards: Whole, places: npt.NDArray[np.intp], number: int) -> C
         some = places[first : first + step]
         begin = places[first - 1] if first else 0
         between = np.repeat(np.arange(len(some)), np.diff(some, prepend=begin))
-        cells = np.bincount(cards[begin : some[-1]] * len(some) + between, minlength=number * len(some))
+        added = None if each is None else each[begin : some[-1]]
+        cells = np.bincount(cards[begin : some[-1]] * len(some) + between, added, minlength=number * len(some))
         return cells.reshape(number, len(some)).astype(np.float64)
 
     kept = rows_between(0) if 0 < len(places) <= step else None

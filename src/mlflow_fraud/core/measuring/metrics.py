@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ from mlflow_fraud.core.labels import Labels
 Probabilities = npt.NDArray[np.float64]
 Thresholds = float | npt.NDArray[np.float64]
 """From which score on a row is flagged: one for all of them, or one for each."""
+Weighing = npt.NDArray[np.float64] | None
+"""For how many payments each row stands; None where each stands for itself."""
 Metrics = dict[str, float | None]
 """None where a metric is not defined."""
 
@@ -22,15 +25,19 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of decisions: flagged and fraud, flagged in vain, missed, rightly passed."""
+    """Counts of decisions: flagged and fraud, flagged in vain, missed, rightly passed; of weighted rows, estimates.
 
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
+    Their shares are then ratios of two estimated sums (Sawade, Landwehr and Scheffer, 2010, "Active Estimation of
+    F-Measures"): what was drawn seldom counts the more.
+    """
+
+    true_positives: float
+    false_positives: float
+    false_negatives: float
+    true_negatives: float
 
     @property
-    def frauds(self) -> int:
+    def frauds(self) -> float:
         """How many are fraud."""
         return self.true_positives + self.false_negatives
 
@@ -75,23 +82,28 @@ def told(value: float | None, form: str = ".4f") -> str:
     return "-" if defined(value) is None else f"{value:{form}}"
 
 
-def confusion(labels: Labels, scores: Probabilities, threshold: Thresholds) -> Confusion:
+def confusion(labels: Labels, scores: Probabilities, threshold: Thresholds, weights: Weighing = None) -> Confusion:
     """Return the counts when everything at or over `threshold` is flagged."""
     flagged, fraud = scores >= threshold, labels == 1
+
+    def count(rows: npt.NDArray[np.bool_]) -> float:
+        return int(rows.sum()) if weights is None else float(weights[rows].sum())
+
     return Confusion(
-        true_positives=int((flagged & fraud).sum()),
-        false_positives=int((flagged & ~fraud).sum()),
-        false_negatives=int((~flagged & fraud).sum()),
-        true_negatives=int((~flagged & ~fraud).sum()),
+        true_positives=count(flagged & fraud),
+        false_positives=count(flagged & ~fraud),
+        false_negatives=count(~flagged & fraud),
+        true_negatives=count(~flagged & ~fraud),
     )
 
 
-def brier(labels: Labels, scores: Probabilities) -> float:
+def brier(labels: Labels, scores: Probabilities, weights: Weighing = None) -> float:
     """Return the mean squared gap between probability and outcome (Brier, 1950); some row is needed."""
-    return float(np.mean((scores - labels) ** 2))
+    gaps = (scores - labels) ** 2
+    return float(np.mean(gaps)) if weights is None else float(np.sum(gaps * weights) / np.sum(weights))
 
 
-def calibration_error(labels: Labels, scores: Probabilities, *, groups: int = 10) -> float:
+def calibration_error(labels: Labels, scores: Probabilities, weights: Weighing = None, *, groups: int = 10) -> float:
     """Return the expected calibration error (Naeini et al., 2015): how far the shares of fraud are from the scores.
 
     The groups, from the lowest scores to the highest, hold equally many expected frauds, not equally many rows:
@@ -103,11 +115,12 @@ def calibration_error(labels: Labels, scores: Probabilities, *, groups: int = 10
     >>> calibration_error(np.array([0, 0, 0, 1], np.int8), np.full(4, 0.5))
     0.25
     """
-    gaps = np.bincount(calibration_groups(scores, groups=groups), weights=scores - labels, minlength=groups + 1)
-    return float(np.abs(gaps).sum() / len(labels))
+    gap = scores - labels if weights is None else (scores - labels) * weights
+    gaps = np.bincount(calibration_groups(scores, weights, groups=groups), weights=gap, minlength=groups + 1)
+    return float(np.abs(gaps).sum() / (len(labels) if weights is None else weights.sum()))
 
 
-def calibration_groups(scores: Probabilities, *, groups: int = 10) -> npt.NDArray[np.int64]:
+def calibration_groups(scores: Probabilities, weights: Weighing = None, *, groups: int = 10) -> npt.NDArray[np.int64]:
     """Return the group of each row: from the lowest scores to the highest, with equally many expected frauds each.
 
     >>> calibration_groups(np.array([0.9, 0.1, 0.8, 0.2]), groups=2).tolist()
@@ -115,7 +128,7 @@ def calibration_groups(scores: Probabilities, *, groups: int = 10) -> npt.NDArra
     """
     order = np.argsort(scores, kind="stable")
     ranked = scores[order]
-    expected = np.cumsum(ranked)
+    expected = np.cumsum(ranked if weights is None else ranked * weights[order])
     last_of_score = np.searchsorted(ranked, ranked, side="right") - 1
     some = len(ranked) > 0 and expected[-1] > 0
     share = expected[last_of_score] / expected[-1] if some else np.ones(len(ranked))
@@ -124,18 +137,27 @@ def calibration_groups(scores: Probabilities, *, groups: int = 10) -> npt.NDArra
     return group
 
 
-def reliability_points(labels: Labels, scores: Probabilities, *, bins: int = 10) -> list[dict[str, float]]:
+def reliability_points(
+    labels: Labels, scores: Probabilities, weights: Weighing = None, *, bins: int = 10
+) -> list[dict[str, float]]:
     """Return mean score, share of fraud and rows of each tenth of the scale from 0 to 1 that has rows.
+
+    Of weighted rows it is said how many equal ones would tell as much (Kish, 1965).
 
     >>> reliability_points(np.array([0, 0, 1], np.int8), np.array([0.01, 0.03, 0.9]))[0]
     {'score': 0.02, 'fraud': 0.0, 'rows': 2.0}
     """
     group = np.minimum((scores * bins).astype(np.int64), bins - 1)
-    rows, total, frauds = (
-        np.bincount(group, weights=weights, minlength=bins) for weights in (np.ones(len(scores)), scores, labels)
+    each = np.ones(len(scores)) if weights is None else weights
+    rows, total, frauds, squares = (
+        np.bincount(group, weights=added, minlength=bins) for added in (each, scores * each, labels * each, each**2)
     )
     return [
-        {"score": float(total[b] / rows[b]), "fraud": float(frauds[b] / rows[b]), "rows": float(rows[b])}
+        {
+            "score": float(total[b] / rows[b]),
+            "fraud": float(frauds[b] / rows[b]),
+            "rows": float(rows[b] ** 2 / squares[b]),
+        }
         for b in np.flatnonzero(rows)
     ]
 
@@ -152,29 +174,32 @@ def share_interval(share: float, rows: float) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / rows), (middle + half) / (1 + z * z / rows)
 
 
-def precision_recall_points(labels: Labels, scores: Probabilities, *, points: int = 200) -> list[dict[str, float]]:
+def precision_recall_points(
+    labels: Labels, scores: Probabilities, weights: Weighing = None, *, points: int = 200
+) -> list[dict[str, float]]:
     """Return the precision-recall curve thinned to `points`, from the highest threshold down; none without fraud."""
     if not labels.any():
         return []
     order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(labels[order], dtype=np.int64)
+    each = np.ones(len(scores), np.int64) if weights is None else weights[order]
+    hits, flagged = np.cumsum(labels[order] * each), np.cumsum(each)
     last_of_score = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     chosen = last_of_score[np.unique(_spread(hits[last_of_score], points))]
-    total = int(labels.sum())
+    total = hits[-1]
     return [
         {
             "recall": float(hits[place] / total),
-            "precision": float(hits[place] / (place + 1)),
+            "precision": float(hits[place] / flagged[place]),
             "threshold": float(scores[order[place]]),
         }
         for place in chosen
     ]
 
 
-def _spread(hits: npt.NDArray[np.int64], points: int) -> npt.NDArray[np.intp]:
+def _spread(hits: npt.NDArray[Any], points: int) -> npt.NDArray[np.intp]:
     """Return the places where recall reaches `points` evenly spaced levels."""
     return np.clip(np.searchsorted(hits, np.linspace(1, hits[-1], points)), 0, len(hits) - 1)
 
 
-def _share(part: int, whole: int) -> float | None:
+def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.digits import ROOM, below
-from mlflow_fraud.core.measuring.metrics import Probabilities
+from mlflow_fraud.core.measuring.metrics import Probabilities, Weighing
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.strict import Strict
 
@@ -61,7 +61,7 @@ class Cuts:
     flagged: Values
     hits: Values
     missed: Values
-    frauds: int
+    frauds: float
     days: int
 
 
@@ -87,7 +87,7 @@ def choose_threshold(period: Period, scores: Probabilities, rule: ThresholdRule,
     return float(cuts.thresholds[int(np.argmax(_WORTH[rule.policy](cuts, rule, costs)))])
 
 
-def expected_best(probabilities: Probabilities) -> float:
+def expected_best(probabilities: Probabilities, weights: Weighing = None) -> float:
     """Return the probability from which on F1 is expected to be best, were each that of its row to be fraud.
 
     It is about half of that F1 (Lipton, Elkan and Naryanaswamy, 2014, "Optimal Thresholding of Classifiers to Maximize
@@ -96,10 +96,12 @@ def expected_best(probabilities: Probabilities) -> float:
     >>> expected_best(np.array([0.9, 0.8, 0.3, 0.01, 0.01]))
     0.8
     """
-    ranked = np.sort(probabilities)[::-1]
+    order = np.argsort(probabilities)[::-1]
+    ranked = probabilities[order]
     last = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
-    hits = np.cumsum(ranked)[last]
-    return float(ranked[last][int(np.argmax(2 * hits / (last + 1.0 + hits[-1])))])
+    each = np.ones(len(ranked)) if weights is None else weights[order]
+    hits, flagged = np.cumsum(ranked * each)[last], np.cumsum(each)[last]
+    return float(ranked[last][int(np.argmax(2 * hits / (flagged + hits[-1])))])
 
 
 def in_few_digits(threshold: float, scores: Probabilities) -> float:
@@ -134,17 +136,17 @@ def require_numbers(scores: Probabilities) -> None:
 def cuts_of(period: Period, scores: Probabilities) -> Cuts:
     """Return the possible cuts; none passes between equal scores."""
     order = np.argsort(-scores, kind="stable")
-    ranked, fraud = scores[order], period.fraud[order]
+    ranked = scores[order]
     last = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
-    hits = np.cumsum(fraud)[last]
-    caught = np.cumsum(np.where(fraud, period.amounts[order], 0))[last]
-    money = int(caught[-1])
+    hits = np.cumsum(period.counted(period.fraud)[order])[last]
+    caught = np.cumsum(period.counted(np.where(period.fraud, period.amounts, 0))[order])[last]
+    money = caught[-1]
     return Cuts(
         thresholds=np.append(np.nextafter(ranked[0], np.inf), ranked[last]),
-        flagged=np.append(0.0, last + 1.0),
+        flagged=np.append(0.0, np.cumsum(period.counted(np.ones(len(order)))[order])[last]),
         hits=np.append(0.0, hits),
         missed=np.append(money, money - caught) / 10**period.decimals,
-        frauds=int(hits[-1]),
+        frauds=float(hits[-1]),
         days=period.days,
     )
 

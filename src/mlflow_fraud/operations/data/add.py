@@ -25,7 +25,7 @@ from mlflow_fraud.operations.as_of import require_past
 from mlflow_fraud.operations.data.hiding import hidden
 from mlflow_fraud.operations.data.intake import intake
 from mlflow_fraud.paths import raw_folder
-from mlflow_fraud.settings import load_contract, load_params
+from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.pinned import is_pinned, pinned_in, require_as_pinned
 from mlflow_fraud.stages.run import say, taking_long
 from mlflow_fraud.stages.validate import require_passed
@@ -49,7 +49,7 @@ def add(
     changed. A batch with plain values in a secret column is pinned with pseudonyms in their place. What goes into a
     commit is said, with what is to go in `also`.
     """
-    contract, key = load_contract(load_params().described(dataset).contract), load_environment().key
+    contract, key = contract_of(load_params().described(dataset)), load_environment().key
     pseudonyms_of(contract, key)
     folder = raw_folder(dataset)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
 
     The folder `to` gets the data docs, `summary.md`, which says the same as their first page, and `report.json`.
     """
-    contract, key = load_contract(load_params().described(dataset).contract), load_environment().key
+    contract, key = contract_of(load_params().described(dataset)), load_environment().key
     folder = raw_folder(dataset)
     with tempfile.TemporaryDirectory() as scratch:
         batches = hidden(find_batches(source, Path(scratch), say), contract, key, Path(scratch))

@@ -41,7 +41,7 @@ def _line(file: Path, digest: str, contract: Contract, key: PseudonymKey | None)
         return (batch_name(file), "not here", "`dvc pull`", "", "", digest, commit)
     rows = read_batches([file], contract, key=key)
     times = rows["event_time"]
-    rate = f"{rows['label'].sum() / len(rows):.3%}"
+    rate = f"{rows['label'].sum() / max(rows['label'].count(), 1):.3%}"
     return (batch_name(file), f"{times[0]:%Y-%m-%d}", f"{times[-1]:%Y-%m-%d}", f"{len(rows):,}", rate, digest, commit)
 
 

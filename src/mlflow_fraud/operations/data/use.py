@@ -8,7 +8,7 @@ from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.paths import PARAMS_FILE, raw_folder
-from mlflow_fraud.settings import Params, load_contract, load_params
+from mlflow_fraud.settings import Params, contract_of, load_params
 from mlflow_fraud.stages.pinned import pinned_in
 from mlflow_fraud.stages.run import say
 
@@ -19,7 +19,7 @@ def use(dataset: str) -> None:
     Raises `SettingsError` where its split asks for a test batch that is not pinned.
     """
     params = load_params()
-    load_contract(params.described(dataset).contract)
+    contract_of(params.described(dataset))
     _require_test_batch(dataset, params)
     text = PARAMS_FILE.read_text(encoding="utf-8")
     changed = re.sub(r"(?m)^dataset: \S+", f"dataset: {dataset}", text, count=1)

@@ -32,7 +32,7 @@ from mlflow_fraud.operations.evaluation.history import (
 )
 from mlflow_fraud.operations.evaluation.judging import check_candidate, judge, require_cuts
 from mlflow_fraud.paths import EVALUATIONS
-from mlflow_fraud.settings import Params, load_contract, load_params
+from mlflow_fraud.settings import Params, contract_of, load_params
 from mlflow_fraud.stages.logged import open_tracking
 from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import say
@@ -111,7 +111,7 @@ def _cuts(protocol: str, transactions: pl.DataFrame, params: Params) -> tuple[li
     if protocol != "prequential":
         rule = split_for(protocol, params.active.split, params.evaluate)
         return [one_test(transactions, rule)], rule
-    rolling, card = params.evaluate.prequential, load_contract(params.active.contract).payer
+    rolling, card = params.evaluate.prequential, contract_of(params.active).payer
     return rolling_tests(transactions, rolling, card, rolling.until(transactions["event_time"][-1])), rolling
 
 

@@ -16,14 +16,15 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import AMOUNT
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import Labels
+from mlflow_fraud.core.labels import WEIGHT, Labels, weighed
 from mlflow_fraud.core.learning.candidates import Examples, Matrix
 from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_borders, fold_parts, roll
 from mlflow_fraud.core.learning.split import SplitRule, borders, clocked, part, require_horizon
 from mlflow_fraud.core.measuring.period import Period, read_period
+from mlflow_fraud.core.measuring.weights import Values
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import TRANSACTIONS
-from mlflow_fraud.settings import Params, load_contract
+from mlflow_fraud.settings import Params, contract_of
 from mlflow_fraud.stages.pinned import pinned_batches
 from mlflow_fraud.stages.preprocess import fit_schema
 from mlflow_fraud.stages.run import say
@@ -43,17 +44,22 @@ class Cut:
 
 @dataclass(frozen=True)
 class History:
-    """The transactions in time order, and of the same rows the features and the labels."""
+    """The transactions in time order, and of the same rows the features, the labels and weights, if there are any.
+
+    A row that nobody looked into has the label 0 and the weight NaN, and is in no part.
+    """
 
     transactions: pl.DataFrame
     schema: FeatureSchema
     x: Matrix
     y: Labels
+    weights: Values | None = None
 
     def examples(self, chosen: pl.Series) -> Examples:
         """Return the chosen rows as the models take them."""
         rows = chosen.fill_null(False).to_numpy()
-        return Examples(x=self.x[rows], y=self.y[rows], names=tuple(self.schema.names))
+        weights = None if self.weights is None else self.weights[rows]
+        return Examples(x=self.x[rows], y=self.y[rows], names=tuple(self.schema.names), weights=weights)
 
     def period(self, chosen: pl.Series) -> Period:
         """Return what the chosen rows were about."""
@@ -73,6 +79,8 @@ class History:
         digest = hashlib.sha256(self.schema.sha256.encode())
         digest.update(self.x.data)
         digest.update(self.y.data)
+        if self.weights is not None:
+            digest.update(self.weights.data)
         return digest.hexdigest()
 
 
@@ -92,6 +100,8 @@ def of_dataset(params: Params, dataset: str, label_delay_days: int | None = None
 def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
     """Return the data set's transactions: the file that DVC made of the active one, the raw batches of another.
 
+    Where only some were looked into they have their weights.
+
     Raises `DataError` where they are not there, or where the file is of other batches than those that are pinned.
     """
     files = pinned_batches(params.raw_folder)
@@ -100,7 +110,7 @@ def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
             f"{params.raw_folder} holds no batch; `mlflow-fraud data add` adds one, `dvc pull` fetches them"
         )
     if params.dataset != active:
-        return read_batches(files, load_contract(params.active.contract), key=load_environment().key)
+        return weighed(read_batches(files, contract_of(params.active), key=load_environment().key), params.active)
     if not TRANSACTIONS.is_file():
         raise DataError(f"{TRANSACTIONS} is not there; `dvc repro preprocess` makes it")
     transactions = pl.read_parquet(TRANSACTIONS)
@@ -110,7 +120,7 @@ def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
             f"{TRANSACTIONS} holds the batches {sorted(found)}, {params.dataset} has {sorted(pinned)}; "
             "run `dvc repro preprocess` first"
         )
-    return transactions
+    return weighed(transactions, params.active)
 
 
 def one_test(transactions: pl.DataFrame, rule: SplitRule) -> Cut:
@@ -118,7 +128,7 @@ def one_test(transactions: pl.DataFrame, rule: SplitRule) -> Cut:
     require_horizon(transactions, rule)
     cut = borders(transactions, rule)
     clock = clocked(transactions, cut, rule)
-    parts = transactions.select(part(cut, rule))["part"]
+    parts = transactions.select(part(cut, rule, transactions.columns))["part"]
     return Cut(f"from {cut.test_from:%Y-%m-%d}", parts, clock["label"])
 
 
@@ -133,7 +143,7 @@ def rolling_tests(transactions: pl.DataFrame, rule: PrequentialRule, card: str |
 
 def build_history(transactions: pl.DataFrame, params: Params, first: Cut) -> History:
     """Return the history; what is fitted on rows (unlisted categories) is fitted on the first cut's train rows."""
-    contract = load_contract(params.active.contract)
+    contract = contract_of(params.active)
     schema = fit_schema(
         params.active_features,
         contract,
@@ -142,4 +152,5 @@ def build_history(transactions: pl.DataFrame, params: Params, first: Cut) -> His
     )
     say(f"{params.dataset}: {len(schema.names)} features of {len(transactions):,} transactions")
     x = model_matrix(build_features(transactions, schema), schema)
-    return History(transactions, schema, x, transactions["label"].to_numpy())
+    weights = transactions[WEIGHT].cast(pl.Float64).to_numpy() if WEIGHT in transactions.columns else None
+    return History(transactions, schema, x, transactions["label"].fill_null(0).to_numpy(), weights)

@@ -48,7 +48,8 @@ def average_precision(
     """Return the candidate's average precision on one part; raise `DataError` where a part has not both classes."""
     learn, validation, asked = (_part(history, cut, name).examples for name in ("train", "validation", part))
     fitted = CANDIDATES[candidate](learn, validation, train, progress)
-    return float(average_precision_score(asked.y, load_scorer(*model_bytes(fitted.estimator)).score(asked.x)))
+    scores = load_scorer(*model_bytes(fitted.estimator)).score(asked.x)
+    return float(average_precision_score(asked.y, scores, sample_weight=asked.weights))
 
 
 def check_candidate(candidate: str) -> None:
@@ -67,7 +68,10 @@ def require_cuts(transactions: pl.DataFrame, cuts: Sequence[Cut], parts: Sequenc
 def _part(history: History, cut: Cut, name: str) -> Part:
     chosen = cut.parts == name
     examples, period = history.examples(chosen), history.period(chosen)
-    known = examples.y * (cut.labels == history.transactions["label"]).filter(chosen.fill_null(False)).to_numpy()
+    known = (
+        examples.y
+        * (cut.labels == history.transactions["label"].fill_null(0)).filter(chosen.fill_null(False)).to_numpy()
+    )
     part = Part(replace(examples, y=known), replace(period, labels=known))
     _require_both(cut, name, part.examples.y)
     return part

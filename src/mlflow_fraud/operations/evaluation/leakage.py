@@ -14,6 +14,7 @@ from mlflow_fraud.adapters.report import markdown_table
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.learning.candidates import Examples
 from mlflow_fraud.core.learning.leakage import (
     BURST,
     Foresight,
@@ -91,7 +92,7 @@ def _split_check(history: History, cut: Cut, candidate: str, params: Params) -> 
 
 
 def _label_check(history: History, cut: Cut, candidate: str, params: Params, honest: Metrics) -> LabelCheck:
-    rate = {part: float(history.y[_rows(cut, part)].mean()) for part in ("train", "test")}
+    rate = {part: _fraud_rate(history.examples(cut.parts == part)) for part in ("train", "test")}
     fair = params.model_copy(update={"train": from_base_rate(params.train, candidate, rate["train"])})
     found = [
         _judged(_with_shuffled_labels(history, cut, params.train.seed + place), cut, candidate, fair)
@@ -102,6 +103,10 @@ def _label_check(history: History, cut: Cut, candidate: str, params: Params, hon
         shuffled=tuple(metrics["average_precision"] or 0.0 for metrics in found),
         base_rate=rate["test"],
     )
+
+
+def _fraud_rate(rows: Examples) -> float:
+    return float(np.average(rows.y, weights=rows.weights))
 
 
 def _with_shuffled_labels(history: History, cut: Cut, seed: int) -> History:

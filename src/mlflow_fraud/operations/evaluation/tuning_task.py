@@ -21,7 +21,7 @@ from mlflow_fraud.operations.evaluation.history import (
     rolling_tests,
 )
 from mlflow_fraud.operations.evaluation.judging import require_cuts
-from mlflow_fraud.settings import Params, load_contract
+from mlflow_fraud.settings import Params, contract_of
 
 OBJECTIVES = ("validation", "prequential")
 
@@ -82,7 +82,7 @@ def task_for(candidate: str, objective: str, params: Params) -> Task:
     cuts, part = [one_test(transactions, split)], "validation"
     if objective == "prequential":  # the test period of the data set's own split stays unseen
         until = borders(transactions, split).test_from.replace(hour=0, minute=0, second=0, microsecond=0)
-        card = load_contract(params.active.contract).payer
+        card = contract_of(params.active).payer
         cuts, part = rolling_tests(transactions, rolling, card, until), "test"
     require_cuts(transactions, cuts, tuple(dict.fromkeys(("train", "validation", part))))
     history = build_history(transactions, told, cuts[0])

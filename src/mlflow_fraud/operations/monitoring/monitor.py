@@ -22,7 +22,7 @@ from mlflow_fraud.core.errors import ReleaseRejected, TrackingFailed
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_matrix
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import arrival, is_mature, label_at
+from mlflow_fraud.core.labels import arrival, is_mature, label_at, require_reviews, tells, weighed
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics, defined
@@ -34,7 +34,7 @@ from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.as_of import moment, require_past
 from mlflow_fraud.operations.release.comparison import waits_until
 from mlflow_fraud.paths import TRANSACTIONS, WINDOWS, part_file
-from mlflow_fraud.settings import load_params
+from mlflow_fraud.settings import load_params, require_chance
 from mlflow_fraud.stages.logged import open_tracking
 from mlflow_fraud.stages.run import say
 
@@ -148,10 +148,12 @@ def _features(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the window's rows that are old enough for their labels, and their features with all the past in sight.
 
-    Rows that the live release has learned say nothing about it, and are left out. A label is as it was known then: a
-    fraud told later was none.
+    Rows that the live release has learned say nothing about it, and are left out, as are those that nobody looked into
+    where labels are selective. A label is as it was known then: a fraud told later was none.
     """
-    rule = load_params().active.split
+    active = load_params().active
+    rule = active.split
+    require_chance(schema.contract, active, where="the live release's contract")
     end: datetime = moment(as_of) if as_of else window["event_time"].max()  # type: ignore[assignment]
     past = pl.concat([pl.read_parquet(TRANSACTIONS), *between]).filter(
         pl.col("event_time") < window["event_time"].min()
@@ -161,6 +163,8 @@ def _features(
     at, told = pl.col("event_time"), arrival(everything.columns, rule.label_delay)
     unseen = at > learned_until if learned_until else pl.lit(True)
     inside = (at >= window["event_time"].min()) & is_mature(rule.horizon, as_of=end) & unseen
-    counts = everything.select(inside).to_series()
-    known = everything.with_columns(label_at("label", told, as_of=end))
-    return known.filter(counts), features.filter(counts)
+    known = weighed(everything, active)
+    old_enough = known.select(inside).to_series()
+    looked_into = known.select(inside & tells(known.columns, told, as_of=end)).to_series()
+    require_reviews("the window", known.filter(looked_into), int(old_enough.sum()))
+    return known.with_columns(label_at("label", told, as_of=end)).filter(looked_into), features.filter(looked_into)
