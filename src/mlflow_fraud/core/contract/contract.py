@@ -208,7 +208,7 @@ class Contract(Strict):
 
     @model_serializer(mode="wrap")
     def _says_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what a contract has no use for, row numbers, keys and chances: it has the hash that it always had."""
+        """Leave out what a contract has no use for, row number, key and chances: its hash is what it always was."""
         told: dict[str, Any] = handler(self)
         if not any(column.role == "label_chance" for column in self.columns):
             told["gate"] = {key: value for key, value in told["gate"].items() if key not in _OF_CHANCES}

@@ -13,8 +13,9 @@ from mlflow_fraud.core.labels import LABEL_TIME, arrival
 def as_recorded(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
     """Return the transactions in time order, with what became known of each as `label` and `arrived`.
 
-    Raises Polars' own error where a column of the contract is missing. `scores`, a text of JSON, are those of an entity's last ones, which are looked back on however old they get; of the
-    others it is null, since they can be worked out again as long as a window reaches them.
+    `scores`, a text of JSON, are those of an entity's last ones, which are looked back on however old they get; of the
+    others it is null, since they can be worked out again as long as a window reaches them. Raises Polars' own error
+    where a column of the contract is missing.
     """
     rows = transactions.sort(TIME_ORDER)
     there = rows.columns
