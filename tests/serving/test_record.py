@@ -57,9 +57,11 @@ def locked(record: Record) -> Iterator[None]:
     """Keep the record from being written."""
     other = sqlite3.connect(str(record.log).removeprefix("sqlite:///"), isolation_level=None)
     other.execute("begin immediate")
-    yield
-    other.execute("rollback")
-    other.close()
+    try:
+        yield
+    finally:
+        other.execute("rollback")
+        other.close()
 
 
 @contextmanager
@@ -67,8 +69,10 @@ def no_room(record: Record) -> Iterator[None]:
     """Let no file of this process grow, as on a full disk."""
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -93,6 +97,24 @@ def test_an_answer_is_in_the_record_with_what_it_was_made_of(
     assert payment["took_us"] > 0
     assert schema.sha256 in payment["document"]
     assert answer["model_version"] in payment["manifest"]
+
+
+def test_an_answer_can_be_asked_for_by_its_id(
+    answering: TestClient, record: Record, rows: list[Row], schema: FeatureSchema
+) -> None:
+    answer = answering.post("/v1/score", json=rows[0]).json()
+    record.writer.flush()
+    answering.post("/v1/labels", json=label_of(rows[0]))
+    found = answering.get(f"/v1/predictions/{answer['prediction_id']}").json()
+    assert {name: found[name] for name in ("prediction_id", "probability", "decision", "threshold")} == {
+        name: answer[name] for name in ("prediction_id", "probability", "decision", "threshold")
+    }
+    assert found["transaction"]["amount"] == round(rows[0]["amt"] * 100)
+    assert list(found["features"]) == schema.names
+    assert found["features"]["amount"] == found["transaction"]["amount"]
+    assert found["release"] == answer["model_version"]
+    assert [label["label"] for label in found["labels"]] == [1]
+    assert answering.get("/v1/predictions/of-nobody").status_code == 404
 
 
 def test_one_that_is_sent_again_gets_the_answer_that_it_got_also_from_another_release(
@@ -155,7 +177,9 @@ def test_a_record_that_cannot_be_written_costs_no_answer_and_has_them_all_afterw
         began = perf_counter()
         answering.post("/v1/score", json=rows[20])
         assert perf_counter() - began < 1  # nobody waits any more
-        assert record.writer.trouble
+        told = answering.get("/readyz").json()
+        assert "the record at" in told["record"]
+        assert (told["waiting"], told["lost"]) == (20, 0)
         again = answering.post("/v1/score", json=rows[1]).json()
         assert again == answers[0]
         assert answering.post("/v1/labels", json=label_of(rows[1])).status_code == 503

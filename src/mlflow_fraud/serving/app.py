@@ -29,13 +29,14 @@ from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
 from mlflow_fraud.serving.logs import Watched
 from mlflow_fraud.serving.page import router as page
+from mlflow_fraud.serving.predictions import Prediction, prediction_of
 from mlflow_fraud.serving.problems import answer_in_problems
 from mlflow_fraud.serving.record import OtherContent, Record, UnknownTransaction
 from mlflow_fraud.serving.schema import problem, problems
 
 log = logging.getLogger(__name__)
 
-SCORE_PATH, LABEL_PATH = "/v1/score", "/v1/labels"
+SCORE_PATH, LABEL_PATH, PREDICTION_PATH = "/v1/score", "/v1/labels", "/v1/predictions/{id}"
 
 NOT_READ: dict[int | str, dict[str, Any]] = {
     408: {"description": f"the body was not there within {BODY_SECONDS:g} seconds"},
@@ -81,9 +82,22 @@ class ModelCard(BaseModel):
 
 
 class State(BaseModel):
-    """Whether the service lives and can answer."""
+    """Whether the service lives."""
 
     status: str
+
+
+class Readiness(State):
+    """Whether the service can answer, and what troubles it all the same.
+
+    `record` says why the record cannot be written now, or is null; `waiting` is how many payments wait for it, `lost`
+    how many are lost to it since the start. `reload` says why a newer release does not answer, or is null.
+    """
+
+    record: str | None
+    waiting: int
+    lost: int
+    reload: str | None
 
 
 def create_app(
@@ -199,10 +213,17 @@ async def livez() -> State:
 
 
 @router.get("/readyz", responses={503: {"description": "no model"}})
-async def readyz(request: Request) -> State:
-    """Answer 200 once a model is loaded; say where it is the copy of the last one, as the store gave none."""
+async def readyz(request: Request) -> Readiness:
+    """Answer 200 once a model is loaded; say where it is the copy of the last one, and what troubles the service."""
     _live(request)
-    return State(status="ready, with the copy of what answered last" if _model(request).from_copy else "ready")
+    model, writer = _model(request), _record(request).writer
+    return Readiness(
+        status="ready, with the copy of what answered last" if model.from_copy else "ready",
+        record=writer.trouble,
+        waiting=len(writer.unwritten()),
+        lost=writer.lost,
+        reload=model.trouble,
+    )
 
 
 @router.get("/v1/model", responses={503: {"description": "no model"}})
@@ -217,6 +238,25 @@ async def model(request: Request) -> ModelCard:
         trouble=_model(request).trouble,
         unscored=_model(request).unscored,
     )
+
+
+@router.get(
+    PREDICTION_PATH,
+    responses={
+        404: {"description": "the record has no such prediction"},
+        503: {"description": "the record cannot be read now"},
+    },
+)
+async def prediction(request: Request, id: str) -> Prediction:
+    """Say what an answer was given to, and what leads back from it."""
+    try:
+        told = await run_in_threadpool(_record(request).log.by_prediction, id)
+    except RecordUnavailable as error:
+        log.error("a prediction was not looked up: %s", error)
+        raise HTTPException(503, "the record cannot be read now", headers={"Retry-After": "2"}) from None
+    if told is None:
+        raise HTTPException(404, "the record has no prediction of this id")
+    return prediction_of(told)
 
 
 def _model(request: Request) -> LiveModel:

@@ -1,0 +1,70 @@
+"""An answer as the record has it: what it was given to, what it was made of, and the way back."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from math import isnan
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel
+
+from mlflow_fraud.adapters.prediction_log.log import Told
+
+
+class Known(BaseModel):
+    """What became known of the payment: 1 for a fraud."""
+
+    label: int
+    arrived: datetime
+    source: str
+
+
+class Prediction(BaseModel):
+    """An answer with its transaction and its features as they were served; a feature that was missing is null.
+
+    `release` leads to the run in MLflow and the commit that it was made of; these are null where the release was put
+    away before the record knew it.
+    """
+
+    prediction_id: str
+    probability: float
+    decision: Literal["flag", "pass"]
+    threshold: float
+    received: datetime
+    event_id: str
+    event_time: datetime
+    transaction: dict[str, Any]
+    features: dict[str, float | None]
+    release: str
+    mlflow_run_id: str | None
+    git_sha: str | None
+    labels: list[Known]
+
+
+def prediction_of(told: Told) -> Prediction:
+    """Return what the record tells of an answer."""
+    payment = told.payment
+    manifest = json.loads(payment["manifest"]) if payment["manifest"] else {}
+    return Prediction(
+        prediction_id=payment["prediction"],
+        probability=payment["probability"],
+        decision="flag" if payment["flagged"] else "pass",
+        threshold=payment["threshold"],
+        received=payment["received"],
+        event_id=payment["event_id"],
+        event_time=payment["event_time"],
+        transaction=json.loads(payment["content"]),
+        features=_features(payment["features"], payment["document"]),
+        release=payment["release"],
+        mlflow_run_id=manifest.get("mlflow_run_id"),
+        git_sha=manifest.get("git_sha"),
+        labels=[Known(label=each["label"], arrived=each["arrived"], source=each["source"]) for each in told.labels],
+    )
+
+
+def _features(served: bytes, document: str | None) -> dict[str, float | None]:
+    names = json.loads(document)["names"] if document else []
+    values = np.frombuffer(served, np.float32).tolist()
+    return {name: None if isnan(value) else value for name, value in zip(names, values, strict=bool(names))}
