@@ -43,7 +43,7 @@ def test_every_option_is_one_of_a_command(page: str) -> None:
 
 @pytest.mark.parametrize("page", IN_TICKS)
 def test_every_endpoint_is_one_of_the_service(page: str) -> None:
-    said = {path for span in IN_TICKS[page] for path in re.findall(r"(?:(?<=\s)|^)(/v\d[\w/]*)", span)}
+    said = {path for span in IN_TICKS[page] for path in re.findall(r"(?:(?<=\s)|^)(/v\d[\w/{}]*)", span)}
     assert {path for path in said if f"{path}`" not in SERVING} == set()
 
 
