@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks import distributed, features, gate, scoring, training
+from benchmarks import distributed, features, gate, recording, scoring, training
 from benchmarks.table import some_cards
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import Contract
@@ -35,6 +35,9 @@ OF_ROWS = (
     training.xgboost_against_unwatched,
     scoring.batch,
     scoring.one_row,
+    recording.sqlite,
+    recording.sqlite_full,
+    recording.postgres,
     gate.whole_gate,
 )
 

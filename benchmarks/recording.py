@@ -23,8 +23,8 @@ from mlflow_fraud.serving.record import open_record
 from mlflow_fraud.wall import utc_now
 from tests.postgres_server import running_postgres
 
-RATE, PAYMENTS = 200, 2_000
-ROUNDS = 3
+RATE, PAYMENTS = 200, 1_000
+ROUNDS = 2
 
 Write = Callable[[Payment], Awaitable[object]]
 

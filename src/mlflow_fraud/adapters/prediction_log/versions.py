@@ -53,7 +53,7 @@ def begin(engine: Engine) -> None:
     if step != newest():
         known = {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
         do = (
-            "`mlflow-fraud record backup`, then `mlflow-fraud record upgrade`"
+            "copy it while no service has it open, then `mlflow-fraud record upgrade`"
             if step in known
             else "run the newer program that made it, or restore a backup"
         )
