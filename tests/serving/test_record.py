@@ -23,6 +23,7 @@ from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.record import Record, open_record
 from mlflow_fraud.serving.writer import Writer
@@ -139,17 +140,24 @@ def test_another_payment_under_a_known_id_is_refused_and_changes_nothing(
     assert answering.post("/v1/score", json=rows[0]).json() == first
 
 
+class NoNumber:
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        return np.full(len(rows), np.nan)
+
+
+class BreaksDown:
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        raise ArithmeticError("of the library's own kind")
+
+
+@pytest.mark.parametrize("scorer", [NoNumber(), BreaksDown()], ids=lambda scorer: type(scorer).__name__)
 def test_a_payment_without_an_answer_is_of_the_past_and_gets_one_when_it_is_sent_again(
-    answering: TestClient, record: Record, rows: list[Row], contract: Contract
+    scorer: Scorer, answering: TestClient, record: Record, rows: list[Row], contract: Contract
 ) -> None:
     model = answering.app.state.model  # type: ignore[attr-defined]
     good = model.current
 
-    class NoNumber:
-        def score(self, rows: np.ndarray) -> np.ndarray:
-            return np.full(len(rows), np.nan)
-
-    model.current = replace(good, scorer=NoNumber())
+    model.current = replace(good, scorer=scorer)
     assert answering.post("/v1/score", json=rows[0]).status_code == 500
     place = record.mark().place
     model.current = good

@@ -162,6 +162,8 @@ async def score(request: Request) -> Scored:
         raise HTTPException(409, str(error)) from None
     except NotScored as error:
         _model(request).unscored += 1
+        if error.__cause__ is not None:
+            raise error.__cause__ from None  # the log has its kind and place
         log.error("not scored: %s", error)
         raise HTTPException(500, "the model's score is no number; the transaction is not scored") from None
     answer = payment.answer

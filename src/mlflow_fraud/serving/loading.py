@@ -66,7 +66,10 @@ class LiveRelease:
         The answer's id begins with the version, which leads to the release and from there to run, data and code.
         """
         row = np.array([features], dtype=np.float32)
-        probability = float(self.scorer.score(row)[0])
+        try:
+            probability = float(self.scorer.score(row)[0])
+        except Exception as error:  # whatever the library says, the payment came and belongs to the record
+            raise NotScored(payment, f"{self.manifest.version} broke down: {type(error).__name__}") from error
         digest = hashlib.sha256(f"{payment.transaction['event_id']}".encode() + row.tobytes()).hexdigest()[:16]
         version, threshold = self.manifest.version, self.manifest.threshold
         if not 0 <= probability <= 1:  # so that NaN is refused
