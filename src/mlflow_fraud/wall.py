@@ -17,9 +17,14 @@ def stamp() -> str:
     >>> stamp().endswith("+00:00")
     True
     """
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return utc().isoformat(timespec="seconds")
 
 
 def utc_now() -> datetime:
     """Return now in UTC, without saying so, as a database has it."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    return utc().replace(tzinfo=None)
+
+
+def utc() -> datetime:
+    """Return now in UTC."""
+    return datetime.now(UTC)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from mlflow_fraud.adapters.key_file import ApiKey, KeyFile
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.wall import utc
 
 
 def add(name: str, scopes: Sequence[str], expires: str = "") -> str:
     """Make a key, and return what is said of it: the key itself, this once."""
-    file, now = _file(), datetime.now(UTC)
+    file, now = _file(), utc()
     key = file.add(name, sorted(set(scopes)), now.replace(microsecond=0), _end(expires, now))
     return (
         f"{key}\n\nThis is the key of {name}; it is shown once, and {file} has only its SHA-256. A client sends it as\n"
@@ -22,7 +23,7 @@ def add(name: str, scopes: Sequence[str], expires: str = "") -> str:
 
 def listed() -> str:
     """Return a line for each key: whose, what for, since and until when, and the end of its hash."""
-    file, now = _file(), datetime.now(UTC)
+    file, now = _file(), utc()
     keys = file.read()
     if not keys:
         return f"no keys in {file}"

@@ -7,11 +7,12 @@ import hmac
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.key_file import ApiKey, KeyFile
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.wall import utc
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Keyring:
         file: KeyFile,
         *,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc,
     ) -> None:
         self._file, self._clock, self._now = file, clock, now
         self._stamp = file.stamp()

@@ -93,6 +93,12 @@ def _known(
     """Return the labels that a window can still see, and the numbers of those that came after `mark`."""
     if not schema.label_windows:
         return [], frozenset()
-    found = past.known_since(newest and newest - label_reach(schema) - LATENESS).drop("scores").to_dicts()
-    known = [Known(row, row["label"], row["arrived"]) for row in found]
-    return known, frozenset(row["number"] for row in found if row["number"] > mark.label)
+    since = newest and newest - label_reach(schema) - LATENESS
+    ahead = past.known_ahead(since) if mark.unwritten else []  # first: what is written meanwhile is in both, and once
+    found = past.known_since(since).drop("scores").to_dicts()
+    known = {row["number"]: Known(row, row["label"], row["arrived"]) for row in found}
+    unwritten = {str(each.key[1]): each.transaction for each in mark.unwritten if each.contract == schema.contract.name}
+    for number, event_id, label, arrived in ahead:
+        if number not in known and event_id in unwritten:
+            known[number] = Known(unwritten[event_id], label, arrived)
+    return [known[number] for number in sorted(known)], frozenset(number for number in known if number > mark.label)

@@ -40,7 +40,7 @@ def read_journal(folder: Path, *, after_place: int, received: datetime) -> tuple
             case {"label": [[contract, event_id], label, arrived]}:
                 labels.append(Label((contract, event_id), label, arrived))
             case _:
-                log.warning("%s has an id or a time that none can be, and is left out", where)
+                log.warning("%s has an id, a time or a number that none can be, and is left out", where)
     return payments, labels
 
 
@@ -66,7 +66,9 @@ def _entries(folder: Path) -> Iterator[tuple[Any, str]]:
 
 def _read(line: bytes, where: str) -> Any:
     try:
-        entry = json.loads(line, object_hook=_value, parse_constant=lambda _: None)
+        entry = json.loads(line, object_hook=_value, parse_constant=_refuse)
+    except _NoNumber:
+        return None
     except ValueError:
         entry = None
     match entry:
@@ -76,6 +78,14 @@ def _read(line: bytes, where: str) -> Any:
         f"{where}: expected an entry of the journal, found something else; move the file away to start without what "
         "it holds"
     )
+
+
+class _NoNumber(Exception):
+    """A number that is none, such as NaN."""
+
+
+def _refuse(_: str) -> None:
+    raise _NoNumber
 
 
 def _value(found: dict[str, Any]) -> Any:

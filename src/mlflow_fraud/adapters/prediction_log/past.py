@@ -85,6 +85,18 @@ class RecordedPast:
             chosen = chosen.where(LABEL.c.arrived >= moment)
         return self._transactions(chosen, _TRANSACTION | _KNOWN).sort("number")
 
+    def known_ahead(self, moment: datetime | None) -> list[tuple[int, str, int, datetime]]:
+        """Return number, id, label and arrival of what became known of payments that the record does not have yet."""
+        same = and_(LABEL.c.contract == PAYMENT.c.contract, LABEL.c.event_id == PAYMENT.c.event_id)
+        chosen = select(LABEL.c.number, LABEL.c.event_id, LABEL.c.label, LABEL.c.arrived).outerjoin_from(
+            LABEL, PAYMENT, same
+        )
+        chosen = chosen.where(LABEL.c.contract == self._contract.name, PAYMENT.c.place.is_(None))
+        if moment is not None:
+            chosen = chosen.where(LABEL.c.arrived >= moment)
+        with self._log.reading() as connection:
+            return [(number, event_id, label, at) for number, event_id, label, at in connection.execute(chosen)]
+
     def _member(self, name: str) -> Any:
         """Return a column of the transaction that has none in the table."""
         if self._log.engine.dialect.name == "sqlite":

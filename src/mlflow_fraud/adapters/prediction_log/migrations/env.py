@@ -6,6 +6,7 @@ from alembic import context
 
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
-with context.begin_transaction():
-    context.run_migrations()
+if __name__ == "env_py":  # so Alembic calls it; whoever else imports it runs nothing
+    context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+    with context.begin_transaction():
+        context.run_migrations()
