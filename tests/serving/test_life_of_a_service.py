@@ -45,6 +45,7 @@ from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.features.instants import micros
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Release
@@ -54,6 +55,8 @@ from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in, with_file
 from tests.serving.plain_past import FEATURES, OTHERS, SHORT, WATCHED, PlainPast, Row
 
 CARDS = [4_000_000_000_000_000 + number for number in range(1, 6)]
+SEEN = timedelta(days=11)
+"""So long ago a label may have arrived that a window of ten days can see, for a payment that comes a day late."""
 INTRUDER = 4_999_999_999_999_999
 """A card whose every payment is ahead of its time: as the only one it moves no clock."""
 
@@ -187,7 +190,8 @@ class Service(RuleBasedStateMachine):
         if current is None:
             return None
         events, labels, since = current.history._past.snapshot()
-        by_arrival = {by: each.sort(each.columns).to_dicts() for by, each in labels.items()}
+        seen = pl.col("arrived") >= micros(self.past.now - SEEN)  # what no window sees may be forgotten or not
+        by_arrival = {by: each.filter(seen).sort(each.columns).to_dicts() for by, each in labels.items()}
         return events.to_dicts(), by_arrival, since
 
     @invariant()
