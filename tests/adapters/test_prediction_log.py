@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 
 from mlflow_fraud.adapters.prediction_log.connection import connect
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Label, Payment, ReleaseNote
-from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.log import Part, PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
 from mlflow_fraud.adapters.prediction_log.versions import upgrade
@@ -200,6 +200,20 @@ def test_a_server_that_lets_nobody_in_is_a_sentence_without_the_password(server:
     with pytest.raises(RecordUnavailable, match="password authentication failed") as caught:
         PredictionLog(server.replace(PASSWORD, "another"))
     assert "another" not in str(caught.value)
+
+
+def test_a_history_is_taken_in_whole_or_not_at_all(log: PredictionLog, contract: Contract) -> None:
+    given = payments()
+
+    def parts() -> Iterator[Part]:
+        yield given[:25], [Label(given[0].key, 1, RECEIVED)]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        log.take_in(parts(), received=RECEIVED, source="history")
+    assert (log.count(contract), log.last_label()) == (0, 0)
+    log.take_in([(given, [])], received=RECEIVED, source="history")
+    assert log.count(contract) == 50
 
 
 def test_a_row_with_values_that_no_contract_has_is_read_as_far_as_it_can_be(

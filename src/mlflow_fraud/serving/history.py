@@ -70,8 +70,7 @@ class History:
         for transactions in (recorded.transactions, recorded.replayed):
             beyond += sum(not self._take(transaction) for transaction in transactions)
         for known in recorded.known:
-            if self._holds(known.of):
-                self._past.learn({**self._blank, **known.of}, known.label, known.arrived)
+            self._know(known)
         _warn(beyond)
 
     def observe(self, transaction: Transaction) -> Observed:
@@ -122,8 +121,8 @@ class History:
                 continue
             if isinstance(entry, Payment):
                 beyond += not self._take(payment.transaction)
-            elif entry.number not in self._known_numbers and self._holds(payment.transaction):
-                self._past.learn({**self._blank, **payment.transaction}, entry.label, entry.arrived)
+            elif entry.number not in self._known_numbers:
+                self._know(Known(payment.transaction, entry.label, entry.arrived))
         _warn(beyond)
         return len(entries)
 
@@ -134,6 +133,11 @@ class History:
         self._past.update({**self._blank, **transaction})
         self._clock.note(transaction)
         return True
+
+    def _know(self, known: Known) -> None:
+        """Take what became known of a transaction into the past, where that is within the bounds."""
+        if self._holds(known.of):
+            self._past.learn({**self._blank, **known.of}, known.label, known.arrived)
 
 
 def _holder(schema: FeatureSchema) -> Callable[[Transaction], bool]:

@@ -79,14 +79,19 @@ class LiveModel:
     def _go_live(self, pointer: Pointer) -> None:
         try:
             release = self._store.fetch(pointer.version)
-            loaded = load_release(release, self._history_for, self._key)
+            loaded = self._loaded(release)
         except (ReleaseRejected, DataError, SettingsError):
             self._refused, self._rest = pointer, REST_POLLS
             raise
-        self._record.introduce(loaded.note)
         self.current = loaded  # one assignment: no request sees half
         log.info("live: %s", pointer.version)
         self._keep(release)
+
+    def _loaded(self, release: Release) -> LiveRelease:
+        """Return the release ready to answer, known to the record before its first answer is."""
+        loaded = load_release(release, self._history_for, self._key)
+        self._record.introduce(loaded.note)
+        return loaded
 
     def _keep(self, release: Release) -> None:
         """Keep a copy for the next cold start; where there is no room for it the service does without."""
@@ -103,9 +108,7 @@ class LiveModel:
             kept = last_good.fetch() if last_good else None
             if kept is None:
                 return
-            loaded = load_release(kept, self._history_for, self._key)
-            self._record.introduce(loaded.note)
-            self.current, self.from_copy = loaded, True
+            self.current, self.from_copy = self._loaded(kept), True
             log.warning("began with the copy of %s, which answered last", kept.manifest.version)
         except Exception as error:  # a bad copy must not keep the service from looking for a good release
             log.error("the copy of what answered last cannot be used: %s", error)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from math import isnan
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel
 
 from mlflow_fraud.adapters.prediction_log.log import Told
@@ -45,26 +42,19 @@ class Prediction(BaseModel):
 
 def prediction_of(told: Told) -> Prediction:
     """Return what the record tells of an answer."""
-    payment = told.payment
-    manifest = json.loads(payment["manifest"]) if payment["manifest"] else {}
+    payment, manifest = told.payment, told.manifest
     return Prediction(
         prediction_id=payment["prediction"],
         probability=payment["probability"],
-        decision="flag" if payment["flagged"] else "pass",
+        decision=told.decision,
         threshold=payment["threshold"],
         received=payment["received"],
         event_id=payment["event_id"],
         event_time=payment["event_time"],
-        transaction=json.loads(payment["content"]),
-        features=_features(payment["features"], payment["document"]),
+        transaction=told.transaction,
+        features=told.features,
         release=payment["release"],
         mlflow_run_id=manifest.get("mlflow_run_id"),
         git_sha=manifest.get("git_sha"),
         labels=[Known(label=each["label"], arrived=each["arrived"], source=each["source"]) for each in told.labels],
     )
-
-
-def _features(served: bytes, document: str | None) -> dict[str, float | None]:
-    names = json.loads(document)["names"] if document else []
-    values = np.frombuffer(served, np.float32).tolist()
-    return {name: None if isnan(value) else value for name, value in zip(names, values, strict=bool(names))}

@@ -222,6 +222,6 @@ def _take_over(prediction_log: PredictionLog, journal: Path) -> None:
     now = utc_now()
     payments, labels = read_journal(journal, after_place=prediction_log.last_place(), received=now)
     if payments:
-        prediction_log.take_in(payments, labels, received=now, source="journal")
+        prediction_log.take_in([(payments, labels)], received=now, source="journal")
         log.info("%d payments of the journal in %s are in the record now", len(payments), journal)
     put_aside(journal)

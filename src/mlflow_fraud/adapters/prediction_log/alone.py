@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 
-from mlflow_fraud.adapters.prediction_log.connection import translated
+from mlflow_fraud.adapters.prediction_log.connection import translated, where
 from mlflow_fraud.core.errors import DataError
 
 LOCK = 0x667261756421
@@ -42,13 +42,13 @@ def _by_file(file: Path) -> Iterator[None]:
 def _by_server(engine: Engine) -> Iterator[None]:
     with translated(engine), engine.connect() as connection:
         if not connection.execute(select(func.pg_try_advisory_lock(LOCK))).scalar():
-            raise _taken(engine.url.render_as_string(hide_password=True))
+            raise _taken(where(engine))
         connection.commit()  # the lock is the session's, and stays
         yield
 
 
-def _taken(where: str) -> DataError:
+def _taken(record: str) -> DataError:
     return DataError(
-        f"the record at {where} is in use by another service: two would each know half of a card's past; "
+        f"the record at {record} is in use by another service: two would each know half of a card's past; "
         "stop that one, or set FRAUD_PREDICTION_LOG to another database"
     )

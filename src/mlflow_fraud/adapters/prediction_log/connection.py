@@ -54,12 +54,15 @@ def translated(engine: Engine) -> Iterator[None]:
         raise unavailable(engine, getattr(error, "orig", None) or error) from None
 
 
+def where(engine: Engine) -> str:
+    """Return where a record is, without its password."""
+    return engine.url.render_as_string(hide_password=True)
+
+
 def unavailable(engine: Engine, error: BaseException) -> RecordUnavailable:
     """Return what the driver says as one sentence, without address, password or values."""
     said = " ".join(str(error).split())
-    return RecordUnavailable(
-        f"the record at {engine.url.render_as_string(hide_password=True)} cannot be used now: {said[:200]}"
-    )
+    return RecordUnavailable(f"the record at {where(engine)} cannot be used now: {said[:200]}")
 
 
 def _url_of(address: str) -> URL:

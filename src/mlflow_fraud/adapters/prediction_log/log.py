@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from math import isnan
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from sqlalchemy import Connection, Select, func, select, update
 
 from mlflow_fraud.adapters.prediction_log.alone import alone
-from mlflow_fraud.adapters.prediction_log.connection import Synchronous, connect, translated
+from mlflow_fraud.adapters.prediction_log.connection import Synchronous, connect, translated, where
 from mlflow_fraud.adapters.prediction_log.entries import Completed, Entry, Key, Label, Payment, ReleaseNote, Source
 from mlflow_fraud.adapters.prediction_log.hot_insert import HotInsert
 from mlflow_fraud.adapters.prediction_log.rows import PaymentRows, insert_into, payment_of
@@ -18,8 +21,8 @@ from mlflow_fraud.adapters.prediction_log.tables import FEATURE_SCHEMA, LABEL, M
 from mlflow_fraud.adapters.prediction_log.versions import begin
 from mlflow_fraud.core.contract.contract import Contract
 
-AT_ONCE = 10_000
-"""So many payments are handed to the driver at once where many are added."""
+Part = tuple[Sequence[Payment], Sequence[Label]]
+"""Payments, and what became known of them, as many as are in memory at once."""
 
 
 class Told(NamedTuple):
@@ -27,6 +30,31 @@ class Told(NamedTuple):
 
     payment: Mapping[str, Any]
     labels: Sequence[Mapping[str, Any]]
+
+    @property
+    def decision(self) -> Literal["flag", "pass"]:
+        """What the answer said."""
+        return "flag" if self.payment["flagged"] else "pass"
+
+    @property
+    def transaction(self) -> dict[str, Any]:
+        """The transaction's columns, but its id and time."""
+        read: dict[str, Any] = json.loads(self.payment["content"])
+        return read
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What leads from the release back to where it came from; empty where the record does not know the release."""
+        return json.loads(self.payment["manifest"] or "{}")  # type: ignore[no-any-return]
+
+    @property
+    def features(self) -> dict[str, float | None]:
+        """The features as they were served, None for one that was missing; empty as the manifest is."""
+        if not self.payment["document"]:
+            return {}
+        names = json.loads(self.payment["document"])["names"]
+        served = np.frombuffer(self.payment["features"], np.float32).tolist()
+        return {name: None if isnan(value) else value for name, value in zip(names, served, strict=True)}
 
 
 class NewestIds(NamedTuple):
@@ -52,7 +80,7 @@ class PredictionLog:
 
     def __str__(self) -> str:
         """Where it is, without a password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        return where(self.engine)
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Add releases, then payments, then answers to payments, all or none; what is there already stays as it is."""
@@ -71,17 +99,15 @@ class PredictionLog:
                     unanswered = update(PAYMENT).where(PAYMENT.c.place == entry.place, PAYMENT.c.prediction.is_(None))
                     connection.execute(unanswered.values(entry.answer._asdict()))
 
-    def take_in(
-        self, payments: Iterable[Payment], labels: Iterable[Label], *, received: datetime, source: Source
-    ) -> None:
+    def take_in(self, parts: Iterable[Part], *, received: datetime, source: Source) -> None:
         """Add what comes from elsewhere than a service, all or none; what is there already stays as it is."""
-        known = [self._label(each, received, source) for each in labels]
-        rows = [self._rows.of(payment) for payment in payments]
         with self._transaction() as connection:
-            for start in range(0, len(rows), AT_ONCE):
-                connection.exec_driver_sql(self._rows.insert, rows[start : start + AT_ONCE])
-            for start in range(0, len(known), AT_ONCE):
-                connection.execute(self._insert(LABEL).on_conflict_do_nothing(), known[start : start + AT_ONCE])
+            for payments, labels in parts:
+                if payments:
+                    connection.exec_driver_sql(self._rows.insert, [self._rows.of(payment) for payment in payments])
+                if labels:
+                    known = [self._label(label, received, source) for label in labels]
+                    connection.execute(self._insert(LABEL).on_conflict_do_nothing(), known)
 
     def add_label(self, label: Label, *, received: datetime, source: Source) -> int | None:
         """Add what became known of a payment and return its number; None where the same is known already."""

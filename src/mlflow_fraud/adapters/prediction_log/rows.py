@@ -27,8 +27,7 @@ class PaymentRows:
 
     def __init__(self, dialect: Dialect) -> None:
         self._as_text = dialect.name == "sqlite"
-        insert = sqlite.insert(PAYMENT) if self._as_text else postgresql.insert(PAYMENT)
-        compiled = insert.on_conflict_do_nothing().compile(dialect=dialect)
+        compiled = insert_into(dialect)(PAYMENT).on_conflict_do_nothing().compile(dialect=dialect)
         self.insert = str(compiled)
         self._order = compiled.positiontup
 

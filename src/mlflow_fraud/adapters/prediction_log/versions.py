@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
-from mlflow_fraud.adapters.prediction_log.connection import translated
+from mlflow_fraud.adapters.prediction_log.connection import translated, where
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
 from mlflow_fraud.core.errors import DataError
 
@@ -44,10 +44,9 @@ def begin(engine: Engine) -> None:
     if step is None and not tables:
         _make(engine)
         return
-    where = engine.url.render_as_string(hide_password=True)
     if step is None:
         raise DataError(
-            f"{where} holds no record but other tables ({', '.join(sorted(tables)[:3])}); "
+            f"{where(engine)} holds no record but other tables ({', '.join(sorted(tables)[:3])}); "
             "set FRAUD_PREDICTION_LOG to a database of its own"
         )
     if step != newest():
@@ -57,7 +56,7 @@ def begin(engine: Engine) -> None:
             if step in known
             else "run the newer program that made it, or restore a backup"
         )
-        raise DataError(f"the record at {where} is of step {step}, this program expects {newest()}; {do}")
+        raise DataError(f"the record at {where(engine)} is of step {step}, this program expects {newest()}; {do}")
 
 
 def _make(engine: Engine) -> None:

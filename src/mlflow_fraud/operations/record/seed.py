@@ -13,7 +13,7 @@ from mlflow_fraud.core.features.recorded import as_recorded
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.paths import TRANSACTIONS
-from mlflow_fraud.settings import load_contract, load_params
+from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.wall import utc_now
 
 
@@ -24,7 +24,7 @@ def seed(*, add: bool = False) -> str:
     not of the active data set, and where a service has the record open.
     """
     params = load_params()
-    contract = load_contract(params.active.contract)
+    contract = contract_of(params.active)
     schema = FeatureSchema(
         params=params.active_features,
         contract=contract,

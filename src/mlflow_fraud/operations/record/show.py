@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import Any
-
-import numpy as np
 
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog, Told
 from mlflow_fraud.core.errors import DataError
@@ -30,12 +26,10 @@ def show_prediction(prediction_id: str) -> str:
 
 
 def _lines(told: Told) -> list[str]:
-    payment = told.payment
-    manifest: dict[str, Any] = json.loads(payment["manifest"]) if payment["manifest"] else {}
-    decision = "flag" if payment["flagged"] else "pass"
+    payment, manifest, features = told.payment, told.manifest, told.features
     lines = [
         f"prediction   {payment['prediction']}",
-        f"answer       {decision}: {payment['probability']:.6f} against {payment['threshold']:.6f}, "
+        f"answer       {told.decision}: {payment['probability']:.6f} against {payment['threshold']:.6f}, "
         f"in {payment['took_us'] / 1000:.1f} ms, received {_second(payment['received'])} UTC",
         f"release      {payment['release']}",
         f"MLflow run   {manifest.get('mlflow_run_id') or 'none'}",
@@ -44,13 +38,11 @@ def _lines(told: Told) -> list[str]:
         f"dvc.lock     sha256 {manifest.get('files', {}).get(LOCK.name, {}).get('sha256', 'none')}",
         "",
         f"transaction  {payment['event_id']} of {payment['contract']}, {_second(payment['event_time'])}",
-        *(f"  {name} = {value}" for name, value in json.loads(payment["content"]).items()),
+        *(f"  {name} = {value}" for name, value in told.transaction.items()),
     ]
-    if payment["document"]:
-        names = json.loads(payment["document"])["names"]
-        values = np.frombuffer(payment["features"], np.float32)
+    if features:
         lines += ["", "features, as they were served"]
-        lines += [f"  {name} = {value:.9g}" for name, value in zip(names, values.tolist(), strict=True)]
+        lines += [f"  {name} = {'missing' if value is None else f'{value:.9g}'}" for name, value in features.items()]
     known = [
         f"  {'fraud' if each['label'] else 'genuine'}, arrived {_second(each['arrived'])}, from {each['source']}"
         for each in told.labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlflow_fraud.adapters.prediction_log.alone import alone
-from mlflow_fraud.adapters.prediction_log.connection import connect
+from mlflow_fraud.adapters.prediction_log.connection import connect, where
 from mlflow_fraud.adapters.prediction_log.versions import upgrade
 from mlflow_fraud.environment import load_environment
 
@@ -16,5 +16,6 @@ def upgrade_record() -> str:
             before, after = upgrade(engine)
     finally:
         engine.dispose()
-    where = engine.url.render_as_string(hide_password=True)
-    return f"{where} is of step {after}" + (f" now, was of {before or 'none'}" if before != after else " already")
+    return f"{where(engine)} is of step {after}" + (
+        f" now, was of {before or 'none'}" if before != after else " already"
+    )
