@@ -20,13 +20,17 @@ from mlflow_fraud.adapters.prediction_log.entries import Answer, Label, Payment,
 from mlflow_fraud.adapters.prediction_log.log import Part, PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
-from mlflow_fraud.adapters.prediction_log.versions import upgrade
+from mlflow_fraud.adapters.prediction_log.versions import newest, upgrade
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, RecordUnavailable, SettingsError
 from tests.conftest import make_transactions
 from tests.postgres_server import PASSWORD, running_postgres
 
 RECEIVED = datetime(2026, 1, 1, 12)
+OF_THE_FIRST_STEP = """
+insert into payment (place, contract, event_id, event_time, received, source, content)
+values (7, 'sparkov', 'a', '2026-01-01 12:00:00.000000', '2026-01-01 12:00:00.000000', 'service', '{}')
+"""
 NOTE = ReleaseNote("xgboost-1", "5c4e", '{"names":[]}', '{"version":"xgboost-1"}')
 
 
@@ -143,23 +147,34 @@ def test_the_newest_ids_say_up_to_when_the_others_are(log: PredictionLog) -> Non
 
 def test_the_steps_lead_to_the_tables_that_the_program_reads(address: str) -> None:
     engine = connect(address)
-    assert upgrade(engine) == (None, "0001")
+    assert upgrade(engine) == (None, newest())
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     PredictionLog(address).close()
     engine.dispose()
 
 
-def test_a_record_of_another_step_is_refused_with_the_command(address: str) -> None:
+def test_a_record_of_a_newer_step_is_refused(address: str) -> None:
     PredictionLog(address).close()
     engine = connect(address)
-    for step, do in (("0000", "run the newer program"), ("0001", None)):
-        with engine.begin() as connection:
-            connection.execute(text(f"update alembic_version set version_num = '{step}'"))
-        if do:
-            with pytest.raises(DataError, match=f"is of step {step}, this program expects 0001; {do}"):
-                PredictionLog(address)
-    PredictionLog(address).close()
+    with engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(DataError, match=f"is of step 9999, this program expects {newest()}; run the newer program"):
+        PredictionLog(address)
+    engine.dispose()
+
+
+def test_an_older_record_is_refused_with_the_command_that_takes_it_along_with_what_it_holds(address: str) -> None:
+    engine = connect(address)
+    upgrade(engine, to="0001")
+    with engine.begin() as connection:
+        connection.execute(text(OF_THE_FIRST_STEP))
+    with pytest.raises(DataError, match=r"is of step 0001, .*; copy it .* then `mlflow-fraud record upgrade`"):
+        PredictionLog(address)
+    assert upgrade(engine) == ("0001", newest())
+    log = PredictionLog(address)
+    assert log.last_place() == 7
+    log.close()
     engine.dispose()
 
 

@@ -73,10 +73,11 @@ def delayed(schema: FeatureSchema, params: FeatureParams) -> FeatureSchema:
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories, label_delay_days=WEEK)
 
 
+@pytest.mark.parametrize("cards", [12, 400])  # of many, the last payment lies far behind the newest of all
 def test_a_period_served_one_by_one_with_late_labels_is_the_batch(
-    schema: FeatureSchema, feature_params: FeatureParams, make_release: MakeRelease, tmp_path: Path
+    schema: FeatureSchema, feature_params: FeatureParams, make_release: MakeRelease, tmp_path: Path, cards: int
 ) -> None:
-    whole = with_label_times(make_transactions(4000, cards=12, days=300), seed=3)
+    whole = with_label_times(make_transactions(4000, cards=cards, days=300), seed=3)
     replay(whole, 1200, delayed(schema, feature_params), make_release, tmp_path)
 
 

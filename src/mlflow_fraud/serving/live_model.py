@@ -83,6 +83,7 @@ class LiveModel:
         except (ReleaseRejected, DataError, SettingsError):
             self._refused, self._rest = pointer, REST_POLLS
             raise
+        self.trouble = None  # first, so that nobody sees the new release with the old one's trouble
         self.current = loaded  # one assignment: no request sees half
         log.info("live: %s", pointer.version)
         self._keep(release)

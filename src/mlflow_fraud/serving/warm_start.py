@@ -52,7 +52,8 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
             contract.name,
         )
         return Recorded(end=mark.end)
-    since = newest and newest - window_reach(schema) - LATENESS
+    reached = first.reached(STEADY)  # not `newest`: what is replayed looks back from where it is itself
+    since = reached and reached - window_reach(schema) - LATENESS
     known, numbers = _known(past, schema, newest, mark)
     return Recorded(
         _settled(first, schema, since) if since else (),

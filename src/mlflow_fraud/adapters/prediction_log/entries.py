@@ -14,7 +14,10 @@ Key = tuple[str, Any]
 
 
 class Answer(NamedTuple):
-    """What the service said of a payment: `features` are Float32 bytes, in the order of the release's schema."""
+    """What the service said of a payment: `features` are Float32 bytes, in the order of the release's schema.
+
+    `label_chance` is the chance with which its label is looked for where labels are selective, else None.
+    """
 
     prediction: str
     release: str
@@ -23,6 +26,7 @@ class Answer(NamedTuple):
     flagged: bool
     threshold: float
     took_us: int = 0
+    label_chance: float | None = None
 
 
 class Payment(NamedTuple):

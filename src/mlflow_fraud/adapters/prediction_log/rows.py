@@ -68,6 +68,7 @@ def payment_of(row: Any, contract: Contract) -> Payment:
             bool(row.flagged),
             row.threshold,
             row.took_us,
+            row.label_chance,
         )
     transaction = transaction_of(row.event_id, row.event_time, row.content, contract)
     scores = None if row.scores is None else json.loads(row.scores)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -65,6 +66,7 @@ PAYMENT = Table(
     Column("flagged", Boolean),
     Column("threshold", Float),
     Column("took_us", Integer),
+    Column("label_chance", Float),  # with which its label is looked for: see `core.labels`
     UniqueConstraint("contract", "event_id"),
     Index("ix_payment_prediction", "prediction"),
     Index("ix_payment_event_time", "event_time"),
@@ -81,4 +83,47 @@ LABEL = Table(
     Column("received", DateTime, nullable=False),  # in UTC
     Column("source", Text, nullable=False),
     UniqueConstraint("contract", "event_id", "label", "arrived"),
+)
+
+CORRECTION = Table(
+    "correction",
+    METADATA,
+    Column("number", PLACE, primary_key=True),
+    Column("contract", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("observed", DateTime, nullable=False),  # on the contract's own clock: from after it on it counts
+    Column("received", DateTime, nullable=False),  # in UTC
+    Column("source", Text, nullable=False),
+    Column("content", Text),  # JSON as in a payment; null for one that was reversed
+    Index("ix_correction_contract_event_id", "contract", "event_id"),
+)
+
+TOMBSTONE = Table(
+    "tombstone",
+    METADATA,
+    Column("contract", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("value", Text, nullable=False),  # the pseudonym, where the entity is secret
+    Column("forgotten", DateTime, nullable=False),  # in UTC
+    PrimaryKeyConstraint("contract", "entity", "value"),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    METADATA,
+    Column("number", PLACE, primary_key=True),
+    Column("contract", Text, nullable=False),
+    Column("since", DateTime, nullable=False),  # event times, the first in it
+    Column("until", DateTime, nullable=False),  # the first behind it
+    Column("reason", Text, nullable=False),
+    Column("received", DateTime, nullable=False),  # in UTC
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("number", PLACE, primary_key=True),
+    Column("at", DateTime, nullable=False),  # in UTC
+    Column("action", Text, nullable=False),  # the command: forget, quarantine, prune, restore
+    Column("detail", Text, nullable=False),  # JSON, without anything of a person
 )

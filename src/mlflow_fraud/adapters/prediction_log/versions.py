@@ -24,14 +24,16 @@ def newest() -> str:
     return found
 
 
-def upgrade(engine: Engine) -> tuple[str | None, str]:
-    """Take the record to the newest step, all of it or none; return the step before and after."""
+def upgrade(engine: Engine, *, to: str = "head") -> tuple[str | None, str]:
+    """Take the record to the newest step, or to another, all of it or none; return the step before and after."""
     with translated(engine), engine.begin() as connection:
         before = _step_of(connection)
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return before, newest()
+        command.upgrade(config, to)
+        after = _step_of(connection)
+    assert after is not None
+    return before, after
 
 
 def begin(engine: Engine) -> None:
