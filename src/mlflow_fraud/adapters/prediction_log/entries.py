@@ -33,7 +33,8 @@ class Payment(NamedTuple):
     """A transaction by pipeline names, its place in the order in which all came, and the answer, if one was given.
 
     `received` is in UTC; the transaction's own times are on the contract's clock. `scores` are its amount's distances
-    from what was usual, in whole thousandths by the names of the scores, as its answer was made with them.
+    from what was usual, in whole thousandths by the names of the scores, as its answer was made with them; where past
+    scores are features, what was usual is beside them.
     """
 
     place: int
@@ -41,7 +42,7 @@ class Payment(NamedTuple):
     transaction: Mapping[str, Any]
     received: datetime
     source: Source = "service"
-    scores: Mapping[str, int | None] | None = None
+    scores: Mapping[str, float | None] | None = None
     answer: Answer | None = None
 
     @property

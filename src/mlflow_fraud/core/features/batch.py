@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from mlflow_fraud.core.contract.bounds import RATIO
+from mlflow_fraud.core.features.corrected import TOLD, versions_of
+from mlflow_fraud.core.features.corrected_lasts import with_corrected_lasts
+from mlflow_fraud.core.features.corrected_windows import with_added
 from mlflow_fraud.core.features.definitions import (
     AMOUNT,
     THOUSANDTHS,
@@ -19,9 +23,11 @@ from mlflow_fraud.core.features.definitions import (
     Row,
     Score,
     Window,
+    scores_looked_at,
     windows_behind,
 )
 from mlflow_fraud.core.features.label_windows import with_labels
+from mlflow_fraud.core.features.later import Later
 from mlflow_fraud.core.features.past_expressions import (
     MIDNIGHT,
     last_expression,
@@ -38,16 +44,28 @@ TIME_ORDER = ("event_time", "event_id")
 FromPast = Window | Last | Score | Labels
 
 
-def build_features(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+class Told(NamedTuple):
+    """What became known later: the versions of corrected payments, with their scores, and all labels."""
+
+    versions: pl.DataFrame | None = None
+    labels: pl.DataFrame | None = None
+
+
+NOTHING_TOLD = Told()
+
+
+def build_features(transactions: pl.DataFrame, schema: FeatureSchema, later: Later | None = None) -> pl.DataFrame:
     """Return the features of each row as Float32, in the order of `schema.names`.
 
     `transactions` is in `TIME_ORDER` and holds all the history there is: a row sees only what is
     strictly earlier than itself, and of labels only those that had arrived. Amounts are whole minor units and
-    scores whole thousandths, so sums are exact.
+    scores whole thousandths, so sums are exact. What became known `later` is seen by the rows after that: a row is
+    of its own transaction as it came, and of the others as they were known at its time. See `corrected_windows` for
+    what corrections cost.
     """
-    known = transactions.lazy()
+    known, told = transactions.lazy(), _told(transactions, schema, later)
     for features in passes(schema):
-        known = with_past(known, features, schema)
+        known = with_past(known, features, schema, told)
     return in_columns(known, schema).collect()
 
 
@@ -58,7 +76,9 @@ def passes(schema: FeatureSchema) -> tuple[tuple[FromPast, ...], tuple[FromPast,
     return tuple(feature for feature in past if feature not in later), tuple(later)
 
 
-def with_past(rows: pl.LazyFrame, features: Sequence[FromPast], schema: FeatureSchema) -> pl.LazyFrame:
+def with_past(
+    rows: pl.LazyFrame, features: Sequence[FromPast], schema: FeatureSchema, told: Told = NOTHING_TOLD
+) -> pl.LazyFrame:
     """Add the features, and the windows behind scores, by name, in whole units where they have such.
 
     `rows` holds the whole past of every entity that is in it, in `TIME_ORDER`.
@@ -66,20 +86,28 @@ def with_past(rows: pl.LazyFrame, features: Sequence[FromPast], schema: FeatureS
     windows = windows_behind(tuple(features))
     lasts = [feature for feature in features if isinstance(feature, Last)]
     scores = [feature for feature in features if isinstance(feature, Score)]
+    versions = told.versions
+    if versions is not None:
+        midnight = rows.with_columns(pl.col("event_time").dt.truncate("1d").alias(MIDNIGHT))
+        rows = with_added(midnight.collect(), versions, windows, schema).lazy()
     there, transactions = rows.collect_schema().names(), rows
     begins = places(dict.fromkeys([window.by for window in windows] + [last.by for last in lasts]))
     rows = (
         rows.with_columns(pl.col("event_time").dt.truncate("1d").alias(MIDNIGHT))
         .with_columns(begin.alias(name) for name, begin in begins.items() if name not in there)
         .with_columns(
-            *(window_expression(window, schema).alias(window.name) for window in windows),
+            *(window_expression(w, schema, corrected=versions is not None).alias(w.name) for w in windows),
             *(last_expression(last, schema).alias(last.name) for last in lasts),
         )
         .with_columns(score_expression(score).alias(score.name) for score in scores)
     )
+    if versions is not None:
+        rows = with_corrected_lasts(rows.collect(), versions, lasts, schema).lazy()
     labels = [feature for feature in features if isinstance(feature, Labels)]
+    if labels and told.labels is not None:
+        rows = rows.collect().lazy()  # or else each look-up would work it out again
     for by in dict.fromkeys(label.by for label in labels):
-        rows = with_labels(rows, by, [label for label in labels if label.by == by], transactions, schema)
+        rows = with_labels(rows, by, [label for label in labels if label.by == by], transactions, schema, told.labels)
     return rows
 
 
@@ -101,10 +129,35 @@ def _looked_at(feature: FromPast) -> str:
             return AMOUNT
 
 
-def build_scores(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
-    """Return each row's scores in whole thousandths: what a past that starts in the middle cannot work out itself."""
+def build_scores(transactions: pl.DataFrame, schema: FeatureSchema, later: Later | None = None) -> pl.DataFrame:
+    """Return each row's scores in whole thousandths: what a past that starts in the middle cannot work out itself.
+
+    Where features look at a score, the windows behind it are there, too: an amount that is corrected is scored by them.
+    """
     scores = [feature for feature in schema.features if isinstance(feature, Score)]
-    return with_past(transactions.lazy(), scores, schema).select(score.name for score in scores).collect()
+    names = [name for s in scores_looked_at(schema.features) for name in (s.mean.name, s.std.name)]
+    known = with_past(transactions.lazy(), scores, schema, _told(transactions, schema, later))
+    return known.select(*(score.name for score in scores), *names).collect()
+
+
+def _told(transactions: pl.DataFrame, schema: FeatureSchema, later: Later | None) -> Told:
+    """Return what became known later of these transactions; the versions of corrected ones have their scores."""
+    if later is None:
+        return NOTHING_TOLD
+    if later.corrections is None:
+        return Told(None, later.labels)
+    versions = versions_of(transactions, later.corrections)
+    scores = scores_looked_at(schema.features)
+    if scores:
+        beside = versions.filter(pl.col(TOLD) > 0).select(TOLD, *transactions.columns)
+        all_of_them = pl.concat(
+            [transactions.with_columns(pl.lit(0, versions.schema[TOLD]).alias(TOLD)), beside], how="diagonal"
+        )
+        scored = with_past(all_of_them.sort(TIME_ORDER).lazy(), scores, schema, Told(versions))
+        versions = versions.join(
+            scored.select("event_id", TOLD, *(s.name for s in scores)).collect(), on=["event_id", TOLD]
+        )
+    return Told(versions, later.labels)
 
 
 def model_matrix(features: pl.DataFrame, schema: FeatureSchema) -> npt.NDArray[np.float32]:

@@ -217,3 +217,9 @@ def windows_behind(features: tuple[Feature, ...]) -> tuple[Window, ...]:
         elif isinstance(feature, Score):
             needed += [feature.mean, feature.std]
     return tuple(dict.fromkeys(needed))
+
+
+def scores_looked_at(features: tuple[Feature, ...]) -> tuple[Score, ...]:
+    """Return the scores that windows or last ones look at."""
+    looked_at = {f.of for f in features if isinstance(f, Window)} | {f.take for f in features if isinstance(f, Last)}
+    return tuple(f for f in features if isinstance(f, Score) and f.name in looked_at)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, Entities, Last, Only, Window, span_of
+from mlflow_fraud.core.features.event import Corrected, Event, Value, View
 from mlflow_fraud.core.features.instants import DAY, MICROSECOND, span_micros
-from mlflow_fraud.core.features.past import Event, Kept, Past, Track, Value, View
+from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import LATENESS, Plan, in_thousandths, unscaled
 from mlflow_fraud.core.features.row import is_night, row_function
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.features.statistics import STATISTICS
+from mlflow_fraud.core.features.track import Kept, Track
 
 Transaction = Mapping[str, Any]
 """A transaction by pipeline names: `event_id`, `event_time`, `amount` in minor units, the entities, …
@@ -30,6 +33,7 @@ class EntityPasts:
         self._key = itemgetter(*by)
         self.pasts: dict[Any, Past] = {}
         self.scores = [name for name, (of, _, _) in plan.score_parts.items() if of == by]
+        self.kept_scores = [kept for name in self.scores for kept in (name, *plan.usual.get(name, ()))]
         mine = [(place, window) for place, window in plan.windows if window.by == by]
         kept = _kept(window for _, window in mine)
         self._tracks = [(_view(looked_at, schema), keeps) for looked_at, keeps in kept.items()]
@@ -54,6 +58,8 @@ class EntityPasts:
     def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
         """Fill in this entity's windows and last ones."""
         found = self.pasts.get(self._key(transaction), self._nothing)
+        if found.versions is not None:
+            found.show(at)
         times, events, tracks = found.times, found.events, found.tracks
         end = len(times) if not times or times[-1] < at else bisect_left(times, at)  # nearly always all of them
         midnight = at - at % DAY
@@ -63,8 +69,13 @@ class EntityPasts:
         for place, statistic, span, track in self._scaled:
             value = statistic(tracks[track], firsts[span], end)
             values[place] = None if value is None else value / THOUSANDTHS
-        for place, back, take in self._lasts:
-            values[place] = take(events[end - back], at) if end >= back else None
+        if found.versions is None:
+            for place, back, take in self._lasts:
+                values[place] = take(events[end - back], at) if end >= back else None
+        else:
+            for place, back, take in self._lasts:
+                last = found.last(end, back)
+                values[place] = None if last is None else take(last, at)
 
     def add(self, event: Event, reached: int | None) -> tuple[Past, int]:
         """Put the event into its past; return that, and how many events come after it."""
@@ -74,10 +85,34 @@ class EntityPasts:
             found = self.pasts[key] = self._new()
         return found, found.add(event, reached)
 
+    def correct(self, corrected: Corrected, earliest: int | None) -> Iterator[Past]:
+        """Take in all versions of an event, wherever one of them belongs; yield these pasts."""
+        for key in dict.fromkeys(self._key(event.row) for event in corrected.events):
+            found = self.pasts.get(key) or self._new()
+            versions = corrected.where(partial(self._is_of, key))
+            if found.correct(corrected.original.key, versions, earliest):
+                self.pasts[key] = found
+                yield found
+
+    def past_of(self, transaction: Transaction) -> Past:
+        """Return the past of the transaction's card, or merchant; an empty one where there is none."""
+        return self.pasts.get(self._key(transaction), self._nothing)
+
+    def holds(self, corrected: Corrected) -> bool:
+        """Return whether a version of the event is still in a past."""
+        return any(self.past_of(event.row).find(event.key) for event in corrected.events)
+
     def refresh(self, event: Event) -> None:
         """Look again at an event whose scores have changed."""
         if self._looks_at_scores:
-            self.pasts[self._key(event.row)].refresh(event)
+            self.past_of(event.row).refresh(event)
+
+    def moves(self, one: Transaction, other: Transaction) -> bool:
+        """Return whether the two are of different cards, or merchants."""
+        return bool(self._key(one) != self._key(other))
+
+    def _is_of(self, key: Any, event: Event) -> bool:
+        return bool(self._key(event.row) == key)
 
     def _new(self) -> Past:
         tracks = [Track(view, kept) for view, kept in self._tracks]

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Mapping
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from mlflow_fraud.core.contract.bounds import RATIO
+from mlflow_fraud.core.features.arrivals import Arrivals
 from mlflow_fraud.core.features.clock import Steady
 from mlflow_fraud.core.features.definitions import AMOUNT, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
-from mlflow_fraud.core.features.instants import micros, moment, start_of
-from mlflow_fraud.core.features.past import Arrivals, Event, Number, Past, Value
+from mlflow_fraud.core.features.event import ALWAYS, Corrected, Event, Gone, Key, Number, Value, Version, gone
+from mlflow_fraud.core.features.instants import MICROSECOND, micros, moment, start_of
+from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import LATENESS, AskedLabels, Plan, unscaled
 from mlflow_fraud.core.features.schema import FeatureSchema
 
 __all__ = ["LATENESS", "CardHistory", "Snapshot", "Transaction"]
 
-ALWAYS = -(2**63)
-"""Earlier than any instant."""
+SEEN, GONE = "seen after", "is gone"
+"""Columns of a snapshot beside a contract's: after when a version is seen, and whether there is nothing to see then."""
+
+FEWEST_CORRECTED = 64
 
 
 class Snapshot(NamedTuple):
     """A history as tables: the events that are kept, with their scores, and each entity's arrived labels.
 
-    Before `since` events may be missing; None where nothing was forgotten.
+    Behind an event come its versions, in the order in which they were told. A label that was taken back is there again
+    with the instant from after which that is seen. Before `since` events may be missing; None where nothing was
+    forgotten.
     """
 
     events: pl.DataFrame
@@ -40,7 +47,8 @@ class Snapshot(NamedTuple):
 class CardHistory:
     """What came before, for every entity that a feature looks back on.
 
-    `read` first, then `update`: a transaction must not see itself. A label comes in by `learn`, whenever it arrives.
+    `read` first, then `update`: a transaction must not see itself. A label comes in by `learn`, whenever it arrives, a
+    correction by `correct`.
     Memory is bounded by the longest window of each entity, plus its newest transactions. What is forgotten goes by
     where time has surely come (`Steady`), so that a transaction with a wrong time costs no other its past. One that
     begins with a past that is cut off says `since` when it is whole.
@@ -54,6 +62,8 @@ class CardHistory:
         self._arrivals: dict[Entities, dict[Any, Arrivals]] = {by: {} for by in plan.labels}
         self._keys = {by: itemgetter(*by) for by in plan.labels}
         self._steady: Steady[int] = Steady()
+        self._corrected: dict[Key, Corrected] = {}
+        self._told, self._many_corrected = 0, FEWEST_CORRECTED
         self._scored: tuple[Any, dict[str, Number]] | None = None
 
     def read(self, transaction: Transaction) -> list[Value]:
@@ -75,7 +85,10 @@ class CardHistory:
         return [values[place] for place in plan.order]
 
     def scores_read(self, transaction: Transaction) -> Mapping[str, Number]:
-        """Return the scores of the transaction that was read last, in whole thousandths by their names."""
+        """Return the scores of the transaction that was read last, in whole thousandths by their names.
+
+        Beside those that features look at is what was usual, by the names of the windows behind them.
+        """
         return self._scores(transaction, micros(transaction["event_time"]))
 
     def update(self, transaction: Transaction) -> None:
@@ -84,46 +97,76 @@ class CardHistory:
         What is read after it is as if it had come in time, the scores of what came before it included. Scores that
         look back on what may be forgotten stay as they are; up to `LATENESS` there are none.
         """
-        at = micros(transaction["event_time"])
-        event = Event(
-            at,
-            transaction["event_id"],
-            {column: transaction[column] for column in self._plan.columns},
-            self._scores(transaction, at),
-        )
+        event = self._event(transaction)
         self._scored = None
         steady = self._steady
-        steady.note(at)
+        steady.note(event.at)
         for entity in self._entities:
             found, later = entity.add(event, steady.reached)
             if later and entity.scores:
-                self._score_again(entity, found, event)
+                self._score_again(entity, found, event.at, event.at)
 
-    def learn(self, transaction: Transaction, label: int, arrived: datetime) -> None:
-        """Take a label into the past: features see it from after `arrived` on. Any order will do."""
+    def correct(self, transaction: Transaction, instead: Transaction | None, observed: datetime) -> None:
+        """Take into the past that `transaction`, as it came to `update`, is `instead`, or reversed where that is None.
+
+        Who reads after `observed` sees it so at the transaction's own time; who reads before that, now or later, sees
+        what it was. Of several corrections the one that was observed last counts, of one instant the one that was told
+        last. Any order will do. A transaction that is forgotten is not corrected.
+
+        The scores of what was read after `observed` are worked out again. Those of `instead` are by what was usual at
+        the transaction. Where nothing tells that any more (it was recorded without) its scores stay as they are.
+        """
+        key = micros(transaction["event_time"]), transaction["event_id"]
+        corrected = self._corrected.get(key) or self._uncorrected(transaction, key)
+        if corrected is None:
+            return
+        event = gone(corrected.original) if instead is None else self._instead(corrected.original, instead)
+        seen = micros(observed)
+        for entity, found in self._take(corrected, seen, event):
+            if entity.scores:
+                self._score_again(entity, found, event.at, max(event.at, seen))
+        self._scored = None
+
+    def learn(
+        self, transaction: Transaction, label: int, arrived: datetime, others: Sequence[tuple[int, datetime]] = ()
+    ) -> None:
+        """Take a label into the past: features see it from after `arrived` on. Any order will do.
+
+        `others` are the labels of the same transaction that were told before, and when they arrived, in the order in
+        which they were told. Each counts until the next one arrives, of one instant the one that was told last.
+        """
+        at, told = micros(arrived), [(micros(when), int(other)) for other, when in others]
         for by, asked in self._plan.labels.items():
             arrivals = self._arrivals[by].setdefault(self._keys[by](transaction), Arrivals())
-            arrivals.add(micros(arrived), int(label))
+            if told:
+                arrivals.change(at, int(label), told)
+            else:
+                arrivals.add(at, int(label))
             if self._steady.reached is not None:
                 arrivals.forget(self._steady.reached - asked.reach)
 
     def snapshot(self) -> Snapshot:
         """Return what `restore` makes the same history of."""
         events = {
-            (event.at, event.id): {**event.row, **event.scores}
+            event.key: [{**event.row, **event.scores}]
             for entity in self._entities
             for each in entity.pasts.values()
             for event in each.events
         }
-        rows = [events[key] for key in sorted(events)]
+        for key, corrected in self._corrected.items():
+            if key in events:
+                events[key] = [{**event.row, **event.scores} for event in corrected.events]
+                for row, (seen, _, event) in zip(events[key][1:], corrected.versions, strict=True):
+                    row.update({SEEN: seen, GONE: isinstance(event, Gone)})
+        rows = [row for key in sorted(events) for row in events[key]]
         labels = {
             by: pl.DataFrame(
                 [
-                    (*(key if len(by) > 1 else (key,)), at, after - before)
+                    (*(key if len(by) > 1 else (key,)), at, label, seen)
                     for key, each in arrivals.items()
-                    for at, before, after in zip(each.times, each.frauds, each.frauds[1:], strict=False)
+                    for at, label, seen in each.told()
                 ],
-                schema=[*by, "arrived", "label"],
+                schema=[*by, "arrived", "label", (SEEN, pl.Int64)],
                 orient="row",
                 infer_schema_length=None,
             )
@@ -138,34 +181,95 @@ class CardHistory:
     def restore(cls, schema: FeatureSchema, snapshot: Snapshot) -> CardHistory:
         """Return the history whose `snapshot` it is."""
         history = cls(schema, snapshot.since)
-        for row in snapshot.events.iter_rows(named=True):
-            history.update(row)
+        for _, versions in groupby(snapshot.events.iter_rows(named=True), itemgetter("event_time", "event_id")):
+            history._restore(tuple(versions))
         for by, labels in snapshot.labels.items():
             for row in labels.iter_rows(named=True):
-                history._arrivals[by].setdefault(history._keys[by](row), Arrivals()).add(row["arrived"], row["label"])
+                arrivals = history._arrivals[by].setdefault(history._keys[by](row), Arrivals())
+                if row[SEEN] is None:
+                    arrivals.add(row["arrived"], row["label"])
+                else:
+                    arrivals.take_back(row["arrived"], row[SEEN], row["label"])
         return history
+
+    def _event(self, transaction: Transaction) -> Event:
+        at = micros(transaction["event_time"])
+        row = {column: transaction[column] for column in self._plan.columns}
+        return Event(at, transaction["event_id"], row, self._scores(transaction, at))
 
     def _scores(self, transaction: Transaction, at: int) -> dict[str, Number]:
         """Return the transaction's scores: as recorded, as just read, or from the past."""
         if self._scored and self._scored[0] == transaction["event_id"]:
             return self._scored[1]
-        if all(name in transaction for _, name in self._plan.scores):
-            return {name: transaction[name] for _, name in self._plan.scores}
+        told = self._plan.scores_told(transaction)
+        return self._scores_from_the_past(transaction, at) if told is None else told
+
+    def _scores_from_the_past(self, transaction: Transaction, at: int) -> dict[str, Number]:
         values: list[Value] = [None] * self._plan.size
         for entity in self._entities:
             if entity.scores:
                 entity.read(transaction, at, values)
         return self._plan.scores_of(float(transaction[AMOUNT]), values)
 
-    def _score_again(self, entity: EntityPasts, found: Past, late: Event) -> None:
-        """Score what came after a late event, and let every entity that looks at those scores know."""
-        start = bisect_left(found.times, max(late.at + 1, found.since + entity.score_reach))
-        for event in found.events[start : bisect_left(found.times, late.at + entity.score_reach + 1)]:
+    def _uncorrected(self, transaction: Transaction, key: Key) -> Corrected | None:
+        """Return the transaction as it is kept, before its first correction; None where it is forgotten."""
+        kept = (entity.past_of(transaction).find(key) for entity in self._entities)
+        return next((Corrected(event, []) for event in kept if event is not None), None)
+
+    def _instead(self, original: Event, instead: Transaction) -> Event:
+        """Return another version of the event, with those scores that features look at."""
+        row = {column: instead[column] for column in self._plan.columns}
+        again = self._plan.scores_again(float(row[AMOUNT]), original.scores)
+        for entity in self._entities:
+            looked_at = [name for name in entity.kept_scores if name in self._plan.looked_at]
+            moves = entity.moves(original.row, row)
+            if moves or not again.keys() >= set(looked_at):
+                read = self._scores_from_the_past(row, original.at)
+                if moves or entity.past_of(row).since + entity.score_reach <= original.at:
+                    again |= {name: read[name] for name in looked_at}
+        return Event(original.at, original.id, row, original.scores | again)
+
+    def _take(self, corrected: Corrected, seen: int, event: Event) -> list[tuple[EntityPasts, Past]]:
+        """Take in a version of an event; return the pasts that it belongs to."""
+        self._told += 1
+        self._corrected[event.key] = corrected
+        insort(corrected.versions, Version(seen, self._told, event))
+        reached = self._steady.reached
+        earliest = None if reached is None else reached - LATENESS // MICROSECOND
+        taken = [(entity, found) for entity in self._entities for found in entity.correct(corrected, earliest)]
+        if len(self._corrected) > self._many_corrected:
+            self._forget_corrected()
+        return taken
+
+    def _forget_corrected(self) -> None:
+        """Drop what no past holds any more, seldom enough that the cost does not count."""
+        self._corrected = {
+            key: each for key, each in self._corrected.items() if any(entity.holds(each) for entity in self._entities)
+        }
+        self._many_corrected = max(FEWEST_CORRECTED, 2 * len(self._corrected))
+
+    def _restore(self, versions: Sequence[Transaction]) -> None:
+        """Take in an event of a snapshot, and its versions, with the scores that they have there."""
+        first, *later = versions
+        self.update(first)
+        if not later:
+            return
+        key = micros(first["event_time"]), first["event_id"]
+        corrected = self._uncorrected(first, key) or Corrected(self._event(first), [])
+        for row in later:
+            event = self._event(row)
+            self._take(corrected, row[SEEN], gone(event) if row[GONE] else event)
+
+    def _score_again(self, entity: EntityPasts, found: Past, changed: int, seen: int) -> None:
+        """Score again what sees a changed event, and let every entity that looks at those scores know."""
+        reach = entity.score_reach
+        start = bisect_left(found.times, max(seen + 1, found.since + reach))
+        for event in found.ever(start, bisect_left(found.times, changed + reach + 1)):
             before = dict(event.scores)
             values: list[Value] = [None] * self._plan.size
             entity.read(event.row, event.at, values)
             again = self._plan.scores_of(float(event.row[AMOUNT]), values)
-            event.scores.update({name: again[name] for name in entity.scores})
+            event.scores.update({name: again[name] for name in entity.kept_scores})
             if event.scores != before:
                 for other in self._entities:
                     other.refresh(event)

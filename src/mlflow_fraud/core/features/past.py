@@ -2,104 +2,37 @@
 
 from __future__ import annotations
 
-import operator
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
 
-Value = float | None
-Number = int | None
+from mlflow_fraud.core.features.event import Event, Gone, Key, Number, Value, Version
+from mlflow_fraud.core.features.track import Track
+from mlflow_fraud.core.features.versions import Versions
+
+__all__ = ["Number", "Past", "Value"]
 
 SMALL, SHARE = 64, 8
 """A past of so few events stays as it is; of a larger one at least an eighth is dropped at once."""
 
-FEWEST_DROPPED = 64
-
-
-@dataclass(slots=True)
-class Event:
-    """A transaction as the past keeps it: what windows add up and what the last one is asked for.
-
-    `at` is in microseconds since 1970 on the transaction's own clock. `row` has the columns that features read.
-    """
-
-    at: int
-    id: Any
-    row: dict[str, Any]
-    scores: dict[str, Number]
-
-
-View = Callable[[Event], Any]
-"""What a window looks at in an event; None for what it does not see."""
-
-
-class Kept(NamedTuple):
-    """What a track keeps of its values: themselves, and running totals of their number, sum and squares."""
-
-    values: bool = False
-    counts: bool = False
-    sums: bool = False
-    squares: bool = False
-
-    def and_also(self, other: Kept) -> Kept:
-        """Return what is kept for the sake of either.
-
-        >>> Kept(sums=True).and_also(Kept(counts=True))
-        Kept(values=False, counts=True, sums=True, squares=False)
-        """
-        return Kept(*map(operator.or_, self, other))
-
-
-class Track:
-    """One view of the events, as the statistics that are asked of it need it; the other lists stay empty."""
-
-    __slots__ = ("_kept", "_view", "counts", "squares", "sums", "values")
-
-    def __init__(self, view: View, kept: Kept) -> None:
-        self._view, self._kept = view, kept
-        self.values: list[Any] = []
-        self.counts: list[int] = [0]
-        self.sums: list[int] = [0]
-        self.squares: list[int] = [0]
-
-    def append(self, event: Event) -> None:
-        """Take an event that comes after all others."""
-        value = self._view(event)
-        values, counts, sums, squares = self._kept
-        if values:
-            self.values.append(value)
-        if counts:
-            self.counts.append(self.counts[-1] + (value is not None))
-        if sums:
-            self.sums.append(self.sums[-1] + (value or 0))
-        if squares:
-            self.squares.append(self.squares[-1] + (value * value if value else 0))
-
-    def rebuild(self, events: Sequence[Event], place: int) -> None:
-        """Take the events from `place` on anew."""
-        del self.values[place:], self.counts[place + 1 :], self.sums[place + 1 :], self.squares[place + 1 :]
-        for event in events[place:]:
-            self.append(event)
-
-    def drop(self, number: int) -> None:
-        """Forget the oldest events."""
-        del self.values[:number], self.counts[:number], self.sums[:number], self.squares[:number]
+SPARE = 16
+"""So many more events are kept than are looked back on, for of the newest some may be reversed."""
 
 
 class Past:
     """The events of one entity that a window can still reach, and the `back` newest.
 
-    From `since` on all that came is there; of what was before some may be missing.
+    From `since` on all that came is there; of what was before some may be missing. A corrected event stands in its
+    place in the version that the reader sees who was shown the past last; `versions` is None where none is corrected.
     """
 
-    __slots__ = ("_back", "_reach", "events", "since", "times", "tracks")
+    __slots__ = ("_back", "_reach", "events", "since", "times", "tracks", "versions")
 
     def __init__(self, tracks: list[Track], *, reach: int, back: int, since: int) -> None:
         self.tracks = tracks
         self.since = since
         self.times: list[int] = []
         self.events: list[Event] = []
+        self.versions: Versions | None = None
         self._reach, self._back = reach, back
 
     def add(self, event: Event, reached: int | None) -> int:
@@ -116,24 +49,81 @@ class Past:
             if len(self.times) > SMALL and reached is not None:
                 self._forget(reached)
             return 0
+        later = self._insert(event)
+        if len(self.times) > SMALL and reached is not None:
+            self._forget(reached)
+        return later
+
+    def correct(self, key: Key, versions: Sequence[Version], earliest: int | None) -> bool:
+        """Take in all versions of an event, the original first; return whether there is a place for it.
+
+        An original that is another entity's gets one. Before `earliest` no reader is expected.
+        """
+        if self._slot(key) is None:
+            if not isinstance(versions[0].event, Gone):
+                return False
+            self._insert(versions[0].event)
+        if self.versions is None:
+            self.versions = Versions()
+        self.versions.take(key, versions)
+        self._turn((key,))
+        if earliest is not None:
+            self._turn(self.versions.let_go(earliest))
+        return True
+
+    def show(self, at: int) -> None:
+        """Turn to a reader at `at`: corrected events stand in the versions that it sees."""
+        if self.versions is not None:
+            self._turn(self.versions.show(at))
+
+    def last(self, end: int, back: int) -> Event | None:
+        """Return of the events before the place `end` the newest that is there, or one further back."""
+        for place in range(end - 1, -1, -1):
+            back -= not isinstance(self.events[place], Gone)
+            if not back:
+                return self.events[place]
+        return None
+
+    def ever(self, first: int, last: int) -> list[Event]:
+        """Return the events between two places in all versions that are there to any reader."""
+        if self.versions is None:
+            return self.events[first:last]
+        held = self.versions.of
+        versions = ([v.event for v in held.get(event.key, ())] or [event] for event in self.events[first:last])
+        return [event for each in versions for event in each if not isinstance(event, Gone)]
+
+    def refresh(self, event: Event) -> None:
+        """Look at an event again whose scores have changed, where it stands in its place."""
+        for place in range(bisect_left(self.times, event.at), bisect_right(self.times, event.at)):
+            if self.events[place] is event:
+                for track in self.tracks:
+                    track.rebuild(self.events, place)
+
+    def find(self, key: Key) -> Event | None:
+        """Return the event in the version that it stands in; None where it has no place."""
+        place = self._slot(key)
+        return None if place is None else self.events[place]
+
+    def _turn(self, keys: Iterable[Key]) -> None:
+        if self.versions is None:
+            return
+        for key in keys:
+            place, shown = self._slot(key), self.versions.shown(key)
+            if place is None or self.events[place] is shown:
+                continue
+            for track in self.tracks:
+                track.change(place, self.events[place], shown)
+            self.events[place] = shown
+
+    def _insert(self, event: Event) -> int:
+        """Put the event among the others; return how many come after it."""
         place = self._place(event)
         later = len(self.times) - place
         self.times.insert(place, event.at)
         self.events.insert(place, event)
         for track in self.tracks:
             track.rebuild(self.events, place)
-        if len(self.times) > SMALL and reached is not None:
-            self._forget(reached)
         return later
-
-    def refresh(self, event: Event) -> None:
-        """Look at an event again whose scores have changed."""
-        place = self._place(event)
-        while place and self.events[place - 1] is not event:
-            place -= 1
-        if place:
-            for track in self.tracks:
-                track.rebuild(self.events, place - 1)
 
     def _place(self, event: Event) -> int:
         """Return the place behind all that is earlier, or of the same instant with a smaller id."""
@@ -142,45 +132,36 @@ class Past:
             place -= 1
         return place
 
+    def _slot(self, key: Key) -> int | None:
+        """Return the place of the event; None where it is forgotten, or another entity's."""
+        at, event_id = key
+        for place in range(bisect_left(self.times, at), bisect_right(self.times, at)):
+            if self.events[place].id == event_id:
+                return place
+        return None
+
     def _forget(self, reached: int) -> None:
         """Drop what no window can reach, seldom enough that the cost of a drop does not count."""
         now = min(reached, self.times[-1])
         if self.times[len(self.times) // SHARE] >= now - self._reach:
             return
-        out_of_reach = min(bisect_left(self.times, now - self._reach), bisect_right(self.times, now) - self._back)
+        out_of_reach = min(bisect_left(self.times, now - self._reach), self._first_kept(bisect_right(self.times, now)))
         if out_of_reach <= 0:
             return
         self.since = max(self.since, self.times[out_of_reach - 1] + 1)
         del self.times[:out_of_reach], self.events[:out_of_reach]
         for track in self.tracks:
             track.drop(out_of_reach)
+        if self.versions is not None:
+            self.versions.forget(self.times[0])
+            self.versions = self.versions if self.versions.of else None
 
-
-class Arrivals:
-    """The labels of one entity in the order of their arrival."""
-
-    __slots__ = ("frauds", "times")
-
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self.frauds: list[int] = [0]
-
-    def add(self, arrived: int, label: int) -> None:
-        """Take a label, in any order."""
-        place = bisect_right(self.times, arrived)
-        self.times.insert(place, arrived)
-        self.frauds.insert(place + 1, self.frauds[place] + label)
-        if label:
-            for later in range(place + 2, len(self.frauds)):
-                self.frauds[later] += 1
-
-    def between(self, start: int, end: int) -> tuple[int, int]:
-        """Return how many labels arrived in `[start, end)`, and how many of them are of fraud."""
-        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
-        return last - first, self.frauds[last] - self.frauds[first]
-
-    def forget(self, before: int) -> None:
-        """Drop what arrived earlier, seldom enough that the cost of a drop does not count."""
-        out_of_reach = bisect_left(self.times, before)
-        if out_of_reach > FEWEST_DROPPED and out_of_reach > len(self.times) // 2:
-            del self.times[:out_of_reach], self.frauds[:out_of_reach]
+    def _first_kept(self, end: int) -> int:
+        """Return the place of the first of the newest events that are kept, those that are corrected not counted."""
+        place = end - self._back - SPARE
+        if self.versions is not None and place > 0:
+            missing = sum(event.key in self.versions.of for event in self.events[place:end])
+            while missing and place > 0:
+                place -= 1
+                missing -= self.events[place].key not in self.versions.of
+        return place

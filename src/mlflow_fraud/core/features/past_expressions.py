@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import assert_never
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -15,10 +14,16 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 MIDNIGHT = "midnight"
 """The column with the begin of a row's day."""
 
+PAYMENT, SETTLED = "is a payment", "was never corrected"
+"""Where payments are corrected: whether a row is a payment as it came, and whether that is all that it ever was."""
+
 _INSTANT, _DAY = "first of the instant", "first of the day"
 
 _HALF = 2**50
 """Larger than any value that a day's extremes are asked of; see `bounds.WHOLE`."""
+
+_PARTS = {"count": ("count",), "sum": ("sum",), "mean": ("sum", "count"), "std": ("sum", "count", "squares")}
+"""Of which sums a statistic is made."""
 
 _WIDE = pl.Int128()
 """What is added up, so that no sum of squares runs over."""
@@ -33,28 +38,45 @@ def places(entities: Iterable[Entities]) -> dict[str, pl.Expr]:
     }
 
 
-def window_expression(window: Window, schema: FeatureSchema) -> pl.Expr:
-    """Return the statistic over `[t - span, t)`; the time index keeps ties out of each other's sight."""
-    if window.statistic == "distinct":
-        return _distinct(window, schema)
-    values = _values(window, schema)
-    count = _total(values.is_not_null().cast(pl.Int64), window)
+def window_expression(window: Window, schema: FeatureSchema, *, corrected: bool = False) -> pl.Expr:
+    """Return the statistic over `[t - span, t)`; the time index keeps ties out of each other's sight.
+
+    Where payments are `corrected`, rows have the columns that `corrected_windows` adds.
+    """
+    values = looked_at(window, schema)
+    if window.statistic in ("min", "max", "distinct"):
+        if not corrected:
+            return _over(values, window)
+        settled, others = _over(pl.when(pl.col(SETTLED)).then(values), window), pl.col(added(window, window.statistic))
+        return settled + others if window.statistic == "distinct" else _further(window, settled, others)
+    parts = summands(window, pl.when(pl.col(PAYMENT)).then(values) if corrected else values)
+    totals = {part: _total(numbers, window) for part, numbers in parts.items()}
+    if corrected:
+        totals = {part: total + pl.col(added(window, part)) for part, total in totals.items()}
+    return _made_of(totals, window)
+
+
+def looked_at(window: Window, schema: FeatureSchema) -> pl.Expr:
+    """Return the values that the window looks at, whole numbers but for `distinct`; null for what it does not see."""
+    column = pl.col(window.of)
+    values = column if window.statistic == "distinct" or window.of in schema.whole else _in_thousandths(column)
+    return values if window.only == "any" else pl.when(_seen(window, schema)).then(values)
+
+
+def summands(window: Window, values: pl.Expr) -> dict[str, pl.Expr]:
+    """Return the whole numbers of whose sums the statistic is made."""
     wide = values.cast(_WIDE)
-    total = _total(wide.fill_null(0), window)
-    match window.statistic:
-        case "count":
-            return count
-        case "sum":
-            return total.cast(pl.Float64)
-        case "min" | "max":
-            return _extreme(values, window)
-        case "mean":
-            return mean_expression(total, count)
-        case "std":
-            mean = mean_expression(total, count)
-            variance = mean_expression(_total((wide * wide).fill_null(0), window), count) - mean * mean
-            return pl.when(count > 1).then(variance.clip(lower_bound=0.0).sqrt())
-    assert_never(window.statistic)
+    parts = {
+        "count": values.is_not_null().cast(pl.Int64),
+        "sum": wide.fill_null(0),
+        "squares": (wide * wide).fill_null(0),
+    }
+    return {part: parts[part] for part in _PARTS[window.statistic]}
+
+
+def added(window: Window, part: str) -> str:
+    """Return the name of the column with what corrections add to a part of the statistic."""
+    return f"{part} of {window.only} {window.of} by {window.by} in {window.span}, corrected"
 
 
 def mean_expression(total: pl.Expr, count: pl.Expr) -> pl.Expr:
@@ -70,19 +92,43 @@ def score_expression(score: Score) -> pl.Expr:
 
 def last_expression(last: Last, schema: FeatureSchema) -> pl.Expr:
     """Return what is taken from the entity's transaction before the row's instant; null where there is none."""
+    before = _before(_INSTANT, taken(last, schema), last.by, last.back)
+    return since(before) if last.take == "seconds" else before
+
+
+def taken(last: Last, schema: FeatureSchema) -> pl.Expr:
+    """Return what the feature takes of the transaction that it looks back on; of its time it says `since` when."""
     if last.take == "seconds":
-        before = _before(_INSTANT, pl.col("event_time"), last.by, last.back)
-        return (pl.col("event_time") - before).dt.total_microseconds() / 1_000_000
-    if last.take in schema.categories:
-        return _before(_INSTANT, category_code(last.take, schema), last.by, last.back)
-    return _before(_INSTANT, pl.col(last.take), last.by, last.back)
+        return pl.col("event_time")
+    return category_code(last.take, schema) if last.take in schema.categories else pl.col(last.take)
 
 
-def _values(window: Window, schema: FeatureSchema) -> pl.Expr:
-    """Return the whole numbers that the window looks at; null for what it does not see."""
-    column = pl.col(window.of)
-    values = column if window.of in schema.whole else _in_thousandths(column)
-    return values if window.only == "any" else pl.when(_seen(window, schema)).then(values)
+def since(before: pl.Expr) -> pl.Expr:
+    """Return the seconds from then to the row's instant."""
+    return (pl.col("event_time") - before).dt.total_microseconds() / 1_000_000
+
+
+def _made_of(totals: Mapping[str, pl.Expr], window: Window) -> pl.Expr:
+    """Return the statistic from the sums of its summands."""
+    if window.statistic == "count":
+        return totals["count"]
+    if window.statistic == "sum":
+        return totals["sum"].cast(pl.Float64)
+    mean = mean_expression(totals["sum"], totals["count"])
+    if window.statistic == "mean":
+        return mean
+    variance = mean_expression(totals["squares"], totals["count"]) - mean * mean
+    return pl.when(totals["count"] > 1).then(variance.clip(lower_bound=0.0).sqrt())
+
+
+def _over(values: pl.Expr, window: Window) -> pl.Expr:
+    return _distinct(values, window) if window.statistic == "distinct" else _extreme(values, window)
+
+
+def _further(window: Window, one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """Return the smaller, or the larger, of two extremes; the one that there is."""
+    either = pl.min_horizontal if window.statistic == "min" else pl.max_horizontal
+    return either(one.cast(pl.Float64), other.cast(pl.Float64))
 
 
 def _in_thousandths(values: pl.Expr) -> pl.Expr:
@@ -120,9 +166,7 @@ def _extreme_of_the_day(values: pl.Expr, window: Window) -> pl.Expr:
     return pl.when(so_far >= day).then(sign * (so_far - day - _HALF)).cast(pl.Float64)
 
 
-def _distinct(window: Window, schema: FeatureSchema) -> pl.Expr:
-    column = pl.col(window.of)
-    values = column if window.only == "any" else pl.when(_seen(window, schema)).then(column)
+def _distinct(values: pl.Expr, window: Window) -> pl.Expr:
     if window.span == TODAY:
         new = (values.is_first_distinct() & values.is_not_null()).over(*window.by, MIDNIGHT)
         return _total(new.cast(pl.Int64), window)

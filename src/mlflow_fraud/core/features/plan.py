@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from mlflow_fraud.core.contract.bounds import SCORE
 from mlflow_fraud.core.features.definitions import (
@@ -17,11 +18,12 @@ from mlflow_fraud.core.features.definitions import (
     Ratio,
     Row,
     Score,
+    scores_looked_at,
     span_of,
     windows_behind,
 )
+from mlflow_fraud.core.features.event import Number, Value
 from mlflow_fraud.core.features.instants import MICROSECOND, span_micros
-from mlflow_fraud.core.features.past import Number, Value
 from mlflow_fraud.core.features.row import row_function
 from mlflow_fraud.core.features.schema import FeatureSchema
 
@@ -53,14 +55,45 @@ class Plan:
         self.score_parts = {
             f.name: (f.by, place[f.mean.name], place[f.std.name]) for f in features if isinstance(f, Score)
         }
+        self.usual = {score.name: (score.mean.name, score.std.name) for score in scores_looked_at(features)}
+        self.looked_at = frozenset(name for score, usual in self.usual.items() for name in (score, *usual))
+        self._usual_places = [(name, place[name]) for names in self.usual.values() for name in names]
         self.ratios = [(place[f.name], place[f.upper], place[f.lower]) for f in features if isinstance(f, Ratio)]
         self.labels = _asked_labels([f for f in features if isinstance(f, Labels)], place)
         self.entities = list(dict.fromkeys([w.by for w in windows] + [last.by for _, last in self.lasts]))
         self.columns = self._columns(schema)
 
     def scores_of(self, amount: float, values: list[Value]) -> dict[str, Number]:
-        """Return the scores of an amount in thousandths, from the usual amounts and spreads among the values."""
-        return {name: score_of(amount, values[mean], values[std]) for name, (_, mean, std) in self.score_parts.items()}
+        """Return the scores of an amount in thousandths, from the usual amounts and spreads among the values.
+
+        Where a feature looks at the scores of the past, what was usual is there, too, by the names of its windows: an
+        amount that is corrected later is scored by it.
+        """
+        scores = {
+            name: score_of(amount, values[mean], values[std]) for name, (_, mean, std) in self.score_parts.items()
+        }
+        for name, place in self._usual_places:
+            scores[name] = values[place]
+        return scores
+
+    def scores_told(self, row: Mapping[str, Any]) -> dict[str, Number] | None:
+        """Return the scores that were recorded with a transaction, and what was usual where it was; None for none."""
+        if not all(name in row for name in self.score_parts):
+            return None
+        names = [*self.score_parts, *(name for name, _ in self._usual_places)]
+        return {name: row[name] for name in names if name in row}
+
+    def scores_again(self, amount: float, scores: Mapping[str, Number]) -> dict[str, Number]:
+        """Return the scores of another amount, those that features look at, by what was usual for the first one.
+
+        A score that is missing is missing for every amount. One of which nothing tells what was usual is left out.
+        """
+        again: dict[str, Number] = {}
+        for name, (mean, std) in self.usual.items():
+            if scores[name] is None or scores.get(mean) is not None:
+                usual = {mean: scores.get(mean), std: scores.get(std)}
+                again |= {name: score_of(amount, usual[mean], usual[std]), **usual}
+        return again
 
     def _columns(self, schema: FeatureSchema) -> list[str]:
         """Return the columns that a past transaction is asked for."""

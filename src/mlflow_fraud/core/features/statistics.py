@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from mlflow_fraud.core.features.definitions import Statistic
-from mlflow_fraud.core.features.past import Kept, Track, Value
+from mlflow_fraud.core.features.event import Value
+from mlflow_fraud.core.features.track import Kept, Track
 
 
 def count(track: Track, first: int, last: int) -> Value:

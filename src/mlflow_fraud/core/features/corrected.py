@@ -1,0 +1,40 @@
+"""The versions of corrected payments, as a table: from after when on each is seen, and until when."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mlflow_fraud.core.features.facts import AT, SEEN
+
+UNTIL = "until"
+TOLD = "told"
+"""The number of a version among all that was told: 0 for a payment as it came."""
+
+
+def versions_of(transactions: pl.DataFrame, corrections: pl.DataFrame) -> pl.DataFrame:
+    """Return what each corrected payment ever was, in the transactions' columns.
+
+    Beside these are its own time as `AT`, and `SEEN` and `UNTIL`: a row sees the version that has `SEEN < t <= UNTIL`.
+    Where nothing was there, reversed, there is no version.
+    """
+    corrected = transactions.filter(pl.col("event_id").is_in(corrections["event_id"].implode()))
+    told = [c for c in corrections.columns if c in transactions.columns and c not in ("event_id", "event_time")]
+    later = (
+        corrections.select(pl.int_range(1, pl.len() + 1).alias(TOLD), "event_id", "observed", "reversed", *told)
+        .join(corrected.drop(told), on="event_id")
+        .select(TOLD, "observed", "reversed", *(pl.col(name).cast(form) for name, form in transactions.schema.items()))
+    )
+    first = corrected.select(
+        pl.lit(0, later.schema[TOLD]).alias(TOLD),
+        pl.lit(None, later.schema["observed"]).alias("observed"),
+        pl.lit(False).alias("reversed"),
+        *transactions.columns,
+    )
+    return (
+        pl.concat([first, later])
+        .sort("event_id", "observed", TOLD, nulls_last=False)
+        .with_columns(pl.col("event_time").alias(AT), pl.max_horizontal("event_time", "observed").alias(SEEN))
+        .with_columns(pl.col(SEEN).shift(-1).over("event_id").alias(UNTIL))
+        .filter(~pl.col("reversed"))
+        .drop("observed", "reversed")
+    )

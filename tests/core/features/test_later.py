@@ -1,0 +1,288 @@
+"""Corrected payments and changed labels: both engines see them as the rule says, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from operator import itemgetter
+from random import Random
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlflow_fraud.core.features import arrivals, clock, past
+from mlflow_fraud.core.features import online as online_engine
+from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
+from mlflow_fraud.core.features.definitions import FeatureParams
+from mlflow_fraud.core.features.later import Later
+from mlflow_fraud.core.features.online import LATENESS, CardHistory
+from mlflow_fraud.core.features.schema import FeatureSchema
+from tests.core.features.by_the_rule import ByTheRule, Correction, Payment, Told
+from tests.core.features.test_features import make_row
+
+BEGIN = datetime(2020, 3, 1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TRUSTED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+STATISTICS = ["count", "sum", "mean", "min", "max", "std"]
+DEFINITIONS: dict[str, Any] = {
+    "row": ["amount", "night"],
+    "windows": [
+        {"by": by, "spans": spans, "take": take, "of": of, "only": only}
+        for by, spans, of, only, take in (
+            (["card"], ["today", "3d"], "amount", "any", STATISTICS),
+            (["card"], ["30d"], "amount", "large", STATISTICS),
+            (["category"], ["3d"], "amount", "night", ["count", "max"]),
+            (["card"], ["today", "3d"], "city_pop", "any", STATISTICS),
+            (["card"], ["today", "3d"], "amount_score_by_category_3d", "any", STATISTICS),
+            (["category"], ["30d"], "amount_score_by_card_today", "large", ["count", "mean", "min"]),
+            (["card"], ["today", "3d"], "category", "any", ["distinct"]),
+            (["merchant"], ["3d"], "city_pop", "large", ["distinct"]),
+            (["card", "category"], ["today"], "amount", "any", ["sum", "min"]),
+        )
+    ],
+    "last": [
+        {"by": ["card"], "take": ["seconds", "amount", "category", "city_pop", "amount_score_by_card_today"]},
+        {"by": ["card"], "take": ["seconds", "amount", "amount_score_by_category_3d"], "back": 2},
+        {"by": ["card", "category"], "take": ["amount"], "back": 2},
+    ],
+    "scores": [{"by": ["category"], "span": "3d"}, {"by": ["card"], "span": "today"}, {"by": ["card"], "span": "30d"}],
+    "ratios": [["amount", "amount_mean_by_card_3d"], ["amount_score_by_card_30d", "amount_max_by_card_3d"]],
+    "labels": [
+        {"by": ["merchant"], "spans": ["today", "3d"], "take": ["labels", "frauds", "fraud_rate"]},
+        {"by": ["card", "category"], "spans": ["30d"], "take": ["fraud_rate"]},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def everything(schema: FeatureSchema) -> FeatureSchema:
+    params = FeatureParams.model_validate(DEFINITIONS)
+    return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories, label_delay_days=2)
+
+
+# few instants, so that ties are common, midnights among them
+instants = st.one_of(
+    st.integers(0, 40).map(lambda number: BEGIN + 6 * HOUR * number),
+    st.integers(0, 10 * 86_400).map(lambda second: BEGIN + timedelta(seconds=second)),
+)
+amounts = st.one_of(st.integers(1, 100), st.integers(15_000, 25_000))
+populations = st.one_of(st.none(), st.integers(0, 3))
+categories = st.sampled_from(["travel", "home"])
+
+
+class Stream(NamedTuple):
+    """Payments in time order; corrections and labels in the order in which they are told."""
+
+    payments: list[Payment]
+    corrections: list[Correction]
+    labels: list[Told]
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, moves: bool = True) -> Stream:
+    """Draw a stream; with `moves` a correction may be to another category, which features look back by."""
+    drawn = draw(
+        st.lists(st.tuples(instants, st.integers(1, 2), amounts, populations, categories), min_size=1, max_size=24)
+    )
+    payments = [
+        {
+            **make_row(),
+            "event_id": f"{number:03}",
+            "event_time": at,
+            "card": card,
+            "amount": amount,
+            "city_pop": city_pop,
+            "category": category,
+            "merchant": "fraud_A" if number % 3 else "fraud_B",
+        }
+        for number, (at, card, amount, city_pop, category) in enumerate(drawn)
+    ]
+    few = st.sampled_from(payments[:: max(len(payments) // 4, 1)])  # so that one is corrected several times
+    corrections = []
+    for payment in draw(st.lists(few, max_size=6)):
+        observed = draw(st.one_of(instants, st.just(payment["event_time"])))
+        change = {"amount": draw(amounts), "city_pop": draw(populations)}
+        if moves:
+            change["category"] = draw(categories)
+        instead = {**payment, **change} if draw(st.booleans()) else None
+        corrections.append(Correction(payment["event_id"], instead, observed))
+    known = st.tuples(few, st.integers(0, 1), instants)
+    labels = [
+        Told(payment["event_id"], label, arrived) for payment, label, arrived in draw(st.lists(known, max_size=8))
+    ]
+    return Stream(sorted(payments, key=lambda each: (each["event_time"], each["event_id"])), corrections, labels)
+
+
+def in_batch(stream: Stream, schema: FeatureSchema) -> np.ndarray:
+    return build_features(frame(stream.payments), schema, later(stream)).fill_null(np.nan).to_numpy()
+
+
+def later(stream: Stream) -> Later:
+    kept = [column for column in frame(stream.payments).columns if column != "event_id"]
+    blank = dict.fromkeys(kept)
+    told = [
+        {**(each.instead or blank), "event_id": each.event_id, "observed": each.observed, "reversed": not each.instead}
+        for each in stream.corrections
+    ]
+    forms = {"observed": pl.Datetime("us"), "reversed": pl.Boolean, **frame(stream.payments).schema}
+    labels = pl.DataFrame(
+        stream.labels, {"event_id": pl.String, "label": pl.Int8, "arrived": pl.Datetime("us")}, orient="row"
+    )
+    return Later(pl.DataFrame(told, forms), labels)
+
+
+def frame(payments: Sequence[Payment]) -> pl.DataFrame:
+    forms = {"amount": pl.Int64, "event_time": pl.Datetime("us"), "city_pop": pl.Int64}
+    return pl.DataFrame(payments, schema_overrides=forms).sort(TIME_ORDER)
+
+
+def by_the_rule(stream: Stream, schema: FeatureSchema) -> np.ndarray:
+    rule = ByTheRule(schema, *stream)
+    return np.array([rule.row(payment) for payment in stream.payments])
+
+
+class Online:
+    """A history to which a stream is told, and what it answered; what is told later is noted in its order."""
+
+    def __init__(self, schema: FeatureSchema, payments: Sequence[Payment]) -> None:
+        self.history, self.schema = CardHistory(schema), schema
+        self.of = {payment["event_id"]: payment for payment in payments}
+        self.corrections: list[Correction] = []
+        self.labels: list[Told] = []
+        self.answers: dict[str, list[float | None]] = {}
+
+    def come(self, payment: Payment) -> None:
+        self.history.update(payment)
+
+    def ask(self, payment: Payment) -> None:
+        self.answers[payment["event_id"]] = self.history.read(payment)
+
+    def serve(self, payment: Payment) -> None:
+        self.ask(payment)
+        self.come(payment)
+
+    def correct(self, told: Correction) -> None:
+        self.history.correct(self.of[told.event_id], told.instead, told.observed)
+        self.corrections.append(told)
+
+    def learn(self, told: Told) -> None:
+        others = [(other.label, other.arrived) for other in self.labels if other.event_id == told.event_id]
+        self.history.learn(self.of[told.event_id], told.label, told.arrived, others)
+        self.labels.append(told)
+
+    def restart(self) -> None:
+        self.history = CardHistory.restore(self.schema, self.history.snapshot())
+
+    @property
+    def stream(self) -> Stream:
+        """The stream as it was told."""
+        return Stream(list(self.of.values()), self.corrections, self.labels)
+
+    @property
+    def rows(self) -> np.ndarray:
+        return np.array([self.answers[event_id] for event_id in self.of], dtype=np.float32)
+
+
+Step = Callable[[], None]
+
+
+def in_time(online: Online, stream: Stream) -> list[Step]:
+    """Return what happens in the order of the instants: each payment asked for and taken in, all else when it is seen.
+
+    A correction that was observed before its payment comes right after it.
+    """
+    steps: list[tuple[datetime, int, Step]] = []
+    steps += [(payment["event_time"], 0, partial(online.serve, payment)) for payment in stream.payments]
+    for told in stream.corrections:
+        at = max(told.observed, online.of[told.event_id]["event_time"])
+        steps.append((at, 1, partial(online.correct, told)))
+    steps += [(told.arrived, 1, partial(online.learn, told)) for told in stream.labels]
+    return [step for _, _, step in sorted(steps, key=itemgetter(0, 1))]
+
+
+def within_a_day(online: Online, stream: Stream, random: Random) -> list[Step]:
+    """Return what happens where all comes at most a day late, or was told before; a payment is asked for after that."""
+    steps: list[tuple[datetime, int, Step]] = []
+    came = {}
+    for payment in stream.payments:
+        at = payment["event_time"]
+        came[payment["event_id"]] = at + random.choice([0, 0, 1, 7, 24]) * HOUR
+        steps.append((came[payment["event_id"]], 0, partial(online.come, payment)))
+        steps.append((at + LATENESS, 2, partial(online.ask, payment)))
+    for told in stream.corrections:
+        at = told.observed + random.choice([-48, -1, 0, 7, 24]) * HOUR
+        steps.append((max(at, came[told.event_id]), 1, partial(online.correct, told)))
+    for label in stream.labels:
+        steps.append((label.arrived + random.choice([-48, 0, 24]) * HOUR, 1, partial(online.learn, label)))
+    return [step for _, _, step in sorted(steps, key=itemgetter(0, 1))]
+
+
+def anyhow(online: Online, stream: Stream, random: Random) -> list[Step]:
+    """Return what happens where all comes in any order, corrections after their payments, with questions between."""
+    come = [partial(online.come, payment) for payment in stream.payments]
+    random.shuffle(come)
+    steps: list[Step] = list(come)
+    for told in stream.corrections:
+        after = next(place for place, step in enumerate(steps) if step.args == (online.of[told.event_id],))  # type: ignore[attr-defined]
+        steps.insert(random.randint(after + 1, len(steps)), partial(online.correct, told))
+    for step in [partial(online.learn, told) for told in stream.labels]:
+        steps.insert(random.randint(0, len(steps)), step)
+    asked = [partial(online.ask, payment) for payment in stream.payments]
+    for ask in random.sample(asked, len(asked) // 2):
+        steps.insert(random.randint(0, len(steps)), ask)
+    random.shuffle(asked)
+    return [*steps, *asked]
+
+
+def assert_same(one: np.ndarray, other: np.ndarray, schema: FeatureSchema) -> None:
+    for place, name in enumerate(schema.names):
+        np.testing.assert_array_equal(one[:, place], other[:, place], err_msg=name)
+
+
+@given(stream=streams(), restart=st.integers(0, 40))
+@TRUSTED
+def test_both_engines_see_them_as_the_rule_says(stream: Stream, restart: int, everything: FeatureSchema) -> None:
+    online = Online(everything, stream.payments)
+    for number, step in enumerate(in_time(online, stream)):
+        if number == restart:
+            online.restart()
+        step()
+    expected = by_the_rule(online.stream, everything)
+    assert_same(in_batch(online.stream, everything), expected, everything)
+    assert_same(online.rows, expected, everything)
+
+
+@given(stream=streams(), restart=st.integers(0, 60), random=st.randoms())
+@TRUSTED
+def test_the_order_in_which_they_are_told_does_not_matter(
+    stream: Stream, restart: int, random: Random, everything: FeatureSchema
+) -> None:
+    online = Online(everything, stream.payments)
+    for number, step in enumerate(anyhow(online, stream, random)):
+        if number == restart:
+            online.restart()
+        step()
+    assert_same(online.rows, by_the_rule(online.stream, everything), everything)
+
+
+@given(stream=streams(moves=False), random=st.randoms())
+@TRUSTED
+def test_what_is_forgotten_is_not_missed_within_a_day(
+    stream: Stream, random: Random, everything: FeatureSchema
+) -> None:
+    online = Online(everything, stream.payments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(past, "SMALL", 2)
+        patch.setattr(past, "SPARE", 6)
+        patch.setattr(clock, "STEADY", 2)
+        patch.setattr(arrivals, "FEWEST_DROPPED", 0)
+        patch.setattr(online_engine, "FEWEST_CORRECTED", 1)
+        for step in within_a_day(online, stream, random):
+            step()
+    assert_same(online.rows, by_the_rule(online.stream, everything), everything)
