@@ -17,10 +17,12 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_args_is_help=True)
 contract = typer.Typer(help="Contracts: what a transaction is.", no_args_is_help=True)
 record = typer.Typer(help="The record of payments, answers and labels.", no_args_is_help=True)
+labels = typer.Typer(help="What became known of payments.", no_args_is_help=True)
 keys = typer.Typer(help="API keys of the service: make one, list them, take one away.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(contract, name="contract")
 app.add_typer(record, name="record")
+app.add_typer(labels, name="labels")
 app.add_typer(keys, name="keys")
 
 
@@ -381,6 +383,16 @@ def record_show(prediction_id: Annotated[str, typer.Argument(help="as it is in t
     from mlflow_fraud.operations.record.show import show_prediction
 
     typer.echo(show_prediction(prediction_id))
+
+
+@labels.command("add")
+def labels_add(
+    file: Annotated[Path, typer.Argument(help="a CSV or Parquet file with ids, labels and arrivals")],
+) -> None:
+    """Add a file of labels to the record, new ones only; a service that runs takes them in by itself."""
+    from mlflow_fraud.operations.record.labels import add_labels
+
+    typer.echo(add_labels(file))
 
 
 @keys.command("add")

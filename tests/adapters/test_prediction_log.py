@@ -15,8 +15,16 @@ from alembic.runtime.migration import MigrationContext
 from polars.testing import assert_frame_equal
 from sqlalchemy import create_engine, text
 
+from mlflow_fraud.adapters.prediction_log.afterwards import (
+    as_table,
+    corrections_of,
+    labels_of,
+    learned_after,
+    take_labels,
+    times_of,
+)
 from mlflow_fraud.adapters.prediction_log.connection import connect
-from mlflow_fraud.adapters.prediction_log.entries import Answer, Label, Payment, ReleaseNote
+from mlflow_fraud.adapters.prediction_log.entries import Answer, Correction, Label, Payment, ReleaseNote
 from mlflow_fraud.adapters.prediction_log.log import Part, PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
@@ -110,6 +118,16 @@ def test_a_window_of_the_past_is_read_alone(log: PredictionLog, contract: Contra
     assert RecordedPast(log, contract, 50).reached(10) == given[40].transaction["event_time"]
 
 
+def test_one_that_was_reversed_is_found_beside_the_last_before_a_window(log: PredictionLog, contract: Contract) -> None:
+    given = [each for each in payments(50) if each.transaction["card"] == payments(1)[0].transaction["card"]]
+    log.append(given)
+    gone = given[-1]
+    log.add_correction(Correction(gone.key, None, gone.transaction["event_time"]), received=RECEIVED, source="service")
+    after = gone.transaction["event_time"] + timedelta(days=1)
+    found = RecordedPast(log, contract, 50).last_before(after, ["card"], 1)
+    assert sorted(found["place"]) == [each.place for each in given[-2:]]
+
+
 def test_the_last_before_a_window_are_found_for_each_card(log: PredictionLog, contract: Contract) -> None:
     given = payments(scores={"x": 5})
     log.append(given)
@@ -124,15 +142,45 @@ def test_the_last_before_a_window_are_found_for_each_card(log: PredictionLog, co
 def test_a_label_is_kept_once_and_each_change_of_it_too(log: PredictionLog, contract: Contract) -> None:
     (payment,) = payments(1)
     log.append([payment])
-    at = payment.transaction["event_time"]
+    event_id, at = payment.transaction["event_id"], payment.transaction["event_time"]
     told = [Label(payment.key, 1, at + timedelta(days=3)), Label(payment.key, 0, at + timedelta(days=9))]
-    numbers = [log.add_label(each, received=RECEIVED, source="service") for each in [*told, *told]]
-    assert numbers == [1, 2, None, None]
-    assert log.last_label() == 2
-    assert log.labels_of(payment.key) == told
+    stranger = Label((contract.name, "of nobody"), 1, at)
+    times = times_of(log, contract, [event_id, "of nobody"])
+    assert times == {event_id: at}
+    said = [*told, *told, told[0]._replace(arrived=at + timedelta(days=5)), stranger, stranger._replace(of=payment.key)]
+    said[-1] = said[-1]._replace(arrived=at - timedelta(seconds=1))
+    outcomes = take_labels(log, contract, said, times, received=RECEIVED, source="file")
+    assert outcomes == ["noted", "noted", "known", "known", "known", "unmatched", "too early"]
+    assert labels_of(log, contract, [event_id]) == {event_id: [(each.label, each.arrived) for each in told]}
     assert RecordedPast(log, contract, 1).known_since(None)["label"].to_list() == [1, 0]
     since = RecordedPast(log, contract, 1).known_since(at + timedelta(days=4))
-    assert since.select("event_id", "label", "amount").rows() == [(*payment.key[1:], 0, payment.transaction["amount"])]
+    assert since.select("event_id", "label", "amount").rows() == [(event_id, 0, payment.transaction["amount"])]
+    first, second = learned_after(log, contract, 0)
+    assert (first.of, first.others) == (payment, ())
+    assert second.others == ((1, told[0].arrived),)
+    assert learned_after(log, contract, first.number) == [second]
+
+
+def test_a_correction_is_kept_with_what_the_payment_is_now(log: PredictionLog, contract: Contract) -> None:
+    given = payments(3)
+    log.append(given)
+    first, second, _ = given
+    at = first.transaction["event_time"]
+    other = {**first.transaction, "amount": 5}
+    for correction in (Correction(first.key, other, at), Correction(first.key, None, at + timedelta(days=1))):
+        log.add_correction(correction, received=RECEIVED, source="service")
+    assert log.last_correction() == 2
+    assert [each.instead for each in corrections_of(log, contract, first)] == [other, None]
+    assert corrections_of(log, contract, second) == []
+    found = RecordedPast(log, contract, 3).corrections_since(None)
+    assert [(each.of, each.instead) for each in found] == [(first, other), (first, None)]
+    table = as_table(found, contract)
+    assert table.select("event_id", "amount", "reversed").rows() == [
+        (first.transaction["event_id"], 5, False),
+        (first.transaction["event_id"], None, True),
+    ]
+    later = RecordedPast(log, contract, 3).corrections_since(at + timedelta(days=3000))
+    assert later == []
 
 
 def test_the_newest_ids_say_up_to_when_the_others_are(log: PredictionLog) -> None:

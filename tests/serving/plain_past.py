@@ -20,10 +20,11 @@ SEVERAL_CARDS = 3
 
 @dataclass
 class PlainPast:
-    """Each transaction once, as it came first, and each label once, with the time when it arrived."""
+    """Each transaction once, as it came first, and all that was told of it since, in the order in which it was told."""
 
     rows: dict[str, Row] = field(default_factory=dict)
-    labels: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    labels: dict[str, list[tuple[int, datetime]]] = field(default_factory=dict)
+    corrections: dict[str, list[tuple[Row | None, datetime]]] = field(default_factory=dict)
 
     def take(self, row: Row) -> None:
         """Know a transaction from now on."""
@@ -31,7 +32,15 @@ class PlainPast:
 
     def learn(self, event_id: str, label: int, arrived: datetime) -> None:
         """Know a label from now on."""
-        self.labels.setdefault(event_id, (label, arrived))
+        self.labels.setdefault(event_id, []).append((label, arrived))
+
+    def correct(self, event_id: str, instead: Row | None, observed: datetime) -> None:
+        """Know from now on that a transaction is another one, or none, from after a moment on."""
+        self.corrections.setdefault(event_id, []).append((instead, observed))
+
+    def seen(self, row: Row, at: datetime) -> Row | None:
+        """Return what a transaction is to one at a moment."""
+        return _newest([(row, datetime.min), *self.corrections.get(row["event_id"], [])], at)
 
     @property
     def now(self) -> datetime:
@@ -43,19 +52,19 @@ class PlainPast:
 
     def before(self, row: Row, by: str, days: int | None = None) -> list[Row]:
         """Return what came strictly before `row` and is of the same card or the like; 0 days reach to midnight."""
-        alike = [each for each in self.rows.values() if each[by] == row[by] and each["event_time"] < row["event_time"]]
+        at = row["event_time"]
+        versions = (self.seen(each, at) for each in self.rows.values() if each[by] == row[by])
+        alike = [each for each in versions if each and each["event_time"] < at]
         if days is not None:
             alike = [each for each in alike if each["event_time"] >= _begin(row["event_time"], days)]
         return sorted(alike, key=lambda each: (each["event_time"], each["event_id"]))
 
     def arrived(self, row: Row, by: str, days: int) -> list[int]:
-        """Return the labels of the same merchant or the like that arrived before `row`."""
+        """Return the labels of the same merchant or the like that arrived before `row`, the newest of each payment."""
         at = row["event_time"]
-        return [
-            label
-            for event_id, (label, when) in self.labels.items()
-            if self.rows[event_id][by] == row[by] and _begin(at, days) <= when < at
-        ]
+        mine = [told for event_id, told in self.labels.items() if self.rows[event_id][by] == row[by]]
+        newest = [_newest([((label, when), when) for label, when in told], at) for told in mine]
+        return [label for label, when in filter(None, newest) if _begin(at, days) <= when]
 
     def score(self, row: Row, by: str, days: int) -> int | None:
         """Return how far the amount is from the usual ones, in whole thousandths of their spread."""
@@ -69,6 +78,12 @@ class PlainPast:
     def features(self, names: list[str], row: Row) -> list[float | None]:
         """Return the features of `row` by name."""
         return [FEATURES[name](self, row) for name in names]
+
+
+def _newest(told: list[tuple[Any, datetime]], at: datetime) -> Any:
+    """Return what was told for the newest moment before `at`, of two for the same moment the later one, or None."""
+    before = [(when, number) for number, (_, when) in enumerate(told) if when < at]
+    return told[max(before)[1]][0] if before else None
 
 
 def _begin(at: datetime, days: int) -> datetime:
@@ -89,7 +104,8 @@ def _seconds_since(past: PlainPast, row: Row, back: int) -> float | None:
 
 
 def _scores_of_the_card(past: PlainPast, row: Row) -> list[int]:
-    found = [past.score(each, "category", 3) for each in past.before(row, "card", 3)]
+    first = [past.rows[each["event_id"]] for each in past.before(row, "card", 3)]  # as it was scored
+    found = [past.score(each, "category", 3) for each in first]
     return [score for score in found if score is not None]
 
 

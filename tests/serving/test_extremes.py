@@ -74,7 +74,7 @@ def service(
 
 def payments_in(client: TestClient) -> int:
     """Return how many payments came, written or not."""
-    return int(client.app.state.record.mark().place)  # type: ignore[attr-defined]
+    return int(client.app.state.record.place)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_a_journal_that_holds_what_no_request_may_have_neither_stops_nor_poisons
     with kept_in(tmp_path / "poisoned", open_schema, past):
         write_journal(tmp_path / "journal", entries)
     with open_record(f"sqlite:///{tmp_path / 'poisoned/record.db'}", journal=tmp_path / "journal") as record:
-        assert record.mark().place > len(past)
+        assert record.place > len(past)
     with service(open_store_, past, tmp_path / "poisoned", open_schema) as client:
         assert ids(client, rows) == expected
     with service(open_store_, past, tmp_path / "poisoned", open_schema) as client:

@@ -26,6 +26,7 @@ from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving import warm_start
 from mlflow_fraud.serving.history import AT_ONCE, History
+from mlflow_fraud.serving.label_schema import LabelMessage
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import read_past, warm_history
 from tests.conftest import make_transactions
@@ -49,7 +50,7 @@ def one_by_one(history: History, rows: list[Row]) -> np.ndarray:
         found, _, payment = history.observe(row)
         features.append(found)
         history.record.settle(payment)
-        history.learn(row["event_id"], row["label"], row["event_time"])
+        history.learn([LabelMessage(row["event_id"], row["label"], row["event_time"])])
     return np.array(features, dtype=np.float32)
 
 
@@ -139,7 +140,7 @@ def test_a_past_that_is_read_slowly_misses_nothing_and_takes_nothing_twice(
     old = warm_history(schema, record)
     one_by_one(old, rows[:10])
     mark = record.mark
-    record.mark = lambda: (mark(), one_by_one(old, rows[10:20]))[0]  # type: ignore[method-assign]
+    record.mark = lambda of: (mark(of), one_by_one(old, rows[10:20]))[0]  # type: ignore[method-assign]
     record.lock = RLock()  # type: ignore[assignment]
     new = warm_history(few_features, record)
     online = one_by_one(new, rows[20:])
@@ -170,17 +171,14 @@ def _two_of_one_card_at_once(history: History, counting: FeatureSchema, template
     assert send(500) == float(before[place] or 0) + 1 + 200
 
 
-def test_a_label_comes_after_its_score_and_is_final(
+def test_a_label_comes_after_its_score_and_may_change(
     schema: FeatureSchema, stream: pl.DataFrame, record: Record
 ) -> None:
     history, row = warm_history(schema, record), rows_of(stream)[0]
-    with pytest.raises(DataError, match="no transaction of this id was scored here"):
-        history.learn(row["event_id"], 1, row["event_time"])
+    fraud = LabelMessage(row["event_id"], 1, row["event_time"])
+    assert history.learn([fraud]) == ["unmatched"]
     history.observe(row)
-    history.learn(row["event_id"], 1, row["event_time"])
-    history.learn(row["event_id"], 1, row["event_time"])
-    with pytest.raises(DataError, match="a label is final"):
-        history.learn(row["event_id"], 0, row["event_time"])
+    assert history.learn([fraud, fraud, fraud._replace(label=0)]) == ["noted", "known", "noted"]
 
 
 def test_a_record_keeps_the_newest_entries_in_memory_and_their_count(contract: Contract, tmp_path: Path) -> None:

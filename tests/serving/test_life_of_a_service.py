@@ -47,9 +47,11 @@ from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.instants import micros
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.labels import in_force
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Release
-from mlflow_fraud.serving.app import LABEL_PATH, SCORE_PATH, create_app
+from mlflow_fraud.serving.app import SCORE_PATH, create_app
+from mlflow_fraud.serving.telling import CORRECTION_PATH, LABEL_PATH
 from tests.conftest import make_transactions
 from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in, with_file
 from tests.serving.plain_past import FEATURES, OTHERS, SHORT, WATCHED, PlainPast, Row
@@ -103,8 +105,8 @@ class Service(RuleBasedStateMachine):
         for row in self.recorded:
             self.past.take(row)
             self.past.learn(row["event_id"], row["label"], row["event_time"])
-        self.sent: dict[str, int | None] = {}
-        """Every transaction that was sent, and the label that was sent of it."""
+        self.sent: set[str] = set()
+        """Every transaction that was sent."""
         self.answers: dict[str, Row] = {}
         """What each got, which it gets again."""
         self.live: str | None = None
@@ -153,6 +155,21 @@ class Service(RuleBasedStateMachine):
         arrived = self.past.now + hours * AN_HOUR
         for event_id in event_ids:
             self._learns(event_id, label, arrived)
+
+    @rule(event_id=scored, amount=st.none() | st.integers(1, 90_000), hours=st.integers(-24, 48))
+    def a_payment_is_corrected(self, event_id: str, amount: int | None, hours: int) -> None:
+        """Its amount is another one, or it is reversed; neither can be before it was made."""
+        row, observed = self.past.rows[event_id], self.past.now + hours * AN_HOUR
+        instead = None if amount is None else {**row, "amount": amount}
+        body = {
+            "id": event_id,
+            "observed": f"{observed:%Y-%m-%d %H:%M:%S}",
+            "transaction": instead and self.raw(instead),
+        }
+        status = self._sends(CORRECTION_PATH, body)[0]
+        known = self.past.seen(row, observed + timedelta.resolution) == instead
+        if not self._refuses(status, 409 if observed < row["event_time"] else 200) and not known:
+            self.past.correct(event_id, instead, observed)
 
     @rule(event_id=scored, label=labels, payment=payment, wrong=st.sampled_from([{"amt": -1.0}, {"cc_num": "a card"}]))
     def what_cannot_be_is_refused_and_leaves_no_trace(
@@ -227,7 +244,7 @@ class Service(RuleBasedStateMachine):
             assert answer == expected, f"expected the features {features}"
             self.answers[row["event_id"]] = expected
         self.past.take(row)
-        self.sent.setdefault(row["event_id"], None)
+        self.sent.add(row["event_id"])
 
     def _expected(self, live: Promoted, row: Row) -> tuple[Row, dict[str, float | None]]:
         manifest, features = live.release.manifest, self.past.features(live.schema.names, row)
@@ -241,6 +258,7 @@ class Service(RuleBasedStateMachine):
             "model_version": manifest.version,
             "prediction_id": f"{manifest.version}.{digest}",
             "recorded": True,
+            "review": False,
         }
         return answer, dict(zip(live.schema.names, features, strict=True))
 
@@ -250,11 +268,11 @@ class Service(RuleBasedStateMachine):
         return status != 200
 
     def _learns(self, event_id: str, label: int, arrived: datetime) -> None:
-        """Send a label, hold the status to what was sent of it before, and let the plain past know it."""
-        known = self.sent[event_id]
+        """Send a label, and let the plain past know it where it says something new."""
         status = self._labels(event_id, label, arrived)
-        if not self._refuses(status, 409 if known not in (None, label) else 200):
-            self.sent[event_id] = label
+        early = arrived < self.past.rows[event_id]["event_time"]
+        known = in_force(self.past.labels.get(event_id, []), at=arrived)
+        if not self._refuses(status, 422 if early else 200) and known != label:
             self.past.learn(event_id, label, arrived)
 
     def _labels(self, event_id: str, label: int, arrived: datetime) -> int:

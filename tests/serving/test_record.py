@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
+from mlflow_fraud.adapters.prediction_log.afterwards import labels_of
 from mlflow_fraud.adapters.prediction_log.entries import Entry, Payment
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.contract import Contract
@@ -159,11 +160,11 @@ def test_a_payment_without_an_answer_is_of_the_past_and_gets_one_when_it_is_sent
 
     model.current = replace(good, scorer=scorer)
     assert answering.post("/v1/score", json=rows[0]).status_code == 500
-    place = record.mark().place
+    place = record.place
     model.current = good
     answer = answering.post("/v1/score", json=rows[0]).json()
     assert answer["recorded"] is True
-    assert record.mark().place == place
+    assert record.place == place
     kept = record.log.find(contract, rows[0]["trans_num"])
     assert kept is not None
     assert kept.answer is not None
@@ -289,7 +290,8 @@ def test_a_journal_is_taken_over_once_and_put_aside(tmp_path: Path, stream: pl.D
     for _ in range(2):
         with open_record(f"sqlite:///{tmp_path / 'record.db'}", journal=tmp_path / "journal") as record:
             assert record.log.count(contract) == len(rows)
-            assert [label.label for label in record.log.labels_of(("sparkov", rows[0]["event_id"]))] == [1]
+            known = labels_of(record.log, contract, [rows[0]["event_id"]])
+            assert [label for label, _ in known[rows[0]["event_id"]]] == [1]
             kept = record.log.find(contract, rows[7]["event_id"])
             assert kept is not None
             assert {name: kept.transaction[name] for name in rows[7]} == rows[7]

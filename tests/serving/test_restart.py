@@ -16,6 +16,7 @@ from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving import warm_start
 from mlflow_fraud.serving.history import History
+from mlflow_fraud.serving.label_schema import LabelMessage
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import warm_history
 from tests.serving.conftest import MakeRelease, Raw, kept_in
@@ -31,7 +32,7 @@ def served(history: History, rows: list[Row]) -> list[object]:
         features, scores, payment = history.observe(row)
         history.record.settle(payment._replace(scores=scores))
         found.append(features)
-        history.learn(row["event_id"], row["label"], row["event_time"] + timedelta(hours=1))
+        history.learn([LabelMessage(row["event_id"], row["label"], row["event_time"] + timedelta(hours=1))])
     return found
 
 

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.serving.schema import LabelSchema, TransactionSchema
+from mlflow_fraud.serving.label_schema import LabelSchema
+from mlflow_fraud.serving.schema import TransactionSchema
 
 REFUSED = object()
 WHEN = {"role": "event_time", "type": "timestamp", "format": "%Y-%m-%d %H:%M:%S"}

@@ -20,7 +20,9 @@ FLOAT32 = 1e-7
 
 def rounded_amounts(raw: pl.LazyFrame, contract: Contract) -> list[str]:
     """Return a sentence where amounts have more decimals than the contract's currency, and are rounded to these."""
-    column = next(column for column in contract.in_files if column.role == "amount")
+    column = next((column for column in contract.in_files if column.role == "amount"), None)
+    if column is None:  # a file of labels has none
+        return []
     text = pl.col(column.source).cast(pl.String).str.strip_chars(SPACES)
     number = decimal_expression(with_point(text) if contract.csv.decimal == "," else text)
     minor = number * 10**contract.currency_decimals

@@ -60,7 +60,7 @@ def read_batches(
     """
     names_of(file.name for file in files)
     door = Door(contract, pseudonyms_of(contract, key), Progress(tell, len(files)))
-    return pl.concat([_read(file, door, _warner(file, tell)) for file in files]).sort(TIME_ORDER)
+    return pl.concat([read_file(file, door, _warner(file, tell)) for file in files]).sort(TIME_ORDER)
 
 
 def _warner(file: Path, tell: Tell) -> Tell:
@@ -70,7 +70,8 @@ def _warner(file: Path, tell: Tell) -> Tell:
     return warn
 
 
-def _read(file: Path, door: Door, warn: Tell) -> pl.DataFrame:
+def read_file(file: Path, door: Door, warn: Tell) -> pl.DataFrame:
+    """Return the rows of one file by pipeline names and types, in the file's order; raises as `read_batches` does."""
     door.progress.begin(file.name)
     if file.suffix.lower() == ".parquet":
         frame = _read_parquet(file, door, warn)

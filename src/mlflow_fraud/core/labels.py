@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import hashlib
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
@@ -21,6 +22,9 @@ LABEL_CHANCE = "label_chance"
 """The chance with which a row's label was looked for: 1 of an alert, the share of a review; null or 0 of no other."""
 WEIGHT = "weight"
 """For how many payments a row stands that was looked into; null where nobody did."""
+
+LABELS_LATER = timedelta(days=366)
+"""So long after the newest transactions of a recorded stream their labels may arrive."""
 
 WEIGHT_CAP = 50.0
 """The largest weight where none is stated."""
@@ -65,6 +69,33 @@ class LabelRule(Strict):
                     "a verdict: take it out, or say selective"
                 )
         return self
+
+
+def in_force(told: Iterable[tuple[int, datetime]], *, at: datetime) -> int | None:
+    """Return which of a payment's labels counts at a moment: of those that had arrived the newest, or None.
+
+    `told` has each label with its arrival, in the order in which they were told; of two of one arrival the later one
+    counts.
+
+    >>> day = datetime(2020, 6, 1)
+    >>> disputed = [(1, day), (0, day + timedelta(days=40))]  # a chargeback, and its reversal
+    >>> in_force(disputed, at=day + timedelta(days=7)), in_force(disputed, at=day + timedelta(days=50))
+    (1, 0)
+    """
+    arrived = [(arrives, number, label) for number, (label, arrives) in enumerate(told) if arrives <= at]
+    return max(arrived)[2] if arrived else None
+
+
+def is_drawn(event_id: object, share: float) -> bool:
+    """Return whether a payment is among the random `share` that is looked into although it was not flagged.
+
+    The draw is the id's own, so that a payment which is sent again is drawn again.
+
+    >>> sum(is_drawn(each, 0.05) for each in range(10_000))
+    476
+    """
+    digest = hashlib.blake2b(f"{event_id}".encode(), digest_size=8, person=b"review").digest()
+    return int.from_bytes(digest) < share * 2**64
 
 
 def weighed(transactions: pl.DataFrame, rule: LabelRule) -> pl.DataFrame:

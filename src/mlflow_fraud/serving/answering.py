@@ -54,5 +54,6 @@ def _settled(live: LiveRelease, record: Record, transaction: Transaction, began:
 def _require_same(known: Payment, transaction: Transaction) -> None:
     if any(known.transaction.get(name) != value for name, value in transaction.items()):
         raise OtherContent(
-            "a transaction of this id was scored with other content; another payment needs an id of its own"
+            "a transaction of this id was scored with other content; another payment needs an id of its own, and one "
+            "that was reversed or has another amount now is told to /v1/corrections"
         )

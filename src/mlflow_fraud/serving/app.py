@@ -17,11 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from mlflow_fraud import __version__
 from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.release_store import ReleaseStore
-from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
-from mlflow_fraud.core.errors import DataError, RecordUnavailable
+from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.serving.answering import answered
-from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
+from mlflow_fraud.serving.asked import NOT_READ, live_of, model_of, record_of
+from mlflow_fraud.serving.body import BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
 from mlflow_fraud.serving.described import with_problems
 from mlflow_fraud.serving.guard import Guard, Guarded
@@ -31,18 +31,14 @@ from mlflow_fraud.serving.logs import Watched
 from mlflow_fraud.serving.page import router as page
 from mlflow_fraud.serving.predictions import Prediction, prediction_of
 from mlflow_fraud.serving.problems import answer_in_problems
-from mlflow_fraud.serving.record import OtherContent, Record, UnknownTransaction
+from mlflow_fraud.serving.record import OtherContent, Record
 from mlflow_fraud.serving.schema import problem, problems
+from mlflow_fraud.serving.telling import CORRECTION_PATH, LABEL_PATH, LABELS_BYTES
+from mlflow_fraud.serving.telling import router as telling
 
 log = logging.getLogger(__name__)
 
-SCORE_PATH, LABEL_PATH, PREDICTION_PATH = "/v1/score", "/v1/labels", "/v1/predictions/{id}"
-
-NOT_READ: dict[int | str, dict[str, Any]] = {
-    408: {"description": f"the body was not there within {BODY_SECONDS:g} seconds"},
-    413: {"description": f"the body is larger than {BODY_BYTES} bytes"},
-    415: {"description": "the body is no JSON by its header, or compressed"},
-}
+SCORE_PATH, PREDICTION_PATH = "/v1/score", "/v1/predictions/{id}"
 
 router = APIRouter()
 
@@ -51,6 +47,7 @@ class Scored(BaseModel):
     """What the service says of a transaction: `flag` when the probability is at or over the threshold.
 
     `recorded` is false where the record could not take it in time: it will, unless the service is killed before.
+    `review` is true where the payment was drawn to be looked into although it was not flagged.
     """
 
     probability: float
@@ -59,12 +56,7 @@ class Scored(BaseModel):
     model_version: str
     prediction_id: str
     recorded: bool
-
-
-class Noted(BaseModel):
-    """The label is part of the past now; features see it from after its arrival on."""
-
-    status: Literal["noted"] = "noted"
+    review: bool = False
 
 
 class ModelCard(BaseModel):
@@ -127,12 +119,13 @@ def create_app(
     told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
     app.state.model, app.state.record = model, record
-    app.add_middleware(BoundedBody)
+    app.add_middleware(BoundedBody, larger={LABEL_PATH: LABELS_BYTES})
     if guard:
         app.add_middleware(Guarded, guard=guard)
     app.add_middleware(Watched)
     answer_in_problems(app)
     app.include_router(router)
+    app.include_router(telling)
     app.include_router(page)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
@@ -150,7 +143,7 @@ def create_app(
 )
 async def score(request: Request) -> Scored:
     """Score one transaction, given by the contract's own column names; one that is sent again gets its answer again."""
-    began, live, record = perf_counter(), _live(request), _record(request)
+    began, live, record = perf_counter(), live_of(request), record_of(request)
     try:
         transaction = live.request.read(await request.body())
         payment, done = await answered(live, record, transaction, began)
@@ -161,7 +154,7 @@ async def score(request: Request) -> Scored:
     except OtherContent as error:
         raise HTTPException(409, str(error)) from None
     except NotScored as error:
-        _model(request).unscored += 1
+        model_of(request).unscored += 1
         if error.__cause__ is not None:
             raise error.__cause__ from None  # the log has its kind and place
         log.error("not scored: %s", error)
@@ -175,37 +168,8 @@ async def score(request: Request) -> Scored:
         model_version=answer.release,
         prediction_id=answer.prediction,
         recorded=await record.writer.written(done),
+        review=answer.label_chance is not None and not answer.flagged,
     )
-
-
-@router.post(
-    LABEL_PATH,
-    responses={
-        **NOT_READ,
-        404: {"description": "no such transaction was scored here"},
-        409: {"description": "the transaction has the other label"},
-        422: {"description": "the label is not what the contract says, or arrives later than now"},
-        503: {"description": "no model, or the record cannot be read or written now"},
-    },
-)
-async def label(request: Request) -> Noted:
-    """Take in what became known of a scored transaction, given by the contract's own column names."""
-    live = _live(request)
-    try:
-        told = live.label.read(await request.body())
-        await run_in_threadpool(live.history.learn, *told)
-    except ValidationError as error:
-        raise HTTPException(422, problems(error)) from None
-    except AheadOfNow as error:
-        raise HTTPException(422, problem(live.label.time_column, str(error), "ahead_of_now")) from None
-    except UnknownTransaction as error:
-        raise HTTPException(404, str(error)) from None
-    except DataError as error:
-        raise HTTPException(409, str(error)) from None
-    except RecordUnavailable as error:
-        log.error("a label was not taken: %s", error)
-        raise HTTPException(503, "the record cannot be read or written now", headers={"Retry-After": "2"}) from None
-    return Noted()
 
 
 @router.get("/livez")
@@ -217,8 +181,8 @@ async def livez() -> State:
 @router.get("/readyz", responses={503: {"description": "no model"}})
 async def readyz(request: Request) -> Readiness:
     """Answer 200 once a model is loaded; say where it is the copy of the last one, and what troubles the service."""
-    _live(request)
-    model, writer = _model(request), _record(request).writer
+    live_of(request)
+    model, writer = model_of(request), record_of(request).writer
     return Readiness(
         status="ready, with the copy of what answered last" if model.from_copy else "ready",
         record=writer.trouble,
@@ -231,14 +195,14 @@ async def readyz(request: Request) -> Readiness:
 @router.get("/v1/model", responses={503: {"description": "no model"}})
 async def model(request: Request) -> ModelCard:
     """Say which model answers."""
-    manifest = _live(request).manifest
+    manifest = live_of(request).manifest
     return ModelCard(
         version=manifest.version,
         candidate=manifest.candidate,
         features_sha256=manifest.feature_schema_sha256,
         created=manifest.created,
-        trouble=_model(request).trouble,
-        unscored=_model(request).unscored,
+        trouble=model_of(request).trouble,
+        unscored=model_of(request).unscored,
     )
 
 
@@ -252,7 +216,7 @@ async def model(request: Request) -> ModelCard:
 async def prediction(request: Request, id: str) -> Prediction:
     """Say what an answer was given to, and what leads back from it."""
     try:
-        told = await run_in_threadpool(_record(request).log.by_prediction, id)
+        told = await run_in_threadpool(record_of(request).log.by_prediction, id)
     except RecordUnavailable as error:
         log.error("a prediction was not looked up: %s", error)
         raise HTTPException(503, "the record cannot be read now", headers={"Retry-After": "2"}) from None
@@ -261,30 +225,16 @@ async def prediction(request: Request, id: str) -> Prediction:
     return prediction_of(told)
 
 
-def _model(request: Request) -> LiveModel:
-    model: LiveModel = request.app.state.model
-    return model
-
-
-def _record(request: Request) -> Record:
-    record: Record = request.app.state.record
-    return record
-
-
-def _live(request: Request) -> LiveRelease:
-    """Return the release that answers this request, from its begin to its end."""
-    model = _model(request)
-    if model.current is None:
-        reason = model.trouble or "nothing was promoted yet, or the first release is still being loaded"
-        raise HTTPException(503, f"no model is live: {reason}", headers={"Retry-After": "2"})
-    return model.current
-
-
 def _describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, with the request's shape as the live release has it."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
     live: LiveRelease | None = app.state.model.current
-    for path, schema in ((SCORE_PATH, live and live.request), (LABEL_PATH, live and live.label)):
+    forms = {
+        SCORE_PATH: live and live.request,
+        LABEL_PATH: live and live.label,
+        CORRECTION_PATH: live and live.correction,
+    }
+    for path, schema in forms.items():
         shape = schema.json_schema() if schema else {"type": "object"}
         document["paths"][path]["post"]["requestBody"] = {
             "required": True,

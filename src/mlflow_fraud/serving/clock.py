@@ -10,12 +10,10 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.clock import StreamClock
 from mlflow_fraud.core.features.online import Transaction
+from mlflow_fraud.core.labels import LABELS_LATER
 from mlflow_fraud.wall import wall_time
 
 TOLERANCE = timedelta(days=1)
-
-LABELS_LATER = timedelta(days=366)
-"""So long after the newest transactions of a recorded stream their labels may arrive."""
 
 
 class AheadOfNow(DataError):

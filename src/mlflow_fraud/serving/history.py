@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from mlflow_fraud.adapters.prediction_log.entries import Payment
+from mlflow_fraud.adapters.prediction_log.afterwards import Outcome
+from mlflow_fraud.adapters.prediction_log.entries import Corrected, Label, Learned, Payment
 from mlflow_fraud.core.contract.bounds import holder
 from mlflow_fraud.core.features.online import CardHistory, Transaction
 from mlflow_fraud.core.features.past import Number, Value
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.clock import Clock, clock_of
-from mlflow_fraud.serving.record import Learned, Record
+from mlflow_fraud.serving.label_schema import LabelMessage
+from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.schema import NOT_ASKED
 
 log = logging.getLogger(__name__)
@@ -23,11 +25,20 @@ AT_ONCE = 1_000
 
 
 class Known(NamedTuple):
-    """What became known of a transaction, and when."""
+    """What became known of a transaction, when, and which labels of it had been told before; see `Learned`."""
 
     of: Transaction
     label: int
     arrived: datetime
+    others: tuple[tuple[int, datetime], ...] = ()
+
+
+class Amended(NamedTuple):
+    """A transaction is `instead` from after `observed` on; None where it was reversed."""
+
+    of: Transaction
+    instead: Transaction | None
+    observed: datetime
 
 
 class Recorded(NamedTuple):
@@ -35,7 +46,7 @@ class Recorded(NamedTuple):
 
     `transactions` are in time order, with their scores: from `since` on all of them, or simply all where that is None.
     `replayed` came last and are taken in as they came. Entries from number `end` on came later; those labels among
-    them that are in `known` already have their number in `known_numbers`.
+    them that are in `known` already have their number in `known_numbers`, and so have those of `amended`.
     """
 
     transactions: Iterable[Transaction] = ()
@@ -43,6 +54,8 @@ class Recorded(NamedTuple):
     replayed: Iterable[Transaction] = ()
     known: Iterable[Known] = ()
     known_numbers: frozenset[int] = frozenset()
+    amended: Iterable[Amended] = ()
+    amended_numbers: frozenset[int] = frozenset()
     end: int = 0
 
 
@@ -65,10 +78,12 @@ class History:
         self._blank = dict.fromkeys(column.name for column in schema.contract.kept)
         self.record = record
         self._end = recorded.end
-        self._known_numbers = recorded.known_numbers
+        self._known_numbers, self._amended_numbers = recorded.known_numbers, recorded.amended_numbers
         beyond = 0
         for transactions in (recorded.transactions, recorded.replayed):
             beyond += sum(not self._take(transaction) for transaction in transactions)
+        for amended in recorded.amended:
+            self._amend(amended)
         for known in recorded.known:
             self._know(known)
         _warn(beyond)
@@ -94,16 +109,33 @@ class History:
             self._replay(AT_ONCE)
             return self._past.read(transaction)
 
-    def learn(self, event_id: Any, label: int, arrived: datetime) -> None:
-        """Take the label of a payment into the record, as known from after `arrived` on.
+    def learn(self, labels: Sequence[LabelMessage]) -> list[Outcome]:
+        """Take labels into the record, each as known from after its arrival on, and return what came of each.
 
-        Raises `UnknownTransaction` where none of this id is known, `AheadOfNow` where it arrives later than any can,
-        `DataError` where its label was another, and `RecordUnavailable` where the record cannot be written.
+        Raises `AheadOfNow` where one arrives later than any can, and `RecordUnavailable` where the record cannot be
+        read or written: then none is taken.
         """
-        self._clock.require_arrived(arrived)
-        self.record.learn(self._contract, event_id, label, arrived)
-        with self.record.lock:
-            self._replay(AT_ONCE)
+        for told in labels:
+            self._clock.require_arrived(told.arrived)
+        key = self._contract.name
+        outcomes = self.record.learn(self._contract, [Label((key, of), label, at) for of, label, at in labels])
+        self.catch_up()
+        return outcomes
+
+    def correct(self, event_id: Any, instead: Transaction | None, observed: datetime) -> bool:
+        """Take it into the record that a payment is another one, or none, from after `observed` on.
+
+        Raises as `Record.correct` does, and `AheadOfNow` where that moment is not there yet.
+        """
+        self._clock.require_arrived(observed)
+        corrected = self.record.correct(self._contract, event_id, instead, observed)
+        self.catch_up()
+        return corrected
+
+    def follow(self) -> None:
+        """Take in what other processes have written; raise `RecordUnavailable` where the record cannot be read."""
+        self.record.follow(self._contract)
+        self.catch_up()
 
     def catch_up(self) -> None:
         """Take in what came since in pieces, between which requests to an older history get their turn."""
@@ -116,13 +148,16 @@ class History:
         entries, self._end = self.record.after(self._end, at_most)
         beyond = 0
         for entry in entries:
-            payment = entry.of if isinstance(entry, Learned) else entry
-            if payment.contract != self._contract.name:
+            payment = entry if isinstance(entry, Payment) else entry.of
+            if payment is None or payment.contract != self._contract.name:
                 continue
-            if isinstance(entry, Payment):
-                beyond += not self._take(payment.transaction)
-            elif entry.number not in self._known_numbers:
-                self._know(Known(payment.transaction, entry.label, entry.arrived))
+            match entry:
+                case Payment():
+                    beyond += not self._take(payment.transaction)
+                case Learned(number, _, _, label, arrived, others) if number not in self._known_numbers:
+                    self._know(Known(payment.transaction, label, arrived, others))
+                case Corrected(number, _, instead, observed) if number not in self._amended_numbers:
+                    self._amend(Amended(payment.transaction, instead, observed))
         _warn(beyond)
         return len(entries)
 
@@ -137,7 +172,14 @@ class History:
     def _know(self, known: Known) -> None:
         """Take what became known of a transaction into the past, where that is within the bounds."""
         if self._holds(known.of):
-            self._past.learn({**self._blank, **known.of}, known.label, known.arrived)
+            self._past.learn({**self._blank, **known.of}, known.label, known.arrived, known.others)
+
+    def _amend(self, amended: Amended) -> None:
+        """Take a correction into the past, where the transaction and what is instead of it are within the bounds."""
+        of, instead, observed = amended
+        if self._holds(of) and (instead is None or self._holds(instead)):
+            there = None if instead is None else {**self._blank, **instead}
+            self._past.correct({**self._blank, **of}, there, observed)
 
 
 def _holder(schema: FeatureSchema) -> Callable[[Transaction], bool]:

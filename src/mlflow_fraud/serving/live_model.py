@@ -10,7 +10,7 @@ from threading import Event, Thread
 from mlflow_fraud.adapters.last_good import LastGood
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
-from mlflow_fraud.core.errors import DataError, FraudError, ReleaseRejected, SettingsError
+from mlflow_fraud.core.errors import DataError, FraudError, RecordUnavailable, ReleaseRejected, SettingsError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
@@ -56,7 +56,14 @@ class LiveModel:
         self._rest = 0
 
     def poll(self) -> None:
-        """Look once at the pointer; load what it names when that is new. Never raises for a bad release."""
+        """Look once at the pointer; load what it names when that is new. Never raises for a bad release.
+
+        Labels that another process has written to the record since are taken in, too.
+        """
+        self._look()
+        self._follow()
+
+    def _look(self) -> None:
         try:
             pointer = self._store.latest()
             if pointer is None or self._may_rest(pointer):
@@ -70,6 +77,14 @@ class LiveModel:
         except Exception as error:  # whatever it is, the service goes on with what it has
             log.exception("looking for a new release failed")
             self._stay(repr(error))
+
+    def _follow(self) -> None:
+        if self.current is None:
+            return
+        try:
+            self.current.history.follow()
+        except RecordUnavailable as error:
+            log.warning("what others told the record is not read now: %s", error)
 
     def _may_rest(self, pointer: Pointer) -> bool:
         """Return whether `pointer` was refused a short while ago."""

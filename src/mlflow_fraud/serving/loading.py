@@ -23,8 +23,11 @@ from mlflow_fraud.core.features.schema import FeatureSchema, read_schema, sha256
 from mlflow_fraud.core.features.written import computed_otherwise
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Manifest, Release, check_golden
+from mlflow_fraud.serving.correction_schema import CorrectionSchema
 from mlflow_fraud.serving.history import History
-from mlflow_fraud.serving.schema import LabelSchema, TransactionSchema
+from mlflow_fraud.serving.label_schema import LabelSchema
+from mlflow_fraud.serving.reviews import label_chance, review_share
+from mlflow_fraud.serving.schema import TransactionSchema
 
 
 class NotScored(ArithmeticError):
@@ -37,12 +40,17 @@ class NotScored(ArithmeticError):
 
 @dataclass(frozen=True)
 class LiveRelease:
-    """A loaded release: all that one answer needs, so that a swap is one assignment."""
+    """A loaded release: all that one answer needs, so that a swap is one assignment.
+
+    Of the payments that are not flagged, a random `review_share` is looked into; None where every fraud is told.
+    """
 
     manifest: Manifest
     schema: FeatureSchema
     request: TransactionSchema
     label: LabelSchema
+    correction: CorrectionSchema
+    review_share: float | None
     scorer: Scorer
     history: History
     note: ReleaseNote
@@ -75,9 +83,9 @@ class LiveRelease:
         if not 0 <= probability <= 1:  # so that NaN is refused
             raise NotScored(payment, f"{version} gave {probability} to the features {digest}")
         took = 0 if began is None else int((perf_counter() - began) * 1e6)
-        answer = Answer(
-            f"{version}.{digest}", version, row.tobytes(), probability, probability >= threshold, threshold, took
-        )
+        flagged = probability >= threshold
+        chance = label_chance(payment.transaction["event_id"], self.review_share, flagged=flagged)
+        answer = Answer(f"{version}.{digest}", version, row.tobytes(), probability, flagged, threshold, took, chance)
         return payment._replace(answer=answer)
 
 
@@ -96,6 +104,7 @@ def load_release(
         schema = read_schema(document, where=f"release {manifest.version}, {SCHEMA_FILE}")
         golden = Golden.model_validate_json(files[GOLDEN_FILE])
         request, label = TransactionSchema(schema.contract, key), LabelSchema(schema.contract)
+        correction, share = CorrectionSchema(schema.contract, request), review_share(files)
         _require_its_features(manifest, document, schema)
         _require_golden_rows(manifest, schema, golden)
         scorer = load_released(manifest, files, threads=1)
@@ -110,7 +119,7 @@ def load_release(
             f"release {manifest.version} cannot be loaded: {' '.join(str(error).split())[:300]}; promote another"
         ) from error
     note = ReleaseNote(manifest.version, schema.sha256, schema.to_json(), manifest.model_dump_json())
-    return LiveRelease(manifest, schema, request, label, scorer, history_for(schema), note)
+    return LiveRelease(manifest, schema, request, label, correction, share, scorer, history_for(schema), note)
 
 
 def _require_its_features(manifest: Manifest, document: Mapping[str, Any], schema: FeatureSchema) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +17,13 @@ class Known(BaseModel):
     label: int
     arrived: datetime
     source: str
+
+
+class Change(BaseModel):
+    """What a payment is from after `observed` on; null where it was reversed."""
+
+    transaction: dict[str, Any] | None
+    observed: datetime
 
 
 class Prediction(BaseModel):
@@ -38,6 +46,7 @@ class Prediction(BaseModel):
     mlflow_run_id: str | None
     git_sha: str | None
     labels: list[Known]
+    corrections: list[Change]
 
 
 def prediction_of(told: Told) -> Prediction:
@@ -57,4 +66,8 @@ def prediction_of(told: Told) -> Prediction:
         mlflow_run_id=manifest.get("mlflow_run_id"),
         git_sha=manifest.get("git_sha"),
         labels=[Known(label=each["label"], arrived=each["arrived"], source=each["source"]) for each in told.labels],
+        corrections=[
+            Change(transaction=each["content"] and json.loads(each["content"]), observed=each["observed"])
+            for each in told.corrections
+        ],
     )

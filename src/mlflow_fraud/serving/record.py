@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+from mlflow_fraud.adapters.prediction_log.afterwards import (
+    Outcome,
+    corrections_of,
+    learned_after,
+    take_labels,
+    times_of,
+)
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous
-from mlflow_fraud.adapters.prediction_log.entries import Completed, Key, Label, Payment, ReleaseNote
+from mlflow_fraud.adapters.prediction_log.entries import (
+    Completed,
+    Corrected,
+    Correction,
+    Key,
+    Label,
+    Learned,
+    Payment,
+    ReleaseNote,
+)
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.old_journal import put_aside, read_journal
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.core.features.online import Transaction
+from mlflow_fraud.serving.correcting import alike, in_force, require_of
 from mlflow_fraud.serving.known_ids import KnownIds
 from mlflow_fraud.serving.writer import WAIT_SECONDS, Ticket, Writer
 from mlflow_fraud.wall import utc_now
@@ -34,24 +51,19 @@ NOWHERE = 0
 
 
 class UnknownTransaction(DataError):
-    """A label for a payment that is not in the record."""
+    """What is said is said of a payment that is not in the record."""
 
 
 class OtherContent(DataError):
     """A payment of a known id that is not the one that was scored."""
 
 
-class Learned(NamedTuple):
-    """What became known of a payment, as the record numbers it."""
-
-    number: int
-    of: Payment
-    label: int
-    arrived: datetime
+Past = Payment | Learned | Corrected
+"""What belongs to the past, in the order in which it came."""
 
 
 class Mark(NamedTuple):
-    """A moment: the entries before `end` and the payments up to `place` had come by then.
+    """A moment: the entries before `end`, the payments up to `place`, labels and corrections up to their numbers.
 
     `unwritten` are those payments which the record may not hold yet.
     """
@@ -59,6 +71,7 @@ class Mark(NamedTuple):
     end: int
     place: int
     label: int
+    correction: int
     unwritten: tuple[Payment, ...]
 
 
@@ -73,10 +86,12 @@ class Record:
         self.lock, self._labelling = Lock(), Lock()
         self.log, self.writer = log, Writer(log, wait=wait)
         self._kept = tail
-        self._entries: list[Payment | Learned] = []
+        self._entries: list[Past] = []
         self._forgotten = 0
         self._recent: dict[Key, Payment] = {}
-        self._place, self._label = log.last_place(), log.last_label()
+        self._place, self._correction = log.last_place(), log.last_correction()
+        self._labels_at_start = log.last_label()
+        self._labels: dict[str, int] = {}
         self._known = _known_ids(log, known)
         self._introduced: set[str] = set()
 
@@ -128,37 +143,70 @@ class Record:
             self._introduced.add(note.version)
             self.writer.put(note)
 
-    def learn(self, contract: Contract, event_id: Any, label: int, arrived: datetime) -> None:
-        """Write what became known of a payment, then let every past know; the same again changes nothing.
+    def learn(self, contract: Contract, labels: Sequence[Label]) -> list[Outcome]:
+        """Write what became known of payments, then let every past know; return what came of each label.
 
-        Raises `UnknownTransaction` where the payment is not known, `DataError` where its label was another, and
-        `RecordUnavailable` where the record cannot be read or written.
+        Raises `RecordUnavailable` where the record cannot be read or written: then none is taken.
+        """
+        with self._labelling:
+            here = {str(label.of[1]): known for label in labels if (known := self._recent.get(label.of))}
+            others = [event_id for label in labels if (event_id := str(label.of[1])) not in here]
+            times = times_of(self.log, contract, others)
+            times |= {event_id: payment.transaction["event_time"] for event_id, payment in here.items()}
+            outcomes = take_labels(self.log, contract, labels, times, received=utc_now(), source="service")
+            self._follow(contract)
+        return outcomes
+
+    def follow(self, contract: Contract) -> None:
+        """Let every past know the labels that another process has written since; raise `RecordUnavailable` as above."""
+        with self._labelling:
+            self._follow(contract)
+
+    def correct(self, contract: Contract, event_id: Any, instead: Transaction | None, observed: datetime) -> bool:
+        """Write that a payment is another one, or none, from after `observed` on, then let every past know.
+
+        Return False where that is known: what is in force at `observed` is the same. Raises `UnknownTransaction` where
+        the payment is not known, `DataError` where it could not be this one or the moment is before it, and
+        `RecordUnavailable` as above.
         """
         with self._labelling:
             payment = self.find(contract, event_id)
             if payment is None:
-                raise UnknownTransaction("no transaction of this id was scored here; labels follow their scores")
-            known = self.log.labels_of(payment.key)
-            if any(each.label != label for each in known):
-                raise DataError("this transaction has the other label already; a label is final")
-            if known:
-                return
-            number = self.log.add_label(Label(payment.key, label, arrived), received=utc_now(), source="service")
-            if number is not None:
-                with self.lock:
-                    self._label = max(self._label, number)
-                    self._append(Learned(number, payment, label, arrived))
+                raise UnknownTransaction("no transaction of this id was scored here; corrections follow their scores")
+            if not self.writer.again(payment.place).written:
+                raise RecordUnavailable("the payment itself is not in the record yet, which its correction follows")
+            require_of(payment.transaction, instead, observed, contract)
+            corrections = corrections_of(self.log, contract, payment)
+            if alike(in_force(payment, corrections, at=observed), instead):
+                return False
+            correction = Correction(payment.key, instead, observed)
+            number = self.log.add_correction(correction, received=utc_now(), source="service")
+            with self.lock:
+                self._correction = number
+                self._append(Corrected(number, payment, instead, observed))
+        return True
 
-    def mark(self) -> Mark:
+    def mark(self, contract: Contract) -> Mark:
         """Return what has come by now, with `lock` held."""
-        return Mark(self.end, self._place, self._label, tuple(self.writer.unwritten()))
+        return Mark(
+            self.end,
+            self._place,
+            self._labels.setdefault(contract.name, self._labels_at_start),
+            self._correction,
+            tuple(self.writer.unwritten()),
+        )
+
+    @property
+    def place(self) -> int:
+        """The place of the payment that came last."""
+        return self._place
 
     @property
     def end(self) -> int:
         """The number behind the last entry that ever came."""
         return self._forgotten + len(self._entries)
 
-    def after(self, number: int, at_most: int) -> tuple[list[Payment | Learned], int]:
+    def after(self, number: int, at_most: int) -> tuple[list[Past], int]:
         """Return what came after the first `number` entries, and the number behind it.
 
         Raises `DataError` where that is so long ago that memory holds it no more.
@@ -173,7 +221,16 @@ class Record:
         """Write what is left."""
         self.writer.close()
 
-    def _append(self, entry: Payment | Learned) -> None:
+    def _follow(self, contract: Contract) -> None:
+        seen = self._labels.get(contract.name, self._labels_at_start)
+        for learned in learned_after(self.log, contract, seen):
+            payment = learned.of or self._recent.get(learned.key)
+            with self.lock:
+                self._labels[contract.name] = learned.number
+                if payment:
+                    self._append(learned._replace(of=payment))
+
+    def _append(self, entry: Past) -> None:
         self._entries.append(entry)
         if len(self._entries) > 2 * self._kept:
             gone = len(self._entries) - self._kept

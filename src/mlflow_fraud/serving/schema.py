@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -30,7 +30,6 @@ from mlflow_fraud.core.contract.pseudonym import BEGINS, Pseudonyms
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, pseudonyms_of
 from mlflow_fraud.core.contract.time_format import SPACES, TimeFormat, time_format
 from mlflow_fraud.core.features.online import Transaction
-from mlflow_fraud.core.labels import LABEL_TIME
 
 NOT_ASKED = ("label", "label_time", "label_chance", "clock")
 """The roles of kept columns that a request does not have."""
@@ -50,57 +49,27 @@ class TransactionSchema:
         self._names = {f"column_{place}": column.name for place, column in enumerate(asked)}
         self.time_column = next(column.source for column in asked if column.role == "event_time")
         fields = {
-            field: _field(column, contract, pseudonyms.get(column.name))
+            field: field_of(column, contract, pseudonyms.get(column.name))
             for field, column in zip(self._names, asked, strict=True)
         }
-        self._model: type[BaseModel] = create_model("Transaction", **fields)
+        self.model: type[BaseModel] = create_model("Transaction", **fields)
 
     def read(self, body: bytes) -> Transaction:
         """Return the transaction by pipeline names, in the pipeline's units and types.
 
         Raises pydantic's `ValidationError` where the body is not what the contract says; see `problems`.
         """
-        request = self._model.model_validate_json(body)
-        _require_once(body, self._model)
+        request = self.model.model_validate_json(body)
+        require_once(body, self.model)
+        return self.transaction_of(request)
+
+    def transaction_of(self, request: BaseModel) -> Transaction:
+        """Return the transaction that a request of `model` is."""
         return {name: getattr(request, field) for field, name in self._names.items()}
 
     def json_schema(self) -> dict[str, Any]:
         """Return the request's JSON schema, for the API's own description."""
-        return self._model.model_json_schema()
-
-
-class LabelMessage(NamedTuple):
-    """What a client says of a transaction that was scored."""
-
-    event_id: Any
-    label: int
-    arrived: datetime
-
-
-class LabelSchema:
-    """The JSON form of a label: the contract's columns for the id and the label, and the time when it arrived."""
-
-    def __init__(self, contract: Contract) -> None:
-        by_role = {column.role: column for column in contract.arriving}
-        label = by_role["label"].model_copy(update={"type": "integer", "minimum": 0, "maximum": 1})
-        arrived = by_role.get("label_time", by_role["event_time"].model_copy(update={"source": LABEL_TIME}))
-        self.time_column = arrived.source
-        fields = {
-            "event_id": _field(by_role["event_id"], contract),
-            "label": _field(label, contract),
-            "arrived": _field(arrived.model_copy(update={"nullable": False, "optional": False}), contract),
-        }
-        self._model: type[BaseModel] = create_model("Label", **fields)
-
-    def read(self, body: bytes) -> LabelMessage:
-        """Return the label; raise pydantic's `ValidationError` where the body is not what the contract says."""
-        request: Any = self._model.model_validate_json(body)
-        _require_once(body, self._model)
-        return LabelMessage(request.event_id, request.label, request.arrived)
-
-    def json_schema(self) -> dict[str, Any]:
-        """Return the request's JSON schema, for the API's own description."""
-        return self._model.model_json_schema()
+        return self.model.model_json_schema()
 
 
 def problems(error: ValidationError) -> list[dict[str, Any]]:
@@ -117,21 +86,41 @@ def problem(column: str, sentence: str, kind: str) -> list[dict[str, Any]]:
     return [{"loc": ["body", column], "msg": sentence, "type": kind}]
 
 
-def _require_once(body: bytes, model: type[BaseModel]) -> None:
-    """Raise `ValidationError` where a column is there twice: which of the values is meant, nobody can know."""
-    pairs = json.loads(body, object_pairs_hook=list, parse_int=str, parse_float=str)
+def require_once(body: bytes, model: type[BaseModel]) -> None:
+    """Raise `ValidationError` where a column is there twice: which of the values is meant, nobody can know.
+
+    The body is one object that the model reads, or a list of them.
+    """
+    found = pairs_of(body)
+    if isinstance(found, list):
+        refuse_repeated(model, [(n, name) for n, pairs in enumerate(found) for name in repeated(pairs, model)])
+    else:
+        refuse_repeated(model, [(name,) for name in repeated(found, model)])
+
+
+def pairs_of(body: bytes) -> Any:
+    """Return a JSON text with each object as its names and values, so that what is there twice is seen."""
+    return json.loads(body, object_pairs_hook=tuple, parse_int=str, parse_float=str)
+
+
+def repeated(pairs: Sequence[tuple[str, object]], model: type[BaseModel]) -> list[str]:
+    """Return the columns of a model that an object has more than once."""
     if len(pairs) == len(dict(pairs)):
-        return
+        return []
     times = Counter(name for name, _ in pairs)
-    twice = [field.alias for field in model.model_fields.values() if field.alias and times[field.alias] > 1]
-    if twice:
+    return [field.alias for field in model.model_fields.values() if field.alias and times[field.alias] > 1]
+
+
+def refuse_repeated(model: type[BaseModel], places: Sequence[tuple[int | str, ...]]) -> None:
+    """Raise `ValidationError` where there is any place of what is there twice."""
+    if places:
         wrong = PydanticCustomError("repeated", "expected once, found more than once")
-        raise ValidationError.from_exception_data(
-            model.__name__, [InitErrorDetails(type=wrong, loc=(name,), input=None) for name in twice]
-        )
+        details = [InitErrorDetails(type=wrong, loc=place, input=None) for place in places]
+        raise ValidationError.from_exception_data(model.__name__, details)
 
 
-def _field(column: Column, contract: Contract, pseudonyms: Pseudonyms | None = None) -> Any:
+def field_of(column: Column, contract: Contract, pseudonyms: Pseudonyms | None = None) -> Any:
+    """Return the field of a pydantic model that reads a column as the contract says."""
     checks = [*_checks(column, contract), *([WrapValidator(_hidden(pseudonyms))] if pseudonyms else [])]
     kind = Annotated[_type(column), *checks]  # type: ignore[valid-type]
     if column.may_be_missing:

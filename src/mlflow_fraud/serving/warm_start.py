@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
+from mlflow_fraud.adapters.prediction_log.afterwards import as_table
+from mlflow_fraud.adapters.prediction_log.entries import Corrected
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
 from mlflow_fraud.core.features.clock import STEADY
+from mlflow_fraud.core.features.later import Later
 from mlflow_fraud.core.features.online import LATENESS, Transaction
 from mlflow_fraud.core.features.reach import label_reach, remembered, score_reach, window_reach
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
-from mlflow_fraud.serving.history import History, Known, Recorded
+from mlflow_fraud.serving.history import Amended, History, Known, Recorded
 from mlflow_fraud.serving.record import Mark, Record
 
 log = logging.getLogger(__name__)
@@ -39,9 +43,9 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     Those are the payments of the longest window, those whose label a window can still see, and of each entity the
     last ones that a feature remembers. Raises `RecordUnavailable` where the record cannot be read.
     """
-    with record.lock:
-        mark = record.mark()
     contract = schema.contract
+    with record.lock:
+        mark = record.mark(contract)
     settled = max(mark.place - REPLAYED, 0)
     past = RecordedPast(record.log, contract, mark.place)
     first = RecordedPast(record.log, contract, settled)
@@ -55,30 +59,43 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     reached = first.reached(STEADY)  # not `newest`: what is replayed looks back from where it is itself
     since = reached and reached - window_reach(schema) - LATENESS
     known, numbers = _known(past, schema, newest, mark)
+    older = _last_before(first, schema, since) if since else []
+    corrections = past.corrections_since(since and since - score_reach(schema), [str(row["event_id"]) for row in older])
     return Recorded(
-        _settled(first, schema, since) if since else (),
+        [*older, *_window(first, schema, since, corrections)] if since else (),
         since if since and first.reaches_before(since) else None,
         _replayed(past, settled, mark, contract),
         known,
         numbers,
+        [Amended(each.of.transaction, each.instead, each.observed) for each in corrections],
+        frozenset(each.number for each in corrections if each.number > mark.correction),
         mark.end,
     )
 
 
-def _settled(first: RecordedPast, schema: FeatureSchema, since: datetime) -> Iterator[Transaction]:
-    """Return what came first: the window with scores worked out anew, before it the last ones with those they had."""
-    rows = first.since(since - score_reach(schema)).sort(TIME_ORDER)
-    window = pl.concat([rows.drop("scores"), build_scores(rows, schema)], how="horizontal")
-    window = window.filter(pl.col("event_time") >= since)
+def _last_before(first: RecordedPast, schema: FeatureSchema, since: datetime) -> list[Transaction]:
+    """Return what is remembered from before the window, with the scores that it had."""
     older = {
         (row["event_time"], row["event_id"]): row
         for by, back in remembered(schema).items()
         for row in first.last_before(since, by, back).to_dicts()
     }
-    for key in sorted(older):
-        scores = older[key].pop("scores")
-        yield {**dict.fromkeys(schema.scores), **older[key], **(json.loads(scores) if scores else {})}
-    yield from window.iter_rows(named=True)
+    return [_with_its_scores(older[key], schema) for key in sorted(older)]
+
+
+def _with_its_scores(row: dict[str, Any], schema: FeatureSchema) -> Transaction:
+    scores = row.pop("scores")
+    return {**dict.fromkeys(schema.scores), **row, **(json.loads(scores) if scores else {})}
+
+
+def _window(
+    first: RecordedPast, schema: FeatureSchema, since: datetime, corrections: Sequence[Corrected]
+) -> Iterator[Transaction]:
+    """Return what the windows reach, with scores worked out anew: under other features they were others."""
+    rows = first.since(since - score_reach(schema)).sort(TIME_ORDER)
+    later = Later(as_table(corrections, schema.contract)) if corrections else None
+    window = pl.concat([rows.drop("scores"), build_scores(rows, schema, later)], how="horizontal")
+    return window.filter(pl.col("event_time") >= since).iter_rows(named=True)
 
 
 def _replayed(past: RecordedPast, settled: int, mark: Mark, contract: Contract) -> Iterable[Transaction]:
@@ -102,4 +119,17 @@ def _known(
     for number, event_id, label, arrived in ahead:
         if number not in known and event_id in unwritten:
             known[number] = Known(unwritten[event_id], label, arrived)
-    return [known[number] for number in sorted(known)], frozenset(number for number in known if number > mark.label)
+    told = [known[number] for number in sorted(known)]
+    return _after_others(told), frozenset(number for number in known if number > mark.label)
+
+
+def _after_others(told: Iterable[Known]) -> list[Known]:
+    """Return labels with those of the same payment that were told before."""
+    before: dict[str, tuple[tuple[int, datetime], ...]] = {}
+    found = []
+    for each in told:
+        event_id = str(each.of["event_id"])
+        others = before.get(event_id, ())
+        found.append(each._replace(others=others))
+        before[event_id] = (*others, (each.label, each.arrived))
+    return found

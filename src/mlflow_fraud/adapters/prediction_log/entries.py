@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-Source = Literal["service", "journal", "history"]
-"""Where a payment came from: a request, the journal of an earlier program, or the pinned history."""
+Source = Literal["service", "journal", "history", "file"]
+"""Where it came from: a request, the journal of an earlier program, the pinned history, or a file of labels."""
 
 Key = tuple[str, Any]
 """A contract's name and a transaction's id."""
@@ -64,6 +64,37 @@ class Label(NamedTuple):
     of: Key
     label: int
     arrived: datetime
+
+
+class Correction(NamedTuple):
+    """A payment is `instead` from after `observed` on, on the contract's clock; None where it was reversed."""
+
+    of: Key
+    instead: Mapping[str, Any] | None
+    observed: datetime
+
+
+class Learned(NamedTuple):
+    """A label as the record numbers it, with its payment, which is None where the record does not have it yet.
+
+    `others` are the labels of the payment that were told before, each with its arrival, in that order.
+    """
+
+    number: int
+    key: Key
+    of: Payment | None
+    label: int
+    arrived: datetime
+    others: tuple[tuple[int, datetime], ...] = ()
+
+
+class Corrected(NamedTuple):
+    """A correction as the record numbers it, with its payment."""
+
+    number: int
+    of: Payment
+    instead: Mapping[str, Any] | None
+    observed: datetime
 
 
 class ReleaseNote(NamedTuple):

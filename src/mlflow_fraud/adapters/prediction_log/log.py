@@ -10,14 +10,23 @@ from math import isnan
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from mlflow_fraud.adapters.prediction_log.alone import alone
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous, connect, translated, where
-from mlflow_fraud.adapters.prediction_log.entries import Completed, Entry, Key, Label, Payment, ReleaseNote, Source
+from mlflow_fraud.adapters.prediction_log.content import content_of
+from mlflow_fraud.adapters.prediction_log.entries import (
+    Completed,
+    Correction,
+    Entry,
+    Label,
+    Payment,
+    ReleaseNote,
+    Source,
+)
 from mlflow_fraud.adapters.prediction_log.hot_insert import HotInsert
 from mlflow_fraud.adapters.prediction_log.rows import PaymentRows, insert_into, payment_of
-from mlflow_fraud.adapters.prediction_log.tables import FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
+from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
 from mlflow_fraud.adapters.prediction_log.versions import begin
 from mlflow_fraud.core.contract.contract import Contract
 
@@ -26,10 +35,14 @@ Part = tuple[Sequence[Payment], Sequence[Label]]
 
 
 class Told(NamedTuple):
-    """A payment as the tables have it, with its release's `manifest` and `document` of features, and its labels."""
+    """A payment as the tables have it, with its release's `manifest` and `document` of features, and what came after.
+
+    Labels and corrections are in the order in which they were told.
+    """
 
     payment: Mapping[str, Any]
     labels: Sequence[Mapping[str, Any]]
+    corrections: Sequence[Mapping[str, Any]]
 
     @property
     def decision(self) -> Literal["flag", "pass"]:
@@ -88,7 +101,7 @@ class PredictionLog:
         if len(payments) == len(entries):
             self._hot.add(payments)
             return
-        with self._transaction() as connection:
+        with self.writing() as connection:
             for entry in entries:
                 if isinstance(entry, ReleaseNote):
                     self._introduce(connection, entry)
@@ -101,7 +114,7 @@ class PredictionLog:
 
     def take_in(self, parts: Iterable[Part], *, received: datetime, source: Source) -> None:
         """Add what comes from elsewhere than a service, all or none; what is there already stays as it is."""
-        with self._transaction() as connection:
+        with self.writing() as connection:
             for payments, labels in parts:
                 if payments:
                     connection.exec_driver_sql(self._rows.insert, [self._rows.of(payment) for payment in payments])
@@ -109,11 +122,25 @@ class PredictionLog:
                     known = [self._label(label, received, source) for label in labels]
                     connection.execute(self._insert(LABEL).on_conflict_do_nothing(), known)
 
-    def add_label(self, label: Label, *, received: datetime, source: Source) -> int | None:
-        """Add what became known of a payment and return its number; None where the same is known already."""
-        added = self._insert(LABEL).on_conflict_do_nothing().returning(LABEL.c.number)
-        with self._transaction() as connection:
-            number: int | None = connection.execute(added, self._label(label, received, source)).scalar()
+    def add_labels(self, labels: Sequence[Label], *, received: datetime, source: Source) -> None:
+        """Add what became known of payments, all or none; what is known already stays as it is.
+
+        Numbers grow in the order in which others see the rows, whoever writes at the same time.
+        """
+        with self.writing() as connection:
+            if self.engine.dialect.name == "postgresql":
+                connection.exec_driver_sql("LOCK TABLE label IN SHARE ROW EXCLUSIVE MODE")
+            rows = [self._label(label, received, source) for label in labels]
+            connection.execute(self._insert(LABEL).on_conflict_do_nothing(), rows)
+
+    def add_correction(self, correction: Correction, *, received: datetime, source: Source) -> int:
+        """Add that a payment is another one, or none, from a moment on; return its number."""
+        (contract, event_id), instead, observed = correction
+        row = {"contract": contract, "event_id": str(event_id), "observed": observed, "received": received}
+        content = None if instead is None else content_of(instead)
+        added = insert(CORRECTION).returning(CORRECTION.c.number)
+        with self.writing() as connection:
+            number: int = connection.execute(added, {**row, "source": source, "content": content}).scalar_one()
         return number
 
     def find(self, contract: Contract, event_id: Any) -> Payment | None:
@@ -122,15 +149,6 @@ class PredictionLog:
         with self.reading() as connection:
             row = connection.execute(chosen).one_or_none()
         return payment_of(row, contract) if row else None
-
-    def labels_of(self, key: Key) -> list[Label]:
-        """Return all that became known of a payment, by arrival."""
-        contract, event_id = key
-        chosen = select(LABEL.c.label, LABEL.c.arrived)
-        chosen = chosen.where(LABEL.c.contract == contract, LABEL.c.event_id == str(event_id))
-        with self.reading() as connection:
-            rows = connection.execute(chosen.order_by(LABEL.c.arrived, LABEL.c.number)).all()
-        return [Label(key, row.label, row.arrived) for row in rows]
 
     def by_prediction(self, prediction: str) -> Told | None:
         """Return what is kept of an answer, or None where none has this id."""
@@ -141,9 +159,15 @@ class PredictionLog:
             row = connection.execute(payments.where(PAYMENT.c.prediction == prediction)).mappings().first()
             if row is None:
                 return None
-            mine = (LABEL.c.contract == row["contract"], LABEL.c.event_id == row["event_id"])
-            labels = connection.execute(select(LABEL).where(*mine).order_by(LABEL.c.number)).mappings().all()
-        return Told({**row}, [{**label} for label in labels])
+            labels, corrections = (
+                connection.execute(
+                    select(told)
+                    .where(told.c.contract == row["contract"], told.c.event_id == row["event_id"])
+                    .order_by(told.c.number)
+                ).mappings()
+                for told in (LABEL, CORRECTION)
+            )
+            return Told({**row}, [{**each} for each in labels], [{**each} for each in corrections])
 
     def count(self, contract: Contract) -> int:
         """Return how many payments of a contract there are."""
@@ -157,6 +181,10 @@ class PredictionLog:
     def last_label(self) -> int:
         """Return the number of the newest label; 0 where there is none."""
         return self._one(select(func.max(LABEL.c.number))) or 0
+
+    def last_correction(self) -> int:
+        """Return the number of the newest correction; 0 where there is none."""
+        return self._one(select(func.max(CORRECTION.c.number))) or 0
 
     def newest_ids(self, at_most: int) -> NewestIds:
         """Return the ids of the payments that came last."""
@@ -193,7 +221,8 @@ class PredictionLog:
             yield connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection whose work is kept where the block ends well, and not at all otherwise."""
         with translated(self.engine), self.engine.begin() as connection:
             yield connection
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Select, and_, cast, func, select
+from sqlalchemy import Select, and_, case, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSON
 
-from mlflow_fraud.adapters.prediction_log.content import transactions_of
-from mlflow_fraud.adapters.prediction_log.entries import Payment
+from mlflow_fraud.adapters.prediction_log.content import transaction_of, transactions_of
+from mlflow_fraud.adapters.prediction_log.entries import Corrected, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
-from mlflow_fraud.adapters.prediction_log.tables import LABEL, PAYMENT
+from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
 
 AT_ONCE = 50_000
@@ -60,11 +60,24 @@ class RecordedPast:
         return self._transactions(select(*_columns()).where(*self._by_then, *later), _TRANSACTION)
 
     def last_before(self, moment: datetime, by: Sequence[str], back: int) -> pl.DataFrame:
-        """Return of each card, or whatever `by` names, the `back` newest transactions before a moment; see `since`."""
+        """Return of each card, or whatever `by` names, the `back` newest transactions before a moment; see `since`.
+
+        One that was reversed at any time is there too, and does not count.
+        """
         newest = (PAYMENT.c.event_time.desc(), PAYMENT.c.event_id.desc())
-        rank = func.row_number().over(partition_by=[self._member(name) for name in by], order_by=newest)
-        ranked = select(*_columns(), rank.label("rank")).where(*self._by_then, PAYMENT.c.event_time < moment).subquery()
-        chosen = select(*[ranked.c[name] for name in _TRANSACTION]).where(ranked.c.rank <= back)
+        reversed_ones = select(CORRECTION.c.event_id).distinct()
+        reversed_ones = reversed_ones.where(
+            CORRECTION.c.contract == self._contract.name, CORRECTION.c.content.is_(None)
+        )
+        gone = reversed_ones.subquery()
+        rank = func.sum(case((gone.c.event_id.is_(None), 1), else_=0)).over(
+            partition_by=[self._member(name) for name in by], order_by=newest
+        )
+        ranked = select(*_columns(), rank.label("rank")).outerjoin_from(
+            PAYMENT, gone, gone.c.event_id == PAYMENT.c.event_id
+        )
+        before = ranked.where(*self._by_then, PAYMENT.c.event_time < moment).subquery()
+        chosen = select(*[before.c[name] for name in _TRANSACTION]).where(before.c.rank <= back)
         return self._transactions(chosen, _TRANSACTION)
 
     def behind(self, place: int) -> list[Payment]:
@@ -96,6 +109,27 @@ class RecordedPast:
             chosen = chosen.where(LABEL.c.arrived >= moment)
         with self._log.reading() as connection:
             return [(number, event_id, label, at) for number, event_id, label, at in connection.execute(chosen)]
+
+    def corrections_since(self, moment: datetime | None, ids: Collection[str] = ()) -> list[Corrected]:
+        """Return the corrections of payments from a moment on, and of those with these ids, as they were told.
+
+        Also those that were told after `until_place` came: their number tells.
+        """
+        same = and_(CORRECTION.c.contract == PAYMENT.c.contract, CORRECTION.c.event_id == PAYMENT.c.event_id)
+        said = (CORRECTION.c.number, CORRECTION.c.observed, CORRECTION.c.content.label("instead"))
+        chosen = select(PAYMENT, *said).join_from(CORRECTION, PAYMENT, same).where(*self._by_then)
+        if moment is not None:
+            chosen = chosen.where(or_(PAYMENT.c.event_time >= moment, PAYMENT.c.event_id.in_(ids)))
+        with self._log.reading() as connection:
+            rows = connection.execute(chosen.order_by(CORRECTION.c.number)).all()
+        return [
+            Corrected(row.number, payment_of(row, self._contract), self._instead(row), row.observed) for row in rows
+        ]
+
+    def _instead(self, row: Any) -> dict[str, Any] | None:
+        if row.instead is None:
+            return None
+        return transaction_of(row.event_id, row.event_time, row.instead, self._contract)
 
     def _member(self, name: str) -> Any:
         """Return a column of the transaction that has none in the table."""

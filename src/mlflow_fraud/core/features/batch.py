@@ -81,7 +81,8 @@ def with_past(
 ) -> pl.LazyFrame:
     """Add the features, and the windows behind scores, by name, in whole units where they have such.
 
-    `rows` holds the whole past of every entity that is in it, in `TIME_ORDER`.
+    `rows` holds the whole past of every entity that is in it, in `TIME_ORDER`. A row whose past is not there has its
+    scores, or the windows behind them, by their names: what was worked out when it came is taken from there.
     """
     windows = windows_behind(tuple(features))
     lasts = [feature for feature in features if isinstance(feature, Last)]
@@ -95,11 +96,12 @@ def with_past(
     rows = (
         rows.with_columns(pl.col("event_time").dt.truncate("1d").alias(MIDNIGHT))
         .with_columns(begin.alias(name) for name, begin in begins.items() if name not in there)
+        .with_columns(pl.col(s.mean.name).is_not_null().alias(_usual(s)) for s in scores if s.mean.name in there)
         .with_columns(
-            *(window_expression(w, schema, corrected=versions is not None).alias(w.name) for w in windows),
+            *(_or(w.name, window_expression(w, schema, corrected=versions is not None), there) for w in windows),
             *(last_expression(last, schema).alias(last.name) for last in lasts),
         )
-        .with_columns(score_expression(score).alias(score.name) for score in scores)
+        .with_columns(_scored(score, there) for score in scores)
     )
     if versions is not None:
         rows = with_corrected_lasts(rows.collect(), versions, lasts, schema).lazy()
@@ -109,6 +111,24 @@ def with_past(
     for by in dict.fromkeys(label.by for label in labels):
         rows = with_labels(rows, by, [label for label in labels if label.by == by], transactions, schema, told.labels)
     return rows
+
+
+def _usual(score: Score) -> str:
+    return f"what was usual for {score.name} is given"
+
+
+def _scored(score: Score, there: Sequence[str]) -> pl.Expr:
+    """Return a score: from what was usual where that is given, or else as it is given itself, or else from the past."""
+    if score.name not in there:
+        return score_expression(score).alias(score.name)
+    usual = pl.col(_usual(score)) if score.mean.name in there else pl.lit(False)
+    given = _or(score.name, score_expression(score), there)
+    return pl.when(usual).then(score_expression(score)).otherwise(given).alias(score.name)
+
+
+def _or(name: str, worked_out: pl.Expr, there: Sequence[str]) -> pl.Expr:
+    """Return what is given by this name, or else what is worked out."""
+    return (pl.coalesce(name, worked_out) if name in there else worked_out).alias(name)
 
 
 def in_columns(known: pl.LazyFrame, schema: FeatureSchema) -> pl.LazyFrame:
@@ -154,7 +174,7 @@ def _told(transactions: pl.DataFrame, schema: FeatureSchema, later: Later | None
             [transactions.with_columns(pl.lit(0, versions.schema[TOLD]).alias(TOLD)), beside], how="diagonal"
         )
         scored = with_past(all_of_them.sort(TIME_ORDER).lazy(), scores, schema, Told(versions))
-        versions = versions.join(
+        versions = versions.drop((s.name for s in scores), strict=False).join(
             scored.select("event_id", TOLD, *(s.name for s in scores)).collect(), on=["event_id", TOLD]
         )
     return Told(versions, later.labels)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog, Told
 from mlflow_fraud.core.errors import DataError
@@ -47,7 +50,16 @@ def _lines(told: Told) -> list[str]:
         f"  {'fraud' if each['label'] else 'genuine'}, arrived {_second(each['arrived'])}, from {each['source']}"
         for each in told.labels
     ]
-    return [*lines, "", "labels", *(known or ["  none yet"])]
+    lines += ["", "labels", *(known or ["  none yet"])]
+    for each in told.corrections:
+        lines += ["", f"corrected, observed {_second(each['observed'])}"]
+        now = json.loads(each["content"]) if each["content"] else None
+        lines += ["  reversed"] if now is None else _changes(told.transaction, now)
+    return lines
+
+
+def _changes(scored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [f"  {name} = {value}, was {scored.get(name)}" for name, value in now.items() if value != scored.get(name)]
 
 
 def _second(moment: datetime) -> str:

@@ -1,0 +1,40 @@
+"""Flow `parity`: hold the features that were served against what the batch engine makes of the same payments."""
+
+from __future__ import annotations
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.endings import fails_clearly, run_from_shell
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.operations.record.parity import Audit, audit_record
+
+
+@flow(name="parity", log_prints=True)
+@fails_clearly
+def parity(days: int = 7) -> Audit:
+    """Audit the answers of the last days of the record; it fails where something was served that nothing explains."""
+    found = audit_served(days)
+    publish(found)
+    get_run_logger().info(found.sentence)
+    if not found.holds:
+        raise DataError(found.sentence)
+    return found
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def audit_served(days: int) -> Audit:
+    """Compute once more what was served."""
+    return audit_record(days=days)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def publish(found: Audit) -> None:
+    """Show how each feature compares."""
+    get_run_logger().info("%s", found.to_markdown())
+    create_markdown_artifact(key="parity", markdown=found.to_markdown(), description="what was served, in batch")
+
+
+if __name__ == "__main__":
+    run_from_shell(parity)

@@ -1,0 +1,150 @@
+"""What became known of payments after they were scored: labels and corrections, each numbered as it was told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import polars as pl
+from sqlalchemy import Table, select
+
+from mlflow_fraud.adapters.prediction_log.content import BESIDE, id_of, in_content, transaction_of
+from mlflow_fraud.adapters.prediction_log.entries import Corrected, Correction, Label, Learned, Payment, Source
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.rows import payment_of
+from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
+from mlflow_fraud.core.contract.contract import Column, Contract
+from mlflow_fraud.core.labels import in_force
+
+Outcome = Literal["noted", "known", "unmatched", "too early"]
+"""What comes of a label: it is new, says what is known already, is of no payment, or arrived before its payment."""
+
+AT_ONCE = 1_000
+"""So many ids are asked for at once."""
+
+Known = list[tuple[int, datetime]]
+"""The labels of a payment, each with its arrival, in the order in which they were told."""
+
+
+def take_labels(
+    log: PredictionLog,
+    contract: Contract,
+    labels: Sequence[Label],
+    times: Mapping[str, datetime],
+    *,
+    received: datetime,
+    source: Source,
+) -> list[Outcome]:
+    """Add the labels that say something new, all or none, and return what came of each.
+
+    `times` has the payments that there are, by their ids as texts. A label says nothing new where the one in force at
+    its arrival is the same. Raises `RecordUnavailable` where the record cannot be read or written: then none is added.
+    """
+    known = labels_of(log, contract, [str(label.of[1]) for label in labels])
+    new: list[Label] = []
+    outcomes: list[Outcome] = []
+    for label in labels:
+        event_id = str(label.of[1])
+        outcome = _outcome(label, times.get(event_id), known[event_id])
+        if outcome == "noted":
+            new.append(label)
+            known[event_id].append((label.label, label.arrived))
+        outcomes.append(outcome)
+    if new:
+        log.add_labels(new, received=received, source=source)
+    return outcomes
+
+
+def _outcome(label: Label, of: datetime | None, known: Known) -> Outcome:
+    if of is None:
+        return "unmatched"
+    if label.arrived < of:
+        return "too early"
+    return "known" if in_force(known, at=label.arrived) == label.label else "noted"
+
+
+def times_of(log: PredictionLog, contract: Contract, ids: Collection[str]) -> dict[str, datetime]:
+    """Return the times of those payments that there are."""
+    return {row.event_id: row.event_time for row in _of(log, PAYMENT, contract, ids)}
+
+
+def labels_of(log: PredictionLog, contract: Contract, ids: Collection[str]) -> dict[str, Known]:
+    """Return all labels of payments; none of one that has none."""
+    known: dict[str, Known] = defaultdict(list)
+    for row in _of(log, LABEL, contract, ids):
+        known[row.event_id].append((row.label, row.arrived))
+    return known
+
+
+def corrections_of(log: PredictionLog, contract: Contract, payment: Payment) -> list[Correction]:
+    """Return all corrections of a payment, in the order in which they were told."""
+    return [
+        Correction(payment.key, _instead(row, payment, contract), row.observed)
+        for row in _of(log, CORRECTION, contract, [str(payment.key[1])])
+    ]
+
+
+def learned_after(log: PredictionLog, contract: Contract, number: int) -> list[Learned]:
+    """Return the labels that were told after one, with their payments."""
+    rows = _after(log, LABEL, contract, number)
+    ids = {row.event_id for row in rows}
+    payments, told = _payments(log, contract, ids), defaultdict(list)
+    for row in _of(log, LABEL, contract, ids):
+        told[row.event_id].append(row)
+    return [
+        Learned(
+            row.number,
+            (contract.name, id_of(row.event_id, contract)),
+            payments.get(row.event_id),
+            row.label,
+            row.arrived,
+            tuple((each.label, each.arrived) for each in told[row.event_id] if each.number < row.number),
+        )
+        for row in rows
+    ]
+
+
+def as_table(corrections: Sequence[Corrected], contract: Contract) -> pl.DataFrame:
+    """Return corrections as `core.features.later` takes them."""
+    forms = {column.name: column.dtype for column in (*in_content(contract), *_named(contract))}
+    rows = [
+        {
+            **(each.instead or {}),
+            "event_id": each.of.transaction["event_id"],
+            "observed": each.observed,
+            "reversed": each.instead is None,
+        }
+        for each in corrections
+    ]
+    return pl.DataFrame(rows, {**forms, "observed": pl.Datetime("us"), "reversed": pl.Boolean()})
+
+
+def _named(contract: Contract) -> list[Column]:
+    return [column for column in contract.kept if column.name in BESIDE]
+
+
+def _instead(row: Any, payment: Payment, contract: Contract) -> dict[str, Any] | None:
+    if row.content is None:
+        return None
+    return transaction_of(row.event_id, payment.transaction["event_time"], row.content, contract)
+
+
+def _payments(log: PredictionLog, contract: Contract, ids: Collection[str]) -> dict[str, Payment]:
+    return {row.event_id: payment_of(row, contract) for row in _of(log, PAYMENT, contract, ids)}
+
+
+def _after(log: PredictionLog, table: Table, contract: Contract, number: int) -> list[Any]:
+    chosen = select(table).where(table.c.number > number, table.c.contract == contract.name).order_by(table.c.number)
+    with log.reading() as connection:
+        return list(connection.execute(chosen))
+
+
+def _of(log: PredictionLog, table: Table, contract: Contract, ids: Collection[str]) -> Iterator[Any]:
+    """Yield the rows of payments, in the order in which they came."""
+    asked, order = sorted(set(ids)), next(iter(table.primary_key))
+    for start in range(0, len(asked), AT_ONCE):
+        some = table.c.event_id.in_(asked[start : start + AT_ONCE])
+        with log.reading() as connection:
+            yield from connection.execute(select(table).where(table.c.contract == contract.name, some).order_by(order))

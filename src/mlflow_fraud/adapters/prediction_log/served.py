@@ -1,0 +1,106 @@
+"""What was served in a span of time, and all that was told from then on, in the order in which it was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from sqlalchemy import select
+
+from mlflow_fraud.adapters.prediction_log.afterwards import learned_after
+from mlflow_fraud.adapters.prediction_log.entries import Corrected, Learned, Payment
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.past import RecordedPast
+from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
+from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.watching.parity import Matrix
+
+
+class Served(NamedTuple):
+    """The answers that one set of features was served for: `rows` has `place`, `event_id` and `prediction`.
+
+    `features` are as they were served, (answers, features); `document` is the schema that they are of. The earliest
+    payment is of `since`.
+    """
+
+    document: str
+    since: datetime
+    rows: pl.DataFrame
+    features: Matrix
+
+
+def served_since(log: PredictionLog, contract: Contract, since: datetime) -> list[Served]:
+    """Return the answers to payments from a moment on, by their sets of features, each in time order."""
+    columns = (PAYMENT.c.place, PAYMENT.c.event_id, PAYMENT.c.event_time, PAYMENT.c.prediction, PAYMENT.c.features)
+    chosen = select(*columns, MODEL_RELEASE.c.feature_schema).join_from(
+        PAYMENT, MODEL_RELEASE, MODEL_RELEASE.c.version == PAYMENT.c.release
+    )
+    chosen = chosen.where(PAYMENT.c.contract == contract.name, PAYMENT.c.event_time >= since)
+    with log.reading() as connection:
+        rows = connection.execute(chosen.order_by(PAYMENT.c.event_time, PAYMENT.c.event_id)).all()
+        documents = {row.sha256: row.document for row in connection.execute(select(FEATURE_SCHEMA))}
+    by_schema: dict[str, list[Any]] = {}
+    for row in rows:
+        by_schema.setdefault(row.feature_schema, []).append(row)
+    return [_of_one_schema(documents[sha256], found) for sha256, found in sorted(by_schema.items())]
+
+
+def _of_one_schema(document: str, found: Sequence[Any]) -> Served:
+    rows = pl.DataFrame(
+        [(row.place, row.event_id, row.prediction) for row in found],
+        {"place": pl.Int64, "event_id": pl.String, "prediction": pl.String},
+        orient="row",
+    )
+    features = np.array([np.frombuffer(row.features, np.float32) for row in found])
+    return Served(document, found[0].event_time, rows, features)
+
+
+Told = Payment | Learned | Corrected
+
+
+def told_from(past: RecordedPast, log: PredictionLog, contract: Contract, place: int, lag: timedelta) -> Iterator[Told]:
+    """Yield what came from a place on: payments, and the labels and corrections between them, `lag` after they came.
+
+    A label is in the record before the service knows it, and how long before is not written down.
+    """
+    at = _received(log, contract)
+    came = [_Came(each.received, 0, each.place, each) for each in past.behind(place - 1)]
+    came += [_Came(at[LABEL.name, each.number] + lag, 1, each.number, each) for each in learned_after(log, contract, 0)]
+    came += [
+        _Came(at[CORRECTION.name, each.number] + lag, 2, each.number, each) for each in past.corrections_since(None)
+    ]
+    yield from (each.told for each in sorted(came, key=lambda each: each[:3]))
+
+
+class _Came(NamedTuple):
+    """When something came, and of one moment: payments first, then labels, then corrections, as they are numbered."""
+
+    at: datetime
+    kind: int
+    number: int
+    told: Told
+
+
+def corrections_told_late(log: PredictionLog, contract: Contract) -> frozenset[int]:
+    """Return the numbers of the corrections that were told after a payment had come which should have seen them."""
+    should_have = (
+        PAYMENT.c.contract == contract.name,
+        PAYMENT.c.event_time > CORRECTION.c.observed,
+        PAYMENT.c.received < CORRECTION.c.received,
+    )
+    late = select(CORRECTION.c.number).where(CORRECTION.c.contract == contract.name)
+    late = late.where(select(PAYMENT.c.place).where(*should_have).exists())
+    with log.reading() as connection:
+        return frozenset(connection.execute(late).scalars())
+
+
+def _received(log: PredictionLog, contract: Contract) -> dict[tuple[str, int], datetime]:
+    found: dict[tuple[str, int], datetime] = {}
+    with log.reading() as connection:
+        for table in (LABEL, CORRECTION):
+            chosen = select(table.c.number, table.c.received).where(table.c.contract == contract.name)
+            found |= {(table.name, row.number): row.received for row in connection.execute(chosen)}
+    return found

@@ -1,0 +1,91 @@
+"""The file of labels that comes every night goes into the record; a service that runs follows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from mlflow_fraud.adapters.label_files import label_columns, read_labels
+from mlflow_fraud.adapters.prediction_log.afterwards import AT_ONCE, Outcome, take_labels, times_of
+from mlflow_fraud.adapters.prediction_log.entries import Label
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.past import RecordedPast
+from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.counted import counted
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.clock import STEADY
+from mlflow_fraud.core.labels import LABEL_TIME, LABELS_LATER
+from mlflow_fraud.environment import Environment, load_environment
+from mlflow_fraud.settings import contract_of, load_params
+from mlflow_fraud.wall import utc_now, wall_time
+
+SAID: dict[Outcome, str] = {
+    "noted": "new",
+    "known": "known already",
+    "unmatched": "of no payment in the record",
+    "too early": "arrive before their payment",
+}
+
+EXAMPLES = 10
+
+
+def add_labels(file: Path) -> str:
+    """Add the labels of a file to the record, and return what came of them; the same file again adds nothing.
+
+    Raises `DataError` where the file is not what the contract says, or a label arrives later than any can: then nothing
+    is added.
+    """
+    if not file.is_file():
+        raise DataError(f"{file} is not there; name a CSV or Parquet file with labels")
+    environment, contract = load_environment(), contract_of(load_params().active)
+    log = PredictionLog(environment.prediction_log)
+    try:
+        told = read_labels(file, contract)
+        _require_arrived(file, told, _last(log, contract, environment), contract)
+        outcomes = _take(log, contract, told)
+    finally:
+        log.close()
+    return "\n".join(_lines(str(log), told, outcomes))
+
+
+def _take(log: PredictionLog, contract: Contract, told: pl.DataFrame) -> list[Outcome]:
+    received, outcomes = utc_now(), list[Outcome]()
+    for part in told.iter_slices(AT_ONCE):
+        labels = [Label((contract.name, event_id), label, at) for event_id, label, at in part.iter_rows()]
+        times = times_of(log, contract, [str(label.of[1]) for label in labels])
+        outcomes += take_labels(log, contract, labels, times, received=received, source="file")
+    return outcomes
+
+
+def _last(log: PredictionLog, contract: Contract, environment: Environment) -> datetime | None:
+    """Return the last moment at which a label can have arrived, by the same clock as the service's."""
+    if environment.clock == "wall":
+        return wall_time(label_columns(contract)[2].timezone) + environment.tolerance
+    newest = RecordedPast(log, contract, log.last_place()).reached(STEADY)
+    return newest and newest + LABELS_LATER
+
+
+def _require_arrived(file: Path, told: pl.DataFrame, last: datetime | None, contract: Contract) -> None:
+    ahead = 0 if last is None else int((told[LABEL_TIME] > last).sum())
+    if ahead:
+        column = label_columns(contract)[2].source
+        raise DataError(
+            f"{file.name}: {column}: {counted(ahead, 'label arrives', 'labels arrive')} later than "
+            f"{last:%Y-%m-%d %H:%M}, which is not there yet; correct the file, or set FRAUD_CLOCK as the service has it"
+        )
+
+
+def _lines(record: str, told: pl.DataFrame, outcomes: list[Outcome]) -> list[str]:
+    numbers = Counter(outcomes)
+    lines = [f"{counted(len(outcomes), 'label')} for {record}"]
+    lines += [f"  {numbers[outcome]:>9,}  {said}" for outcome, said in SAID.items()]
+    lost = told.filter(pl.Series([outcome == "unmatched" for outcome in outcomes], dtype=pl.Boolean))["event_id"]
+    if len(lost):
+        more = f" and {len(lost) - EXAMPLES:,} more" if len(lost) > EXAMPLES else ""
+        lines.append(
+            f"of no payment: {', '.join(str(each) for each in lost.head(EXAMPLES))}{more}; add them again later"
+        )
+    return lines
