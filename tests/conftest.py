@@ -21,7 +21,7 @@ from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.settings import load_contract, load_params
 
 ROOT = Path(__file__).parents[1]
-pytest_plugins = ["tests.workspace"]
+pytest_plugins = ["tests.workspace", "tests.record_databases"]
 
 settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 settings.load_profile("any machine")

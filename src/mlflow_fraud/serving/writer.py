@@ -193,8 +193,8 @@ class Writer:
     def _let_go(self) -> None:
         with self._changed:
             told = self._tell([ticket for _, ticket in self._in_hand], True)
-            self._in_hand, self._trouble = [], None
-            mended, self._broken = self._broken, False
+            mended = self._broken or self._noticed
+            self._in_hand, self._trouble, self._noticed, self._broken = [], None, None, False
             self._idle.notify_all()
         if mended:
             log.warning("the record is written again")

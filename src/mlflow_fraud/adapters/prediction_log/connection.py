@@ -75,8 +75,8 @@ def unavailable(engine: Engine, error: BaseException) -> RecordUnavailable:
     said = " ".join(str(error).split())[:200]
     if any(word in said for word in DAMAGED):
         return RecordUnavailable(
-            f"the record at {where(engine)} is damaged ({said}); stop the service, put the newest backup in the place of "
-            "the file and of those beside it, and start it again"
+            f"the record at {where(engine)} is damaged ({said}); stop the service, put the newest backup in the "
+            "place of the file and of those beside it, and start it again"
         )
     return RecordUnavailable(f"the record at {where(engine)} cannot be used now: {said}")
 
