@@ -18,8 +18,10 @@ export GX_ANALYTICS_ENABLED := false
 # A thread that waits gives its core away soon: on a busy machine training takes a fifth of the time.
 export GOMP_SPINCOUNT := 10000
 export PATH := $(BIN):$(PATH)
-# Two processes run the tests, a file's together since they share what was set up for them.
-SPREAD := --numprocesses 2 --dist loadfile
+# Two processes run the tests, a file's together since they share what was set up for them, the longest files first
+# (tests/longest.py). Each has one thread: on two cores threads of both would wait for each other.
+SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench bench-decision bench-freshness bench-selective lock screenshots clean
@@ -102,10 +104,10 @@ prefect: $(READY) ## Prefect's pages on port 4200
 	prefect server start --host 127.0.0.1 --port 4200
 
 test: $(READY) ## the fast tests
-	python -m pytest $(SPREAD)
+	$(ALONE) python -m pytest $(SPREAD)
 
 test-slow: $(READY) ## the slow tests: real servers, whole runs
-	python -m pytest -m slow $(SPREAD)
+	$(ALONE) python -m pytest -m slow $(SPREAD)
 
 test-all: test test-slow ## all tests
 

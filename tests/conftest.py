@@ -19,12 +19,18 @@ from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.settings import load_contract, load_params
+from tests.longest import rank
 
 ROOT = Path(__file__).parents[1]
-pytest_plugins = ["tests.workspace"]
+pytest_plugins = ["tests.workspace", "tests.record_databases"]
 
 settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the long files come first."""
+    items.sort(key=lambda item: rank(item.path, ROOT / "tests"))
 
 
 def write_pointer(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""The environment belongs to the folder that it was made in: a copy of it would run the other folder's code."""
+"""The words of the Makefile: an environment belongs to the folder that it was made in, long test files go first."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.longest import LONGEST
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,8 @@ def test_an_environment_that_was_copied_from_elsewhere_is_pointed_here(
     assert ("s|/somewhere/else/.venv|" in said) == again
     assert ("copied or renamed: its environment is pointed from /somewhere/else" in said) == again
     assert "mlflow-fraud serve" in said
+
+
+def test_every_file_that_goes_first_is_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)

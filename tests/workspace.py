@@ -17,6 +17,7 @@ from mlflow_fraud.core.learning.split import BETWEEN, PARTS
 from mlflow_fraud.paths import SHIPPED, TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from tests.conftest import ROOT, write_pointer
+from tests.once import made_once
 
 PLAN = SimulationPlan(start=date(2020, 1, 1), days=240, transactions=16_000, cards=60, merchants=60, fraud_rate=0.015)
 
@@ -35,7 +36,10 @@ def small_params() -> dict[str, object]:
 @pytest.fixture(scope="session")
 def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all outputs of all stages; copied before a test may change it."""
-    folder = tmp_path_factory.mktemp("workspace")
+    return made_once(tmp_path_factory, "workspace", _train)
+
+
+def _train(folder: Path) -> None:
     shutil.copytree(ROOT / "data/contracts", folder / "data/contracts")
     (folder / "data/raw/simulated").mkdir(parents=True)
     simulate(PLAN).write_csv(folder / "data/raw/simulated/2020.csv")
@@ -48,7 +52,6 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run_all_stages()
     finally:
         os.chdir(before)
-    return folder
 
 
 def run_all_stages() -> None:

@@ -68,8 +68,16 @@ search(Path(sys.argv[1]), 14, measure=deadly)
 """
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Values, float | None]]:
+    """What a study of as many trials tells that nobody killed."""
+    return told(search(tmp_path_factory.mktemp("study") / "unbroken.db", 14))
+
+
 @pytest.mark.parametrize("fatal", [1, 7, 13], ids=lambda fatal: f"in trial {fatal}")
-def test_a_killed_study_goes_on_with_the_trials_that_an_unbroken_one_has(tmp_path: Path, fatal: int) -> None:
+def test_a_killed_study_goes_on_with_the_trials_that_an_unbroken_one_has(
+    tmp_path: Path, fatal: int, unbroken: list[tuple[Values, float | None]]
+) -> None:
     words = [sys.executable, "-c", KILLED, str(tmp_path / "killed.db"), str(fatal)]
     done = subprocess.run(words, check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL
@@ -77,7 +85,7 @@ def test_a_killed_study_goes_on_with_the_trials_that_an_unbroken_one_has(tmp_pat
     assert len(left) == fatal - 1
     resumed = search(tmp_path / "killed.db", 14)
     assert told(resumed)[: len(left)] == told(left)
-    assert told(resumed) == told(search(tmp_path / "unbroken.db", 14))
+    assert told(resumed) == unbroken
 
 
 def test_hopeless_trials_are_cut_short_and_the_current_values_never(tmp_path: Path) -> None:

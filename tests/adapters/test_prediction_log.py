@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from polars.testing import assert_frame_equal
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from mlflow_fraud.adapters.prediction_log.afterwards import (
     as_table,
@@ -32,7 +32,7 @@ from mlflow_fraud.adapters.prediction_log.versions import newest, upgrade
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, RecordUnavailable, SettingsError
 from tests.conftest import make_transactions
-from tests.postgres_server import PASSWORD, running_postgres
+from tests.postgres_server import PASSWORD, Postgres
 
 RECEIVED = datetime(2026, 1, 1, 12)
 OF_THE_FIRST_STEP = """
@@ -40,28 +40,6 @@ insert into payment (place, contract, event_id, event_time, received, source, co
 values (7, 'sparkov', 'a', '2026-01-01 12:00:00.000000', '2026-01-01 12:00:00.000000', 'service', '{}')
 """
 NOTE = ReleaseNote("xgboost-1", "5c4e", '{"names":[]}', '{"version":"xgboost-1"}')
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """A PostgreSQL server, by the address of its first database."""
-    with running_postgres() as address:
-        yield address
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of either kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'record.db'}"
-    server: str = request.getfixturevalue("server")
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    name = f"record_{abs(hash(request.node.name)) % 10**9}"
-    with engine.connect() as connection:
-        connection.execute(text(f"drop database if exists {name} with (force)"))
-        connection.execute(text(f"create database {name}"))
-    engine.dispose()
-    return f"{server.rpartition('/')[0]}/{name}"
 
 
 @pytest.fixture
@@ -259,9 +237,9 @@ def test_a_locked_file_is_a_sentence_and_nothing_is_half_written(tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_a_server_that_lets_nobody_in_is_a_sentence_without_the_password(server: str) -> None:
+def test_a_server_that_lets_nobody_in_is_a_sentence_without_the_password(postgres: Postgres) -> None:
     with pytest.raises(RecordUnavailable, match="password authentication failed") as caught:
-        PredictionLog(server.replace(PASSWORD, "another"))
+        PredictionLog(postgres.address.replace(PASSWORD, "another"))
     assert "another" not in str(caught.value)
 
 

@@ -22,6 +22,7 @@ from mlflow_fraud.settings import load_params
 from tests.conftest import ROOT
 
 BEGIN, ROWS, DAYS = datetime(2020, 1, 1), 400, 100
+PARAMS = load_params(ROOT / "params.yaml")
 RULE = SplitRule(protocol="holdout", validation_days=30, test_days=30, label_delay_days=5)
 
 
@@ -52,9 +53,11 @@ def test_a_label_that_has_not_arrived_moves_no_part_no_threshold_and_no_metric(s
     late = pl.Series([timedelta(hours=int(hours)) for hours in draw.integers(0, 40 * 24, ROWS)])
     given_time = pl.Series(draw.random(ROWS) < own)
     rows = rows.with_columns(pl.when(given_time).then(pl.col("event_time") + late).alias(LABEL_TIME))
-    params = load_params(ROOT / "params.yaml")
     arrives = arrival(rows.columns, RULE.label_delay)
     cut = borders(rows, RULE)
+    clock = clocked(rows, cut, RULE)
+    assume(clock.filter(clock["part"] == "validation")["label"].sum() > 0)
+    as_it_is = judged(rows, PARAMS.threshold, PARAMS.costs)
     for deadline, border in (
         (cut.validation_from, cut.validation_from),
         (cut.test_from, cut.test_from),
@@ -62,9 +65,7 @@ def test_a_label_that_has_not_arrived_moves_no_part_no_threshold_and_no_metric(s
     ):
         unknown = (arrives > deadline) & (pl.col("event_time") < border)
         moved = rows.with_columns(label=pl.when(unknown).then(1 - pl.col("label")).otherwise("label").cast(pl.Int8))
-        clock = clocked(rows, cut, RULE)
-        assume(clock.filter(clock["part"] == "validation")["label"].sum() > 0)
-        assert judged(moved, params.threshold, params.costs) == judged(rows, params.threshold, params.costs)
+        assert judged(moved, PARAMS.threshold, PARAMS.costs) == as_it_is
 
 
 REPORTED = SplitRule(protocol="holdout", validation_days=120, test_days=120, label_horizon_days=30)

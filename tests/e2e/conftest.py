@@ -1,4 +1,4 @@
-"""One clone in which only `make demo` was typed, copied for each test that goes on from there."""
+"""Clones in which only a few commands were typed, copied for each test that goes on from there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e.desk import Desk, fresh_clone
+from tests.once import made_once
 
 
 class FirstRun(NamedTuple):
@@ -21,12 +22,36 @@ class FirstRun(NamedTuple):
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
     """The loop's first run in a fresh clone; do not change the clone."""
-    desk = fresh_clone(tmp_path_factory.mktemp("first") / "clone")
-    return FirstRun(desk, desk.makes("demo"))
+
+    def make(folder: Path) -> None:
+        printed = fresh_clone(folder / "clone").makes("demo")
+        (folder / "printed.txt").write_text(printed)
+
+    folder = made_once(tmp_path_factory, "first-run", make)
+    return FirstRun(Desk(folder / "clone"), (folder / "printed.txt").read_text())
 
 
 @pytest.fixture
 def desk(first_run: FirstRun, tmp_path: Path) -> Desk:
     """A copy of the clone in which the loop has run once."""
-    shutil.copytree(first_run.desk.folder, tmp_path / "clone", symlinks=True)
-    return Desk(tmp_path / "clone")
+    return copied(first_run.desk.folder, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def with_months(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with its first batch, committed, and the two months after it in `.local/stream/stable`; as it is."""
+
+    def make(folder: Path) -> None:
+        desk = fresh_clone(folder / "clone")
+        desk.does("mlflow-fraud", "data", "simulate")
+        desk.does("git", "add", "data/raw")
+        desk.does("git", "commit", "--quiet", "--message", "Data: the made-up payments")
+        desk.does("mlflow-fraud", "data", "stream", "--months", "2")
+
+    return made_once(tmp_path_factory, "with-months", make) / "clone"
+
+
+def copied(clone: Path, folder: Path) -> Desk:
+    """Return a copy of a clone, to go on from there."""
+    shutil.copytree(clone, folder / "clone", symlinks=True)
+    return Desk(folder / "clone")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.desk import Desk, fresh_clone
+from tests.e2e.conftest import copied
+from tests.e2e.desk import Desk
 from tests.s3_server import S3Server, s3_server
 
 __all__ = ["s3_server"]
@@ -16,14 +17,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Desk:
+def fresh(with_months: Path, tmp_path: Path) -> Desk:
     """A clone with its first batch, and the two months after it in `.local/stream/stable`."""
-    desk = fresh_clone(tmp_path / "clone")
-    desk.does("mlflow-fraud", "data", "simulate")
-    desk.does("git", "add", "data/raw")
-    desk.does("git", "commit", "--quiet", "--message", "Data: the made-up payments")
-    desk.does("mlflow-fraud", "data", "stream", "--months", "2")
-    return desk
+    return copied(with_months, tmp_path)
 
 
 def months(desk: Desk) -> list[Path]:

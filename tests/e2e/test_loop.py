@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from mlflow_fraud.adapters.release_store import open_store
-from tests.e2e.conftest import FirstRun
+from tests.e2e.conftest import FirstRun, copied
 from tests.e2e.desk import Desk, fresh_clone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -142,9 +142,13 @@ def test_a_change_runs_again_exactly_what_depends_on_it(
     assert ran(desk.does("dvc", "repro")) == again
 
 
-def test_a_new_batch_runs_everything_again(desk: Desk) -> None:
-    desk.does("mlflow-fraud", "data", "stream", "--months", "1")
-    (month,) = desk.path(".local/stream/stable").glob("*.csv")
+def month_after(clone: Path) -> Path:
+    """Return the first of the months that follow a clone's data."""
+    return min(clone.glob(".local/stream/stable/*.csv"))
+
+
+def test_a_new_batch_runs_everything_again(desk: Desk, with_months: Path) -> None:
+    month = month_after(with_months)
     desk.does("mlflow-fraud", "data", "add", str(month), "--dataset", "simulated")
 
     assert ran(desk.does("dvc", "repro")) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]
@@ -169,10 +173,9 @@ def test_dvc_shows_metrics_plots_and_experiments(desk: Desk) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
 def test_a_run_killed_in_training_is_finished_by_the_next_one_with_the_same_bytes(
-    first_run: FirstRun, tmp_path: Path, how: signal.Signals
+    first_run: FirstRun, with_months: Path, tmp_path: Path, how: signal.Signals
 ) -> None:
-    desk = fresh_clone(tmp_path / "clone")
-    desk.does("mlflow-fraud", "data", "simulate")
+    desk = copied(with_months, tmp_path)
     flow = desk.starts("python", "-m", "flows.retraining", "--first")
     assert flow.stdout is not None
     for line in flow.stdout:
@@ -230,9 +233,10 @@ def spoil(good: Path, bad: Path, how: str) -> None:
         ("a zip cut short", "zip"),
     ],
 )
-def test_a_bad_batch_stops_at_the_door_with_one_sentence_and_changes_nothing(desk: Desk, how: str, said: str) -> None:
-    desk.does("mlflow-fraud", "data", "stream", "--months", "1")
-    (good,) = desk.path(".local/stream/stable").glob("*.csv")
+def test_a_bad_batch_stops_at_the_door_with_one_sentence_and_changes_nothing(
+    desk: Desk, with_months: Path, how: str, said: str
+) -> None:
+    good = month_after(with_months)
     bad = desk.path("../incoming").resolve() / ("archive.zip" if "zip" in how else "2031.csv")
     bad.parent.mkdir()
     spoil(good, bad, how)

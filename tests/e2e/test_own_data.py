@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.e2e.conftest import copied
 from tests.e2e.desk import Desk, fresh_clone
 from tests.e2e.reader import Reader, made_environment, reader, require_met
 from tests.pages import Block, commands, every_shell_block, once_in_each_shell, shell_blocks
@@ -32,12 +33,18 @@ def typist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield typist
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+@pytest.fixture(scope="module")
+def with_payments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone in which nothing was run but what docs/own-data.md begins with: the payments are made."""
-    desk = fresh_clone(tmp_path / "clone")
+    desk = fresh_clone(tmp_path_factory.mktemp("payments") / "clone")
     desk.does("python", "docs/own-data/make.py")
-    return desk
+    return desk.folder
+
+
+@pytest.fixture
+def desk(with_payments: Path, tmp_path: Path) -> Desk:
+    """A copy of that clone."""
+    return copied(with_payments, tmp_path)
 
 
 def test_the_whole_loop_runs_on_it(typist: Reader) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from mlflow_fraud.adapters.release_store import open_store
 from tests.conftest import ROOT
-from tests.e2e.desk import BIN, Desk, fresh_clone
+from tests.e2e.conftest import copied
+from tests.e2e.desk import BIN, Desk
 from tests.github_server import GitHubServer, github_server
 
 __all__ = ["github_server"]
@@ -93,12 +94,9 @@ def uses() -> set[str]:
 
 
 @pytest.fixture
-def hosted(tmp_path: Path, github_server: GitHubServer) -> Hosted:
+def hosted(with_months: Path, tmp_path: Path, github_server: GitHubServer) -> Hosted:
     """A repository on a host, its data in a DVC remote, and a clone of it."""
-    desk = fresh_clone(tmp_path / "desk")
-    desk.does("mlflow-fraud", "data", "simulate")
-    desk.does("git", "add", "data/raw")
-    desk.does("git", "commit", "--quiet", "--message", "Data: the made-up payments")
+    desk = copied(with_months, tmp_path)
     address, bare = f"https://github.com/{REPOSITORY}", tmp_path / "origin.git"
     config = tmp_path / "gitconfig"
     config.write_text(f'[url "{bare}"]\n\tinsteadOf = {address}\n[safe]\n\tdirectory = *\n')
@@ -114,8 +112,7 @@ def hosted(tmp_path: Path, github_server: GitHubServer) -> Hosted:
 
 def add_a_month(desk: Desk) -> None:
     """Put the month after the made-up data on a branch, as docs/github-actions.md says."""
-    desk.does("mlflow-fraud", "data", "stream", "--months", "1")
-    (month,) = desk.path(".local/stream/stable").glob("*.csv")
+    month = min(desk.path(".local/stream/stable").glob("*.csv"))
     desk.does("mlflow-fraud", "data", "add", str(month), "--dataset", "simulated")
     desk.does("git", "checkout", "--quiet", "-b", "data-month")
     desk.does("git", "add", "data/raw")

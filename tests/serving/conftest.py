@@ -150,11 +150,16 @@ def kept_in(folder: Path, schema: FeatureSchema | None = None, past: pl.DataFram
     """Open the record in a folder; where it is empty it is filled with `past`, as `schema` sees it."""
     address = f"sqlite:///{folder / 'record.db'}"
     if schema and past is not None and not (folder / "record.db").exists():
-        log = PredictionLog(address)
-        take_in_history(log, as_recorded(past, schema), schema.contract, received=datetime(2026, 1, 1))
-        log.close()
+        fill(address, schema, past)
     with open_record(address, wait=PATIENCE) as record:
         yield record
+
+
+def fill(address: str, schema: FeatureSchema, past: pl.DataFrame) -> None:
+    """Fill an empty record with `past`, as `schema` sees it."""
+    log = PredictionLog(address)
+    take_in_history(log, as_recorded(past, schema), schema.contract, received=datetime(2026, 1, 1))
+    log.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -58,13 +58,24 @@ class Service:
 
     def send(self, path: str, row: Mapping[str, Any]) -> dict[str, Any]:
         """Post a row; return the answer, which must be a good one."""
+        status, body = self.post(path, row)
+        assert status == 200, body
+        return body
+
+    def post(self, path: str, row: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Post a row; return the answer's status and what it says."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("POST", path, as_json(row), JSON)
         answer = connection.getresponse()
         body: dict[str, Any] = json.loads(answer.read())
         connection.close()
-        assert answer.status == 200, body
-        return body
+        return answer.status, body
+
+    def readiness(self) -> dict[str, Any]:
+        """Return what the service says of itself."""
+        found = answers(self.port, "/readyz")
+        assert found is not None
+        return found
 
     def kill(self) -> None:
         """End the process without a word to it."""
@@ -80,16 +91,19 @@ class Service:
 
 
 @contextmanager
-def running_service(place: Place, folder: Path, *, descriptors: int = 0) -> Iterator[Service]:
+def running_service(
+    place: Place, folder: Path, *, record: str | None = None, descriptors: int = 0
+) -> Iterator[Service]:
     """Start `mlflow-fraud serve` on the record in `folder`, and wait for it; at its end it must stop when told to.
 
-    `descriptors` is how many files the process may open, where it is not as many as this one may.
+    `record` is the address of a record elsewhere. `descriptors` is how many files the process may open, where it is not
+    as many as this one may.
     """
     (port,) = free_ports(1)
     environment = place.environment | {
         "FRAUD_RELEASE_STORE": place.location,
         "FRAUD_S3_ENDPOINT_URL": place.endpoint_url,
-        "FRAUD_PREDICTION_LOG": f"sqlite:///{folder / 'record.db'}",
+        "FRAUD_PREDICTION_LOG": record or f"sqlite:///{folder / 'record.db'}",
         "FRAUD_JOURNAL": str(folder / "journal"),
         "FRAUD_POLL_SECONDS": "0.1",
     }
@@ -113,6 +127,14 @@ def running_service(place: Place, folder: Path, *, descriptors: int = 0) -> Iter
     finally:
         process.kill()
         process.wait()
+
+
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Return when something holds; fail after so many seconds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"not so after {seconds:g} s"
+        time.sleep(0.02)
 
 
 def answers(port: int, path: str) -> dict[str, Any] | None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import resource
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
@@ -28,8 +25,9 @@ from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.record import Record, open_record
 from mlflow_fraud.serving.writer import Writer
-from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in
+from tests.serving.conftest import MakeRelease, Raw, go_live
 from tests.serving.old_journal import write_journal
+from tests.serving.service_process import until
 
 Row = dict[str, Any]
 
@@ -52,36 +50,6 @@ def answering(store: ReleaseStore, record: Record, make_release: MakeRelease) ->
     go_live(store, make_release())
     with service(store, record) as client:
         yield client
-
-
-@contextmanager
-def locked(record: Record) -> Iterator[None]:
-    """Keep the record from being written."""
-    other = sqlite3.connect(str(record.log).removeprefix("sqlite:///"), isolation_level=None)
-    other.execute("begin immediate")
-    try:
-        yield
-    finally:
-        other.execute("rollback")
-        other.close()
-
-
-@contextmanager
-def no_room(record: Record) -> Iterator[None]:
-    """Let no file of this process grow, as on a full disk."""
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = perf_counter() + 20
-    while not holds():
-        assert perf_counter() < end
-        sleep(0.02)
 
 
 def test_an_answer_is_in_the_record_with_what_it_was_made_of(
@@ -171,36 +139,6 @@ def test_a_payment_without_an_answer_is_of_the_past_and_gets_one_when_it_is_sent
     assert kept.answer.prediction == answer["prediction_id"]
 
 
-@pytest.mark.parametrize("trouble", [locked, no_room])
-def test_a_record_that_cannot_be_written_costs_no_answer_and_has_them_all_afterwards(
-    answering: TestClient,
-    record: Record,
-    rows: list[Row],
-    contract: Contract,
-    trouble: Callable[[Record], Any],
-) -> None:
-    assert answering.post("/v1/score", json=rows[0]).json()["recorded"] is True
-    with trouble(record):
-        answers = [answering.post("/v1/score", json=row).json() for row in rows[1:20]]
-        assert [answer["recorded"] for answer in answers] == [False] * 19
-        began = perf_counter()
-        answering.post("/v1/score", json=rows[20])
-        assert perf_counter() - began < 1  # nobody waits any more
-        told = answering.get("/readyz").json()
-        assert "the record at" in told["record"]
-        assert (told["waiting"], told["lost"]) == (20, 0)
-        again = answering.post("/v1/score", json=rows[1]).json()
-        assert again == answers[0]
-        assert answering.post("/v1/labels", json=label_of(rows[1])).status_code == 503
-    until(lambda: record.writer.trouble is None)
-    assert answering.post("/v1/score", json=rows[21]).json()["recorded"] is True
-    for row, answer in zip(rows[1:20], answers, strict=True):
-        kept = record.log.find(contract, row["trans_num"])
-        assert kept is not None
-        assert kept.answer is not None
-        assert kept.answer.prediction == answer["prediction_id"]
-
-
 def label_of(row: Row) -> Row:
     return {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": row["trans_date_trans_time"]}
 
@@ -212,10 +150,16 @@ class Slow:
         self.took: list[Entry] = []
         self.away = True
         self.gate: Event | None = None
+        self.refused: Entry | None = None
+        self.goes_after: int | None = None
+        """After so many it is away."""
 
     def append(self, entries: Sequence[Entry]) -> None:
         if self.gate:
             self.gate.wait()
+        if self.refused in entries:
+            raise ValueError("there is no place for this")
+        self.away = self.away or self.goes_after == len(self.took)
         if self.away:
             raise RecordUnavailable("the record is away")
         self.took += entries
@@ -248,6 +192,26 @@ def test_what_no_record_takes_stops_nothing_behind_it(
     assert record.writer.lost == 1
 
 
+def test_what_goes_away_while_an_entry_is_left_out_is_written_later_and_not_lost(
+    contract: Contract, stream: pl.DataFrame
+) -> None:
+    log, at = Slow(), stream["event_time"][0]
+    log.away, log.gate = False, Event()
+    writer = Writer(log)
+    entries = [Payment(n, "sparkov", {"event_id": n, "event_time": at}, at) for n in range(6)]
+    log.refused, log.goes_after = entries[3], 2
+    tickets = [writer.put(entry) for entry in entries]
+    log.gate.set()
+    until(lambda: writer.trouble is not None)
+    assert (log.took, writer.unwritten()) == (entries[:2], entries[2:])
+    assert [ticket.written for ticket in tickets] == [True, True, False, False, False, False]
+    log.away, log.goes_after = False, None
+    until(lambda: writer.trouble is None and not writer.unwritten())
+    assert log.took == [*entries[:3], *entries[4:]]
+    assert writer.lost == 1
+    writer.close()
+
+
 def test_of_too_many_that_wait_the_oldest_are_lost_and_counted(contract: Contract, stream: pl.DataFrame) -> None:
     log = Slow()
     writer = Writer(log, backlog=10)
@@ -265,17 +229,6 @@ def test_of_too_many_that_wait_the_oldest_are_lost_and_counted(contract: Contrac
     writer.flush()
     assert last.written is True
     writer.close()
-
-
-def test_two_services_on_one_record_are_one_too_many(tmp_path: Path) -> None:
-    with (
-        kept_in(tmp_path),
-        pytest.raises(DataError, match="is in use by another service: two would each know half"),
-        kept_in(tmp_path),
-    ):
-        pass
-    with kept_in(tmp_path):
-        pass
 
 
 def test_a_journal_is_taken_over_once_and_put_aside(tmp_path: Path, stream: pl.DataFrame, contract: Contract) -> None:

@@ -47,7 +47,12 @@ MACHINES = {
         "NPY_DISABLE_CPU_FEATURES": " ".join(numpy_core.__cpu_dispatch__),
         "GLIBC_TUNABLES": OLD_C_LIBRARY,
     },
-    "a newer one": {"OPENBLAS_CORETYPE": "Zen", "OMP_NUM_THREADS": "4", "POLARS_MAX_THREADS": "5"},
+    "a newer one": {
+        "OPENBLAS_CORETYPE": "Zen",
+        "OMP_NUM_THREADS": "4",
+        "OPENBLAS_NUM_THREADS": "4",
+        "POLARS_MAX_THREADS": "5",
+    },
 }
 
 

@@ -66,8 +66,9 @@ class Writer:
     """
 
     def __init__(self, log: Log, *, backlog: int = BACKLOG, wait: float = WAIT_SECONDS) -> None:
-        self.trouble: str | None = None
         self.lost = 0
+        self._trouble: str | None = None  # of the last write
+        self._noticed: str | None = None  # of the last look, while nothing is written
         self._log, self._most, self._wait = log, backlog, wait
         self._waiting: deque[Waiting] = deque()
         self._in_hand: list[Waiting] = []
@@ -80,10 +81,15 @@ class Writer:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the record cannot be written now, None where it can."""
+        return self._trouble or self._noticed
+
     def put(self, entry: Entry) -> Ticket:
         """Give an entry to be written; the ticket says whether it is."""
         with self._changed:
-            ticket = Ticket(False if self.trouble else None)
+            ticket = Ticket(False if self._trouble else None)
             self._waiting.append((entry, ticket))
             if len(self._waiting) > self._most:
                 self._lose_oldest()
@@ -103,7 +109,7 @@ class Writer:
         patience.cancel()
         with self._changed:
             if ticket.is_open:
-                self.trouble = self.trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
+                self._trouble = self._trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
             return bool(ticket.written)
 
     def again(self, place: int) -> Ticket:
@@ -139,16 +145,22 @@ class Writer:
     def _write(self) -> None:
         while self._take_in_hand():
             try:
-                self._log.append([entry for entry, _ in self._in_hand])
+                self._write_in_hand()
             except RecordUnavailable as error:
                 self._put_back(str(error))
                 if self._closing.wait(RETRY_SECONDS):
                     return
-            except Exception:  # whatever it is, what comes after it has to be written
-                log.exception("what no record takes is left out of %d entries", len(self._in_hand))
-                self._leave_out()
             else:
                 self._let_go()
+
+    def _write_in_hand(self) -> None:
+        try:
+            self._log.append([entry for entry, _ in self._in_hand])
+        except RecordUnavailable:
+            raise
+        except Exception:  # whatever it is, what comes after it has to be written
+            log.exception("what no record takes is left out of %d entries", len(self._in_hand))
+            self._leave_out()
 
     def _take_in_hand(self) -> bool:
         """Take what waits, once there is something; return False where nothing more will come."""
@@ -158,26 +170,31 @@ class Writer:
             return bool(self._in_hand)
 
     def _leave_out(self) -> None:
-        """Write what is in hand one by one, without what cannot be."""
-        refused = []
-        for waiting in self._in_hand:
+        """Write what is in hand one by one, without what no record takes; what an outage stops stays in hand."""
+        while self._in_hand:
+            entry, ticket = self._in_hand[0]
             try:
-                self._log.append([waiting[0]])
+                self._log.append([entry])
+            except RecordUnavailable:
+                raise
             except Exception as error:
                 log.error("an entry is lost to the record: %s", type(error).__name__)
-                refused.append(waiting)
+                self._let_go_of_first(ticket, written=False)
+            else:
+                self._let_go_of_first(ticket, written=True)
+
+    def _let_go_of_first(self, ticket: Ticket, *, written: bool) -> None:
         with self._changed:
-            self.lost += len(refused)
-            told = self._tell([ticket for _, ticket in refused], False)
-            self._in_hand = [waiting for waiting in self._in_hand if waiting not in refused]
+            del self._in_hand[0]
+            self.lost += not written
+            told = self._tell([ticket], written)
         _wake_all(told)
-        self._let_go()
 
     def _let_go(self) -> None:
         with self._changed:
             told = self._tell([ticket for _, ticket in self._in_hand], True)
-            self._in_hand, self.trouble = [], None
-            mended, self._broken = self._broken, False
+            mended = self._broken or self._noticed
+            self._in_hand, self._trouble, self._noticed, self._broken = [], None, None, False
             self._idle.notify_all()
         if mended:
             log.warning("the record is written again")
@@ -188,8 +205,8 @@ class Writer:
             left = (*self._in_hand, *self._waiting)
             told = self._tell([ticket for _, ticket in left], False)
             self._waiting = deque(left)
-            self._in_hand, self.trouble = [], trouble
-            new, self._broken = not self._broken, True
+            new = not self._broken or trouble != self._trouble
+            self._in_hand, self._trouble, self._broken = [], trouble, True
             self._idle.notify_all()
         if new:
             log.error("%s; answers go out all the same, with `recorded: false`", trouble)
@@ -215,7 +232,19 @@ class Writer:
             try:
                 self._log.tidy()
             except RecordUnavailable as error:
-                log.debug("not tidied: %s", error)
+                self._notice(str(error))
+            else:
+                self._notice(None)
+
+    def _notice(self, trouble: str | None) -> None:
+        """Remember what troubles the record also while nothing is written."""
+        with self._changed:
+            before, self._noticed = self._noticed, trouble
+            written = self._trouble is None
+        if trouble and not before and written:
+            log.error("%s", trouble)
+        elif before and not trouble and written:
+            log.warning("the record can be used again")
 
 
 Waiters = dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]]

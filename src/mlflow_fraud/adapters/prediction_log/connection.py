@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from mlflow_fraud.core.errors import RecordUnavailable, SettingsError
+from mlflow_fraud.core.errors import DataError, RecordUnavailable, SettingsError
 
 Synchronous = Literal["normal", "full"]
 """What a commit waits for in SQLite: `normal` for the operating system, `full` for the disk."""
@@ -21,28 +21,39 @@ Synchronous = Literal["normal", "full"]
 SECONDS = 3
 """So long a server may take to take a connection, a statement or a packet."""
 
+ENDED_SOON = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
+"""So that a server lets go of the lock of a connection that a broken line has ended on this side alone."""
+
 BUSY_SECONDS = 1.0
 """So long one writer waits for another one's lock on an SQLite file."""
 
+DAMAGED = ("database disk image is malformed", "file is not a database")
+"""What SQLite says of a file that was cut off or written over."""
 
-def connect(address: str, *, synchronous: Synchronous = "normal") -> Engine:
+
+def connect(address: str, *, synchronous: Synchronous = "normal", make: bool = True) -> Engine:
     """Return the engine for `sqlite:///<file>` or `postgresql+psycopg://<user>@<host>/<database>`.
 
-    Nothing is opened yet. Raises `SettingsError` for an address that names no such database.
+    Nothing is opened yet; a file that is not there is made. Raises `SettingsError` for an address that names no such
+    database, and `DataError` where the file is not to be made and not there.
     """
     url = _url_of(address)
     if url.drivername == "sqlite":
-        _make_private(Path(url.database or ""))
+        file = Path(url.database or "")
+        if make:
+            _make_private(file)
+        elif not file.is_file():
+            raise no_record(str(file))
         engine = create_engine(url, poolclass=QueuePool, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _sqlite_set_up(synchronous))
         return engine
     wait = {
         "connect_timeout": SECONDS,
         "tcp_user_timeout": SECONDS * 1000,
-        "options": f"-c statement_timeout={SECONDS * 1000} -c timezone=UTC",
+        "options": f"-c statement_timeout={SECONDS * 1000} -c timezone=UTC {ENDED_SOON}",
         "application_name": "mlflow-fraud",
     }
-    return create_engine(url, connect_args=wait)
+    return create_engine(url, connect_args=wait, pool_pre_ping=True)
 
 
 @contextmanager
@@ -61,8 +72,21 @@ def where(engine: Engine) -> str:
 
 def unavailable(engine: Engine, error: BaseException) -> RecordUnavailable:
     """Return what the driver says as one sentence, without address, password or values."""
-    said = " ".join(str(error).split())
-    return RecordUnavailable(f"the record at {where(engine)} cannot be used now: {said[:200]}")
+    said = " ".join(str(error).split())[:200]
+    if any(word in said for word in DAMAGED):
+        return RecordUnavailable(
+            f"the record at {where(engine)} is damaged ({said}); stop the service, put the newest backup in the "
+            "place of the file and of those beside it, and start it again"
+        )
+    return RecordUnavailable(f"the record at {where(engine)} cannot be used now: {said}")
+
+
+def no_record(place: str) -> DataError:
+    """Return what to say where a record is expected and none is."""
+    return DataError(
+        f"there is no record at {place}; a service makes it at its start and `mlflow-fraud record seed` fills it. "
+        "FRAUD_PREDICTION_LOG says where it is"
+    )
 
 
 def _url_of(address: str) -> URL:

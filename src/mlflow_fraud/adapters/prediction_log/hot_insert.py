@@ -1,13 +1,14 @@
-"""The insert that answers wait for: on a connection of its own, by the database's driver alone."""
+"""The insert that answers wait for: by the database's driver alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, PoolProxiedConnection
+from sqlalchemy import Connection, Engine
 
-from mlflow_fraud.adapters.prediction_log.connection import translated, unavailable
+from mlflow_fraud.adapters.prediction_log.connection import unavailable
+from mlflow_fraud.core.errors import DataError
 
 
 class HotInsert:
@@ -15,27 +16,22 @@ class HotInsert:
 
     def __init__(self, engine: Engine, statement: str) -> None:
         self._engine, self._statement = engine, statement
-        self._error = engine.dialect.loaded_dbapi.Error
-        self._connection: PoolProxiedConnection | None = None
+        self._driver = engine.dialect.loaded_dbapi
 
-    def add(self, rows: Sequence[Any]) -> None:
-        """Add all or none; raise `RecordUnavailable` where that cannot be done now."""
-        with translated(self._engine):
-            connection = self._connection = self._connection or self._engine.raw_connection()
+    def add(self, connection: Connection, rows: Sequence[Any]) -> None:
+        """Add all or none; raise `RecordUnavailable` where that cannot be done now, `DataError` where it never can.
+
+        After an error the transaction is to be rolled back.
+        """
+        driven = connection.connection
         try:
-            cursor = connection.cursor()
+            cursor = driven.cursor()
             if len(rows) == 1:
                 cursor.execute(self._statement, rows[0])
             else:
                 cursor.executemany(self._statement, rows)
-            connection.commit()
-        except self._error as error:
-            self._connection = None
-            connection.invalidate()  # whatever is left of the transaction goes with it
+            driven.commit()
+        except (self._driver.DataError, self._driver.IntegrityError) as error:
+            raise DataError(f"no record takes what a payment holds ({type(error).__name__})") from None
+        except self._driver.Error as error:
             raise unavailable(self._engine, error) from None
-
-    def close(self) -> None:
-        """Give the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from mlflow_fraud.adapters.prediction_log.alone import alone
+from mlflow_fraud.adapters.prediction_log.alone import Own, alone
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous, connect, translated, where
 from mlflow_fraud.adapters.prediction_log.content import content_of
 from mlflow_fraud.adapters.prediction_log.entries import (
@@ -28,6 +28,7 @@ from mlflow_fraud.adapters.prediction_log.hot_insert import HotInsert
 from mlflow_fraud.adapters.prediction_log.rows import PaymentRows, insert_into, payment_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
 from mlflow_fraud.adapters.prediction_log.versions import begin
+from mlflow_fraud.adapters.prediction_log.writing import Writing
 from mlflow_fraud.core.contract.contract import Contract
 
 Part = tuple[Sequence[Payment], Sequence[Label]]
@@ -82,13 +83,14 @@ class PredictionLog:
     """The record in a database. Every method is one transaction, and raises `RecordUnavailable` where it fails.
 
     Safe to use from several threads, `append` from one. It may be asked again for what it was given: what is there
-    stays.
+    stays. Where there is no record it is made, or with `make` off a `DataError`.
     """
 
-    def __init__(self, address: str, *, synchronous: Synchronous = "normal") -> None:
-        self.engine = connect(address, synchronous=synchronous)
-        begin(self.engine)
+    def __init__(self, address: str, *, synchronous: Synchronous = "normal", make: bool = True) -> None:
+        self.engine = connect(address, synchronous=synchronous, make=make)
+        begin(self.engine, make=make)
         self._rows, self._insert = PaymentRows(self.engine.dialect), insert_into(self.engine.dialect)
+        self._writing, self._own = Writing(self.engine), Own()
         self._hot = HotInsert(self.engine, self._rows.insert)
 
     def __str__(self) -> str:
@@ -98,10 +100,16 @@ class PredictionLog:
     def append(self, entries: Sequence[Entry]) -> None:
         """Add releases, then payments, then answers to payments, all or none; what is there already stays as it is."""
         payments = [self._rows.of(entry) for entry in entries if isinstance(entry, Payment)]
-        if len(payments) == len(entries):
-            self._hot.add(payments)
-            return
-        with self.writing() as connection:
+        with self._writing.connection() as connection:
+            self._own.gives(entry for entry in entries if isinstance(entry, Payment))
+            if len(payments) == len(entries):
+                self._hot.add(connection, payments)
+            else:
+                self._append_all(connection, entries, payments)
+            self._own.wrote(max((entry.place for entry in entries if isinstance(entry, Payment)), default=0))
+
+    def _append_all(self, connection: Connection, entries: Sequence[Entry], payments: Sequence[Any]) -> None:
+        with connection.begin():
             for entry in entries:
                 if isinstance(entry, ReleaseNote):
                     self._introduce(connection, entry)
@@ -114,13 +122,16 @@ class PredictionLog:
 
     def take_in(self, parts: Iterable[Part], *, received: datetime, source: Source) -> None:
         """Add what comes from elsewhere than a service, all or none; what is there already stays as it is."""
+        last = 0
         with self.writing() as connection:
             for payments, labels in parts:
+                last = max([last, *(payment.place for payment in payments)])
                 if payments:
                     connection.exec_driver_sql(self._rows.insert, [self._rows.of(payment) for payment in payments])
                 if labels:
                     known = [self._label(label, received, source) for label in labels]
                     connection.execute(self._insert(LABEL).on_conflict_do_nothing(), known)
+        self._own.wrote(last)
 
     def add_labels(self, labels: Sequence[Label], *, received: datetime, source: Source) -> None:
         """Add what became known of payments, all or none; what is known already stays as it is.
@@ -201,17 +212,20 @@ class PredictionLog:
 
     def alone(self) -> AbstractContextManager[None]:
         """Be the one service of this record until the block ends; raise `DataError` where another one is."""
-        return alone(self.engine)
+        return alone(self.engine, self._writing, self._own)
 
     def tidy(self) -> None:
-        """Move what was written from SQLite's log into its file; elsewhere the server does it."""
+        """Move what was written from SQLite's log into its file; ask a server whether the record is still held."""
         if self.engine.dialect.name == "sqlite":
             with self.reading() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+        else:
+            with self.writing() as connection:
+                connection.exec_driver_sql("select 1")
 
     def close(self) -> None:
         """Let go of all connections."""
-        self._hot.close()
+        self._writing.release()
         self.engine.dispose()
 
     @contextmanager
@@ -223,7 +237,7 @@ class PredictionLog:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection whose work is kept where the block ends well, and not at all otherwise."""
-        with translated(self.engine), self.engine.begin() as connection:
+        with self._writing.connection() as connection, connection.begin():
             yield connection
 
     def _one(self, chosen: Select[Any]) -> Any:

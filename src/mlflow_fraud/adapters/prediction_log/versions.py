@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
-from mlflow_fraud.adapters.prediction_log.connection import translated, where
+from mlflow_fraud.adapters.prediction_log.connection import no_record, translated, where
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
 from mlflow_fraud.core.errors import DataError
 
@@ -36,14 +36,18 @@ def upgrade(engine: Engine, *, to: str = "head") -> tuple[str | None, str]:
     return before, after
 
 
-def begin(engine: Engine) -> None:
+def begin(engine: Engine, *, make: bool = True) -> None:
     """Make the tables where there are none yet; raise `DataError` where there are older, newer or others' tables.
+
+    With `make` off it is a `DataError` too where there are none.
 
     A service does not upgrade by itself: another one may be at work on the same record, and a backup comes first.
     """
     with translated(engine), engine.connect() as connection:
         step, tables = _step_of(connection), inspect(connection).get_table_names()
     if step is None and not tables:
+        if not make:
+            raise no_record(where(engine))
         _make(engine)
         return
     if step is None:

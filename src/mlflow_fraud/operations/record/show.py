@@ -14,8 +14,11 @@ from mlflow_fraud.paths import LOCK
 
 
 def show_prediction(prediction_id: str) -> str:
-    """Return the story of an answer as lines to read; raise `DataError` where the record has none of this id."""
-    log = PredictionLog(load_environment().prediction_log)
+    """Return the story of an answer as lines to read; raise `DataError` where the record has none of this id.
+
+    Where there is no record none is made: that is a `DataError` too.
+    """
+    log = PredictionLog(load_environment().prediction_log, make=False)
     try:
         told = log.by_prediction(prediction_id)
         if told is None:
