@@ -222,7 +222,7 @@ async def readyz(request: Request) -> Readiness:
     return Readiness(
         status="ready, with the copy of what answered last" if model.from_copy else "ready",
         record=writer.trouble,
-        waiting=len(writer.unwritten()),
+        waiting=writer.backlog,
         lost=writer.lost,
         reload=model.trouble,
     )
@@ -276,7 +276,9 @@ def _live(request: Request) -> LiveRelease:
     model = _model(request)
     if model.current is None:
         reason = model.trouble or "nothing was promoted yet, or the first release is still being loaded"
-        raise HTTPException(503, f"no model is live: {reason}", headers={"Retry-After": "2"})
+        steps = str(_record(request).beginning)
+        said = f"no model is live: {reason}{steps and f'; {steps}'}"
+        raise HTTPException(503, said, headers={"Retry-After": "2"})
     return model.current
 
 

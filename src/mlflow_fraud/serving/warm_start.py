@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 import polars as pl
@@ -16,6 +16,8 @@ from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.core.features.online import LATENESS, Transaction
 from mlflow_fraud.core.features.reach import label_reach, remembered, score_reach, window_reach
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.progress import Progress, Step, tell
+from mlflow_fraud.serving.beginning import told
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
 from mlflow_fraud.serving.history import History, Known, Recorded
 from mlflow_fraud.serving.record import Mark, Record
@@ -28,8 +30,16 @@ REPLAYED = 2_000
 
 def warm_history(schema: FeatureSchema, record: Record, clock: MakeClock = RECORDED) -> History:
     """Return the past as `schema` sees it."""
-    history = History(schema, read_past(record, schema), record, clock(schema.contract))
-    history.catch_up()
+    try:
+        past = read_past(record, schema)
+        history = History(schema, past, record, clock(schema.contract))
+        behind = Step("catching up with what came meanwhile", 0, record.end - past.end, "entries")
+        tell(record.beginning, behind)
+        history.catch_up()
+        tell(record.beginning, behind._replace(done=behind.total or 0))
+    except BaseException:
+        record.beginning.forget()
+        raise
     return history
 
 
@@ -55,19 +65,22 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     reached = first.reached(STEADY)  # not `newest`: what is replayed looks back from where it is itself
     since = reached and reached - window_reach(schema) - LATENESS
     known, numbers = _known(past, schema, newest, mark)
+    progress = record.beginning
     return Recorded(
-        _settled(first, schema, since) if since else (),
+        _settled(first, schema, since, progress) if since else (),
         since if since and first.reaches_before(since) else None,
-        _replayed(past, settled, mark, contract),
+        told(replayed := _replayed(past, settled, mark, contract), "replaying what came last", len(replayed), progress),
         known,
         numbers,
         mark.end,
     )
 
 
-def _settled(first: RecordedPast, schema: FeatureSchema, since: datetime) -> Iterator[Transaction]:
+def _settled(
+    first: RecordedPast, schema: FeatureSchema, since: datetime, progress: Progress
+) -> Iterator[Transaction]:
     """Return what came first: the window with scores worked out anew, before it the last ones with those they had."""
-    rows = first.since(since - score_reach(schema)).sort(TIME_ORDER)
+    rows = first.since(since - score_reach(schema), progress).sort(TIME_ORDER)
     window = pl.concat([rows.drop("scores"), build_scores(rows, schema)], how="horizontal")
     window = window.filter(pl.col("event_time") >= since)
     older = {
@@ -78,14 +91,14 @@ def _settled(first: RecordedPast, schema: FeatureSchema, since: datetime) -> Ite
     for key in sorted(older):
         scores = older[key].pop("scores")
         yield {**dict.fromkeys(schema.scores), **older[key], **(json.loads(scores) if scores else {})}
-    yield from window.iter_rows(named=True)
+    yield from told(window.iter_rows(named=True), "taking in the window", len(window), progress)
 
 
-def _replayed(past: RecordedPast, settled: int, mark: Mark, contract: Contract) -> Iterable[Transaction]:
+def _replayed(past: RecordedPast, settled: int, mark: Mark, contract: Contract) -> list[Transaction]:
     """Return what came last, in the order in which it came: from the record, and what it may not hold yet."""
     there = {payment.place: payment for payment in past.behind(settled)}
     there |= {each.place: each for each in mark.unwritten if each.contract == contract.name}
-    return (there[place].transaction for place in sorted(there))
+    return [there[place].transaction for place in sorted(there)]
 
 
 def _known(
