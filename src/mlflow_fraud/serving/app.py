@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.serving.answering import answered
+from mlflow_fraud.serving.batch import BATCH_PATH
+from mlflow_fraud.serving.batch import router as batch
 from mlflow_fraud.serving.body import BODY_SECONDS, BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
 from mlflow_fraud.serving.described import with_problems
@@ -28,11 +31,19 @@ from mlflow_fraud.serving.guard import Guard, Guarded
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
 from mlflow_fraud.serving.logs import Watched
+from mlflow_fraud.serving.measured import router as measured
+from mlflow_fraud.serving.metrics import Metrics
 from mlflow_fraud.serving.page import router as page
 from mlflow_fraud.serving.predictions import Prediction, prediction_of
 from mlflow_fraud.serving.problems import answer_in_problems
 from mlflow_fraud.serving.record import OtherContent, Record, UnknownTransaction
+from mlflow_fraud.serving.rows import BATCH_BYTES
 from mlflow_fraud.serving.schema import problem, problems
+from mlflow_fraud.serving.scored import Scored, scored
+from mlflow_fraud.serving.served import live_of as _live
+from mlflow_fraud.serving.served import metrics_of
+from mlflow_fraud.serving.served import model_of as _model
+from mlflow_fraud.serving.served import record_of as _record
 
 log = logging.getLogger(__name__)
 
@@ -45,20 +56,6 @@ NOT_READ: dict[int | str, dict[str, Any]] = {
 }
 
 router = APIRouter()
-
-
-class Scored(BaseModel):
-    """What the service says of a transaction: `flag` when the probability is at or over the threshold.
-
-    `recorded` is false where the record could not take it in time: it will, unless the service is killed before.
-    """
-
-    probability: float
-    decision: Literal["flag", "pass"]
-    threshold: float
-    model_version: str
-    prediction_id: str
-    recorded: bool
 
 
 class Noted(BaseModel):
@@ -117,7 +114,9 @@ def create_app(
     whose contract has secret columns answers only under its `key`.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
-    model = LiveModel(store, record, clock, copy, key)
+    metrics = Metrics()
+    model = LiveModel(store, record, clock, copy, key, metrics.of_version)
+    metrics.watch(model, record)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -126,14 +125,15 @@ def create_app(
 
     told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
-    app.state.model, app.state.record = model, record
-    app.add_middleware(BoundedBody)
+    app.state.model, app.state.record, app.state.metrics = model, record, metrics
+    app.state.pieces = asyncio.Lock()  # of batches: one piece at a time
+    app.add_middleware(BoundedBody, larger={BATCH_PATH: BATCH_BYTES})
     if guard:
         app.add_middleware(Guarded, guard=guard)
-    app.add_middleware(Watched)
+    app.add_middleware(Watched, counted=metrics.answered)
     answer_in_problems(app)
-    app.include_router(router)
-    app.include_router(page)
+    for each in (router, batch, measured, page):
+        app.include_router(each)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
 
@@ -166,16 +166,7 @@ async def score(request: Request) -> Scored:
             raise error.__cause__ from None  # the log has its kind and place
         log.error("not scored: %s", error)
         raise HTTPException(500, "the model's score is no number; the transaction is not scored") from None
-    answer = payment.answer
-    assert answer is not None  # or it is `NotScored`
-    return Scored(
-        probability=answer.probability,
-        decision="flag" if answer.flagged else "pass",
-        threshold=answer.threshold,
-        model_version=answer.release,
-        prediction_id=answer.prediction,
-        recorded=await record.writer.written(done),
-    )
+    return scored(payment, await record.writer.written(done), _model(request), metrics_of(request))
 
 
 @router.post(
@@ -205,6 +196,7 @@ async def label(request: Request) -> Noted:
     except RecordUnavailable as error:
         log.error("a label was not taken: %s", error)
         raise HTTPException(503, "the record cannot be read or written now", headers={"Retry-After": "2"}) from None
+    metrics_of(request).labels_taken.inc()
     return Noted()
 
 
@@ -259,27 +251,6 @@ async def prediction(request: Request, id: str) -> Prediction:
     if told is None:
         raise HTTPException(404, "the record has no prediction of this id")
     return prediction_of(told)
-
-
-def _model(request: Request) -> LiveModel:
-    model: LiveModel = request.app.state.model
-    return model
-
-
-def _record(request: Request) -> Record:
-    record: Record = request.app.state.record
-    return record
-
-
-def _live(request: Request) -> LiveRelease:
-    """Return the release that answers this request, from its begin to its end."""
-    model = _model(request)
-    if model.current is None:
-        reason = model.trouble or "nothing was promoted yet, or the first release is still being loaded"
-        steps = str(_record(request).beginning)
-        said = f"no model is live: {reason}{steps and f'; {steps}'}"
-        raise HTTPException(503, said, headers={"Retry-After": "2"})
-    return model.current
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

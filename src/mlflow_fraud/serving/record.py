@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -86,7 +86,11 @@ class Record:
     def surely_new(self, contract: Contract, transaction: Transaction) -> bool:
         """Return whether a payment is new without a look into the record."""
         key = (contract.name, transaction["event_id"])
-        return self.earlier.known_by_now and key not in self._recent and not self._known.may_have(key, transaction["event_time"])
+        return (
+            self.earlier.known_by_now
+            and key not in self._recent
+            and not self._known.may_have(key, transaction["event_time"])
+        )
 
     def find(self, contract: Contract, event_id: Any) -> Payment | None:
         """Return the payment of this id with its answer, from memory or the record, or None.
@@ -110,9 +114,14 @@ class Record:
 
     def settle(self, payment: Payment) -> Ticket:
         """Have a payment written, with its answer if there is one; the ticket says whether it is."""
-        if payment.key in self._recent:
-            self._recent[payment.key] = payment
-        return self.writer.put(payment)
+        return self.settle_all([payment])[0]
+
+    def settle_all(self, payments: Sequence[Payment]) -> list[Ticket]:
+        """Have payments written together, each with its answer if there is one."""
+        for payment in payments:
+            if payment.key in self._recent:
+                self._recent[payment.key] = payment
+        return self.writer.put_all(payments)
 
     def complete(self, payment: Payment) -> Ticket:
         """Have the answer written to a payment that is there without one."""

@@ -76,9 +76,7 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     )
 
 
-def _settled(
-    first: RecordedPast, schema: FeatureSchema, since: datetime, progress: Progress
-) -> Iterator[Transaction]:
+def _settled(first: RecordedPast, schema: FeatureSchema, since: datetime, progress: Progress) -> Iterator[Transaction]:
     """Return what came first: the window with scores worked out anew, before it the last ones with those they had."""
     rows = first.since(since - score_reach(schema), progress).sort(TIME_ORDER)
     window = pl.concat([rows.drop("scores"), build_scores(rows, schema)], how="horizontal")

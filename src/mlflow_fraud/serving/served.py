@@ -1,0 +1,42 @@
+"""What a handler asks of the application: the release that answers, and the record."""
+
+from __future__ import annotations
+
+from fastapi import HTTPException, Request
+
+from mlflow_fraud.serving.live_model import LiveModel
+from mlflow_fraud.serving.loading import LiveRelease
+from mlflow_fraud.serving.metrics import Metrics
+from mlflow_fraud.serving.record import Record
+
+
+def model_of(request: Request) -> LiveModel:
+    """Return what follows the store."""
+    model: LiveModel = request.app.state.model
+    return model
+
+
+def record_of(request: Request) -> Record:
+    """Return the record."""
+    record: Record = request.app.state.record
+    return record
+
+
+def metrics_of(request: Request) -> Metrics:
+    """Return what counts."""
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+def live_of(request: Request) -> LiveRelease:
+    """Return the release that answers this request, from its begin to its end.
+
+    Where there is none the answer is 503, with the reason and how far a start is.
+    """
+    model = model_of(request)
+    if model.current is None:
+        reason = model.trouble or "nothing was promoted yet, or the first release is still being loaded"
+        steps = str(record_of(request).beginning)
+        said = f"no model is live: {reason}{steps and f'; {steps}'}"
+        raise HTTPException(503, said, headers={"Retry-After": "2"})
+    return model.current
