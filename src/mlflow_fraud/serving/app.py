@@ -37,17 +37,24 @@ from mlflow_fraud.serving.page import router as page
 from mlflow_fraud.serving.predictions import Prediction, prediction_of
 from mlflow_fraud.serving.problems import answer_in_problems
 from mlflow_fraud.serving.record import OtherContent, Record, UnknownTransaction
-from mlflow_fraud.serving.rows import BATCH_BYTES
+from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS
 from mlflow_fraud.serving.schema import problem, problems
 from mlflow_fraud.serving.scored import Scored, scored
 from mlflow_fraud.serving.served import live_of as _live
 from mlflow_fraud.serving.served import metrics_of
 from mlflow_fraud.serving.served import model_of as _model
 from mlflow_fraud.serving.served import record_of as _record
+from mlflow_fraud.serving.stated import Last, batch_stated, label_stated, transaction_stated
 
 log = logging.getLogger(__name__)
 
 SCORE_PATH, LABEL_PATH, PREDICTION_PATH = "/v1/score", "/v1/labels", "/v1/predictions/{id}"
+
+PREDICTION, LED_BY = "prediction", {"id": "$response.body#/prediction_id"}
+"""Where an answer leads to, and by what."""
+
+SHAPES = {SCORE_PATH: "object", BATCH_PATH: "array", LABEL_PATH: "object"}
+"""What each body is, where no contract is there yet to say more."""
 
 NOT_READ: dict[int | str, dict[str, Any]] = {
     408: {"description": f"the body was not there within {BODY_SECONDS:g} seconds"},
@@ -142,6 +149,7 @@ def create_app(
     SCORE_PATH,
     responses={
         **NOT_READ,
+        200: {"links": {"what led to it": {"operationId": PREDICTION, "parameters": LED_BY}}},
         409: {"description": "a transaction of this id was scored with other content"},
         422: {"description": "the transaction is not what the contract says, or its time is not there yet"},
         500: {"description": "the model's score is no number: it is not an answer, and counted"},
@@ -236,6 +244,7 @@ async def model(request: Request) -> ModelCard:
 
 @router.get(
     PREDICTION_PATH,
+    operation_id=PREDICTION,
     responses={
         404: {"description": "the record has no such prediction"},
         503: {"description": "the record cannot be read now"},
@@ -257,10 +266,20 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, with the request's shape as the live release has it."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
     live: LiveRelease | None = app.state.model.current
-    for path, schema in ((SCORE_PATH, live and live.request), (LABEL_PATH, live and live.label)):
-        shape = schema.json_schema() if schema else {"type": "object"}
-        document["paths"][path]["post"]["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": shape}},
-        }
+    for path, content in _contents(live).items():
+        document["paths"][path]["post"]["requestBody"] = {"required": True, "content": {"application/json": content}}
     return with_problems(document)
+
+
+def _contents(live: LiveRelease | None) -> dict[str, dict[str, Any]]:
+    """Return what each body holds, by path."""
+    if live is None:
+        return {path: {"schema": {"type": kind}} for path, kind in SHAPES.items()}
+    contract, clock = live.schema.contract, live.history.clock
+    last = Last(clock.last_time(), clock.last_arrival())
+    payment = transaction_stated(contract, live.request.json_schema(), last)
+    return {
+        SCORE_PATH: payment,
+        BATCH_PATH: batch_stated(payment, ROWS),
+        LABEL_PATH: label_stated(contract, live.label.json_schema(), last),
+    }

@@ -59,7 +59,7 @@ class History:
 
     def __init__(self, schema: FeatureSchema, recorded: Recorded, record: Record, clock: Clock | None = None) -> None:
         self._past = CardHistory(schema, recorded.since)
-        self._clock = clock or clock_of("stream")(schema.contract)
+        self.clock = clock or clock_of("stream")(schema.contract)
         self._holds = _holder(schema)
         self._contract = schema.contract
         self._blank = dict.fromkeys(column.name for column in schema.contract.kept)
@@ -81,7 +81,7 @@ class History:
         """
         with self.record.lock:
             self._replay(AT_ONCE)
-            self._clock.require_reached(transaction)
+            self.clock.require_reached(transaction)
             features = self._past.read(transaction)
             scores = self._past.scores_read(transaction)
             payment = self.record.enter(self._contract, transaction)
@@ -100,7 +100,7 @@ class History:
         Raises `UnknownTransaction` where none of this id is known, `AheadOfNow` where it arrives later than any can,
         `DataError` where its label was another, and `RecordUnavailable` where the record cannot be written.
         """
-        self._clock.require_arrived(arrived)
+        self.clock.require_arrived(arrived)
         self.record.learn(self._contract, event_id, label, arrived)
         with self.record.lock:
             self._replay(AT_ONCE)
@@ -131,7 +131,7 @@ class History:
         if not self._holds(transaction):
             return False
         self._past.update({**self._blank, **transaction})
-        self._clock.note(transaction)
+        self.clock.note(transaction)
         return True
 
     def _know(self, known: Known) -> None:

@@ -81,15 +81,9 @@ class LabelSchema:
     """The JSON form of a label: the contract's columns for the id and the label, and the time when it arrived."""
 
     def __init__(self, contract: Contract) -> None:
-        by_role = {column.role: column for column in contract.arriving}
-        label = by_role["label"].model_copy(update={"type": "integer", "minimum": 0, "maximum": 1})
-        arrived = by_role.get("label_time", by_role["event_time"].model_copy(update={"source": LABEL_TIME}))
-        self.time_column = arrived.source
-        fields = {
-            "event_id": _field(by_role["event_id"], contract),
-            "label": _field(label, contract),
-            "arrived": _field(arrived.model_copy(update={"nullable": False, "optional": False}), contract),
-        }
+        columns = label_columns(contract)
+        self.time_column = columns[-1].source
+        fields = {name: _field(column, contract) for name, column in zip(LabelMessage._fields, columns, strict=True)}
         self._model: type[BaseModel] = create_model("Label", **fields)
 
     def read(self, body: bytes) -> LabelMessage:
@@ -101,6 +95,15 @@ class LabelSchema:
     def json_schema(self) -> dict[str, Any]:
         """Return the request's JSON schema, for the API's own description."""
         return self._model.model_json_schema()
+
+
+def label_columns(contract: Contract) -> tuple[Column, Column, Column]:
+    """Return the columns that a label has: the id, the label and the time when it arrived."""
+    by_role = {column.role: column for column in contract.arriving}
+    label = by_role["label"].model_copy(update={"type": "integer", "minimum": 0, "maximum": 1})
+    own = {"source": LABEL_TIME, "role": "label_time"}
+    arrived = by_role.get("label_time", by_role["event_time"].model_copy(update=own))
+    return by_role["event_id"], label, arrived.model_copy(update={"nullable": False, "optional": False})
 
 
 def problems(error: ValidationError) -> list[dict[str, Any]]:
@@ -282,6 +285,12 @@ def _iso_example(column: Column) -> str:
 def _likeness(column: Column) -> str:
     iso = "" if _reads_otherwise(time_format(column.format), column) else f" or ISO 8601 like {_iso_example(column)}"
     return f"like {column.format}{iso}"
+
+
+def forms_of(column: Column) -> tuple[TimeFormat, ...]:
+    """Return the forms in which a time is read as text: the contract's, and one of ISO 8601."""
+    own, (iso, _) = time_format(column.format), _iso_forms(column)
+    return (own,) if _reads_otherwise(own, column) or own == iso else (own, iso)
 
 
 def _json_schema_of_time(column: Column, between: Range) -> dict[str, Any]:
