@@ -1,4 +1,4 @@
-"""The test files that take longest, in this order: where two processes share the files, no long one is left to the end."""
+"""The test files that take longest, longest first, so that of two processes none ends long after the other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ _RANK = {name: place for place, name in enumerate(LONGEST)}
 def rank(file: PurePath, tests: PurePath) -> int:
     """Return a file's place among all.
 
-    >>> rank(PurePath("/a/tests/e2e/test_loop.py"), PurePath("/a/tests")) < rank(PurePath("/a/b.py"), PurePath("/a/tests"))
+    >>> tests = PurePath("/a/tests")
+    >>> rank(tests / "e2e/test_loop.py", tests) < rank(tests / "test_docs.py", tests)
     True
     """
     return _RANK.get(file.relative_to(tests).as_posix() if file.is_relative_to(tests) else "", len(LONGEST))

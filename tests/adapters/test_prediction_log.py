@@ -164,11 +164,18 @@ def test_a_correction_is_kept_with_what_the_payment_is_now(log: PredictionLog, c
 def test_the_newest_ids_say_up_to_when_the_others_are(log: PredictionLog) -> None:
     given = payments()
     log.append(given)
-    ids, latest, others = log.newest_ids(10)
-    assert sorted(event_id for _, event_id in ids) == sorted(p.transaction["event_id"] for p in given[40:])
+    first, last, latest, others = log.newest_ids(10)
+    found = log.ids(first, last)
+    assert sorted(event_id for _, event_id in found) == sorted(p.transaction["event_id"] for p in given[40:])
     assert (latest, others) == tuple(given[n].transaction["event_time"] for n in (49, 39))
     assert log.newest_ids(50).latest_of_others is None
-    assert len(log.newest_ids(60).ids) == 50
+    assert len(log.ids(*log.newest_ids(60)[:2])) == 50
+
+
+def test_an_empty_record_has_no_newest_ids(log: PredictionLog) -> None:
+    first, last, latest, others = log.newest_ids(10)
+    assert (log.ids(first, last), latest, others) == ([], None, None)
+    assert first == last + 1
 
 
 def test_the_steps_lead_to_the_tables_that_the_program_reads(address: str) -> None:

@@ -278,7 +278,7 @@ def test_a_service_whose_record_another_one_wrote_to_meanwhile_writes_nothing_mo
         assert "start this service again" in str(record.writer.trouble)
         assert [event_id for event_id, _ in kept(reader, contract)] == [transactions[0]["event_id"], "another's"]
     with kept_at(in_postgres) as again:
-        assert again.mark().place == 2
+        assert again.place == 2
 
 
 @pytest.mark.slow
@@ -404,7 +404,7 @@ def test_every_connection_waits_for_the_disk_where_that_is_asked_for(said: Any, 
     with closing(PredictionLog(in_sqlite, synchronous=said)) as log:
         with log.reading() as connection:
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == number
-        with log._transaction() as connection:
+        with log.writing() as connection:
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == number
 
 
@@ -429,7 +429,7 @@ def test_what_a_server_never_takes_stops_nothing_behind_it(in_postgres: str, sch
 
 @pytest.mark.slow
 def test_a_server_lets_go_of_a_connection_within_seconds_of_the_line_breaking(in_postgres: str) -> None:
-    with closing(PredictionLog(in_postgres)) as log, log._transaction() as connection:
+    with closing(PredictionLog(in_postgres)) as log, log.writing() as connection:
         asked = ("idle", "interval", "count")
         told = [connection.exec_driver_sql(f"show tcp_keepalives_{each}").scalar() for each in asked]
     assert told == ["3", "1", "3"]

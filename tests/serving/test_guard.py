@@ -164,7 +164,7 @@ def test_labels_have_a_limit_of_their_own(serve: Serve, file: KeyFile) -> None:
 
 
 def test_many_labels_in_one_request_count_as_many() -> None:
-    client = Client("disputes", True, Limit(1, 10, clock=lambda: 0.0))
+    client = Client("disputes", True, Limit(1, 10, clock=lambda: 0.0), Limit(1, 1))
     client.take_labels(9)
     with pytest.raises(Problem, match="at most 10 labels an hour") as caught:
         client.take_labels(2)

@@ -32,6 +32,7 @@ async def answered(live: LiveRelease, record: Record, transaction: Transaction, 
     except RecordUnavailable as error:
         log.warning("whether a transaction was scored before is not known, so that it stays out of the past: %s", error)
         return live.score_again(record.outside(contract, transaction), began), NOT_WRITTEN
+    known = known or record.recent(contract, transaction["event_id"])  # it may have come while the record was read
     if known is None:
         return _settled(live, record, transaction, began)
     _require_same(known, transaction)

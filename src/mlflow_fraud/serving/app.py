@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.openapi.utils import get_openapi
@@ -20,7 +21,9 @@ from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.serving.answering import answered
-from mlflow_fraud.serving.asked import NOT_READ, live_of, model_of, record_of
+from mlflow_fraud.serving.asked import NOT_READ, live_of, metrics_of, model_of, record_of
+from mlflow_fraud.serving.batch import BATCH_PATH
+from mlflow_fraud.serving.batch import router as batch
 from mlflow_fraud.serving.body import BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
 from mlflow_fraud.serving.described import with_problems
@@ -28,11 +31,16 @@ from mlflow_fraud.serving.guard import Guard, Guarded
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
 from mlflow_fraud.serving.logs import Watched
+from mlflow_fraud.serving.measured import router as measured
+from mlflow_fraud.serving.metrics import Metrics
 from mlflow_fraud.serving.page import router as page
 from mlflow_fraud.serving.predictions import Prediction, prediction_of
 from mlflow_fraud.serving.problems import answer_in_problems
 from mlflow_fraud.serving.record import OtherContent, Record
+from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS
 from mlflow_fraud.serving.schema import problem, problems
+from mlflow_fraud.serving.scored import Scored, scored
+from mlflow_fraud.serving.stated import Last, batch_stated, correction_stated, label_stated, transaction_stated
 from mlflow_fraud.serving.telling import CORRECTION_PATH, LABEL_PATH, LABELS_BYTES
 from mlflow_fraud.serving.telling import router as telling
 
@@ -40,23 +48,13 @@ log = logging.getLogger(__name__)
 
 SCORE_PATH, PREDICTION_PATH = "/v1/score", "/v1/predictions/{id}"
 
+PREDICTION, LED_BY = "prediction", {"id": "$response.body#/prediction_id"}
+"""Where an answer leads to, and by what."""
+
+LARGER = {BATCH_PATH: BATCH_BYTES, LABEL_PATH: LABELS_BYTES}
+"""The bodies that may be larger than that of one transaction."""
+
 router = APIRouter()
-
-
-class Scored(BaseModel):
-    """What the service says of a transaction: `flag` when the probability is at or over the threshold.
-
-    `recorded` is false where the record could not take it in time: it will, unless the service is killed before.
-    `review` is true where the payment was drawn to be looked into although it was not flagged.
-    """
-
-    probability: float
-    decision: Literal["flag", "pass"]
-    threshold: float
-    model_version: str
-    prediction_id: str
-    recorded: bool
-    review: bool = False
 
 
 class ModelCard(BaseModel):
@@ -109,7 +107,9 @@ def create_app(
     whose contract has secret columns answers only under its `key`.
     """
     copy = LastGood(last_good, str(store)) if last_good else None
-    model = LiveModel(store, record, clock, copy, key)
+    metrics = Metrics()
+    model = LiveModel(store, record, clock, copy, key, metrics.of_version)
+    metrics.watch(model, record)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -118,15 +118,15 @@ def create_app(
 
     told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
-    app.state.model, app.state.record = model, record
-    app.add_middleware(BoundedBody, larger={LABEL_PATH: LABELS_BYTES})
+    app.state.model, app.state.record, app.state.metrics = model, record, metrics
+    app.state.pieces = asyncio.Lock()  # of batches: one piece at a time
+    app.add_middleware(BoundedBody, larger=LARGER)
     if guard:
         app.add_middleware(Guarded, guard=guard)
-    app.add_middleware(Watched)
+    app.add_middleware(Watched, counted=metrics.answered)
     answer_in_problems(app)
-    app.include_router(router)
-    app.include_router(telling)
-    app.include_router(page)
+    for each in (router, batch, telling, measured, page):
+        app.include_router(each)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
 
@@ -135,6 +135,7 @@ def create_app(
     SCORE_PATH,
     responses={
         **NOT_READ,
+        200: {"links": {"what led to it": {"operationId": PREDICTION, "parameters": LED_BY}}},
         409: {"description": "a transaction of this id was scored with other content"},
         422: {"description": "the transaction is not what the contract says, or its time is not there yet"},
         500: {"description": "the model's score is no number: it is not an answer, and counted"},
@@ -159,17 +160,7 @@ async def score(request: Request) -> Scored:
             raise error.__cause__ from None  # the log has its kind and place
         log.error("not scored: %s", error)
         raise HTTPException(500, "the model's score is no number; the transaction is not scored") from None
-    answer = payment.answer
-    assert answer is not None  # or it is `NotScored`
-    return Scored(
-        probability=answer.probability,
-        decision="flag" if answer.flagged else "pass",
-        threshold=answer.threshold,
-        model_version=answer.release,
-        prediction_id=answer.prediction,
-        recorded=await record.writer.written(done),
-        review=answer.label_chance is not None and not answer.flagged,
-    )
+    return scored(payment, await record.writer.written(done), model_of(request), metrics_of(request))
 
 
 @router.get("/livez")
@@ -186,7 +177,7 @@ async def readyz(request: Request) -> Readiness:
     return Readiness(
         status="ready, with the copy of what answered last" if model.from_copy else "ready",
         record=writer.trouble,
-        waiting=len(writer.unwritten()),
+        waiting=writer.backlog,
         lost=writer.lost,
         reload=model.trouble,
     )
@@ -208,6 +199,7 @@ async def model(request: Request) -> ModelCard:
 
 @router.get(
     PREDICTION_PATH,
+    operation_id=PREDICTION,
     responses={
         404: {"description": "the record has no such prediction"},
         503: {"description": "the record cannot be read now"},
@@ -229,15 +221,22 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, with the request's shape as the live release has it."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
     live: LiveRelease | None = app.state.model.current
-    forms = {
-        SCORE_PATH: live and live.request,
-        LABEL_PATH: live and live.label,
-        CORRECTION_PATH: live and live.correction,
-    }
-    for path, schema in forms.items():
-        shape = schema.json_schema() if schema else {"type": "object"}
-        document["paths"][path]["post"]["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": shape}},
-        }
+    for path, content in _contents(live).items():
+        document["paths"][path]["post"]["requestBody"] = {"required": True, "content": {"application/json": content}}
     return with_problems(document)
+
+
+def _contents(live: LiveRelease | None) -> dict[str, dict[str, Any]]:
+    """Return what each body holds, by path."""
+    if live is None:
+        paths = (SCORE_PATH, BATCH_PATH, LABEL_PATH, CORRECTION_PATH)
+        return {path: {"schema": {"type": "array" if path == BATCH_PATH else "object"}} for path in paths}
+    contract, clock = live.schema.contract, live.history.clock
+    last = Last(clock.last_time(), clock.last_arrival())
+    payment = transaction_stated(contract, live.request.json_schema(), last)
+    return {
+        SCORE_PATH: payment,
+        BATCH_PATH: batch_stated(payment, ROWS),
+        LABEL_PATH: label_stated(contract, live.label.json_schema(), last),
+        CORRECTION_PATH: correction_stated(contract, live.correction.json_schema(), payment, last),
+    }

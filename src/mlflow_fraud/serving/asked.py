@@ -1,4 +1,4 @@
-"""What every request asks for: the release that answers it, and the record; and how a body is refused."""
+"""What a handler asks of the application: the release that answers, the record, what counts; how a body is refused."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.serving.body import BODY_SECONDS
 from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.loading import LiveRelease
+from mlflow_fraud.serving.metrics import Metrics
 from mlflow_fraud.serving.record import Record
 
 NOT_READ: dict[int | str, dict[str, Any]] = {
@@ -20,21 +21,32 @@ NOT_READ: dict[int | str, dict[str, Any]] = {
 
 
 def model_of(request: Request) -> LiveModel:
-    """Return what follows the releases."""
+    """Return what follows the store."""
     model: LiveModel = request.app.state.model
     return model
 
 
 def record_of(request: Request) -> Record:
-    """Return the record of this service."""
+    """Return the record."""
     record: Record = request.app.state.record
     return record
 
 
+def metrics_of(request: Request) -> Metrics:
+    """Return what counts."""
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
 def live_of(request: Request) -> LiveRelease:
-    """Return the release that answers this request, from its begin to its end; a 503 where none is live."""
+    """Return the release that answers this request, from its begin to its end.
+
+    Where there is none the answer is 503, with the reason and how far a start is.
+    """
     model = model_of(request)
     if model.current is None:
         reason = model.trouble or "nothing was promoted yet, or the first release is still being loaded"
-        raise HTTPException(503, f"no model is live: {reason}", headers={"Retry-After": "2"})
+        steps = str(record_of(request).beginning)
+        said = f"no model is live: {reason}{steps and f'; {steps}'}"
+        raise HTTPException(503, said, headers={"Retry-After": "2"})
     return model.current

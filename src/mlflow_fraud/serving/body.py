@@ -16,6 +16,9 @@ BODY_SECONDS = 10.0
 DRAINED_BYTES = 64 * 1024 * 1024
 """So much of a refused body is still taken in and thrown away: many a client reads no answer before it sent all."""
 
+LARGE_AT_ONCE = 16
+"""So many requests whose bodies may be larger than others are read and answered at once: they are in memory."""
+
 JSON = b"application/json"
 
 _DIGITS = 18
@@ -38,13 +41,27 @@ class BoundedBody:
     ) -> None:
         """`larger` has the paths of which a body may have more bytes than `at_most`."""
         self._app, self._at_most, self._larger, self._seconds = app, at_most, larger or {}, seconds
+        self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or let the application answer it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        at_most = self._larger.get(scope["path"], self._at_most)
+        at_most = self._larger.get(scope["path"])
+        if at_most is None:
+            await self._hand_on(scope, receive, send, self._at_most)
+        elif self._large >= LARGE_AT_ONCE:
+            few = Problem(503, f"expected fewer than {LARGE_AT_ONCE} such requests at once", {"Retry-After": "1"})
+            await refuse(few, scope, receive, send, seconds=self._seconds)
+        else:
+            self._large += 1
+            try:
+                await self._hand_on(scope, receive, send, at_most)
+            finally:
+                self._large -= 1
+
+    async def _hand_on(self, scope: Scope, receive: Receive, send: Send, at_most: int) -> None:
         try:
             _require_form(scope, at_most)
             async with asyncio.timeout(self._seconds):

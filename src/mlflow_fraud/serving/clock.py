@@ -32,6 +32,12 @@ class Clock(Protocol):
     def note(self, transaction: Transaction) -> None:
         """Take in a transaction that belongs to the past from now on."""
 
+    def last_time(self) -> datetime | None:
+        """Return the last time that a transaction may have; None where there is none yet."""
+
+    def last_arrival(self) -> datetime | None:
+        """Return the last time that a label may arrive at; None where there is none yet."""
+
 
 MakeClock = Callable[[Contract], Clock]
 """A clock for transactions of a contract: it says in whose local time, and by which entity they are told apart."""
@@ -55,14 +61,22 @@ class WallClock:
 
     def require_reached(self, transaction: Transaction) -> None:
         """Raise `AheadOfNow` for a transaction that is further ahead than the tolerance."""
-        _require_before(transaction["event_time"], self._now(self._zone) + self._tolerance, WALL)
+        _require_before(transaction["event_time"], self.last_time(), WALL)
 
     def require_arrived(self, arrived: datetime) -> None:
         """Raise `AheadOfNow` for a label that says it arrives later than now."""
-        _require_before(arrived, self._now(self._label_zone) + self._tolerance, WALL)
+        _require_before(arrived, self.last_arrival(), WALL)
 
     def note(self, transaction: Transaction) -> None:
         """The time of day goes by without."""
+
+    def last_time(self) -> datetime | None:
+        """Return now and the tolerance."""
+        return self._now(self._zone) + self._tolerance
+
+    def last_arrival(self) -> datetime | None:
+        """Return now and the tolerance, in the zone of labels."""
+        return self._now(self._label_zone) + self._tolerance
 
 
 class RecordedClock:
@@ -83,12 +97,20 @@ class RecordedClock:
 
     def require_arrived(self, arrived: datetime) -> None:
         """Raise `AheadOfNow` for a label that is too far ahead: they arrive for long after the last transaction."""
-        last = self._stream.last
-        _require_before(arrived, last and last + LABELS_LATER, STREAM)
+        _require_before(arrived, self.last_arrival(), STREAM)
 
     def note(self, transaction: Transaction) -> None:
         """Take in a transaction that belongs to the past from now on."""
         self._stream.note(transaction[self._told_apart_by], transaction["event_time"])
+
+    def last_time(self) -> datetime | None:
+        """Return the newest time that several cards have reached, and the tolerance."""
+        return self._stream.last
+
+    def last_arrival(self) -> datetime | None:
+        """Return the same, and what labels may arrive later."""
+        last = self._stream.last
+        return last and last + LABELS_LATER
 
 
 WALL = "correct the sender's clock, or set FRAUD_CLOCK=stream where transactions are recorded ones"

@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,9 @@ MOST = 1000
 
 QUEUE = 1024
 """Connections that wait in the system's own queue, where they cost this process nothing."""
+
+NO_ROOM = "no-room"
+"""Why a connection was refused or ended that found all others at work, or made room for another."""
 
 OWN_FILES = 64
 """Descriptors left to the service's own files, stores and databases."""
@@ -75,6 +79,7 @@ class Room:
     """All connections of a service, those without a whole request in the order since when."""
 
     bounds: Bounds
+    refused: Callable[[str], None]
     waiting: dict[Connection, None] = field(default_factory=dict)
 
 
@@ -156,6 +161,7 @@ class Connection(H11Protocol):
     def leave(self) -> None:
         """Make room for another connection."""
         self.room.waiting.pop(self, None)
+        self.room.refused(NO_ROOM)
         self.transport.abort()
 
     def _waits(self) -> None:
@@ -194,6 +200,7 @@ class Connection(H11Protocol):
         if self.transport.is_closing():
             return
         log.info("refused", extra={FIELDS: {"status": status, "kind": KINDS[status].name}})
+        self.room.refused(NO_ROOM if retry else KINDS[status].name)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # what it sends is not waited for any more
             self.cycle.message_event.set()
@@ -227,10 +234,10 @@ class Server(uvicorn.Server):
                     same.listen(QUEUE)
 
 
-def connections(bounds: Bounds) -> type[Connection]:
-    """Return the connections of one service, which share a room."""
+def connections(bounds: Bounds, refused: Callable[[str], None] = lambda reason: None) -> type[Connection]:
+    """Return the connections of one service, which share a room; `refused` hears why one gets no answer."""
 
     class Bounded(Connection):
-        room = Room(bounds)
+        room = Room(bounds, refused)
 
     return Bounded

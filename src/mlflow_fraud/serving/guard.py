@@ -18,11 +18,12 @@ _SCHEME = b"bearer "
 
 
 class Client(NamedTuple):
-    """Who asks: the name of its keys, or its address where no keys are asked for, and the limit on its labels."""
+    """Who asks: the name of its keys, or its address where no keys are asked for, and the limits on what it sends."""
 
     name: str
     has_key: bool
     labels: Limit
+    requests: Limit
 
     def take_labels(self, number: int) -> None:
         """Count labels; raise `Problem` where they are more than the client may send now."""
@@ -31,6 +32,14 @@ class Client(NamedTuple):
             raise Problem(413, f"expected at most {self.labels.most:g} labels in one request")
         if seconds:
             raise _too_many(f"at most {self.labels.most:g} labels an hour", seconds)
+
+    def take_requests(self, number: int) -> None:
+        """Count what is in one request beyond the first; raise `Problem` where it is more than may come now."""
+        seconds = self.requests.wait(self.name, number) if number else 0.0
+        if math.isinf(seconds):
+            raise Problem(413, f"expected at most {self.requests.most:g} transactions in one request")
+        if seconds:
+            raise _too_many(_a_second(self.requests), seconds)
 
 
 class Guard:
@@ -49,11 +58,11 @@ class Guard:
             return
         self._keyring.look()
         key = self._key(scope) if self._keyring.asked_for else None
-        client = Client(key.name if key else _address(scope), key is not None, self._labels)
+        client = Client(key.name if key else _address(scope), key is not None, self._labels, self._requests)
         scope.setdefault("state", {})["client"] = client
         seconds = self._requests.wait(client.name)
         if seconds:
-            raise _too_many(f"at most {self._requests.a_second:g} requests a second", seconds)
+            raise _too_many(_a_second(self._requests), seconds)
         if key and scopes.isdisjoint(key.scopes):
             words = " or ".join(sorted(scopes))
             raise Problem(
@@ -101,6 +110,10 @@ def _presented(scope: Scope) -> bytes:
 
 def _address(scope: Scope) -> str:
     return scope["client"][0] if scope.get("client") else ""
+
+
+def _a_second(limit: Limit) -> str:
+    return f"at most {limit.a_second:g} requests a second"
 
 
 def _too_many(sentence: str, seconds: float) -> Problem:

@@ -72,7 +72,7 @@ class History:
 
     def __init__(self, schema: FeatureSchema, recorded: Recorded, record: Record, clock: Clock | None = None) -> None:
         self._past = CardHistory(schema, recorded.since)
-        self._clock = clock or clock_of("stream")(schema.contract)
+        self.clock = clock or clock_of("stream")(schema.contract)
         self._holds = _holder(schema)
         self._contract = schema.contract
         self._blank = dict.fromkeys(column.name for column in schema.contract.kept)
@@ -96,7 +96,7 @@ class History:
         """
         with self.record.lock:
             self._replay(AT_ONCE)
-            self._clock.require_reached(transaction)
+            self.clock.require_reached(transaction)
             features = self._past.read(transaction)
             scores = self._past.scores_read(transaction)
             payment = self.record.enter(self._contract, transaction)
@@ -116,7 +116,7 @@ class History:
         read or written: then none is taken.
         """
         for told in labels:
-            self._clock.require_arrived(told.arrived)
+            self.clock.require_arrived(told.arrived)
         key = self._contract.name
         outcomes = self.record.learn(self._contract, [Label((key, of), label, at) for of, label, at in labels])
         self.catch_up()
@@ -127,7 +127,7 @@ class History:
 
         Raises as `Record.correct` does, and `AheadOfNow` where that moment is not there yet.
         """
-        self._clock.require_arrived(observed)
+        self.clock.require_arrived(observed)
         corrected = self.record.correct(self._contract, event_id, instead, observed)
         self.catch_up()
         return corrected
@@ -166,7 +166,7 @@ class History:
         if not self._holds(transaction):
             return False
         self._past.update({**self._blank, **transaction})
-        self._clock.note(transaction)
+        self.clock.note(transaction)
         return True
 
     def _know(self, known: Known) -> None:

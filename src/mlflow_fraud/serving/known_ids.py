@@ -16,19 +16,22 @@ class KnownIds:
 
     def __init__(self, *, kept: int) -> None:
         self._kept = kept
-        self._older, self._newer = _Half(), _Half()
+        self._older, self._newer = Earlier(), Earlier()
         self._forgotten: datetime | None = None
 
     def add(self, key: tuple[str, Any], at: datetime) -> None:
         """Know an id from now on."""
         if len(self._newer.numbers) >= self._kept:
             self.forget(self._older.latest)
-            self._older, self._newer = self._newer, _Half()
+            self._older, self._newer = self._newer, Earlier()
         self._newer.add([key], at)
 
-    def add_all(self, keys: Iterable[tuple[str, Any]], latest: datetime) -> None:
-        """Know ids none of which is later than `latest`."""
-        self._newer.add(keys, latest)
+    def come_before(self, earlier: Earlier) -> None:
+        """Know ids that came before all that were added; at no cost, however many they are."""
+        if self._older.numbers:  # as many came meanwhile as are kept
+            self.forget(earlier.latest)
+        else:
+            self._older = earlier
 
     def forget(self, latest: datetime | None) -> None:
         """Know that there are others, none of which is later than `latest`."""
@@ -48,14 +51,17 @@ class KnownIds:
         return known or (self._forgotten is not None and at <= self._forgotten)
 
 
-class _Half:
+class Earlier:
+    """Ids, and a time after which none of them is."""
+
     def __init__(self) -> None:
         self.numbers: set[int] = set()
         self.latest: datetime | None = None
 
-    def add(self, keys: Iterable[tuple[str, Any]], at: datetime) -> None:
+    def add(self, keys: Iterable[tuple[str, Any]], at: datetime | None) -> None:
+        """Know ids none of which is later than `at`; None where there are none."""
         self.numbers.update(_number(contract, event_id) for contract, event_id in keys)
-        self.latest = max(self.latest or at, at)
+        self.latest = max(filter(None, (self.latest, at)), default=None)
 
 
 def _number(contract: str, event_id: Any) -> int:

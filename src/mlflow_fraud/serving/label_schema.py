@@ -7,8 +7,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, TypeAdapter, create_model
 
-from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.labels import LABEL_TIME
+from mlflow_fraud.adapters.label_files import label_columns
+from mlflow_fraud.core.contract.contract import Column, Contract
 from mlflow_fraud.serving.schema import field_of, require_once
 
 MOST = 1_000
@@ -27,15 +27,9 @@ class LabelSchema:
     """The JSON form of a label: the contract's columns for the id and the label, and the time when it arrived."""
 
     def __init__(self, contract: Contract) -> None:
-        by_role = {column.role: column for column in contract.arriving}
-        label = by_role["label"].model_copy(update={"type": "integer", "minimum": 0, "maximum": 1})
-        arrived = by_role.get("label_time", by_role["event_time"].model_copy(update={"source": LABEL_TIME}))
-        self.time_column = arrived.source
-        fields = {
-            "event_id": field_of(by_role["event_id"], contract),
-            "label": field_of(label, contract),
-            "arrived": field_of(arrived.model_copy(update={"nullable": False, "optional": False}), contract),
-        }
+        self.columns = in_json(contract)
+        self.time_column = self.columns[-1].source
+        fields = {n: field_of(column, contract) for n, column in zip(LabelMessage._fields, self.columns, strict=True)}
         self._model: type[BaseModel] = create_model("Label", **fields)
         many: Any = list[self._model]  # type: ignore[name-defined]
         self._many: TypeAdapter[Any] = TypeAdapter(Annotated[many, Field(min_length=1, max_length=MOST)])
@@ -51,9 +45,14 @@ class LabelSchema:
         return [_message(each) for each in requests] if many else _message(requests)
 
     def json_schema(self) -> dict[str, Any]:
-        """Return the request's JSON schema, for the API's own description."""
-        one = self._model.model_json_schema()
-        return {"oneOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MOST}]}
+        """Return the JSON schema of one label, for the API's own description."""
+        return self._model.model_json_schema()
+
+
+def in_json(contract: Contract) -> tuple[Column, Column, Column]:
+    """Return the columns that a label has in a request: the id, the label and the time when it arrived."""
+    event_id, label, arrived = label_columns(contract)
+    return event_id, label.model_copy(update={"type": "integer", "minimum": 0, "maximum": 1}), arrived
 
 
 def _message(request: Any) -> LabelMessage:

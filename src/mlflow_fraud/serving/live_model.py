@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 
 from mlflow_fraud.adapters.last_good import LastGood
@@ -15,7 +17,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
 from mlflow_fraud.serving.history import History
-from mlflow_fraud.serving.loading import LiveRelease, load_release
+from mlflow_fraud.serving.loading import LiveRelease, Tally, load_release, uncounted
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import warm_history
 
@@ -32,6 +34,8 @@ class LiveModel:
 
     `trouble` says why the newest release is not the one that answers; it is None when it is. `from_copy` says that the
     service began with the copy of the release that answered last, and `unscored` counts the scores that were no number.
+    `read_at` is when the store last said which release is live, `confirmed_at` when that was the one that answers, both
+    by the monotonic clock and from the start on; `refused` counts the releases that were.
     """
 
     def __init__(
@@ -41,11 +45,15 @@ class LiveModel:
         clock: MakeClock = RECORDED,
         last_good: LastGood | None = None,
         key: PseudonymKey | None = None,
+        tally_of: Callable[[str], Tally] = lambda version: uncounted,
     ) -> None:
+        """`tally_of` a version counts its answers."""
         self.current: LiveRelease | None = None
         self.trouble: str | None = None
         self.from_copy = False
-        self.unscored = 0
+        self.unscored = self.refused = 0
+        self.read_at = self.confirmed_at = time.monotonic()
+        self._tally_of = tally_of
         self._last_good = last_good
         self._key = key
         self._copy_tried = False
@@ -66,12 +74,14 @@ class LiveModel:
     def _look(self) -> None:
         try:
             pointer = self._store.latest()
+            self.read_at = time.monotonic()
             if pointer is None or self._may_rest(pointer):
                 return
             if self.current is None or self.current.manifest.version != pointer.version:
                 self._go_live(pointer)
             self._refused = self.trouble = None
             self.from_copy = False
+            self.confirmed_at = time.monotonic()
         except FraudError as error:
             self._stay(str(error))
         except Exception as error:  # whatever it is, the service goes on with what it has
@@ -96,6 +106,7 @@ class LiveModel:
             release = self._store.fetch(pointer.version)
             loaded = self._loaded(release)
         except (ReleaseRejected, DataError, SettingsError):
+            self.refused += pointer != self._refused
             self._refused, self._rest = pointer, REST_POLLS
             raise
         self.trouble = None  # first, so that nobody sees the new release with the old one's trouble
@@ -105,7 +116,8 @@ class LiveModel:
 
     def _loaded(self, release: Release) -> LiveRelease:
         """Return the release ready to answer, known to the record before its first answer is."""
-        loaded = load_release(release, self._history_for, self._key)
+        tally = self._tally_of(release.manifest.version)
+        loaded = replace(load_release(release, self._history_for, self._key), tally=tally)
         self._record.introduce(loaded.note)
         return loaded
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -24,7 +24,7 @@ from mlflow_fraud.core.features.written import computed_otherwise
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Manifest, Release, check_golden
 from mlflow_fraud.serving.correction_schema import CorrectionSchema
-from mlflow_fraud.serving.history import History
+from mlflow_fraud.serving.history import History, Observed
 from mlflow_fraud.serving.label_schema import LabelSchema
 from mlflow_fraud.serving.reviews import label_chance, review_share
 from mlflow_fraud.serving.schema import TransactionSchema
@@ -36,6 +36,14 @@ class NotScored(ArithmeticError):
     def __init__(self, payment: Payment, sentence: str) -> None:
         super().__init__(sentence)
         self.payment = payment
+
+
+Tally = Callable[[float, bool], None]
+"""Counts an answer by its probability and whether it flags."""
+
+
+def uncounted(probability: float, flagged: bool) -> None:
+    """Count nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class LiveRelease:
     scorer: Scorer
     history: History
     note: ReleaseNote
+    tally: Tally = uncounted
 
     def score(self, transaction: Transaction, began: float | None = None) -> Payment:
         """Return the payment that a new `transaction` is, with its answer; it then belongs to the past.
@@ -68,24 +77,50 @@ class LiveRelease:
         """Return a payment of the past that got no answer, with one."""
         return self._answered(payment, self.history.look(payment.transaction), began)
 
-    def _answered(self, payment: Payment, features: list[Value], began: float | None) -> Payment:
-        """Return the payment with the answer to it.
+    def score_all(self, observed: Sequence[Observed], began: float) -> list[Payment | NotScored]:
+        """Return the payments that were observed, each with its answer or what kept it from one: all in one call.
 
-        The answer's id begins with the version, which leads to the release and from there to run, data and code.
+        Where the model breaks down over them, each is scored alone, so that only the one to blame is without a score.
         """
+        rows = np.array([features for features, _, _ in observed], dtype=np.float32)
+        try:
+            probabilities = self.scorer.score(rows).tolist()
+        except Exception:  # each says for itself what it is
+            probabilities = [None] * len(observed)
+        answered: list[Payment | NotScored] = []
+        for (features, scores, payment), row, probability in zip(observed, rows, probabilities, strict=True):
+            payment = payment._replace(scores=scores)
+            try:
+                if probability is None:
+                    answered.append(self._answered(payment, features, began))
+                else:
+                    answered.append(self._with_answer(payment, row.tobytes(), probability, began))
+            except NotScored as error:
+                answered.append(error)
+        return answered
+
+    def _answered(self, payment: Payment, features: list[Value], began: float | None) -> Payment:
+        """Return the payment with the answer to it."""
         row = np.array([features], dtype=np.float32)
         try:
             probability = float(self.scorer.score(row)[0])
         except Exception as error:  # whatever the library says, the payment came and belongs to the record
             raise NotScored(payment, f"{self.manifest.version} broke down: {type(error).__name__}") from error
-        digest = hashlib.sha256(f"{payment.transaction['event_id']}".encode() + row.tobytes()).hexdigest()[:16]
+        return self._with_answer(payment, row.tobytes(), probability, began)
+
+    def _with_answer(self, payment: Payment, row: bytes, probability: float, began: float | None) -> Payment:
+        """Return the payment with what its features were scored with.
+
+        The answer's id begins with the version, which leads to the release and from there to run, data and code.
+        """
+        digest = hashlib.sha256(f"{payment.transaction['event_id']}".encode() + row).hexdigest()[:16]
         version, threshold = self.manifest.version, self.manifest.threshold
         if not 0 <= probability <= 1:  # so that NaN is refused
             raise NotScored(payment, f"{version} gave {probability} to the features {digest}")
-        took = 0 if began is None else int((perf_counter() - began) * 1e6)
-        flagged = probability >= threshold
+        took, flagged = 0 if began is None else int((perf_counter() - began) * 1e6), probability >= threshold
+        self.tally(probability, flagged)
         chance = label_chance(payment.transaction["event_id"], self.review_share, flagged=flagged)
-        answer = Answer(f"{version}.{digest}", version, row.tobytes(), probability, flagged, threshold, took, chance)
+        answer = Answer(f"{version}.{digest}", version, row, probability, flagged, threshold, took, chance)
         return payment._replace(answer=answer)
 
 

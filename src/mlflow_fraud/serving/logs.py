@@ -71,6 +71,10 @@ class Sparing(logging.Filter):
         return True
 
 
+Counted = Callable[[str, int, float, str | None], None]
+"""Counts an answer: its path's name, its status, the seconds that it took, and the name of the key."""
+
+
 class Watched:
     """Writes a line for each request that was refused or failed, and answers 500 where the application broke down.
 
@@ -78,8 +82,8 @@ class Watched:
     place, since its message may hold what was sent.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, counted: Counted) -> None:
+        self._app, self._counted = app, counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on."""
@@ -99,14 +103,22 @@ class Watched:
         except Exception as error:
             if status:  # half an answer is out: the server ends the connection
                 log.error("broke down", extra={FIELDS: _told(scope, status, begun) | _place(error)})
+                self._count(scope, 500, begun)
                 raise BrokeDown(type(error).__name__) from None
             log.error("failed", extra={FIELDS: _told(scope, 500, begun) | _place(error)})
+            self._count(scope, 500, begun)
             await give_up(Problem(500, "the service broke down; its log has the place"), send)
             return
+        if status:
+            self._count(scope, status, begun)
         if status >= 500:
             log.warning("failed", extra={FIELDS: _told(scope, status, begun)})
         elif status >= 400:
             log.info("refused", extra={FIELDS: _told(scope, status, begun)})
+
+    def _count(self, scope: Scope, status: int, begun: float) -> None:
+        key = _key(scope) if status >= 400 else None
+        self._counted(template(scope["path"]), status, time.perf_counter() - begun, key)
 
 
 class BrokeDown(RuntimeError):
@@ -114,16 +126,21 @@ class BrokeDown(RuntimeError):
 
 
 def _told(scope: Scope, status: int, begun: float) -> dict[str, Any]:
-    client: Client | None = scope.get("state", {}).get("client")
     method: str = scope["method"]
     return {
         "method": method if method in _METHODS else "other",
         "path": template(scope["path"]) or "other",
         "status": status,
         "kind": KINDS[status].name if status in KINDS else "",
-        "key": client.name if client and client.has_key else None,
+        "key": _key(scope),
         "ms": round((time.perf_counter() - begun) * 1000, 2),
     }
+
+
+def _key(scope: Scope) -> str | None:
+    """Return the name of the key that asks, None where none does: an address is nobody's business."""
+    client: Client | None = scope.get("state", {}).get("client")
+    return client.name if client and client.has_key else None
 
 
 def _place(error: Exception) -> dict[str, str]:

@@ -113,7 +113,7 @@ def serve(environment: Place, host: str, port: int) -> None:
             app,
             host=host,
             port=port,
-            http=connections(bounds),
+            http=connections(bounds, app.state.metrics.refused),
             ws="none",
             backlog=bounds.backlog,
             h11_max_incomplete_event_size=HEADER_BYTES,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 
 from mlflow_fraud.adapters.prediction_log.log import Told
+
+OnOwnClock = Annotated[
+    datetime, WithJsonSchema({"type": "string", "description": "ISO 8601 without an offset, on the data's own clock"})
+]
 
 
 class Known(BaseModel):
     """What became known of the payment: 1 for a fraud."""
 
     label: int
-    arrived: datetime
+    arrived: OnOwnClock
     source: str
 
 
@@ -39,7 +43,7 @@ class Prediction(BaseModel):
     threshold: float
     received: datetime
     event_id: str
-    event_time: datetime
+    event_time: OnOwnClock
     transaction: dict[str, Any]
     features: dict[str, float | None]
     release: str
@@ -57,7 +61,7 @@ def prediction_of(told: Told) -> Prediction:
         probability=payment["probability"],
         decision=told.decision,
         threshold=payment["threshold"],
-        received=payment["received"],
+        received=payment["received"].replace(tzinfo=UTC),
         event_id=payment["event_id"],
         event_time=payment["event_time"],
         transaction=told.transaction,

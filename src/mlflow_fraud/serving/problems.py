@@ -137,10 +137,15 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     return _of_values(422, error.errors())
 
 
-def _of_values(status: int, wrong: Sequence[Mapping[str, Any]]) -> Response:
+def document_of_values(status: int, wrong: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the body of an answer that says of single values what is wrong with them."""
     errors = [{"pointer": pointer(each["loc"]), "detail": each["msg"]} for each in wrong]
     places = "1 place" if len(errors) == 1 else f"{len(errors)} places"
-    return _response(document(status, f"expected what the contract says, found otherwise in {places}", errors), status)
+    return document(status, f"expected what the contract says, found otherwise in {places}", errors)
+
+
+def _of_values(status: int, wrong: Sequence[Mapping[str, Any]]) -> Response:
+    return _response(document_of_values(status, wrong), status)
 
 
 def _response(body: bytes, status: int, headers: Mapping[str, str] | None = None) -> Response:

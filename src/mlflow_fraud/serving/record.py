@@ -33,7 +33,9 @@ from mlflow_fraud.adapters.prediction_log.old_journal import put_aside, read_jou
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.core.features.online import Transaction
+from mlflow_fraud.serving.beginning import Beginning
 from mlflow_fraud.serving.correcting import alike, in_force, require_of
+from mlflow_fraud.serving.earlier_ids import EarlierIds
 from mlflow_fraud.serving.known_ids import KnownIds
 from mlflow_fraud.serving.writer import WAIT_SECONDS, Ticket, Writer
 from mlflow_fraud.wall import utc_now
@@ -92,13 +94,18 @@ class Record:
         self._place, self._correction = log.last_place(), log.last_correction()
         self._labels_at_start = log.last_label()
         self._labels: dict[str, int] = {}
-        self._known = _known_ids(log, known)
+        self.beginning, self._known = Beginning(), KnownIds(kept=known)
+        self.earlier = EarlierIds(log, self._known, self.lock, at_most=known, progress=self.beginning)
         self._introduced: set[str] = set()
 
     def surely_new(self, contract: Contract, transaction: Transaction) -> bool:
         """Return whether a payment is new without a look into the record."""
         key = (contract.name, transaction["event_id"])
-        return key not in self._recent and not self._known.may_have(key, transaction["event_time"])
+        return (
+            self.earlier.known_by_now
+            and key not in self._recent
+            and not self._known.may_have(key, transaction["event_time"])
+        )
 
     def find(self, contract: Contract, event_id: Any) -> Payment | None:
         """Return the payment of this id with its answer, from memory or the record, or None.
@@ -106,6 +113,10 @@ class Record:
         Raises `RecordUnavailable` where the record had to be read and cannot be.
         """
         return self._recent.get((contract.name, event_id)) or self.log.find(contract, event_id)
+
+    def recent(self, contract: Contract, event_id: Any) -> Payment | None:
+        """Return the payment of this id if it came a short while ago, or None: without a look into the record."""
+        return self._recent.get((contract.name, event_id))
 
     def enter(self, contract: Contract, transaction: Transaction) -> Payment:
         """Give a new payment its place, with `lock` held."""
@@ -118,9 +129,14 @@ class Record:
 
     def settle(self, payment: Payment) -> Ticket:
         """Have a payment written, with its answer if there is one; the ticket says whether it is."""
-        if payment.key in self._recent:
-            self._recent[payment.key] = payment
-        return self.writer.put(payment)
+        return self.settle_all([payment])[0]
+
+    def settle_all(self, payments: Sequence[Payment]) -> list[Ticket]:
+        """Have payments written together, each with its answer if there is one."""
+        for payment in payments:
+            if payment.key in self._recent:
+                self._recent[payment.key] = payment
+        return self.writer.put_all(payments)
 
     def complete(self, payment: Payment) -> Ticket:
         """Have the answer written to a payment that is there without one."""
@@ -219,6 +235,7 @@ class Record:
 
     def close(self) -> None:
         """Write what is left."""
+        self.earlier.close()
         self.writer.close()
 
     def _follow(self, contract: Contract) -> None:
@@ -239,14 +256,6 @@ class Record:
                     self._recent.pop(old.key, None)
             del self._entries[:gone]
             self._forgotten += gone
-
-
-def _known_ids(log: PredictionLog, kept: int) -> KnownIds:
-    known, (ids, latest, latest_of_others) = KnownIds(kept=kept), log.newest_ids(kept)
-    if latest is not None:
-        known.add_all(ids, latest)
-    known.forget(latest_of_others)
-    return known
 
 
 @contextmanager

@@ -273,6 +273,12 @@ def _likeness(column: Column) -> str:
     return f"like {column.format}{iso}"
 
 
+def forms_of(column: Column) -> tuple[TimeFormat, ...]:
+    """Return the forms in which a time is read as text: the contract's, and one of ISO 8601."""
+    own, (iso, _) = time_format(column.format), _iso_forms(column)
+    return (own,) if _reads_otherwise(own, column) or own == iso else (own, iso)
+
+
 def _json_schema_of_time(column: Column, between: Range) -> dict[str, Any]:
     bounds = f"from {between.least} to {between.greatest}"
     if column.unit:

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from mlflow_fraud.adapters.prediction_log.afterwards import Outcome
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
-from mlflow_fraud.serving.asked import NOT_READ, live_of
+from mlflow_fraud.serving.asked import NOT_READ, live_of, metrics_of
 from mlflow_fraud.serving.clock import AheadOfNow
 from mlflow_fraud.serving.correction_schema import TIME
 from mlflow_fraud.serving.record import UnknownTransaction
@@ -81,6 +81,7 @@ async def label(request: Request) -> Noted | list[Noted]:
         raise HTTPException(422, problem(live.label.time_column, str(error), "ahead_of_now")) from None
     except RecordUnavailable as error:
         raise _not_now("labels were not taken", error) from None
+    metrics_of(request).labels_taken.inc(outcomes.count("noted"))
     if isinstance(told, list):
         return [Noted(status=outcome) for outcome in outcomes]
     if outcomes == ["unmatched"]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from itertools import chain
 
 import polars as pl
 
-from mlflow_fraud.adapters.prediction_log.afterwards import as_table
-from mlflow_fraud.adapters.prediction_log.entries import Corrected
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
+from mlflow_fraud.adapters.prediction_log.settled import remembered_before, window_since
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
 from mlflow_fraud.core.features.clock import STEADY
-from mlflow_fraud.core.features.later import Later
 from mlflow_fraud.core.features.online import LATENESS, Transaction
-from mlflow_fraud.core.features.reach import label_reach, remembered, score_reach, window_reach
+from mlflow_fraud.core.features.reach import label_reach, score_reach, window_reach
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.progress import Step, tell
+from mlflow_fraud.serving.beginning import told
 from mlflow_fraud.serving.clock import RECORDED, MakeClock
 from mlflow_fraud.serving.history import Amended, History, Known, Recorded
 from mlflow_fraud.serving.record import Mark, Record
@@ -32,8 +30,16 @@ REPLAYED = 2_000
 
 def warm_history(schema: FeatureSchema, record: Record, clock: MakeClock = RECORDED) -> History:
     """Return the past as `schema` sees it."""
-    history = History(schema, read_past(record, schema), record, clock(schema.contract))
-    history.catch_up()
+    try:
+        past = read_past(record, schema)
+        history = History(schema, past, record, clock(schema.contract))
+        behind = Step("catching up with what came meanwhile", 0, record.end - past.end, "entries")
+        tell(record.beginning, behind)
+        history.catch_up()
+        tell(record.beginning, behind._replace(done=behind.total or 0))
+    except BaseException:
+        record.beginning.forget()
+        raise
     return history
 
 
@@ -59,12 +65,16 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     reached = first.reached(STEADY)  # not `newest`: what is replayed looks back from where it is itself
     since = reached and reached - window_reach(schema) - LATENESS
     known, numbers = _known(past, schema, newest, mark)
-    older = _last_before(first, schema, since) if since else []
-    corrections = past.corrections_since(since and since - score_reach(schema), [str(row["event_id"]) for row in older])
+    progress = record.beginning
+    older = remembered_before(first, schema, since) if since else []
+    replayed = _replayed(past, settled, mark, contract)
+    beside = [str(row["event_id"]) for row in (*older, *replayed)]
+    corrections = past.corrections_since(since and since - score_reach(schema), beside)
+    window = window_since(first, schema, since, corrections, progress) if since else pl.DataFrame()
     return Recorded(
-        [*older, *_window(first, schema, since, corrections)] if since else (),
+        chain(older, told(window.iter_rows(named=True), "taking in the window", len(window), progress)),
         since if since and first.reaches_before(since) else None,
-        _replayed(past, settled, mark, contract),
+        told(replayed, "replaying what came last", len(replayed), progress),
         known,
         numbers,
         [Amended(each.of.transaction, each.instead, each.observed) for each in corrections],
@@ -73,36 +83,11 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     )
 
 
-def _last_before(first: RecordedPast, schema: FeatureSchema, since: datetime) -> list[Transaction]:
-    """Return what is remembered from before the window, with the scores that it had."""
-    older = {
-        (row["event_time"], row["event_id"]): row
-        for by, back in remembered(schema).items()
-        for row in first.last_before(since, by, back).to_dicts()
-    }
-    return [_with_its_scores(older[key], schema) for key in sorted(older)]
-
-
-def _with_its_scores(row: dict[str, Any], schema: FeatureSchema) -> Transaction:
-    scores = row.pop("scores")
-    return {**dict.fromkeys(schema.scores), **row, **(json.loads(scores) if scores else {})}
-
-
-def _window(
-    first: RecordedPast, schema: FeatureSchema, since: datetime, corrections: Sequence[Corrected]
-) -> Iterator[Transaction]:
-    """Return what the windows reach, with scores worked out anew: under other features they were others."""
-    rows = first.since(since - score_reach(schema)).sort(TIME_ORDER)
-    later = Later(as_table(corrections, schema.contract)) if corrections else None
-    window = pl.concat([rows.drop("scores"), build_scores(rows, schema, later)], how="horizontal")
-    return window.filter(pl.col("event_time") >= since).iter_rows(named=True)
-
-
-def _replayed(past: RecordedPast, settled: int, mark: Mark, contract: Contract) -> Iterable[Transaction]:
+def _replayed(past: RecordedPast, settled: int, mark: Mark, contract: Contract) -> list[Transaction]:
     """Return what came last, in the order in which it came: from the record, and what it may not hold yet."""
     there = {payment.place: payment for payment in past.behind(settled)}
     there |= {each.place: each for each in mark.unwritten if each.contract == contract.name}
-    return (there[place].transaction for place in sorted(there))
+    return [there[place].transaction for place in sorted(there)]
 
 
 def _known(

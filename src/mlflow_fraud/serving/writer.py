@@ -72,6 +72,7 @@ class Writer:
         self._log, self._most, self._wait = log, backlog, wait
         self._waiting: deque[Waiting] = deque()
         self._in_hand: list[Waiting] = []
+        self._open: dict[int, Ticket] = {}  # by place, of the payments in both
         self._lock = Lock()
         self._changed = Condition(self._lock)  # the writer alone waits for it
         self._idle = Condition(self._lock)
@@ -88,13 +89,20 @@ class Writer:
 
     def put(self, entry: Entry) -> Ticket:
         """Give an entry to be written; the ticket says whether it is."""
+        return self.put_all([entry])[0]
+
+    def put_all(self, entries: Sequence[Entry]) -> list[Ticket]:
+        """Give entries to be written together; the tickets say whether each is."""
         with self._changed:
-            ticket = Ticket(False if self._trouble else None)
-            self._waiting.append((entry, ticket))
-            if len(self._waiting) > self._most:
-                self._lose_oldest()
+            tickets = [Ticket(False if self._trouble else None) for _ in entries]
+            for entry, ticket in zip(entries, tickets, strict=True):
+                self._waiting.append((entry, ticket))
+                if isinstance(entry, Payment):
+                    self._open[entry.place] = ticket
+                if len(self._waiting) > self._most:
+                    self._lose_oldest()
             self._changed.notify()
-        return ticket
+        return tickets
 
     async def written(self, ticket: Ticket) -> bool:
         """Return whether an entry is in the record, after a short wait at most."""
@@ -115,10 +123,7 @@ class Writer:
     def again(self, place: int) -> Ticket:
         """Return the ticket of a payment that was given before."""
         with self._changed:
-            for entry, ticket in (*self._in_hand, *self._waiting):
-                if isinstance(entry, Payment) and entry.place == place:
-                    return ticket
-        return Ticket(True)
+            return self._open.get(place) or Ticket(True)
 
     def flush(self) -> None:
         """Wait until all that was given is written, or cannot be."""
@@ -131,6 +136,11 @@ class Writer:
         with self._changed:
             return [entry for entry, _ in (*self._in_hand, *self._waiting) if isinstance(entry, Payment)]
 
+    @property
+    def backlog(self) -> int:
+        """How many payments the record may not hold yet."""
+        return len(self._open)
+
     def close(self) -> None:
         """Write what is left, for some seconds at most."""
         self._closing.set()
@@ -138,7 +148,7 @@ class Writer:
             self._changed.notify()
         for thread in self._threads:
             thread.join(CLOSE_SECONDS)
-        left = len(self.unwritten())
+        left = self.backlog
         if left:
             log.error("%d payments are lost to the record: it could not be written to the end", left)
 
@@ -185,6 +195,7 @@ class Writer:
 
     def _let_go_of_first(self, ticket: Ticket, *, written: bool) -> None:
         with self._changed:
+            self._forget(self._in_hand[:1])
             del self._in_hand[0]
             self.lost += not written
             told = self._tell([ticket], written)
@@ -194,6 +205,7 @@ class Writer:
         with self._changed:
             told = self._tell([ticket for _, ticket in self._in_hand], True)
             mended = self._broken or self._noticed
+            self._forget(self._in_hand)
             self._in_hand, self._trouble, self._noticed, self._broken = [], None, None, False
             self._idle.notify_all()
         if mended:
@@ -222,10 +234,16 @@ class Writer:
             ticket.waiters = []
         return told
 
+    def _forget(self, settled: Sequence[Waiting]) -> None:
+        for entry, _ in settled:
+            if isinstance(entry, Payment):
+                self._open.pop(entry.place, None)
+
     def _lose_oldest(self) -> None:
-        _, ticket = self._waiting.popleft()
+        oldest = self._waiting.popleft()
         self.lost += 1
-        _wake_all(self._tell([ticket], False))
+        self._forget([oldest])
+        _wake_all(self._tell([oldest[1]], False))
 
     def _tidy(self) -> None:
         while not self._closing.wait(TIDY_SECONDS):

@@ -72,9 +72,10 @@ class Told(NamedTuple):
 
 
 class NewestIds(NamedTuple):
-    """Contract and id of the payments that came last, their latest time, and the latest time of all others."""
+    """From which to which place the payments came last, their latest time, and the latest time of all others."""
 
-    ids: list[tuple[str, str]]
+    first: int
+    last: int
     latest: datetime | None
     latest_of_others: datetime | None
 
@@ -198,17 +199,24 @@ class PredictionLog:
         return self._one(select(func.max(CORRECTION.c.number))) or 0
 
     def newest_ids(self, at_most: int) -> NewestIds:
-        """Return the ids of the payments that came last."""
+        """Return where the ids of the payments are that came last."""
         newest = select(PAYMENT.c.place).order_by(PAYMENT.c.place.desc()).limit(1).offset(at_most - 1)
-        first = self._one(newest) or 0
+        last = self.last_place()
+        first = self._one(newest) or self._one(select(func.min(PAYMENT.c.place))) or last + 1
         latest = select(PAYMENT.c.event_time).order_by(PAYMENT.c.event_time.desc()).limit(1)
         with self.reading() as connection:
-            ids = connection.execute(select(PAYMENT.c.contract, PAYMENT.c.event_id).where(PAYMENT.c.place >= first))
             return NewestIds(
-                [(contract, event_id) for contract, event_id in ids],
+                first,
+                last,
                 connection.execute(latest.where(PAYMENT.c.place >= first)).scalar(),
                 connection.execute(latest.where(PAYMENT.c.place < first)).scalar(),
             )
+
+    def ids(self, first: int, last: int) -> list[tuple[str, str]]:
+        """Return contract and id of the payments from one place to another, in any order."""
+        chosen = select(PAYMENT.c.contract, PAYMENT.c.event_id).where(PAYMENT.c.place.between(first, last))
+        with self.reading() as connection:
+            return [(contract, event_id) for contract, event_id in connection.execute(chosen)]
 
     def alone(self) -> AbstractContextManager[None]:
         """Be the one service of this record until the block ends; raise `DataError` where another one is."""

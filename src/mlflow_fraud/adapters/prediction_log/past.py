@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.progress import Progress, Step, tell
 
 AT_ONCE = 50_000
 """So many rows are fetched at once."""
@@ -51,13 +52,19 @@ class RecordedPast:
         with self._log.reading() as connection:
             return connection.execute(earlier).first() is not None
 
-    def since(self, moment: datetime | None) -> pl.DataFrame:
+    def since(self, moment: datetime | None, progress: Progress = lambda line: None) -> pl.DataFrame:
         """Return the transactions from a moment on, in the contract's columns.
 
         Beside these the table has `place`, and `scores` as they were kept, in JSON. Any order.
         """
-        later = () if moment is None else (PAYMENT.c.event_time >= moment,)
-        return self._transactions(select(*_columns()).where(*self._by_then, *later), _TRANSACTION)
+        wanted = (*self._by_then, *(() if moment is None else (PAYMENT.c.event_time >= moment,)))
+        with self._log.reading() as connection:
+            total = connection.execute(select(func.count()).select_from(PAYMENT).where(*wanted)).scalar() or 0
+
+        def fetched(rows: int) -> None:
+            tell(progress, Step("reading the window", rows, total, "payments"))
+
+        return self._transactions(select(*_columns()).where(*wanted), _TRANSACTION, fetched)
 
     def last_before(self, moment: datetime, by: Sequence[str], back: int) -> pl.DataFrame:
         """Return of each card, or whatever `by` names, the `back` newest transactions before a moment; see `since`.
@@ -137,10 +144,15 @@ class RecordedPast:
             return func.json_extract(PAYMENT.c.content, f'$."{name}"')
         return cast(PAYMENT.c.content, JSON)[name].as_string()
 
-    def _transactions(self, chosen: Select[Any], form: Mapping[str, Any]) -> pl.DataFrame:
+    def _transactions(
+        self, chosen: Select[Any], form: Mapping[str, Any], fetched: Callable[[int], None] = lambda rows: None
+    ) -> pl.DataFrame:
+        parts: list[pl.DataFrame] = []
+        fetched(0)
         with self._log.reading() as connection:
-            rows = connection.execution_options(yield_per=AT_ONCE).execute(chosen)
-            parts = [pl.DataFrame([tuple(row) for row in part], form, orient="row") for part in rows.partitions()]
+            for part in connection.execution_options(yield_per=AT_ONCE).execute(chosen).partitions():
+                parts.append(pl.DataFrame([tuple(row) for row in part], form, orient="row"))
+                fetched(sum(map(len, parts)))
         return transactions_of(pl.concat(parts) if parts else pl.DataFrame(schema=form), self._contract)
 
 

@@ -16,6 +16,7 @@ from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
 from mlflow_fraud.core.features.later import Later
 from mlflow_fraud.core.features.reach import remembered, score_reach
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.core.progress import Progress
 
 
 def remembered_before(past: RecordedPast, schema: FeatureSchema, since: datetime) -> list[dict[str, Any]]:
@@ -37,13 +38,17 @@ def _with_its_scores(row: dict[str, Any], schema: FeatureSchema) -> dict[str, An
 
 
 def window_since(
-    past: RecordedPast, schema: FeatureSchema, since: datetime, corrections: Sequence[Corrected]
+    past: RecordedPast,
+    schema: FeatureSchema,
+    since: datetime,
+    corrections: Sequence[Corrected],
+    progress: Progress = lambda line: None,
 ) -> pl.DataFrame:
     """Return the transactions from a moment on, in time order, with scores worked out anew.
 
     Under other features they were others.
     """
-    rows = past.since(since - score_reach(schema)).sort(TIME_ORDER)
+    rows = past.since(since - score_reach(schema), progress).sort(TIME_ORDER)
     later = Later(as_table(corrections, schema.contract)) if corrections else None
     scored = pl.concat([rows.drop("scores"), build_scores(rows, schema, later)], how="horizontal")
     return scored.filter(pl.col("event_time") >= since)

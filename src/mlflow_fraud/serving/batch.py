@@ -1,0 +1,182 @@
+"""Many payments in one request: each as if it was sent alone, in this order, with an answer of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from mlflow_fraud.adapters.prediction_log.entries import Payment
+from mlflow_fraud.core.contract.bounds import BODY_BYTES
+from mlflow_fraud.serving.answering import answered
+from mlflow_fraud.serving.asked import live_of, metrics_of, model_of, record_of
+from mlflow_fraud.serving.body import BODY_SECONDS
+from mlflow_fraud.serving.clock import AheadOfNow
+from mlflow_fraud.serving.guard import Client
+from mlflow_fraud.serving.history import Observed
+from mlflow_fraud.serving.loading import LiveRelease, NotScored
+from mlflow_fraud.serving.problems import ProblemDocument, document, document_of_values
+from mlflow_fraud.serving.record import OtherContent, Record
+from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS, rows_of
+from mlflow_fraud.serving.schema import problem, problems
+from mlflow_fraud.serving.scored import Scored, scored
+from mlflow_fraud.serving.writer import Ticket
+
+log = logging.getLogger(__name__)
+
+BATCH_PATH = "/v1/score/batch"
+
+PIECE = 20
+"""So many rows are answered while other requests wait: some milliseconds."""
+
+CUT_AT_ONCE = 100
+"""So many rows are cut off the body while other requests wait."""
+
+TURNS = 8
+"""Rounds of the event loop between two pieces: a request that is there gets its answer in so many."""
+
+router = APIRouter()
+
+
+class Told(NamedTuple):
+    """A payment with its answer, and what says whether it is in the record."""
+
+    payment: Payment
+    ticket: Ticket
+
+
+Outcome = Told | bytes
+"""What became of a row: an answer, or the document that says what is wrong with it."""
+
+
+@router.post(
+    BATCH_PATH,
+    response_model=list[Scored | ProblemDocument],
+    responses={
+        200: {"description": "an answer or a problem for each transaction, in their order"},
+        408: {"description": f"the body was not there within {BODY_SECONDS:g} seconds"},
+        413: {"description": f"the body is larger than {BATCH_BYTES} bytes, or holds more than {ROWS} transactions"},
+        415: {"description": "the body is no JSON by its header, or compressed"},
+        422: {"description": "the body is no array of transactions"},
+        503: {"description": "no model, or too many batches at once"},
+    },
+)
+async def score_batch(request: Request) -> Response:
+    """Score transactions one after the other, each as if it was sent alone in this order.
+
+    One that is refused has a problem in its place and keeps none of the others back.
+    """
+    live, model, record, metrics = live_of(request), model_of(request), record_of(request), metrics_of(request)
+    rows = await _cut(await request.body())
+    client: Client | None = getattr(request.state, "client", None)
+    if client:
+        client.take_requests(len(rows) - 1)  # one was counted at the door
+    metrics.batch_rows.inc(len(rows))
+    outcomes: list[Outcome] = []
+    for start in range(0, len(rows), PIECE):
+        async with request.app.state.pieces:
+            piece = _Piece(live, record, start)
+            outcomes += await piece.answered(rows[start : start + PIECE])
+            model.unscored += piece.unscored
+            await _others_turn()
+    await _written(record, outcomes)
+    told = [
+        each
+        if isinstance(each, bytes)
+        else scored(each.payment, bool(each.ticket.written), model, metrics).model_dump_json().encode()
+        for each in outcomes
+    ]
+    return Response(b"[" + b",".join(told) + b"]", media_type="application/json")
+
+
+class _Piece:
+    """Some rows of a batch: their features one by one, their scores in one call, their writing in one go.
+
+    Nothing is awaited between a payment's features and its answer, so no other request sees one without the other.
+    """
+
+    def __init__(self, live: LiveRelease, record: Record, start: int) -> None:
+        self.unscored = 0
+        self._live, self._record, self._start = live, record, start
+        self._began = perf_counter()
+        self._outcomes: list[Outcome] = []
+        self._observed: dict[int, Observed] = {}
+
+    async def answered(self, rows: Sequence[bytes]) -> list[Outcome]:
+        """Return what becomes of each row."""
+        self._outcomes = [b""] * len(rows)
+        try:
+            for number, row in enumerate(rows):
+                self._outcomes[number] = await self._outcome(number, row)
+        finally:
+            self._settle()
+        return self._outcomes
+
+    async def _outcome(self, number: int, row: bytes) -> Outcome:
+        """Return what becomes of a row; of a new payment only its features are there yet."""
+        live, record, place = self._live, self._record, self._start + number
+        if len(row) > BODY_BYTES:
+            return document(413, f"expected a transaction of at most {BODY_BYTES} bytes")
+        try:
+            transaction = live.request.read(row)
+            if record.surely_new(live.schema.contract, transaction):
+                self._observed[number] = live.history.observe(transaction)
+                return b""
+            self._settle()  # it may be the same as one before it
+            return Told(*await answered(live, record, transaction, self._began))
+        except ValidationError as error:
+            return document_of_values(422, _in_row(place, problems(error)))
+        except AheadOfNow as error:
+            wrong = problem(live.request.time_column, str(error), "ahead_of_now")
+            return document_of_values(422, _in_row(place, wrong))
+        except OtherContent as error:
+            return document(409, str(error))
+        except NotScored as error:
+            return self._not_scored(error)
+
+    def _settle(self) -> None:
+        """Score what was observed, and have it written."""
+        observed, self._observed = self._observed, {}
+        if not observed:
+            return
+        found = self._live.score_all(tuple(observed.values()), self._began)
+        tickets = self._record.settle_all([each.payment if isinstance(each, NotScored) else each for each in found])
+        for number, each, ticket in zip(observed, found, tickets, strict=True):
+            self._outcomes[number] = self._not_scored(each) if isinstance(each, NotScored) else Told(each, ticket)
+
+    def _not_scored(self, error: NotScored) -> bytes:
+        self.unscored += 1
+        log.error("not scored: %s", error)
+        return document(500, "the model's score is no number; the transaction is not scored")
+
+
+async def _cut(body: bytes) -> list[bytes]:
+    """Return the rows, in pieces between which other requests get their turn."""
+    rows: list[bytes] = []
+    for row in rows_of(body):
+        rows.append(row)
+        if len(rows) % CUT_AT_ONCE == 0:
+            await _others_turn()
+    return rows
+
+
+async def _others_turn() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+async def _written(record: Record, outcomes: Iterable[Outcome]) -> None:
+    """Wait for the record once: what came before the last one is written before it."""
+    waited_for = [each.ticket for each in outcomes if isinstance(each, Told) and each.ticket.is_open]
+    if waited_for:
+        await record.writer.written(waited_for[-1])
+
+
+def _in_row(place: int, wrong: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the same of one row of several: a pointer into the body as it was sent."""
+    return [{**each, "loc": [each["loc"][0], place, *each["loc"][1:]]} for each in wrong]

@@ -1,0 +1,46 @@
+"""What the service says of a transaction that it scored."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from mlflow_fraud.adapters.prediction_log.entries import Payment
+from mlflow_fraud.serving.live_model import LiveModel
+from mlflow_fraud.serving.metrics import Metrics
+
+
+class Scored(BaseModel):
+    """What the service says of a transaction: `flag` when the probability is at or over the threshold.
+
+    `recorded` is false where the record could not take it in time: it will, unless the service is killed before.
+    `review` is true where the payment was drawn to be looked into although it was not flagged.
+    """
+
+    probability: float
+    decision: Literal["flag", "pass"]
+    threshold: float
+    model_version: str
+    prediction_id: str
+    recorded: bool
+    review: bool
+
+
+def scored(payment: Payment, recorded: bool, model: LiveModel, metrics: Metrics) -> Scored:
+    """Return what is said of a payment that has an answer; an answer in need is counted."""
+    answer = payment.answer
+    assert answer is not None  # or it is `NotScored`
+    if not recorded:
+        metrics.not_recorded.inc()
+    if model.from_copy:
+        metrics.from_copy.inc()
+    return Scored(
+        probability=answer.probability,
+        decision="flag" if answer.flagged else "pass",
+        threshold=answer.threshold,
+        model_version=answer.release,
+        prediction_id=answer.prediction,
+        recorded=recorded,
+        review=answer.label_chance is not None and not answer.flagged,
+    )
