@@ -28,6 +28,7 @@ from tests.core.features.test_features import make_row
 BEGIN = datetime(2020, 3, 1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TRUSTED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+OFTEN = settings(TRUSTED, max_examples=100)
 
 STATISTICS = ["count", "sum", "mean", "min", "max", "std"]
 DEFINITIONS: dict[str, Any] = {
@@ -259,7 +260,7 @@ def test_both_engines_see_them_as_the_rule_says(stream: Stream, restart: int, ev
 
 
 @given(stream=streams(), restart=st.integers(0, 60), random=st.randoms())
-@TRUSTED
+@OFTEN
 def test_the_order_in_which_they_are_told_does_not_matter(
     stream: Stream, restart: int, random: Random, everything: FeatureSchema
 ) -> None:
@@ -272,7 +273,7 @@ def test_the_order_in_which_they_are_told_does_not_matter(
 
 
 @given(stream=streams(moves=False), random=st.randoms())
-@TRUSTED
+@OFTEN
 def test_what_is_forgotten_is_not_missed_within_a_day(
     stream: Stream, random: Random, everything: FeatureSchema
 ) -> None:
