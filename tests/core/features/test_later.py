@@ -28,6 +28,7 @@ from tests.core.features.test_features import make_row
 BEGIN = datetime(2020, 3, 1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TRUSTED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+OFTEN = settings(TRUSTED, max_examples=100)
 
 STATISTICS = ["count", "sum", "mean", "min", "max", "std"]
 DEFINITIONS: dict[str, Any] = {
@@ -259,7 +260,7 @@ def test_both_engines_see_them_as_the_rule_says(stream: Stream, restart: int, ev
 
 
 @given(stream=streams(), restart=st.integers(0, 60), random=st.randoms())
-@TRUSTED
+@OFTEN
 def test_the_order_in_which_they_are_told_does_not_matter(
     stream: Stream, restart: int, random: Random, everything: FeatureSchema
 ) -> None:
@@ -272,7 +273,7 @@ def test_the_order_in_which_they_are_told_does_not_matter(
 
 
 @given(stream=streams(moves=False), random=st.randoms())
-@TRUSTED
+@OFTEN
 def test_what_is_forgotten_is_not_missed_within_a_day(
     stream: Stream, random: Random, everything: FeatureSchema
 ) -> None:
@@ -286,3 +287,125 @@ def test_what_is_forgotten_is_not_missed_within_a_day(
         for step in within_a_day(online, stream, random):
             step()
     assert_same(online.rows, by_the_rule(online.stream, everything), everything)
+
+
+NOON = BEGIN + 12 * HOUR
+
+
+class Story:
+    """A few payments of one card, and what a payment of a later time finds of them in both engines."""
+
+    def __init__(self, schema: FeatureSchema) -> None:
+        self.schema = schema
+        self.told = Stream([], [], [])
+
+    def paid(self, at: datetime, amount: int) -> Payment:
+        number = f"{len(self.told.payments):03}"
+        payment = {**make_row(), "event_id": number, "event_time": at, "amount": amount, "city_pop": 1}
+        self.told.payments.append(payment)
+        return payment
+
+    def corrected(self, payment: Payment, observed: datetime, amount: int | None) -> None:
+        instead = None if amount is None else {**payment, "amount": amount}
+        self.told.corrections.append(Correction(payment["event_id"], instead, observed))
+
+    def labelled(self, payment: Payment, label: int, arrived: datetime) -> None:
+        self.told.labels.append(Told(payment["event_id"], label, arrived))
+
+    def found(self, at: datetime, *names: str) -> list[float | None]:
+        """Return features of a payment at that time, told to both engines after all else."""
+        asked = {**make_row(), "event_id": "asked", "event_time": at, "amount": 1, "city_pop": 1}
+        online = Online(self.schema, [*self.told.payments, asked])
+        for payment in self.told.payments:
+            online.come(payment)
+        for correction in self.told.corrections:
+            online.correct(correction)
+        for label in self.told.labels:
+            online.learn(label)
+        one = dict(zip(self.schema.names, online.history.read(asked), strict=True))
+        stream = Stream(sorted([*self.told.payments, asked], key=itemgetter("event_time")), *self.told[1:])
+        other = build_features(frame(stream.payments), self.schema, later(stream))
+        row = other.row([p["event_id"] for p in stream.payments].index("asked"), named=True)
+        assert [one[name] for name in names] == [row[name] for name in names]
+        return [one[name] for name in names]
+
+
+@pytest.fixture
+def story(everything: FeatureSchema) -> Story:
+    return Story(everything)
+
+
+def test_a_reversed_payment_is_no_longer_the_last_one(story: Story) -> None:
+    story.paid(NOON, 100)
+    story.corrected(story.paid(NOON + HOUR, 900), NOON + 2 * HOUR, None)
+    last = ["amount_of_last_by_card", "amount_of_last_2_by_card", "count_by_card_3d"]
+    assert story.found(NOON + 2 * HOUR, *last) == [900, 100, 2]
+    assert story.found(NOON + 3 * HOUR, *last) == [100, None, 1]
+
+
+def test_a_corrected_amount_is_seen_at_the_time_of_its_payment(story: Story) -> None:
+    story.corrected(story.paid(NOON, 100), NOON + 2 * DAY, 700)
+    assert story.found(NOON + 2 * DAY + HOUR, "amount_max_by_card_3d", "amount_sum_by_card_today") == [700, 0]
+    assert story.found(NOON + 3 * DAY, "amount_sum_by_card_3d") == [700]
+    assert story.found(NOON + 3 * DAY + HOUR, "amount_sum_by_card_3d") == [0]
+
+
+def test_one_that_comes_late_sees_what_was_known_at_its_time(story: Story) -> None:
+    story.corrected(story.paid(NOON, 100), NOON + 2 * HOUR, 700)
+    story.paid(NOON + 5 * HOUR, 1)
+    assert story.found(NOON + HOUR, "amount_of_last_by_card") == [100]
+
+
+def test_the_correction_that_was_observed_last_counts_whichever_was_told_last(story: Story) -> None:
+    payment = story.paid(NOON, 100)
+    story.corrected(payment, NOON + 3 * HOUR, 300)
+    story.corrected(payment, NOON + 2 * HOUR, 200)
+    story.corrected(payment, NOON + 3 * HOUR, 301)
+    amount = "amount_of_last_by_card"
+    hours = [story.found(NOON + hour * HOUR, amount)[0] for hour in (1, 2, 3, 4)]
+    assert hours == [100, 100, 200, 301]
+
+
+def test_a_chargeback_that_is_taken_back_counts_as_genuine_from_then_on(story: Story) -> None:
+    payment = story.paid(NOON, 100)
+    story.labelled(payment, 1, NOON + DAY)
+    story.labelled(payment, 0, NOON + 3 * DAY)
+    seen = ["labels_by_merchant_3d", "frauds_by_merchant_3d"]
+    assert story.found(NOON + 2 * DAY, *seen) == [1, 1]
+    assert story.found(NOON + 3 * DAY + HOUR, *seen) == [1, 0]
+    assert story.found(NOON + 6 * DAY + HOUR, *seen) == [0, 0]
+
+
+def test_a_label_that_is_told_between_two_others_counts_until_the_next_one(story: Story) -> None:
+    payment = story.paid(NOON, 100)
+    for label, days in ((0, 1), (0, 3), (1, 2)):
+        story.labelled(payment, label, NOON + days * DAY)
+    frauds = [story.found(NOON + days * DAY + HOUR, "frauds_by_merchant_3d")[0] for days in (1, 2, 3)]
+    assert frauds == [0, 1, 0]
+
+
+def test_corrections_and_labels_of_no_payment_change_nothing(story: Story, everything: FeatureSchema) -> None:
+    unknown = {**story.paid(NOON, 100), "event_id": "unknown"}
+    rows = frame([story.paid(NOON + HOUR, 50), story.told.payments[0]])
+    nothing = Stream(
+        [], [Correction("unknown", None, NOON), Correction("unknown", unknown, NOON)], [Told("unknown", 1, NOON)]
+    )
+    own = rows.with_columns(label=pl.lit(None, pl.Int8))
+    told = later(nothing._replace(payments=[unknown]))
+    assert build_features(rows, everything, told).equals(build_features(own, everything))
+    assert build_features(own, everything, Later()).equals(build_features(own, everything))
+    history = CardHistory(everything)
+    history.correct(unknown, None, NOON)
+    assert history.snapshot().events.is_empty()
+
+
+def test_a_past_without_corrections_any_more_is_an_ordinary_one(everything: FeatureSchema) -> None:
+    """A correction is forgotten with its payment."""
+    history = CardHistory(everything)
+    for day in range(400):
+        payment = {**make_row(), "event_id": f"{day:03}", "event_time": BEGIN + day * DAY, "city_pop": None}
+        history.update(payment)
+        if day < 100:
+            history.correct(payment, None, payment["event_time"] + HOUR)
+    pasts = [each for entity in history._entities for each in entity.pasts.values()]
+    assert [each.versions for each in pasts] == [None] * len(pasts)

@@ -164,9 +164,9 @@ def _told(transactions: pl.DataFrame, schema: FeatureSchema, later: Later | None
     """Return what became known later of these transactions; the versions of corrected ones have their scores."""
     if later is None:
         return NOTHING_TOLD
-    if later.corrections is None:
+    versions = None if later.corrections is None else versions_of(transactions, later.corrections)
+    if versions is None or versions.is_empty():
         return Told(None, later.labels)
-    versions = versions_of(transactions, later.corrections)
     scores = scores_looked_at(schema.features)
     if scores:
         beside = versions.filter(pl.col(TOLD) > 0).select(TOLD, *transactions.columns)

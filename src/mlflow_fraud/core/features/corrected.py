@@ -6,9 +6,8 @@ import polars as pl
 
 from mlflow_fraud.core.features.facts import AT, SEEN
 
-UNTIL = "until"
-TOLD = "told"
-"""The number of a version among all that was told: 0 for a payment as it came."""
+UNTIL, TOLD = "seen until", "number of the version"
+"""Until when a version is seen, and its number among all that was told: 0 for a payment as it came."""
 
 
 def versions_of(transactions: pl.DataFrame, corrections: pl.DataFrame) -> pl.DataFrame:
@@ -22,7 +21,12 @@ def versions_of(transactions: pl.DataFrame, corrections: pl.DataFrame) -> pl.Dat
     later = (
         corrections.select(pl.int_range(1, pl.len() + 1).alias(TOLD), "event_id", "observed", "reversed", *told)
         .join(corrected.drop(told), on="event_id")
-        .select(TOLD, "observed", "reversed", *(pl.col(name).cast(form) for name, form in transactions.schema.items()))
+        .select(
+            TOLD,
+            pl.col("observed").cast(transactions.schema["event_time"]),
+            "reversed",
+            *(pl.col(name).cast(form) for name, form in transactions.schema.items()),
+        )
     )
     first = corrected.select(
         pl.lit(0, later.schema[TOLD]).alias(TOLD),

@@ -12,11 +12,11 @@ import polars as pl
 
 from mlflow_fraud.core.features.corrected import UNTIL
 from mlflow_fraud.core.features.definitions import Entities, Last
-from mlflow_fraud.core.features.facts import AT, SEEN
+from mlflow_fraud.core.features.facts import AT, SEEN, WHO
 from mlflow_fraud.core.features.past_expressions import since, taken
 from mlflow_fraud.core.features.schema import FeatureSchema
 
-_ROW, _BACK, _PLACE, _WHO = "row", "back", "place", "who"
+_ROW, _BACK, _PLACE = "row that looks back", "how far back", "place of what it finds"
 
 
 class _Slot(NamedTuple):
@@ -94,15 +94,15 @@ def _concerned(slots: Sequence[_Slot], times: Sequence[datetime], back: int) -> 
 
 def _slots(rows: pl.DataFrame, versions: pl.DataFrame, by: Entities) -> Iterator[list[_Slot]]:
     """Yield, for each entity that had a corrected payment, the places of all payments that ever were its own."""
-    who = versions.select(by).unique().with_row_index(_WHO)
+    who = versions.select(by).unique().with_row_index(WHO)
     known = versions.with_row_index(_PLACE, offset=len(rows)).join(who, on=by, nulls_equal=True)
-    known = known.select(_WHO, AT, "event_id", SEEN, UNTIL, _PLACE)
+    known = known.select(WHO, AT, "event_id", SEEN, UNTIL, _PLACE)
     ever: dict[tuple[int, object], list[tuple[datetime, datetime | None, int]]] = {}
     for number, _, event_id, *version in known.iter_rows():
         ever.setdefault((number, event_id), []).append((version[0], version[1], version[2]))
     came = rows.select(*by, pl.col("event_time").alias(AT), "event_id").with_row_index(_ROW)
-    here = came.join(who, on=by, nulls_equal=True).select(_WHO, AT, "event_id", _ROW)
-    moved = known.join(here, on=[_WHO, "event_id"], how="anti").unique([_WHO, "event_id"])
-    every = pl.concat([here, moved.select(_WHO, AT, "event_id")], how="diagonal").sort(_WHO, AT, "event_id")
+    here = came.join(who, on=by, nulls_equal=True).select(WHO, AT, "event_id", _ROW)
+    moved = known.join(here, on=[WHO, "event_id"], how="anti").unique([WHO, "event_id"])
+    every = pl.concat([here, moved.select(WHO, AT, "event_id")], how="diagonal").sort(WHO, AT, "event_id")
     for number, group in groupby(every.iter_rows(), key=lambda slot: slot[0]):
         yield [_Slot(at, row, ever.get((number, event_id), ())) for _, at, event_id, row in group]

@@ -8,11 +8,11 @@ import polars as pl
 
 from mlflow_fraud.core.features.corrected import TOLD, UNTIL
 from mlflow_fraud.core.features.definitions import Entities, Window
-from mlflow_fraud.core.features.facts import AT, SEEN, start, totals
+from mlflow_fraud.core.features.facts import AT, SEEN, WHO, start, totals
 from mlflow_fraud.core.features.past_expressions import PAYMENT, SETTLED, added, looked_at, summands
 from mlflow_fraud.core.features.schema import FeatureSchema
 
-_WHO, _ROW, _START, _VALUE, _NEWEST = "who", "row", "start of the window", "value", "newest with the value"
+_ROW, _START, _VALUE, _NEWEST = "row that reads", "start of its window", "what it looks at", "newest with the same"
 
 PAIRS = 5_000_000
 """So many rows and versions are held against each other at once, at most."""
@@ -59,16 +59,16 @@ def _differences(
 def _of_versions(rows: pl.DataFrame, versions: pl.DataFrame, window: Window, schema: FeatureSchema) -> pl.DataFrame:
     """Return the least or largest value of the versions that each row sees, or how many that no other payment has."""
     by, value, name = window.by, pl.col(_VALUE), added(window, window.statistic)
-    who = versions.select(by).unique().with_row_index(_WHO)
+    who = versions.select(by).unique().with_row_index(WHO)
     ours = rows.with_row_index(_ROW).join(who, on=by, nulls_equal=True, maintain_order="left")
     valued = looked_at(window, schema).alias(_VALUE)
-    seen = versions.join(who, on=by, nulls_equal=True).select(_WHO, AT, SEEN, UNTIL, valued).filter(value.is_not_null())
-    readers = ours.select(_WHO, _ROW, "event_time", start(window.span).alias(_START))
+    seen = versions.join(who, on=by, nulls_equal=True).select(WHO, AT, SEEN, UNTIL, valued).filter(value.is_not_null())
+    readers = ours.select(WHO, _ROW, "event_time", start(window.span).alias(_START))
     pairs = _pairs(readers, seen)
     if window.statistic == "distinct":
         settled = (
             ours.filter(pl.col(SETTLED))
-            .select(_WHO, pl.col("event_time").alias(_NEWEST), valued)
+            .select(WHO, pl.col("event_time").alias(_NEWEST), valued)
             .filter(value.is_not_null())
         )
         found = [_new(each, settled).group_by(_ROW).agg(pl.len().cast(pl.Int64).alias(name)) for each in pairs]
@@ -89,7 +89,7 @@ def _pairs(readers: pl.DataFrame, versions: pl.DataFrame) -> Iterator[pl.DataFra
         begin, end = some[_START].min(), some["event_time"].max()
         near = versions.filter(pl.col(AT) >= pl.lit(begin), pl.col(SEEN) < pl.lit(end))
         at = pl.col("event_time")
-        yield some.join(near, on=_WHO).filter(
+        yield some.join(near, on=WHO).filter(
             pl.col(AT) >= pl.col(_START), pl.col(SEEN) < at, (at <= pl.col(UNTIL)).fill_null(True)
         )
 
@@ -103,7 +103,7 @@ def _new(pairs: pl.DataFrame, settled: pl.DataFrame) -> pl.DataFrame:
             settled,
             left_on="event_time",
             right_on=_NEWEST,
-            by=[_WHO, _VALUE],
+            by=[WHO, _VALUE],
             allow_exact_matches=False,
             check_sortedness=False,
         )

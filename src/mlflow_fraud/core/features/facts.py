@@ -9,7 +9,11 @@ import polars as pl
 from mlflow_fraud.core.features.definitions import TODAY, Entities, span_of
 from mlflow_fraud.core.features.past_expressions import MIDNIGHT
 
-AT, SEEN = "at", "seen"
+AT, SEEN = "its own instant", "seen after"
+"""Columns of facts; no contract has names like these."""
+
+WHO = "which entity"
+"""The number of an entity among those that a table of facts is about: look-ups by it know what is missing, too."""
 
 _NOBODY = 2**32 - 1
 
@@ -22,19 +26,19 @@ def totals(rows: pl.DataFrame, facts: pl.DataFrame, by: Entities, span: str) -> 
     came less that of what went.
     """
     numbers = [pl.col(name) for name in facts.columns if name not in (*by, AT, SEEN)]
-    who = facts.select(by).unique().with_row_index("who")
+    who = facts.select(by).unique().with_row_index(WHO)
     known = facts.join(who, on=by, nulls_equal=True)
-    comes = known.select("who", pl.col(SEEN).alias("turns"), *numbers)
+    comes = known.select(WHO, pl.col(SEEN).alias("turns"), *numbers)
     goes = known.select(
-        "who", pl.max_horizontal(SEEN, last_instant(span)).alias("turns"), *(each * -1 for each in numbers)
+        WHO, pl.max_horizontal(SEEN, last_instant(span)).alias("turns"), *(each * -1 for each in numbers)
     )
-    turns = pl.concat([comes, goes]).sort("turns").with_columns(each.cum_sum().over("who") for each in numbers)
+    turns = pl.concat([comes, goes]).sort("turns").with_columns(each.cum_sum().over(WHO) for each in numbers)
     return (
         rows.select(*by, "event_time")
         .join(who, on=by, how="left", nulls_equal=True, maintain_order="left")
-        .select(pl.col("who").fill_null(_NOBODY), "event_time")
+        .select(pl.col(WHO).fill_null(_NOBODY), "event_time")
         .join_asof(
-            turns, left_on="event_time", right_on="turns", by="who", allow_exact_matches=False, check_sortedness=False
+            turns, left_on="event_time", right_on="turns", by=WHO, allow_exact_matches=False, check_sortedness=False
         )
         .select(each.fill_null(0) for each in numbers)
     )
