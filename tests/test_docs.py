@@ -15,10 +15,12 @@ from mlflow_fraud.core.features.clock import IN_A_ROW, SEVERAL, STEADY
 from mlflow_fraud.core.gate.in_words import HOW
 from mlflow_fraud.core.gate.rules import rules_of
 from mlflow_fraud.environment import PREFIX, Environment
-from mlflow_fraud.serving.body import BODY_SECONDS
+from mlflow_fraud.serving.batch import PIECE, PIECE_SECONDS
+from mlflow_fraud.serving.body import BODY_SECONDS, LARGE_AT_ONCE
 from mlflow_fraud.serving.connections import HEADER_BYTES, HEADER_SECONDS, IDLE_SECONDS, MOST, UNREAD_SECONDS, Bounds
 from mlflow_fraud.serving.keyring import LOOK_SECONDS
 from mlflow_fraud.serving.logs import LINES_A_SECOND
+from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS
 from mlflow_fraud.serving.schema import TransactionSchema
 from tests.conftest import ROOT
 from tests.pages import PAGES
@@ -100,5 +102,9 @@ def test_the_page_on_the_service_says_the_real_numbers() -> None:
     assert f"{BYTES * 8} random bits" in page
     assert f"looked at {'once a second' if LOOK_SECONDS == 1 else LOOK_SECONDS}" in page
     assert (SEVERAL, IN_A_ROW, page.count(f"last {STEADY} t")) == (3, 10, 2)
+    assert f"1 to {ROWS:,} transactions in at most {BATCH_BYTES:,} bytes ({BATCH_BYTES // 1024**2} MiB)" in page
+    assert f"or fewer that took {PIECE_SECONDS * 1000:g} milliseconds" in page
+    assert PIECE == 20
+    assert f"At most {LARGE_AT_ONCE} batches are read or answered" in page
     assert Environment().clock_tolerance == "1d"
     assert Environment().clock == "stream"

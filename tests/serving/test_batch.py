@@ -22,7 +22,7 @@ from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.serving import body
+from mlflow_fraud.serving import batch, body
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.batch import PIECE
 from mlflow_fraud.serving.guard import Guard
@@ -200,12 +200,28 @@ class Remembers:
         return np.asarray(self.scorer.score(rows))
 
 
-def test_a_piece_is_scored_in_one_call(answering: TestClient, rows: list[Row]) -> None:
+def test_a_piece_is_scored_in_one_call(
+    answering: TestClient, record: Record, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "PIECE_SECONDS", 60)
+    record.earlier.wait(20)
     model = answering.app.state.model  # type: ignore[attr-defined]
     watched = Remembers(model.current.scorer)
     model.current = replace(model.current, scorer=watched)
     answering.post(BATCH, json=rows)
     assert [len(call) for call in watched.calls] == [PIECE, PIECE, 50 - 2 * PIECE]
+
+
+def test_a_piece_ends_where_its_rows_take_long_and_none_is_left_out(
+    answering: TestClient, record: Record, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "PIECE_SECONDS", 0)
+    record.earlier.wait(20)
+    model = answering.app.state.model  # type: ignore[attr-defined]
+    watched = Remembers(model.current.scorer)
+    model.current = replace(model.current, scorer=watched)
+    assert len(answering.post(BATCH, json=rows).json()) == len(rows)
+    assert [len(call) for call in watched.calls] == [1] * len(rows)
 
 
 def test_where_the_model_breaks_down_only_the_row_to_blame_is_without_a_score(

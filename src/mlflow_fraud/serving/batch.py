@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 BATCH_PATH = "/v1/score/batch"
 
-PIECE = 20
-"""So many rows are answered while other requests wait: some milliseconds."""
+PIECE, PIECE_SECONDS = 20, 0.005
+"""So many rows are answered while other requests wait, or fewer where these take so long already."""
 
 CUT_AT_ONCE = 100
 """So many rows are cut off the body while other requests wait."""
@@ -78,10 +78,10 @@ async def score_batch(request: Request) -> Response:
         client.take_requests(len(rows) - 1)  # one was counted at the door
     metrics.batch_rows.inc(len(rows))
     outcomes: list[Outcome] = []
-    for start in range(0, len(rows), PIECE):
+    while len(outcomes) < len(rows):
         async with request.app.state.pieces:
-            piece = _Piece(live, record, start)
-            outcomes += await piece.answered(rows[start : start + PIECE])
+            piece = _Piece(live, record, len(outcomes))
+            outcomes += await piece.answered(rows[len(outcomes) : len(outcomes) + PIECE])
             model.unscored += piece.unscored
             await _others_turn()
     await _written(record, outcomes)
@@ -108,11 +108,13 @@ class _Piece:
         self._observed: dict[int, Observed] = {}
 
     async def answered(self, rows: Sequence[bytes]) -> list[Outcome]:
-        """Return what becomes of each row."""
-        self._outcomes = [b""] * len(rows)
+        """Return what becomes of each row, up to the one at which the time was over."""
         try:
             for number, row in enumerate(rows):
+                self._outcomes.append(b"")
                 self._outcomes[number] = await self._outcome(number, row)
+                if perf_counter() - self._began > PIECE_SECONDS:
+                    break
         finally:
             self._settle()
         return self._outcomes
