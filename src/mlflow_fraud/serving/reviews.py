@@ -8,9 +8,7 @@ from mlflow_fraud.core.document import read_document
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.labels import LabelRule, is_drawn
 from mlflow_fraud.core.strict import parse
-
-PARAMS_FILE = "params.yaml"
-
+from mlflow_fraud.paths import PARAMS_FILE
 
 def review_share(files: Mapping[str, bytes]) -> float | None:
     """Return the share that a release's own `params.yaml` states for its data set; None where labels are complete.
@@ -18,15 +16,16 @@ def review_share(files: Mapping[str, bytes]) -> float | None:
     A release without that file, as before it was kept, draws none. Raises `ReleaseRejected` where it does not name its
     data set, and `SettingsError` where it is no such file.
     """
-    if PARAMS_FILE not in files:
+    name = PARAMS_FILE.name
+    if name not in files:
         return None
-    params, _ = read_document(files[PARAMS_FILE].decode(), where=PARAMS_FILE)
+    params, _ = read_document(files[name].decode(), where=name)
     try:
         dataset = params["datasets"][params["dataset"]]
     except (KeyError, TypeError):
-        raise ReleaseRejected(f"the release's {PARAMS_FILE} does not describe its data set; promote again") from None
-    stated = {name: dataset[name] for name in LabelRule.model_fields if name in dataset}
-    return parse(LabelRule, stated, where=PARAMS_FILE).review_share
+        raise ReleaseRejected(f"the release's {name} does not describe its data set; promote again") from None
+    stated = {key: dataset[key] for key in LabelRule.model_fields if key in dataset}
+    return parse(LabelRule, stated, where=name).review_share
 
 
 def label_chance(event_id: object, share: float | None, *, flagged: bool) -> float | None:
