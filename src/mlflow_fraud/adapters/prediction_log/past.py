@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Select, and_, cast, func, select
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy import Select, and_, func, select
 
 from mlflow_fraud.adapters.prediction_log.content import transactions_of
 from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.member import member
+from mlflow_fraud.adapters.prediction_log.quarantine import not_quarantined, spans
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
 from mlflow_fraud.adapters.prediction_log.tables import LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
@@ -31,11 +32,16 @@ _KNOWN = {"number": pl.Int64, "label": pl.Int8, "arrived": pl.Datetime("us")}
 
 
 class RecordedPast:
-    """The payments of one contract in a record, as they were when the payment of `until_place` had come."""
+    """The payments of one contract in a record, as they were when the payment of `until_place` had come.
+
+    What is in quarantine by now is not among them.
+    """
 
     def __init__(self, log: PredictionLog, contract: Contract, until_place: int) -> None:
         self._log, self._contract = log, contract
-        self._by_then = (PAYMENT.c.contract == contract.name, PAYMENT.c.place <= until_place)
+        with log.reading() as connection:
+            self._seen = (PAYMENT.c.contract == contract.name, *not_quarantined(spans(connection, contract.name)))
+        self._by_then = (*self._seen, PAYMENT.c.place <= until_place)
 
     def reached(self, steady: int) -> datetime | None:
         """Return the earliest of the `steady` latest times; None where there is no payment."""
@@ -62,7 +68,9 @@ class RecordedPast:
     def last_before(self, moment: datetime, by: Sequence[str], back: int) -> pl.DataFrame:
         """Return of each card, or whatever `by` names, the `back` newest transactions before a moment; see `since`."""
         newest = (PAYMENT.c.event_time.desc(), PAYMENT.c.event_id.desc())
-        rank = func.row_number().over(partition_by=[self._member(name) for name in by], order_by=newest)
+        rank = func.row_number().over(
+            partition_by=[member(self._log.engine.dialect, name) for name in by], order_by=newest
+        )
         ranked = select(*_columns(), rank.label("rank")).where(*self._by_then, PAYMENT.c.event_time < moment).subquery()
         chosen = select(*[ranked.c[name] for name in _TRANSACTION]).where(ranked.c.rank <= back)
         return self._transactions(chosen, _TRANSACTION)
@@ -80,7 +88,7 @@ class RecordedPast:
         """
         same = and_(LABEL.c.contract == PAYMENT.c.contract, LABEL.c.event_id == PAYMENT.c.event_id)
         chosen = select(*_columns(), *[LABEL.c[name] for name in _KNOWN]).join_from(LABEL, PAYMENT, same)
-        chosen = chosen.where(PAYMENT.c.contract == self._contract.name)
+        chosen = chosen.where(*self._seen)
         if moment is not None:
             chosen = chosen.where(LABEL.c.arrived >= moment)
         return self._transactions(chosen, _TRANSACTION | _KNOWN).sort("number")
@@ -96,12 +104,6 @@ class RecordedPast:
             chosen = chosen.where(LABEL.c.arrived >= moment)
         with self._log.reading() as connection:
             return [(number, event_id, label, at) for number, event_id, label, at in connection.execute(chosen)]
-
-    def _member(self, name: str) -> Any:
-        """Return a column of the transaction that has none in the table."""
-        if self._log.engine.dialect.name == "sqlite":
-            return func.json_extract(PAYMENT.c.content, f'$."{name}"')
-        return cast(PAYMENT.c.content, JSON)[name].as_string()
 
     def _transactions(self, chosen: Select[Any], form: Mapping[str, Any]) -> pl.DataFrame:
         with self._log.reading() as connection:
