@@ -395,6 +395,85 @@ def labels_add(
     typer.echo(add_labels(file))
 
 
+@record.command("export")
+def record_export(
+    folder: Annotated[Path, typer.Argument(help="a folder that is not there yet, or empty")],
+    since: Annotated[str, typer.Option(help="the first day, like 2020-06-30")] = "",
+    until: Annotated[str, typer.Option(help="the first day behind the last one")] = "",
+    with_quarantined: Annotated[bool, typer.Option("--with-quarantined", help="also what is in quarantine")] = False,
+) -> None:
+    """Write payments, answers, labels and corrections as Parquet files, a day each; a service goes on meanwhile."""
+    from mlflow_fraud.operations.record.export import export
+
+    typer.echo(export(folder, since=since, until=until, with_quarantined=with_quarantined))
+
+
+@record.command("prune")
+def record_prune(
+    older_than: Annotated[int, typer.Option(min=1, metavar="DAYS", help="how many days of payments stay")],
+) -> None:
+    """Delete what is older than so many days before the newest; a service goes on meanwhile."""
+    from mlflow_fraud.operations.record.prune import prune_record
+
+    for line in prune_record(older_than):
+        typer.echo(line)
+
+
+@record.command("backup")
+def record_backup(file: Annotated[Path, typer.Argument(help="a file that is not there yet")]) -> None:
+    """Write the record as it is now into one SQLite file, whatever database it is in; a service goes on meanwhile."""
+    from mlflow_fraud.operations.record.backup import backup
+
+    typer.echo(backup(file))
+
+
+@record.command("restore")
+def record_restore(
+    file: Annotated[Path, typer.Argument(help="a file that `record backup` wrote")],
+    forgotten: Annotated[
+        Path | None, typer.Option(help="a list of the forgotten; those in data/contracts if not given")
+    ] = None,
+) -> None:
+    """Fill an empty record from a backup, without those who were forgotten since; no service may have it open."""
+    from mlflow_fraud.operations.record.backup import restore_backup
+
+    typer.echo(restore_backup(file, forgotten))
+
+
+@record.command("forget", context_settings={"ignore_unknown_options": True})
+def record_forget(
+    who: Annotated[
+        list[str], typer.Argument(metavar="--ENTITY VALUE", help="such as `--card -`; with - the value is read")
+    ],
+) -> None:
+    """Delete all that the record has of one card, or of one of another entity, and leave it out of ingest."""
+    from mlflow_fraud.operations.record.forget import forget
+
+    for line in forget(who):
+        typer.echo(line)
+
+
+@record.command("quarantine")
+def record_quarantine(
+    since: Annotated[str, typer.Option("--from", help="the first event time, like 2020-06-30T12:00")] = "",
+    until: Annotated[str, typer.Option("--to", help="the first event time behind the span")] = "",
+    reason: Annotated[str, typer.Option(help="what went wrong")] = "",
+    listed: Annotated[bool, typer.Option("--list", help="print what is in quarantine")] = False,
+) -> None:
+    """Leave a span of event times out of exports, collection and a service's past; the payments stay in the record."""
+    from mlflow_fraud.operations.record.quarantine import quarantine, quarantine_list
+
+    typer.echo(quarantine_list() if listed else quarantine(since, until, reason))
+
+
+@record.command("audit")
+def record_audit() -> None:
+    """Print which commands changed the record, and when: forget, prune, quarantine, restore."""
+    from mlflow_fraud.operations.record.audit import audit
+
+    typer.echo(audit())
+
+
 @keys.command("add")
 def keys_add(
     name: Annotated[str, typer.Argument(help="whose key it is; a client may have several at once")],

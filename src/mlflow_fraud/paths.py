@@ -51,6 +51,11 @@ def raw_folder(dataset: str) -> Path:
     return DATA / "raw" / dataset
 
 
+def forgotten_list(contract: str) -> Path:
+    """Return the list of the people of a contract who are forgotten; there is none where nobody is."""
+    return CONTRACTS / f"{contract}.forgotten"
+
+
 def part_file(part: str) -> Path:
     """Return the features of one part: train, validation or test."""
     return FEATURES / f"{part}.parquet"

@@ -11,6 +11,12 @@ def wall_time(timezone: str = "") -> datetime:
     return datetime.now(ZoneInfo(timezone) if timezone else None).replace(tzinfo=None)
 
 
+def as_data_has_it(moment: datetime, timezone: str = "") -> datetime:
+    """Return a moment of UTC, without saying so, as data in `timezone` has it; see `wall_time`."""
+    aware = moment.replace(tzinfo=UTC)
+    return aware.astimezone(ZoneInfo(timezone) if timezone else None).replace(tzinfo=None)
+
+
 def stamp() -> str:
     """Return now as records have it: in UTC, to the second.
 

@@ -1,3 +1,4 @@
+from tests.records import log
 from tests.s3_server import s3_server
 
-__all__ = ["s3_server"]
+__all__ = ["log", "s3_server"]

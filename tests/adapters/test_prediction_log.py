@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -24,7 +23,7 @@ from mlflow_fraud.adapters.prediction_log.afterwards import (
     times_of,
 )
 from mlflow_fraud.adapters.prediction_log.connection import connect
-from mlflow_fraud.adapters.prediction_log.entries import Answer, Correction, Label, Payment, ReleaseNote
+from mlflow_fraud.adapters.prediction_log.entries import Answer, Correction, Label, ReleaseNote
 from mlflow_fraud.adapters.prediction_log.log import Part, PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
@@ -33,28 +32,13 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, RecordUnavailable, SettingsError
 from tests.conftest import make_transactions
 from tests.postgres_server import PASSWORD, Postgres
+from tests.records import RECEIVED, payments
 
-RECEIVED = datetime(2026, 1, 1, 12)
 OF_THE_FIRST_STEP = """
 insert into payment (place, contract, event_id, event_time, received, source, content)
 values (7, 'sparkov', 'a', '2026-01-01 12:00:00.000000', '2026-01-01 12:00:00.000000', 'service', '{}')
 """
 NOTE = ReleaseNote("xgboost-1", "5c4e", '{"names":[]}', '{"version":"xgboost-1"}')
-
-
-@pytest.fixture
-def log(address: str) -> Iterator[PredictionLog]:
-    opened = PredictionLog(address)
-    yield opened
-    opened.close()
-
-
-def transactions(number: int = 50) -> list[dict[str, Any]]:
-    return make_transactions(number, cards=5).drop("label", "batch").to_dicts()
-
-
-def payments(number: int = 50, **told: Any) -> list[Payment]:
-    return [Payment(place, "sparkov", row, RECEIVED, **told) for place, row in enumerate(transactions(number), start=1)]
 
 
 def test_a_payment_comes_back_as_it_was_given(log: PredictionLog, contract: Contract) -> None:

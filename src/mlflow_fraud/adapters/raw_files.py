@@ -31,6 +31,7 @@ from mlflow_fraud.adapters.raw_values import as_told, checks_of, expression_of, 
 from mlflow_fraud.core.contract.batch_names import names_of
 from mlflow_fraud.core.contract.bounds import beyond, expected
 from mlflow_fraud.core.contract.contract import BATCH, Column, Contract
+from mlflow_fraud.core.contract.forgotten import Forgotten, without
 from mlflow_fraud.core.contract.header import look_at
 from mlflow_fraud.core.contract.pseudonym import Pseudonyms
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, pseudonyms_of
@@ -50,17 +51,35 @@ class Door(NamedTuple):
 
 
 def read_batches(
-    files: Sequence[Path], contract: Contract, tell: Tell = quiet, *, key: PseudonymKey | None = None
+    files: Sequence[Path],
+    contract: Contract,
+    tell: Tell = quiet,
+    *,
+    key: PseudonymKey | None = None,
+    forgotten: Sequence[Forgotten] = (),
 ) -> pl.DataFrame:
     """Return all rows of `files` by pipeline names and types, in time order; what is secret as pseudonyms under `key`.
 
-    Personal and unused columns are never read. What is told is how far it has come, and as a warning each thing that
-    is not read as it stands. Raises `DataError` for the first file that is not what the contract says, with counts
-    and a few examples, and `SettingsError` where the contract pins another key.
+    Rows of those who are forgotten are left out, and counted. Personal and unused columns are never read. What is told
+    is how far it has come, and as a warning each thing that is not read as it stands. Raises `DataError` for the first
+    file that is not what the contract says, with counts and a few examples, and `SettingsError` where the contract
+    pins another key.
     """
     names_of(file.name for file in files)
     door = Door(contract, pseudonyms_of(contract, key), Progress(tell, len(files)))
-    return pl.concat([read_file(file, door, _warner(file, tell)) for file in files]).sort(TIME_ORDER)
+    rows = pl.concat([read_file(file, door, _warner(file, tell)) for file in files])
+    return _without(rows, forgotten, tell).sort(TIME_ORDER)
+
+
+def _without(rows: pl.DataFrame, forgotten: Sequence[Forgotten], tell: Tell) -> pl.DataFrame:
+    """Return the rows that are of nobody who is forgotten, and tell how many are not."""
+    left = without(rows, forgotten)
+    gone = len(rows) - len(left)
+    if gone:
+        tell(f"{counted(gone, 'row')} of people who are forgotten {'is' if gone == 1 else 'are'} left out")
+    if left.is_empty():
+        raise DataError("every row is of people who are forgotten; nothing is left to read")
+    return left
 
 
 def _warner(file: Path, tell: Tell) -> Tell:

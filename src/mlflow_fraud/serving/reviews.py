@@ -10,6 +10,7 @@ from mlflow_fraud.core.labels import LabelRule, is_drawn
 from mlflow_fraud.core.strict import parse
 from mlflow_fraud.paths import PARAMS_FILE
 
+
 def review_share(files: Mapping[str, bytes]) -> float | None:
     """Return the share that a release's own `params.yaml` states for its data set; None where labels are complete.
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from mlflow_fraud.adapters.files import write_parquet
+from mlflow_fraud.adapters.forgotten_list import forgotten_in
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.paths import TRANSACTIONS
+from mlflow_fraud.paths import TRANSACTIONS, forgotten_list
 from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.pinned import pinned_batches
 from mlflow_fraud.stages.run import run_stage, say
 
 
 def ingest() -> None:
-    """Write `data/transactions.parquet` from every batch of the active data set."""
+    """Write `data/transactions.parquet` from every batch of the active data set, without those who are forgotten."""
     params = load_params()
     files = pinned_batches(params.raw_folder)
     if not files:
         raise DataError(
             f"{params.raw_folder} holds no batch; `make demo` makes or adds one, `dvc pull` fetches what is pinned"
         )
-    table = read_batches(files, contract_of(params.active), say, key=load_environment().key)
+    contract = contract_of(params.active)
+    forgotten = forgotten_in(forgotten_list(contract.name))
+    table = read_batches(files, contract, say, key=load_environment().key, forgotten=forgotten)
     write_parquet(TRANSACTIONS, table)
     first, last = table["event_time"][0], table["event_time"][-1]
     batches, rows = counted(len(files), "batch", "batches"), counted(len(table), "transaction")

@@ -117,6 +117,7 @@ def _make_private(file: Path) -> None:
 
 def _sqlite_set_up(synchronous: Synchronous) -> Any:
     def set_up(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # in a new file, first of all: see `space.give_back`
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous.upper()}")
         connection.execute("PRAGMA wal_autocheckpoint=0")  # a thread of its own does it: see `PredictionLog.tidy`

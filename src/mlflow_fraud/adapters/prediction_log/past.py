@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Select, and_, case, cast, func, or_, select
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy import Select, and_, case, func, or_, select
 
 from mlflow_fraud.adapters.prediction_log.content import transaction_of, transactions_of
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.member import member
+from mlflow_fraud.adapters.prediction_log.quarantine import not_quarantined, spans
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
@@ -32,11 +33,16 @@ _KNOWN = {"number": pl.Int64, "label": pl.Int8, "arrived": pl.Datetime("us")}
 
 
 class RecordedPast:
-    """The payments of one contract in a record, as they were when the payment of `until_place` had come."""
+    """The payments of one contract in a record, as they were when the payment of `until_place` had come.
+
+    What is in quarantine by now is not among them.
+    """
 
     def __init__(self, log: PredictionLog, contract: Contract, until_place: int) -> None:
         self._log, self._contract = log, contract
-        self._by_then = (PAYMENT.c.contract == contract.name, PAYMENT.c.place <= until_place)
+        with log.reading() as connection:
+            self._seen = (PAYMENT.c.contract == contract.name, *not_quarantined(spans(connection, contract.name)))
+        self._by_then = (*self._seen, PAYMENT.c.place <= until_place)
 
     def reached(self, steady: int) -> datetime | None:
         """Return the earliest of the `steady` latest times; None where there is no payment."""
@@ -72,14 +78,10 @@ class RecordedPast:
         One that was reversed at any time is there too, and does not count.
         """
         newest = (PAYMENT.c.event_time.desc(), PAYMENT.c.event_id.desc())
-        reversed_ones = select(CORRECTION.c.event_id).distinct()
-        reversed_ones = reversed_ones.where(
-            CORRECTION.c.contract == self._contract.name, CORRECTION.c.content.is_(None)
-        )
-        gone = reversed_ones.subquery()
-        rank = func.sum(case((gone.c.event_id.is_(None), 1), else_=0)).over(
-            partition_by=[self._member(name) for name in by], order_by=newest
-        )
+        mine, reversal = CORRECTION.c.contract == self._contract.name, CORRECTION.c.content.is_(None)
+        gone = select(CORRECTION.c.event_id).where(mine, reversal).distinct().subquery()
+        members = [member(self._log.engine.dialect, name) for name in by]
+        rank = func.sum(case((gone.c.event_id.is_(None), 1), else_=0)).over(partition_by=members, order_by=newest)
         ranked = select(*_columns(), rank.label("rank")).outerjoin_from(
             PAYMENT, gone, gone.c.event_id == PAYMENT.c.event_id
         )
@@ -100,7 +102,7 @@ class RecordedPast:
         """
         same = and_(LABEL.c.contract == PAYMENT.c.contract, LABEL.c.event_id == PAYMENT.c.event_id)
         chosen = select(*_columns(), *[LABEL.c[name] for name in _KNOWN]).join_from(LABEL, PAYMENT, same)
-        chosen = chosen.where(PAYMENT.c.contract == self._contract.name)
+        chosen = chosen.where(*self._seen)
         if moment is not None:
             chosen = chosen.where(LABEL.c.arrived >= moment)
         return self._transactions(chosen, _TRANSACTION | _KNOWN).sort("number")
@@ -137,12 +139,6 @@ class RecordedPast:
         if row.instead is None:
             return None
         return transaction_of(row.event_id, row.event_time, row.instead, self._contract)
-
-    def _member(self, name: str) -> Any:
-        """Return a column of the transaction that has none in the table."""
-        if self._log.engine.dialect.name == "sqlite":
-            return func.json_extract(PAYMENT.c.content, f'$."{name}"')
-        return cast(PAYMENT.c.content, JSON)[name].as_string()
 
     def _transactions(
         self, chosen: Select[Any], form: Mapping[str, Any], fetched: Callable[[int], None] = lambda rows: None

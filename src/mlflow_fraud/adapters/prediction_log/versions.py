@@ -48,11 +48,18 @@ def begin(engine: Engine, *, make: bool = True) -> None:
     if step is None and not tables:
         if not make:
             raise no_record(where(engine))
-        _make(engine)
+        make_tables(engine)
         return
+    require_newest(engine)
+
+
+def require_newest(engine: Engine) -> None:
+    """Raise `DataError` where a database holds no record, or one of another step than this program reads."""
+    with translated(engine), engine.connect() as connection:
+        step, tables = _step_of(connection), inspect(connection).get_table_names()
     if step is None:
         raise DataError(
-            f"{where(engine)} holds no record but other tables ({', '.join(sorted(tables)[:3])}); "
+            f"{where(engine)} holds no record but other tables ({', '.join(sorted(tables)[:3]) or 'none at all'}); "
             "set FRAUD_PREDICTION_LOG to a database of its own"
         )
     if step != newest():
@@ -65,7 +72,7 @@ def begin(engine: Engine, *, make: bool = True) -> None:
         raise DataError(f"the record at {where(engine)} is of step {step}, this program expects {newest()}; {do}")
 
 
-def _make(engine: Engine) -> None:
+def make_tables(engine: Engine) -> None:
     """Make the newest tables at once: a test holds them to what the steps leave."""
     with translated(engine), engine.begin() as connection:
         METADATA.create_all(connection)

@@ -13,6 +13,7 @@ import polars as pl
 
 from mlflow_fraud.adapters import dvc_repo, gx_contract
 from mlflow_fraud.adapters.files import replacing, write_parquet, write_text
+from mlflow_fraud.adapters.forgotten_list import forgotten_in
 from mlflow_fraud.adapters.raw_batches import batch_name, find_batches
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import BATCH, Contract
@@ -24,7 +25,7 @@ from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.as_of import require_past
 from mlflow_fraud.operations.data.hiding import hidden
 from mlflow_fraud.operations.data.intake import intake
-from mlflow_fraud.paths import raw_folder
+from mlflow_fraud.paths import forgotten_list, raw_folder
 from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.pinned import is_pinned, pinned_in, require_as_pinned
 from mlflow_fraud.stages.run import say, taking_long
@@ -64,7 +65,8 @@ def add(
         if replaced:
             _tell_what_goes(new, replaced, contract, key, meant=replace)
         history = _history(folder, [*new, *replaced.values()])
-        frame = read_batches([*history, *new.values()], contract, say, key=key)
+        forgotten = forgotten_in(forgotten_list(contract.name))
+        frame = read_batches([*history, *new.values()], contract, say, key=key, forgotten=forgotten)
         require_past(frame)
         if not backwards:
             _require_forwards(frame, history, [batch for target, batch in new.items() if target not in replaced])
@@ -92,7 +94,8 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
         if replaced:
             _tell_what_goes(new, replaced, contract, key, meant=replace)
         history = _history(folder, [*(folder / batch.name for batch in batches), *replaced.values()])
-        frame = read_batches([*history, *batches], contract, say, key=key)
+        forgotten = forgotten_in(forgotten_list(contract.name))
+        frame = read_batches([*history, *batches], contract, say, key=key, forgotten=forgotten)
         require_past(frame)
         table = Path(scratch) / "incoming.parquet"
         with taking_long(_gating(frame, contract)):

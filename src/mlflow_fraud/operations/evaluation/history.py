@@ -9,6 +9,7 @@ from functools import cached_property
 
 import polars as pl
 
+from mlflow_fraud.adapters.forgotten_list import forgotten_in
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import BATCH
@@ -23,7 +24,7 @@ from mlflow_fraud.core.learning.split import SplitRule, borders, clocked, part, 
 from mlflow_fraud.core.measuring.period import Period, read_period
 from mlflow_fraud.core.measuring.weights import Values
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.paths import TRANSACTIONS
+from mlflow_fraud.paths import TRANSACTIONS, forgotten_list
 from mlflow_fraud.settings import Params, contract_of
 from mlflow_fraud.stages.pinned import pinned_batches
 from mlflow_fraud.stages.preprocess import fit_schema
@@ -110,7 +111,9 @@ def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
             f"{params.raw_folder} holds no batch; `mlflow-fraud data add` adds one, `dvc pull` fetches them"
         )
     if params.dataset != active:
-        return weighed(read_batches(files, contract_of(params.active), key=load_environment().key), params.active)
+        contract, key = contract_of(params.active), load_environment().key
+        forgotten = forgotten_in(forgotten_list(contract.name))
+        return weighed(read_batches(files, contract, key=key, forgotten=forgotten), params.active)
     if not TRANSACTIONS.is_file():
         raise DataError(f"{TRANSACTIONS} is not there; `dvc repro preprocess` makes it")
     transactions = pl.read_parquet(TRANSACTIONS)
