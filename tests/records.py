@@ -58,14 +58,11 @@ def fill(log: PredictionLog, schema: FeatureSchema, number: int = 50, *, days: i
     """Put answered payments into a record: each third has a label, each sixth two, each tenth a correction."""
     given = answered(payments(number, days=days), schema)
     log.append([note_of(schema), *given])
-    for each in given[::3]:
-        at = each.transaction["event_time"] + timedelta(days=3)
-        log.add_labels([Label(each.key, 1, at)], received=RECEIVED, source="service")
-    for each in given[::6]:
-        at = each.transaction["event_time"] + timedelta(days=9)
-        log.add_labels([Label(each.key, 0, at)], received=RECEIVED, source="service")
+    told = [(each, 1, 3) for each in given[::3]] + [(each, 0, 9) for each in given[::6]]
+    labels = [Label(each.key, label, each.transaction["event_time"] + timedelta(days)) for each, label, days in told]
+    log.take_in([([], labels)], received=RECEIVED, source="service")
     with log.engine.begin() as connection:
-        for each in given[::10]:
-            told = {"contract": "sparkov", "event_id": each.key[1], "observed": RECEIVED, "received": RECEIVED}
-            connection.execute(insert(CORRECTION), {**told, "source": "service", "content": '{"amount":1}'})
+        both = {"contract": "sparkov", "observed": RECEIVED, "received": RECEIVED, "source": "service"}
+        rows = [both | {"event_id": each.key[1], "content": '{"amount":1}'} for each in given[::10]]
+        connection.execute(insert(CORRECTION), rows)
     return given

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import sqlite3
@@ -11,11 +10,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from mlflow_fraud.adapters.prediction_log.afterwards import labels_of
 from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
+from mlflow_fraud.cli import app
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.contract.pseudonym_key import read_key
 from mlflow_fraud.core.errors import DataError, SettingsError
@@ -83,11 +84,10 @@ def test_a_second_call_says_so_and_changes_nothing(filled: list[Payment], desk: 
     assert ((desk / "data/contracts/sparkov.forgotten").read_bytes(), audit()) == (listed, audited)
 
 
-def test_the_value_may_come_by_standard_input(
-    filled: list[Payment], log: PredictionLog, contract: Contract, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{CARD}\n"))
-    told("--card", "-")
+def test_the_value_may_come_by_standard_input(filled: list[Payment], log: PredictionLog, contract: Contract) -> None:
+    ended = CliRunner().invoke(app, ["record", "forget", "--card", "-"], input=f"{CARD}\n")
+    assert ended.exit_code == 0
+    assert "of this card are gone" in ended.output
     assert CARD not in cards(log, contract)
 
 
@@ -188,6 +188,20 @@ def test_a_backup_of_before_does_not_bring_them_back(
     assert cards(new, contract) == cards(log, contract)
     assert str(CARD).encode() not in (desk / "new.db").read_bytes() + (desk / "new.db-wal").read_bytes()
     new.close()
+
+
+def test_a_record_without_its_tombstones_obeys_the_list(
+    filled: list[Payment], desk: Path, log: PredictionLog, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup(desk / "before.db")
+    told("--card", str(CARD))
+    listed = (desk / "data/contracts/sparkov.forgotten").rename(desk / "sparkov.forgotten")
+    for name, list_given, gone in (("with", listed, True), ("without", None, False)):
+        monkeypatch.setenv("FRAUD_PREDICTION_LOG", f"sqlite:///{desk / name}.db")
+        restore_backup(desk / "before.db", list_given)
+        new = PredictionLog(f"sqlite:///{desk / name}.db")
+        assert (CARD not in cards(new, contract)) == gone
+        new.close()
 
 
 def test_a_secret_card_is_forgotten_by_its_pseudonym_and_not_without_the_key(

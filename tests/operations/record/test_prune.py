@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -14,6 +15,7 @@ from mlflow_fraud.adapters.prediction_log.afterwards import labels_of
 from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.retention import Age, prune
+from mlflow_fraud.adapters.prediction_log.space import empty_log
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -84,6 +86,21 @@ def test_a_past_that_begins_after_it_sees_the_same(
     assert log.count(contract) < 700
     assert looked_at(log, schema, asked) == before
     assert log.find(contract, "rare") is not None
+
+
+def test_the_room_is_given_back_to_the_disk_by_a_file_that_was_made_to(
+    long: list[Payment], log: PredictionLog, address: str
+) -> None:
+    if not address.startswith("sqlite"):
+        pytest.skip("a server's files are its own")
+    empty_log(log.engine)
+    file = Path(address.removeprefix("sqlite:///"))
+    before = file.stat().st_size
+    said = prune_record(needed())
+    with sqlite3.connect(file) as database:
+        assert database.execute("pragma freelist_count").fetchone() == (0,)
+    assert f"{(before - file.stat().st_size) / 1e6:,.1f} MB given back to the disk" in said
+    assert file.stat().st_size < 0.8 * before
 
 
 def looked_at(log: PredictionLog, schema: FeatureSchema, asked: list[dict[str, Any]]) -> str:

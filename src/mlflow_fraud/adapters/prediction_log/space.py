@@ -53,8 +53,9 @@ def give_back(engine: Engine, *, pause: float) -> int | None:
         first = free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENT_SECONDS * 1000}")
         while free:
-            connection.exec_driver_sql(f"PRAGMA incremental_vacuum({PAGES})").all()
-            connection.commit()
+            cursor = connection.connection.cursor()
+            cursor.executescript(f"PRAGMA incremental_vacuum({PAGES})")  # a page at a time, to the end
+            cursor.close()
             left = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
             if left >= free:
                 break
