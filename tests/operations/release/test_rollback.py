@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +16,7 @@ from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError
 from mlflow_fraud.operations.release.history import history
 from mlflow_fraud.operations.release.rollback import let_alias_follow, put_back, rollback
+from tests.mlflow_server import MlflowServer
 from tests.store_suite import InterruptedBlobs, make_release, promote, put_and_promote
 
 HEAVY = ("mlflow", "sklearn", "xgboost", "great_expectations", "dvc", "prefect", "pandas", "scipy", "onnxruntime")
@@ -90,13 +89,13 @@ def test_of_a_rollback_and_a_promotion_at_the_same_time_one_wins_and_the_other_i
 
 
 def test_where_nothing_is_live_there_is_nothing_to_go_back_from(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="nothing is live in .*empty"):
+    with pytest.raises(SettingsError, match=r"nothing is live in .*empty"):
         rollback(open_store(str(tmp_path / "empty")), reason="so")
 
 
 def test_only_what_is_held_is_put_back_and_nothing_is_held_for_it(store: ReleaseStore) -> None:
     rollback(store, reason="alerts doubled")
-    with pytest.raises(SettingsError, match="xgboost-1 is not held, in .* xgboost-3 is"):
+    with pytest.raises(SettingsError, match=r"xgboost-1 is not held, in .* xgboost-3 is"):
         put_back(store, "xgboost-1", reason="so")
     assert put_back(store, "xgboost-3", reason="it was a feed, not the model") == "xgboost-2"
     assert live(store) == "xgboost-3"
@@ -114,7 +113,9 @@ def test_a_rollback_as_a_process_imports_no_training_tool(store: ReleaseStore) -
     assert live(store) == "xgboost-2"
 
 
-def test_the_alias_in_mlflows_file_follows_as_mlflow_itself_sees_it(store: ReleaseStore, tmp_path: Path) -> None:
+def test_the_alias_in_mlflows_file_follows_as_mlflow_itself_sees_it(
+    store: ReleaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow import MlflowClient
 
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
@@ -124,15 +125,30 @@ def test_the_alias_in_mlflows_file_follows_as_mlflow_itself_sees_it(store: Relea
         client.create_model_version("fraud", source=f"file://{tmp_path}")
     client.set_registered_model_alias("fraud", "champion", "2")
     rollback(store, reason="alerts doubled")
-    os.environ["FRAUD_TRACKING_URI"] = uri
-    try:
-        assert let_alias_follow(store, "xgboost-2") == "the alias champion in MLflow names version 1"
-        assert client.get_model_version_by_alias("fraud", "champion").version in (1, "1")
-        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
-            database.execute("delete from model_versions where version = 1")
-        assert "has no version 1 of fraud" in let_alias_follow(store, "xgboost-2")
-    finally:
-        del os.environ["FRAUD_TRACKING_URI"]
+    monkeypatch.setenv("FRAUD_TRACKING_URI", uri)
+    assert let_alias_follow(store, "xgboost-2") == "the alias champion in MLflow names version 1"
+    assert str(client.get_model_version_by_alias("fraud", "champion").version) == "1"
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
+        database.execute("delete from model_versions where version = 1")
+    assert "has no version 1 of fraud" in let_alias_follow(store, "xgboost-2")
+
+
+@pytest.mark.slow
+def test_the_alias_on_a_server_follows_by_one_request(
+    store: ReleaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    with MlflowServer(tmp_path) as server:
+        client = MlflowClient(server.uri, server.uri)
+        client.create_registered_model("fraud")
+        client.create_model_version("fraud", source="mlflow-artifacts:/model")
+        monkeypatch.setenv("FRAUD_TRACKING_URI", server.uri)
+        for _ in range(2):
+            assert let_alias_follow(store, "xgboost-2") == "the alias champion in MLflow names version 1"
+        assert str(client.get_model_version_by_alias("fraud", "champion").version) == "1"
+        monkeypatch.setenv("FRAUD_MODEL_NAME", "nobody")
+        assert "answers 404" in let_alias_follow(store, "xgboost-2")
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql+psycopg://fraud:secret@127.0.0.1:9/mlflow"])
@@ -192,16 +208,3 @@ def test_a_day_before_the_first_release_has_none_and_one_to_come_is_refused(told
     with pytest.raises(SettingsError, match="--on March is no day, expected one like 2026-03-05"):
         history(told, "March")
     assert history(open_store(str(tmp_path / "empty"))).startswith("nothing was ever live in ")
-
-
-def test_the_deployment_asks_for_a_reason_and_hands_over_what_the_flow_takes() -> None:
-    import yaml
-
-    from flows.rollback import rollback as flow
-    from tests.conftest import ROOT
-
-    deployments: list[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    (ours,) = [each for each in deployments if each["name"] == "rollback"]
-    schema = json.loads(flow.parameters.model_dump_json())
-    assert set(ours["parameters"]) < set(schema["properties"]) == {"reason", "to"}
-    assert schema["required"] == ["reason"]

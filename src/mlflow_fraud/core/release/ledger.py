@@ -39,7 +39,7 @@ class Judged(Strict):
 
 
 class Record(Strict):
-    """One promotion, rollback, putting back or verdict. `at` is an ISO time in UTC, `previous` the hash of the record before.
+    """A move of the pointer, or a verdict. `at` is an ISO time in UTC, `previous` the hash of the record before.
 
     A verdict names the challenger as `to_version` and what is live as `from_version`. `judged` is missing in records
     that were written before it was known, and where nothing was judged.

@@ -84,6 +84,6 @@ def mirror_champion(store: ReleaseStore) -> str | None:
     try:
         open_tracking(load_environment()).set_alias("champion", version)
     except (TrackingFailed, SettingsError) as error:
-        say(f"warning: {pointer.version} is live, but the alias champion is behind ({error}); `mlflow-fraud alias` sets it")
+        say(f"warning: {pointer.version} is live, but the alias champion is behind ({error}): `mlflow-fraud alias`")
         return None
     return version

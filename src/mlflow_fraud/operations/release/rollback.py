@@ -33,9 +33,7 @@ def rollback(store: ReleaseStore, *, reason: str, to: str = "") -> Rollback:
     why = _reason(reason)
     pointer, course = _course(store)
     version = course.back(to)
-    moved = store.promote(
-        version, action=ROLLBACK, who=getpass.getuser(), at=stamp(), reasons=[why], expected=pointer
-    )
+    moved = store.promote(version, action=ROLLBACK, who=getpass.getuser(), at=stamp(), reasons=[why], expected=pointer)
     return Rollback(pointer.version, version, tuple(course_of(store.ledger(), moved.record).held))
 
 
