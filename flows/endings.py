@@ -64,7 +64,6 @@ def fails_clearly(steps: Callable[P, R]) -> Callable[P, R]:
     Whoever started the flow, a shell or a worker: it looks around first, and waits while another is at work here.
     For flows only: a task that *returns* a Failed state does not stop the flow that called it, so tasks raise.
     """
-
     return _ending_clearly(steps, _alone)
 
 

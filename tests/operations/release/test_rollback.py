@@ -156,7 +156,8 @@ def test_the_alias_on_a_server_follows_by_one_request(
     with MlflowServer(tmp_path) as server:
         client = MlflowClient(server.uri, server.uri)
         client.create_registered_model("fraud")
-        client.create_model_version("fraud", source="mlflow-artifacts:/model")
+        run = client.create_run("0").info
+        client.create_model_version("fraud", source=f"{run.artifact_uri}/model", run_id=run.run_id)
         monkeypatch.setenv("FRAUD_TRACKING_URI", server.uri)
         for _ in range(2):
             assert let_alias_follow(store, "xgboost-2") == "the alias champion in MLflow names version 1"
