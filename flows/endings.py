@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
@@ -63,16 +64,30 @@ def fails_clearly(steps: Callable[P, R]) -> Callable[P, R]:
     Whoever started the flow, a shell or a worker: it looks around first, and waits while another is at work here.
     For flows only: a task that *returns* a Failed state does not stop the flow that called it, so tasks raise.
     """
+    return _ending_clearly(steps, _alone)
 
+
+def fails_clearly_at_once(steps: Callable[P, R]) -> Callable[P, R]:
+    """Do the same for a flow that needs nothing of this folder, so that it waits for no other run in it."""
+    return _ending_clearly(steps, nullcontext)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    require_workplace()
+    load_params()
+    with one_at_a_time(tell=get_run_logger().info):
+        yield
+
+
+def _ending_clearly(steps: Callable[P, R], meanwhile: Callable[[], AbstractContextManager[None]]) -> Callable[P, R]:
     @wraps(steps)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in RUN_LOGGERS:
             logging.getLogger(name).addFilter(ONE_SENTENCE)
         try:
             prepare_environment()
-            require_workplace()
-            load_params()
-            with one_at_a_time(tell=get_run_logger().info):
+            with meanwhile():
                 return steps(*args, **kwargs)
         except SERVER_GONE as error:
             return Failed(message=one_sentence(error))  # type: ignore[return-value]

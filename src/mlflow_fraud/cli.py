@@ -303,13 +303,21 @@ def compare(
 @changes_the_folder
 def promote(
     first: Annotated[bool, typer.Option("--first", help="judge again, as what may be the first release")] = False,
+    held: Annotated[str, typer.Option(help="instead, put this version live again, which was rolled back from")] = "",
+    reason: Annotated[str, typer.Option(help="with --held: why, for the ledger")] = "",
 ) -> None:
     """Carry out the verdict: write the release, move the pointer, set MLflow's alias."""
     from mlflow_fraud.operations.release import compare as comparing
     from mlflow_fraud.operations.release import promote as promoting
+    from mlflow_fraud.operations.release import rollback as going_back
     from mlflow_fraud.operations.release.store import open_configured_store
 
     store = open_configured_store()
+    if held:
+        replaced = going_back.put_back(store, held, reason=reason)
+        promoting.mirror_champion(store)
+        typer.echo(f"live: {held}, in place of {replaced}")
+        return
     if first:
         comparing.compare(store, first=True)
     outcome = promoting.promote(store)
@@ -357,6 +365,42 @@ def ledger() -> None:
     for record in open_configured_store().ledger():
         typer.echo(f"{record.number:>4}  {record.at}  {record.who}  {record.action}  {record.to_version}")
         typer.echo(f"      {'; '.join(record.reasons)}")
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option(help="why, for the ledger, where it stays")],
+    to: Annotated[str, typer.Option(help="a version that was once live; the one before if not given")] = "",
+) -> None:
+    """Go back to the release that was live before; what is left goes live again by its name alone."""
+    from mlflow_fraud.operations.release import rollback as going_back
+    from mlflow_fraud.operations.release.store import open_configured_store
+
+    store = open_configured_store()
+    moved = going_back.rollback(store, reason=reason, to=to)
+    typer.echo(f"live: {moved.version}; held: {', '.join(moved.held)}")
+    typer.echo(going_back.let_alias_follow(store, moved.version))
+
+
+@app.command()
+def alias() -> None:
+    """Let MLflow's alias `champion` name what is live; it follows each promotion and rollback by itself."""
+    from mlflow_fraud.operations.release.promote import mirror_champion
+    from mlflow_fraud.operations.release.store import open_configured_store
+
+    version = mirror_champion(open_configured_store())
+    typer.echo(f"champion: version {version}" if version else "the alias champion was not set")
+
+
+@app.command()
+def history(
+    on: Annotated[str, typer.Option(help="a day in UTC, like 2026-03-05: what was live on it")] = "",
+) -> None:
+    """Print what was live from when to when, who put it live and why."""
+    from mlflow_fraud.operations.release.history import history as lives
+    from mlflow_fraud.operations.release.store import open_configured_store
+
+    typer.echo(lives(open_configured_store(), on))
 
 
 @record.command("seed")

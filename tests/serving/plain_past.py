@@ -104,8 +104,7 @@ def _seconds_since(past: PlainPast, row: Row, back: int) -> float | None:
 
 
 def _scores_of_the_card(past: PlainPast, row: Row) -> list[int]:
-    first = [past.rows[each["event_id"]] for each in past.before(row, "card", 3)]  # as it was scored
-    found = [past.score(each, "category", 3) for each in first]
+    found = [past.score(each, "category", 3) for each in past.before(row, "card", 3)]
     return [score for score in found if score is not None]
 
 

@@ -49,7 +49,7 @@ class ReleaseFiles:
             check_file(manifest, name, content)
         if self._blobs.read(_key(manifest.version, MANIFEST_FILE)) is None:
             self._upload(release)
-        stored = self._manifest(manifest.version)
+        stored = self.manifest(manifest.version)
         _require_same(stored, manifest)
         self._mend(stored, release.files)
 
@@ -58,10 +58,17 @@ class ReleaseFiles:
 
         Raises `ReleaseRejected` when it is not there, not whole, altered, or of an unknown format.
         """
-        manifest = self._manifest(version)
+        manifest = self.manifest(version)
         _require_whole(manifest, manifest.files)
         check_sizes(manifest)
         return Release(manifest, {name: self._file(manifest, name) for name in sorted(manifest.files)})
+
+    def manifest(self, version: str) -> Manifest:
+        """Return what a release says of itself; raise `ReleaseRejected` where it is not there or cannot be read."""
+        blob = self._blobs.read(_key(version, MANIFEST_FILE))
+        if blob is None:
+            raise ReleaseRejected(f"release {version} is not in {self._blobs}, or was never finished; promote it again")
+        return read_manifest(blob.content, version=version)
 
     def _upload(self, release: Release) -> None:
         for name, content in sorted(release.files.items()):
@@ -79,12 +86,6 @@ class ReleaseFiles:
                     raise
                 check_file(stored, name, files[name])
                 self._blobs.write(_key(stored.version, name), files[name])
-
-    def _manifest(self, version: str) -> Manifest:
-        blob = self._blobs.read(_key(version, MANIFEST_FILE))
-        if blob is None:
-            raise ReleaseRejected(f"release {version} is not in {self._blobs}, or was never finished; promote it again")
-        return read_manifest(blob.content, version=version)
 
     def _file(self, manifest: Manifest, name: str) -> bytes:
         try:

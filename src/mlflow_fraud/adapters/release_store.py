@@ -2,7 +2,7 @@
 
     releases/<version>/<file>           what the manifest names
     releases/<version>/manifest.json    written last: with it the release is whole
-    ledger/000001.json                  one record a promotion, rollback or no, each names the hash of the one before
+    ledger/000001.json                  one record a move of the pointer or no, each names the hash of the one before
     latest                              the live version and the number of the ledger record that put it live
 
 A promotion writes in this order. A crash between any two steps leaves the old release live:
@@ -26,7 +26,7 @@ from mlflow_fraud.adapters.release_files import ReleaseFiles
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError
 from mlflow_fraud.core.ports import BlobStore
 from mlflow_fraud.core.release.ledger import START, VERDICT, Judged, Record, check_chain
-from mlflow_fraud.core.release.release import Release
+from mlflow_fraud.core.release.release import Manifest, Release
 
 LATEST = "latest"
 NOTES = 8
@@ -65,6 +65,10 @@ class ReleaseStore:
         Raises `ReleaseRejected` when it is not there, not whole, altered, or of an unknown format.
         """
         return self._files.fetch(version)
+
+    def manifest(self, version: str) -> Manifest:
+        """Return what a release says of itself; its files are not read. Raises `ReleaseRejected` where it cannot be."""
+        return self._files.manifest(version)
 
     def latest(self) -> Pointer | None:
         """Return what is live, or None when nothing was promoted yet."""

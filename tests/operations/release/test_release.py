@@ -23,6 +23,7 @@ from mlflow_fraud.operations.release.challenger import recipe_of
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.contest import enter_champion
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
+from mlflow_fraud.operations.release.rollback import put_back, rollback
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
 from mlflow_fraud.simulation import simulate
@@ -192,6 +193,31 @@ def test_the_live_recipe_on_newer_rows_is_a_refresh_and_goes_live_unless_it_is_w
     again = compare(store)
     assert again.anchor == first != again.against
     assert any(reason.startswith("against the anchor: ") for reason in again.verdict.in_favour)
+
+
+def test_what_was_rolled_back_from_goes_live_again_by_its_name_alone(store: ReleaseStore, workspace: Path) -> None:
+    compare(store, first=True)
+    first = promote(store).version
+    change("compare", max_loss={"precision": 0.5, "recall": 0.5})
+    months(workspace, 21)
+    compare(store)
+    second = promote(store).version
+    assert second is not None
+    assert second != first
+    rollback(store, reason="alerts doubled")
+    for judged_again in (False, True):
+        if judged_again:
+            assert compare(store).verdict.reasons[0].startswith(f"held: {second} was rolled back on ")
+            assert not compare(store).verdict.is_a_look
+        moved, live, (said,) = promote(store)
+        assert (moved, live) == (False, first)
+        assert "because alerts doubled; `mlflow-fraud promote --held " in said
+    assert [record.action for record in store.ledger()] == ["promote", "promote", "rollback"]
+    months(workspace, 42)
+    assert compare(store).against == first
+    assert "held" not in " ".join(compare(store).verdict.reasons)
+    put_back(store, second, reason="it was the feed")
+    assert compare(store).against == second
 
 
 def test_a_rule_that_a_change_brings_does_not_judge_it(store: ReleaseStore) -> None:

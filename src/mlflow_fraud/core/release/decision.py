@@ -7,6 +7,7 @@ from math import isfinite
 
 from mlflow_fraud.core.measuring.evaluation import LOWER_IS_BETTER
 from mlflow_fraud.core.measuring.metrics import Metrics, defined
+from mlflow_fraud.core.release.first import no_champion
 from mlflow_fraud.core.release.guardrails import Gains, Guardrail, check_guardrails, unknown
 from mlflow_fraud.core.release.in_words import named
 from mlflow_fraud.core.release.ledger import Kind
@@ -114,11 +115,6 @@ def decide(
     against += [sentence for _, no, _ in found for sentence in no]
     in_favour = [said for said, _, _ in found]
     return _verdict(in_favour, against, kind=kind, waits=bool(few), guardrails=found[0][2])
-
-
-def no_champion(store: str) -> str:
-    """Return the reason that keeps a challenger out of a store in which nothing is live."""
-    return f"there is no champion yet in {store}; a first release needs to be asked for: --first"
 
 
 _Found = tuple[str, list[str], tuple[Guardrail, ...]]

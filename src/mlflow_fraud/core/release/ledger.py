@@ -16,6 +16,12 @@ START = "0" * 64
 VERDICT = "verdict"
 """The action of a record that moves nothing: a challenger was judged and did not go live."""
 
+ROLLBACK = "rollback"
+"""The action of a record that goes back to an earlier release; what it leaves is held."""
+
+PUT_BACK = "put back"
+"""The action of a record that puts a held release live again on purpose: by its name, not by a verdict."""
+
 Kind = Literal["refresh", "change"]
 """The live release's own recipe on newer rows, or anything else."""
 
@@ -33,7 +39,7 @@ class Judged(Strict):
 
 
 class Record(Strict):
-    """One promotion, rollback or verdict. `at` is an ISO time in UTC, `previous` the hash of the record before.
+    """A move of the pointer, or a verdict. `at` is an ISO time in UTC, `previous` the hash of the record before.
 
     A verdict names the challenger as `to_version` and what is live as `from_version`. `judged` is missing in records
     that were written before it was known, and where nothing was judged.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import pi
 
-from mlflow_fraud.core.release.ledger import VERDICT, Record, in_effect
+from mlflow_fraud.core.release.ledger import Record, in_effect
 
 FIRST_SHARE = 6 / pi**2
 """The first look's share of what may be spent; all looks together have one."""
@@ -29,13 +29,14 @@ def look_number(records: Sequence[Record], live_record: int, *, challenger: str,
 
     `live_record` is the number of the record that put live what is. A look is a contest of a change that was judged on
     rows enough: the same challenger on the same `rows` again is the same look, and has its number again. A refresh
-    that went live, and a rollback, begin no new count: neither was a win that the looks before it have paid for.
+    that went live, and a rollback, begin no new count: neither was a win that the looks before it have paid for. What
+    won and was rolled back from was a look like the others, so what is made like it has to be surer.
     """
     proof = proof_of(records, live_record)
     seen = dict.fromkeys(
         (record.to_version, record.judged.rows)
         for record in records
-        if record.action == VERDICT and record.judged and record.judged.kind == "change"
+        if record.judged and record.judged.kind == "change"
         if proof is None or record.number > proof.number
     )
     contests = list(seen)

@@ -127,6 +127,9 @@ def _verdict(
     ours, theirs = contest.ours, contest.theirs
     if theirs is not None and theirs.version == ours.version:
         return Verdict(False, (), (ALREADY_LIVE,), kind="refresh")
+    held = standing.hold(ours.version)
+    if held:  # whatever the numbers say, so it is no look
+        return Verdict(False, (), (held,), kind="refresh")
     verdict = decide(
         ours.metrics,
         theirs.metrics if theirs else None,

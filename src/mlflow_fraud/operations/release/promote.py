@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import PromotionConflict, SettingsError, TrackingFailed
+from mlflow_fraud.core.release.holds import course_of, in_words
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.challenger import build_release, release_version
 from mlflow_fraud.operations.release.comparison import read_comparison
@@ -31,7 +32,8 @@ class Promotion(NamedTuple):
 def promote(store: ReleaseStore) -> Promotion:
     """Carry out the verdict in `data/decision/verdict.json`; doing it again changes nothing.
 
-    A no to a change is written into the ledger, since the next one then has to be surer.
+    A no to a change is written into the ledger, since the next one then has to be surer. What was rolled back from
+    does not go live, even if a verdict of before says so.
     Raises `PromotionConflict` when the verdict is not about the models, the champion and the store of now, and
     `SettingsError` where a release should be live and none is, or the store is not said where it must be.
     """
@@ -46,6 +48,9 @@ def promote(store: ReleaseStore) -> Promotion:
         require_expected_champion(store)
     if live == version:
         return Promotion(False, live, comparison.verdict.reasons)
+    hold = course_of(store.ledger(), pointer.record).held.get(version) if pointer else None
+    if hold:
+        return Promotion(False, live, (in_words(hold, version),))
     if (comparison.challenger.version, comparison.against) != (version, live):
         raise PromotionConflict(
             f"the verdict is on {comparison.challenger.version} against {comparison.against}, but now it would be "
@@ -79,6 +84,6 @@ def mirror_champion(store: ReleaseStore) -> str | None:
     try:
         open_tracking(load_environment()).set_alias("champion", version)
     except (TrackingFailed, SettingsError) as error:
-        say(f"warning: {pointer.version} is live, but the alias champion is behind ({error}); promote again to set it")
+        say(f"warning: {pointer.version} is live, but the alias champion is behind ({error}): `mlflow-fraud alias`")
         return None
     return version

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.release.holds import course_of, in_words
 from mlflow_fraud.core.release.ledger import Record
 from mlflow_fraud.core.release.looks import look_number, proof_of
 from mlflow_fraud.core.release.release import Release
@@ -22,6 +23,11 @@ class Standing:
     def look(self, challenger: str, rows: str) -> int:
         """Return which look at a change on these rows this is, since something last won by proof."""
         return look_number(self.records, self.live_record, challenger=challenger, rows=rows)
+
+    def hold(self, version: str) -> str:
+        """Return why the version does not go live by a verdict, as it was rolled back from; empty where it may."""
+        hold = course_of(self.records, self.live_record).held.get(version)
+        return in_words(hold, version) if hold else ""
 
 
 def read_standing(store: ReleaseStore) -> Standing:

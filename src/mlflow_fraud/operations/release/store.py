@@ -6,7 +6,7 @@ import os
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.core.release.decision import no_champion
+from mlflow_fraud.core.release.first import no_champion
 from mlflow_fraud.environment import load_environment
 
 RUNNER = ("CI", "GITHUB_ACTIONS")
