@@ -13,10 +13,12 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
 from flows.endings import REPEATED, fails_clearly, run_from_shell
+from flows.parity import publish
 from flows.retraining import retraining
-from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.errors import NoRecord, SettingsError
 from mlflow_fraud.core.watching.retrain import Answer
 from mlflow_fraud.operations.monitoring.monitor import Window, answer, log_window, watch
+from mlflow_fraud.operations.record.parity import audit_record
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import windows_summary
 
@@ -37,6 +39,7 @@ def monitoring(windows: list[str], retrain_here: bool = False, as_of: datetime |
         log_to_mlflow(seen)
     decision = answer(seen.name, seen.version)
     publish_windows()
+    show_parity()
     get_run_logger().info("retrain: %s, %s", "yes" if decision.retrain else "no", decision.reason)
     if decision.retrain:
         emit_event(
@@ -71,6 +74,19 @@ def log_to_mlflow(window: Window) -> str:
 def publish_windows() -> None:
     """Show the windows, oldest first."""
     create_markdown_artifact(key="windows", markdown=windows_summary(), description="the live release over time")
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def show_parity() -> None:
+    """Show whether what was served is what the batch engine makes; on a machine without a record nothing was."""
+    log = get_run_logger()
+    try:
+        found = audit_record(days=7)
+    except NoRecord as error:
+        log.info("parity: %s", error)
+        return
+    publish(found)
+    (log.info if found.holds else log.error)(found.sentence)
 
 
 if __name__ == "__main__":

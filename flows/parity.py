@@ -29,7 +29,6 @@ def audit_served(days: int) -> Audit:
     return audit_record(days=days)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
 def publish(found: Audit) -> None:
     """Show how each feature compares."""
     get_run_logger().info("%s", found.to_markdown())

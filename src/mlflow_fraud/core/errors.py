@@ -54,6 +54,10 @@ class TrackingFailed(FraudError):
     """MLflow cannot be reached or does not do what it is asked; what was trained is kept, and logged later."""
 
 
+class NoRecord(DataError):
+    """A record of payments is expected, and none is there."""
+
+
 class RecordUnavailable(FraudError):
     """The record of payments cannot be read or written now: a full disk, a lock, a server that is away."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from mlflow_fraud.core.errors import DataError, RecordUnavailable, SettingsError
+from mlflow_fraud.core.errors import NoRecord, RecordUnavailable, SettingsError
 
 Synchronous = Literal["normal", "full"]
 """What a commit waits for in SQLite: `normal` for the operating system, `full` for the disk."""
@@ -81,9 +81,9 @@ def unavailable(engine: Engine, error: BaseException) -> RecordUnavailable:
     return RecordUnavailable(f"the record at {where(engine)} cannot be used now: {said}")
 
 
-def no_record(place: str) -> DataError:
+def no_record(place: str) -> NoRecord:
     """Return what to say where a record is expected and none is."""
-    return DataError(
+    return NoRecord(
         f"there is no record at {place}; a service makes it at its start and `mlflow-fraud record seed` fills it. "
         "FRAUD_PREDICTION_LOG says where it is"
     )

@@ -34,7 +34,7 @@ def restore_backup(file: Path, forgotten: Path | None) -> str:
     files = [forgotten] if forgotten else sorted(CONTRACTS.glob(forgotten_list("*").name))
     if forgotten and not forgotten.is_file():
         raise SettingsError(f"--forgotten {forgotten} is not there; expected a list that `record forget` wrote")
-    with opened() as log:
+    with opened(make=True) as log:
         done = restore(log, file, _listed(files), at=utc_now())
         if done.left_out.payments and file_of(log.engine):
             rewrite(log.engine)  # what was left out went through it

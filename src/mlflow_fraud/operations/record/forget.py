@@ -38,7 +38,7 @@ def forget(who: Sequence[str]) -> Iterator[str]:
     contract = contract_of(params.active)
     column, value = _asked(who, contract)
     one, now = Known(contract.name, column.name, mark_of(_held(value, column, contract, key))), utc_now()
-    with opened() as log:
+    with opened(make=True) as log:  # a record that is filled later has to know it
         done = erase(log.engine, one, at=now)
         yield _erased(done, one, log)
         yield _listed(done, one, contract)

@@ -19,6 +19,7 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.core.labels import LABEL_TIME, LABELS_LATER
 from mlflow_fraud.environment import Environment, load_environment
+from mlflow_fraud.operations.record.opened import opened
 from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.wall import utc_now, wall_time
 
@@ -41,13 +42,10 @@ def add_labels(file: Path) -> str:
     if not file.is_file():
         raise DataError(f"{file} is not there; name a CSV or Parquet file with labels")
     environment, contract = load_environment(), contract_of(load_params().active)
-    log = PredictionLog(environment.prediction_log)
-    try:
+    with opened() as log:
         told = read_labels(file, contract)
         _require_arrived(file, told, _last(log, contract, environment), contract)
         outcomes = _take(log, contract, told)
-    finally:
-        log.close()
     return "\n".join(_lines(str(log), told, outcomes))
 
 

@@ -10,9 +10,12 @@ from mlflow_fraud.environment import load_environment
 
 
 @contextmanager
-def opened() -> Iterator[PredictionLog]:
-    """Give the record until the block ends; a service may have it at the same time."""
-    log = PredictionLog(load_environment().prediction_log)
+def opened(*, make: bool = False) -> Iterator[PredictionLog]:
+    """Give the record until the block ends; a service may have it at the same time.
+
+    Where there is none it is made, or a `NoRecord` where `make` is off.
+    """
+    log = PredictionLog(load_environment().prediction_log, make=make)
     try:
         yield log
     finally:

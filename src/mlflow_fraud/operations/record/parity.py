@@ -28,7 +28,7 @@ from mlflow_fraud.core.features.reach import label_reach, score_reach, window_re
 from mlflow_fraud.core.features.row import row_function
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.watching.parity import Matrix, Parity, parity_of, same_bits
-from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.record.opened import opened
 from mlflow_fraud.settings import contract_of, load_params
 
 IN_FLIGHT = (timedelta(0), timedelta(seconds=10))
@@ -88,11 +88,8 @@ def audit_record(*, days: int) -> Audit:
     """Return how the answers in this machine's record compare; see `audit`."""
     if days < 1:
         raise SettingsError(f"days is {days}; expected at least 1")
-    log = PredictionLog(load_environment().prediction_log)
-    try:
+    with opened() as log:
         return audit(log, contract_of(load_params().active), days=days)
-    finally:
-        log.close()
 
 
 def audit(log: PredictionLog, contract: Contract, *, days: int) -> Audit:
