@@ -67,11 +67,14 @@ def everything(schema: FeatureSchema) -> FeatureSchema:
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories, label_delay_days=2)
 
 
-# few instants, so that ties are common, midnights among them
-instants = st.one_of(
-    st.integers(0, 40).map(lambda number: BEGIN + 6 * HOUR * number),
-    st.integers(0, 10 * 86_400).map(lambda second: BEGIN + timedelta(seconds=second)),
-)
+def instants(days: int) -> st.SearchStrategy[datetime]:
+    """Return few instants, so that ties and gaps are common, midnights among them; now and then any other."""
+    return st.one_of(
+        st.integers(0, 40).map(lambda number: BEGIN + number * days * DAY / 40),
+        st.integers(0, days * 86_400).map(lambda second: BEGIN + timedelta(seconds=second)),
+    )
+
+
 amounts = st.one_of(st.integers(1, 100), st.integers(15_000, 25_000))
 populations = st.one_of(st.none(), st.integers(0, 3))
 categories = st.sampled_from(["travel", "home"])
@@ -86,10 +89,12 @@ class Stream(NamedTuple):
 
 
 @st.composite
-def streams(draw: st.DrawFn, *, moves: bool = True) -> Stream:
+def streams(draw: st.DrawFn, *, moves: bool = True, days: int = 10, most: int = 24) -> Stream:
     """Draw a stream; with `moves` a correction may be to another category, which features look back by."""
     drawn = draw(
-        st.lists(st.tuples(instants, st.integers(1, 2), amounts, populations, categories), min_size=1, max_size=24)
+        st.lists(
+            st.tuples(instants(days), st.integers(1, 2), amounts, populations, categories), min_size=1, max_size=most
+        )
     )
     payments = [
         {
@@ -104,16 +109,16 @@ def streams(draw: st.DrawFn, *, moves: bool = True) -> Stream:
         }
         for number, (at, card, amount, city_pop, category) in enumerate(drawn)
     ]
-    few = st.sampled_from(payments[:: max(len(payments) // 4, 1)])  # so that one is corrected several times
+    few = st.sampled_from(payments[:: -(-len(payments) // 4)])  # so that one is corrected several times
     corrections = []
     for payment in draw(st.lists(few, max_size=6)):
-        observed = draw(st.one_of(instants, st.just(payment["event_time"])))
+        observed = draw(st.one_of(instants(days), st.just(payment["event_time"])))
         change = {"amount": draw(amounts), "city_pop": draw(populations)}
         if moves:
             change["category"] = draw(categories)
         instead = {**payment, **change} if draw(st.booleans()) else None
         corrections.append(Correction(payment["event_id"], instead, observed))
-    known = st.tuples(few, st.integers(0, 1), instants)
+    known = st.tuples(few, st.integers(0, 1), instants(days))
     labels = [
         Told(payment["event_id"], label, arrived) for payment, label, arrived in draw(st.lists(known, max_size=8))
     ]
@@ -272,7 +277,7 @@ def test_the_order_in_which_they_are_told_does_not_matter(
     assert_same(online.rows, by_the_rule(online.stream, everything), everything)
 
 
-@given(stream=streams(moves=False), random=st.randoms())
+@given(stream=streams(moves=False, days=80, most=48), random=st.randoms())
 @OFTEN
 def test_what_is_forgotten_is_not_missed_within_a_day(
     stream: Stream, random: Random, everything: FeatureSchema
@@ -280,7 +285,7 @@ def test_what_is_forgotten_is_not_missed_within_a_day(
     online = Online(everything, stream.payments)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(past, "SMALL", 2)
-        patch.setattr(past, "SPARE", 6)
+        patch.setattr(past, "SPARE", 5)
         patch.setattr(clock, "STEADY", 2)
         patch.setattr(arrivals, "FEWEST_DROPPED", 0)
         patch.setattr(online_engine, "FEWEST_CORRECTED", 1)
