@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks import distributed, features, gate, recording, scoring, training
+from benchmarks import distributed, features, gate, recording, scoring, starting, training
 from benchmarks.table import some_cards
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import Contract
@@ -38,6 +38,7 @@ OF_ROWS = (
     recording.sqlite,
     recording.sqlite_full,
     recording.postgres,
+    starting.start,
     gate.whole_gate,
 )
 
