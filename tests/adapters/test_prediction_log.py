@@ -112,15 +112,16 @@ def test_a_label_is_kept_once_and_each_change_of_it_too(log: PredictionLog, cont
     said = [*told, *told, told[0]._replace(arrived=at + timedelta(days=5)), stranger, stranger._replace(of=payment.key)]
     said[-1] = said[-1]._replace(arrived=at - timedelta(seconds=1))
     outcomes = take_labels(log, contract, said, times, received=RECEIVED, source="file")
-    assert outcomes == ["noted", "noted", "known", "known", "known", "unmatched", "too early"]
+    assert outcomes == ["noted", "noted", "known", "known", "noted", "unmatched", "too early"]
+    told.append(said[4])
     assert labels_of(log, contract, [event_id]) == {event_id: [(each.label, each.arrived) for each in told]}
-    assert RecordedPast(log, contract, 1).known_since(None)["label"].to_list() == [1, 0]
-    since = RecordedPast(log, contract, 1).known_since(at + timedelta(days=4))
+    assert RecordedPast(log, contract, 1).known_since(None)["label"].to_list() == [1, 0, 1]
+    since = RecordedPast(log, contract, 1).known_since(at + timedelta(days=6))
     assert since.select("event_id", "label", "amount").rows() == [(event_id, 0, payment.transaction["amount"])]
-    first, second = learned_after(log, contract, 0)
+    first, second, third = learned_after(log, contract, 0)
     assert (first.of, first.others) == (payment, ())
     assert second.others == ((1, told[0].arrived),)
-    assert learned_after(log, contract, first.number) == [second]
+    assert learned_after(log, contract, first.number) == [second, third]
 
 
 def test_a_correction_is_kept_with_what_the_payment_is_now(log: PredictionLog, contract: Contract) -> None:

@@ -32,11 +32,15 @@ class PlainPast:
 
     def learn(self, event_id: str, label: int, arrived: datetime) -> None:
         """Know a label from now on."""
-        self.labels.setdefault(event_id, []).append((label, arrived))
+        told = self.labels.setdefault(event_id, [])
+        if (label, arrived) not in told:
+            told.append((label, arrived))
 
     def correct(self, event_id: str, instead: Row | None, observed: datetime) -> None:
         """Know from now on that a transaction is another one, or none, from after a moment on."""
-        self.corrections.setdefault(event_id, []).append((instead, observed))
+        told = self.corrections.setdefault(event_id, [])
+        if (instead, observed) not in told:
+            told.append((instead, observed))
 
     def seen(self, row: Row, at: datetime) -> Row | None:
         """Return what a transaction is to one at a moment."""

@@ -177,7 +177,7 @@ def test_a_label_comes_after_its_score_and_may_change(
     history, row = warm_history(schema, record), rows_of(stream)[0]
     fraud = LabelMessage(row["event_id"], 1, row["event_time"])
     assert history.learn([fraud]) == ["unmatched"]
-    history.observe(row)
+    record.settle(history.observe(row).payment)
     assert history.learn([fraud, fraud, fraud._replace(label=0)]) == ["noted", "known", "noted"]
 
 

@@ -47,7 +47,6 @@ from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.instants import micros
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import in_force
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Release
 from mlflow_fraud.serving.app import SCORE_PATH, create_app
@@ -167,8 +166,7 @@ class Service(RuleBasedStateMachine):
             "transaction": instead and self.raw(instead),
         }
         status = self._sends(CORRECTION_PATH, body)[0]
-        known = self.past.seen(row, observed + timedelta.resolution) == instead
-        if not self._refuses(status, 409 if observed < row["event_time"] else 200) and not known:
+        if not self._refuses(status, 422 if observed < row["event_time"] else 200):
             self.past.correct(event_id, instead, observed)
 
     @rule(event_id=scored, label=labels, payment=payment, wrong=st.sampled_from([{"amt": -1.0}, {"cc_num": "a card"}]))
@@ -268,11 +266,10 @@ class Service(RuleBasedStateMachine):
         return status != 200
 
     def _learns(self, event_id: str, label: int, arrived: datetime) -> None:
-        """Send a label, and let the plain past know it where it says something new."""
+        """Send a label, and let the plain past know it."""
         status = self._labels(event_id, label, arrived)
         early = arrived < self.past.rows[event_id]["event_time"]
-        known = in_force(self.past.labels.get(event_id, []), at=arrived)
-        if not self._refuses(status, 422 if early else 200) and known != label:
+        if not self._refuses(status, 422 if early else 200):
             self.past.learn(event_id, label, arrived)
 
     def _labels(self, event_id: str, label: int, arrived: datetime) -> int:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from mlflow_fraud.adapters.prediction_log.entries import Correction, Payment
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.online import Transaction
 
 
+class TooEarly(DataError):
+    """A payment is said to be corrected before it was made."""
+
+
 def require_of(scored: Transaction, instead: Transaction | None, observed: datetime, contract: Contract) -> None:
-    """Raise `DataError` where `instead` is not the same payment, or is so before the payment was made.
+    """Raise `DataError` where `instead` is not the same payment, and `TooEarly` for a moment before it was made.
 
     Id, time and entities say which payment it is: another card's is another payment.
     """
     if observed < scored["event_time"]:
-        raise DataError("expected a moment of the correction that is not before the payment's own time")
+        raise TooEarly("expected a time that is not before the payment's own")
     if instead is None:
         return
     same_of_both = [column for column in contract.kept if column.name in ("event_id", "event_time", *contract.entities)]
@@ -27,12 +29,6 @@ def require_of(scored: Transaction, instead: Transaction | None, observed: datet
             f"expected the payment's own {', '.join(others)}, found something else; reverse this payment and score the "
             "other one under an id of its own"
         )
-
-
-def in_force(payment: Payment, corrections: Sequence[Correction], *, at: datetime) -> Transaction | None:
-    """Return what a payment is by those of its corrections that were observed by then; the newest counts."""
-    seen = [(each.observed, number) for number, each in enumerate(corrections) if each.observed <= at]
-    return corrections[max(seen)[1]].instead if seen else payment.transaction
 
 
 def alike(one: Transaction | None, other: Transaction | None) -> bool:

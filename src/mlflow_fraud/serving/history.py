@@ -132,10 +132,18 @@ class History:
         self.catch_up()
         return corrected
 
-    def follow(self) -> None:
-        """Take in what other processes have written; raise `RecordUnavailable` where the record cannot be read."""
+    def follow(self) -> bool:
+        """Take in what other processes have written; raise `RecordUnavailable` where the record cannot be read.
+
+        Return whether people were forgotten meanwhile: then a new past is to take this one's place.
+        """
         self.record.follow(self._contract)
         self.catch_up()
+        return self.record.let_go(self._take_all)
+
+    def _take_all(self) -> None:
+        while self._replay(AT_ONCE):
+            pass
 
     def catch_up(self) -> None:
         """Take in what came since in pieces, between which requests to an older history get their turn."""

@@ -92,7 +92,10 @@ class LiveModel:
         if self.current is None:
             return
         try:
-            self.current.history.follow()
+            if self.current.history.follow():
+                again = warm_history(self.current.schema, self._record, self._clock)
+                self.current = replace(self.current, history=again)
+                log.info("people were forgotten; the past is the record's anew")
         except RecordUnavailable as error:
             log.warning("what others told the record is not read now: %s", error)
 

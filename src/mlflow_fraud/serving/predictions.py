@@ -41,6 +41,7 @@ class Prediction(BaseModel):
     probability: float
     decision: Literal["flag", "pass"]
     threshold: float
+    took_ms: float
     received: datetime
     event_id: str
     event_time: OnOwnClock
@@ -61,6 +62,7 @@ def prediction_of(told: Told) -> Prediction:
         probability=payment["probability"],
         decision=told.decision,
         threshold=payment["threshold"],
+        took_ms=payment["took_us"] / 1000,
         received=payment["received"].replace(tzinfo=UTC),
         event_id=payment["event_id"],
         event_time=payment["event_time"],

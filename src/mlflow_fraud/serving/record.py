@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -28,13 +28,15 @@ from mlflow_fraud.adapters.prediction_log.entries import (
     Payment,
     ReleaseNote,
 )
+from mlflow_fraud.adapters.prediction_log.forgetting import Known, tombstones
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.old_journal import put_aside, read_journal
 from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.contract.forgotten import mark_of
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.serving.beginning import Beginning
-from mlflow_fraud.serving.correcting import alike, in_force, require_of
+from mlflow_fraud.serving.correcting import alike, require_of
 from mlflow_fraud.serving.earlier_ids import EarlierIds
 from mlflow_fraud.serving.known_ids import KnownIds
 from mlflow_fraud.serving.writer import WAIT_SECONDS, Ticket, Writer
@@ -97,6 +99,8 @@ class Record:
         self.beginning, self._known = Beginning(), KnownIds(kept=known)
         self.earlier = EarlierIds(log, self._known, self.lock, at_most=known, progress=self.beginning)
         self._introduced: set[str] = set()
+        with log.reading() as connection:
+            self._newest_stone = max(tombstones(connection).values(), default=None)
 
     def surely_new(self, contract: Contract, transaction: Transaction) -> bool:
         """Return whether a payment is new without a look into the record."""
@@ -165,10 +169,10 @@ class Record:
         Raises `RecordUnavailable` where the record cannot be read or written: then none is taken.
         """
         with self._labelling:
-            here = {str(label.of[1]): known for label in labels if (known := self._recent.get(label.of))}
-            others = [event_id for label in labels if (event_id := str(label.of[1])) not in here]
-            times = times_of(self.log, contract, others)
-            times |= {event_id: payment.transaction["event_time"] for event_id, payment in here.items()}
+            recent = [payment for label in labels if (payment := self._recent.get(label.of))]
+            waiting = [payment for payment in recent if self._waits(payment)]  # before the record is asked
+            times = {str(payment.key[1]): payment.transaction["event_time"] for payment in waiting}
+            times |= times_of(self.log, contract, [str(label.of[1]) for label in labels])
             outcomes = take_labels(self.log, contract, labels, times, received=utc_now(), source="service")
             self._follow(contract)
         return outcomes
@@ -181,25 +185,46 @@ class Record:
     def correct(self, contract: Contract, event_id: Any, instead: Transaction | None, observed: datetime) -> bool:
         """Write that a payment is another one, or none, from after `observed` on, then let every past know.
 
-        Return False where that is known: what is in force at `observed` is the same. Raises `UnknownTransaction` where
-        the payment is not known, `DataError` where it could not be this one or the moment is before it, and
+        Return False where the same was told of the same moment. Raises `UnknownTransaction` where the payment is not
+        known, `TooEarly` where the moment is before it, `DataError` where it could not be this one, and
         `RecordUnavailable` as above.
         """
         with self._labelling:
-            payment = self.find(contract, event_id)
+            recent = self._recent.get((contract.name, event_id))
+            waits = recent is not None and self._waits(recent)  # before the record is asked
+            payment = self.log.find(contract, event_id)
+            if payment is None and waits:
+                raise RecordUnavailable("the payment itself is not in the record yet, which its correction follows")
             if payment is None:
                 raise UnknownTransaction("no transaction of this id was scored here; corrections follow their scores")
-            if not self.writer.again(payment.place).written:
-                raise RecordUnavailable("the payment itself is not in the record yet, which its correction follows")
             require_of(payment.transaction, instead, observed, contract)
             corrections = corrections_of(self.log, contract, payment)
-            if alike(in_force(payment, corrections, at=observed), instead):
+            if any(each.observed == observed and alike(each.instead, instead) for each in corrections):
                 return False
             correction = Correction(payment.key, instead, observed)
             number = self.log.add_correction(correction, received=utc_now(), source="service")
             with self.lock:
                 self._correction = number
                 self._append(Corrected(number, payment, instead, observed))
+        return True
+
+    def let_go(self, taken_in: Callable[[], None]) -> bool:
+        """Let go of what is in memory of people who were forgotten since the last look; return whether there are any.
+
+        `taken_in` takes into the past what it lacks, with `lock` held: what came before is known from the record alone
+        from then on. What waits to be written and is theirs is not written. Raises `RecordUnavailable` as above.
+        """
+        with self.log.reading() as connection:
+            stones = tombstones(connection)
+        newest = max(stones.values(), default=None)
+        if newest == self._newest_stone:
+            return False
+        self._newest_stone = newest
+        self.writer.leave_out(lambda payment: _is_forgotten(payment, stones))
+        with self.lock:
+            taken_in()
+            self._forgotten, self._entries = self.end, []
+            self._recent = {payment.key: payment for payment in self.writer.unwritten()}
         return True
 
     def mark(self, contract: Contract) -> Mark:
@@ -238,6 +263,10 @@ class Record:
         self.earlier.close()
         self.writer.close()
 
+    def _waits(self, payment: Payment) -> bool:
+        """Return whether a payment is not in the record yet; one that is not there any more was forgotten."""
+        return not self.writer.again(payment.place).written
+
     def _follow(self, contract: Contract) -> None:
         seen = self._labels.get(contract.name, self._labels_at_start)
         for learned in learned_after(self.log, contract, seen):
@@ -256,6 +285,15 @@ class Record:
                     self._recent.pop(old.key, None)
             del self._entries[:gone]
             self._forgotten += gone
+
+
+def _is_forgotten(payment: Payment, stones: Mapping[Known, datetime]) -> bool:
+    theirs = {(one.entity, one.mark): at for one, at in stones.items() if one.contract == payment.contract}
+    return any(
+        payment.received <= at and mark_of(payment.transaction[entity]) == mark
+        for (entity, mark), at in theirs.items()
+        if payment.transaction.get(entity) is not None
+    )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from mlflow_fraud.adapters.prediction_log.afterwards import Outcome
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.serving.asked import NOT_READ, live_of, metrics_of
 from mlflow_fraud.serving.clock import AheadOfNow
+from mlflow_fraud.serving.correcting import TooEarly
 from mlflow_fraud.serving.correction_schema import TIME
 from mlflow_fraud.serving.record import UnknownTransaction
 from mlflow_fraud.serving.schema import problem, problems
@@ -40,8 +41,8 @@ router = APIRouter()
 class Noted(BaseModel):
     """What came of a label: features see one that is `noted` from after its arrival on.
 
-    `known`: it says what is known already. `unmatched`: no such transaction was scored here. `too early`: it states an
-    arrival before its payment.
+    `known`: the same was told with the same arrival. `unmatched`: no such transaction was scored here. `too early`: it
+    states an arrival before its payment.
     """
 
     status: Outcome
@@ -96,7 +97,9 @@ async def label(request: Request) -> Noted | list[Noted]:
     responses={
         **RESPONSES,
         409: {"description": "the transaction of this id is another one: its time, card or merchant differ"},
-        422: {"description": "the correction is not what the contract says, or its moment is not there yet"},
+        422: {
+            "description": "the correction is not what the contract says, or its moment is before it or ahead of now"
+        },
     },
 )
 async def correction(request: Request) -> Corrected:
@@ -115,6 +118,8 @@ async def correction(request: Request) -> Corrected:
         raise HTTPException(422, problem(TIME, str(error), "ahead_of_now")) from None
     except UnknownTransaction as error:
         raise HTTPException(404, str(error)) from None
+    except TooEarly as error:
+        raise HTTPException(422, problem(TIME, str(error), "too_early")) from None
     except DataError as error:
         raise HTTPException(409, str(error)) from None
     except RecordUnavailable as error:

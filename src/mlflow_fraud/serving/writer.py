@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Condition, Event, Lock, Thread
 from typing import Protocol
@@ -119,6 +119,15 @@ class Writer:
             if ticket.is_open:
                 self._trouble = self._trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
             return bool(ticket.written)
+
+    def leave_out(self, unwanted: Callable[[Payment], bool]) -> None:
+        """Write none of the payments that wait of which a function says so."""
+        with self._changed:
+            gone = [each for each in self._waiting if isinstance(each[0], Payment) and unwanted(each[0])]
+            self._waiting = deque(each for each in self._waiting if each not in gone)
+            self._forget(gone)
+            told = self._tell([ticket for _, ticket in gone], False)
+        _wake_all(told)
 
     def again(self, place: int) -> Ticket:
         """Return the ticket of a payment that was given before."""

@@ -16,7 +16,6 @@ from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Column, Contract
-from mlflow_fraud.core.labels import in_force
 
 Outcome = Literal["noted", "known", "unmatched", "too early"]
 """What comes of a label: it is new, says what is known already, is of no payment, or arrived before its payment."""
@@ -39,8 +38,8 @@ def take_labels(
 ) -> list[Outcome]:
     """Add the labels that say something new, all or none, and return what came of each.
 
-    `times` has the payments that there are, by their ids as texts. A label says nothing new where the one in force at
-    its arrival is the same. Raises `RecordUnavailable` where the record cannot be read or written: then none is added.
+    `times` has the payments that there are, by their ids as texts. A label says nothing new where the same one is there
+    with the same arrival. Raises `RecordUnavailable` where the record cannot be read or written: then none is added.
     """
     known = labels_of(log, contract, [str(label.of[1]) for label in labels])
     new: list[Label] = []
@@ -62,7 +61,7 @@ def _outcome(label: Label, of: datetime | None, known: Known) -> Outcome:
         return "unmatched"
     if label.arrived < of:
         return "too early"
-    return "known" if in_force(known, at=label.arrived) == label.label else "noted"
+    return "known" if (label.label, label.arrived) in known else "noted"
 
 
 def times_of(log: PredictionLog, contract: Contract, ids: Collection[str]) -> dict[str, datetime]:

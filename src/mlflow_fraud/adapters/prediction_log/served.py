@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mlflow_fraud.adapters.prediction_log.afterwards import learned_after
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Learned, Payment
@@ -61,18 +61,30 @@ def _of_one_schema(document: str, found: Sequence[Any]) -> Served:
 Told = Payment | Learned | Corrected
 
 
-def told_from(past: RecordedPast, log: PredictionLog, contract: Contract, place: int, lag: timedelta) -> Iterator[Told]:
-    """Yield what came from a place on: payments, and the labels and corrections between them, `lag` after they came.
+def told_from(
+    past: RecordedPast, log: PredictionLog, contract: Contract, place: int, label: int, lag: timedelta
+) -> Iterator[Told]:
+    """Yield what came from a place on: payments, labels after a number and all corrections, `lag` after they came.
 
     A label is in the record before the service knows it, and how long before is not written down.
     """
     at = _received(log, contract)
     came = [_Came(each.received, 0, each.place, each) for each in past.behind(place - 1)]
-    came += [_Came(at[LABEL.name, each.number] + lag, 1, each.number, each) for each in learned_after(log, contract, 0)]
+    came += [
+        _Came(at[LABEL.name, each.number] + lag, 1, each.number, each) for each in learned_after(log, contract, label)
+    ]
     came += [
         _Came(at[CORRECTION.name, each.number] + lag, 2, each.number, each) for each in past.corrections_since(None)
     ]
     yield from (each.told for each in sorted(came, key=lambda each: each[:3]))
+
+
+def last_label_before(log: PredictionLog, contract: Contract, place: int) -> int:
+    """Return the number of the last label that was told before a payment came; 0 where none was."""
+    when = select(PAYMENT.c.received).where(PAYMENT.c.place == place).scalar_subquery()
+    told = select(func.max(LABEL.c.number)).where(LABEL.c.contract == contract.name, LABEL.c.received < when)
+    with log.reading() as connection:
+        return connection.execute(told).scalar() or 0
 
 
 class _Came(NamedTuple):

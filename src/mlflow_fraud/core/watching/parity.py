@@ -36,14 +36,13 @@ class Parity(NamedTuple):
 
 
 def same_bits(one: Matrix, other: Matrix) -> Flags:
-    """Return where two matrices are the same to the bit; a missing value is one missing value like another.
+    """Return where two matrices are the same to the bit, missing values too.
 
     >>> first, second = np.array([[1.0, np.nan, -0.0]], np.float32), np.array([[1.0, np.nan, 0.0]], np.float32)
     >>> same_bits(first, second).tolist()
     [[True, True, False]]
     """
-    missing = np.isnan(one) & np.isnan(other)
-    return (one.view(np.uint32) == other.view(np.uint32)) | missing  # type: ignore[no-any-return]
+    return one.view(np.uint32) == other.view(np.uint32)  # type: ignore[no-any-return]
 
 
 def parity_of(served: Matrix, batch: Matrix, uncorrected: Matrix, known: Sequence[Matrix]) -> Parity:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from mlflow_fraud.adapters.forgotten_list import add_to_list
 from mlflow_fraud.adapters.prediction_log.forgetting import Erased, Known, erase
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.space import empty_log, file_of, rewrite
 from mlflow_fraud.adapters.raw_values import expression_of
 from mlflow_fraud.core.contract.contract import Column, Contract
@@ -18,6 +19,7 @@ from mlflow_fraud.core.contract.forgotten import Forgotten, mark_of
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey, pseudonyms_of
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError, SettingsError, nearest
+from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.record.opened import opened
 from mlflow_fraud.operations.record.pins import Places, places_of
@@ -41,7 +43,7 @@ def forget(who: Sequence[str]) -> Iterator[str]:
     with opened(make=True) as log:  # a record that is filled later has to know it
         done = erase(log.engine, one, at=now)
         yield _erased(done, one, log)
-        yield _listed(done, one, contract)
+        yield _listed(done, one, contract, _reached(log, contract))
         yield from _overwritten(log)
     yield from _still_there(places_of(contract, params, key, one))
 
@@ -87,10 +89,17 @@ def _erased(done: Erased, one: Known, log: PredictionLog) -> str:
     )
 
 
-def _listed(done: Erased, one: Known, contract: Contract) -> str:
-    """Put one on the list that ingest obeys, up to now or to the latest that the record had."""
+def _reached(log: PredictionLog, contract: Contract) -> datetime | None:
+    """Return up to when recorded transactions have come; None where they are live, and in an empty record."""
+    if load_environment().clock == "wall":
+        return None
+    return RecordedPast(log, contract, log.last_place()).reached(STEADY)
+
+
+def _listed(done: Erased, one: Known, contract: Contract, reached: datetime | None) -> str:
+    """Put one on the list that ingest obeys, up to now on the data's clock, or to the latest that the record had."""
     clock, already = contract.column("event_time"), done.before if not done.removed.payments else None
-    until = as_data_has_it(already or utc_now(), clock.timezone if clock else "")
+    until = reached or as_data_has_it(already or utc_now(), clock.timezone if clock else "")
     until = max(until, done.newest or until).replace(microsecond=0) + timedelta(seconds=1)
     file = forgotten_list(contract.name)
     if not add_to_list(file, Forgotten(one.entity, one.mark, until)):
@@ -116,6 +125,6 @@ def _still_there(places: Places) -> Iterator[str]:
     for file, why in places.unseen.items():
         yield f"not looked at: {file}, {why}"
     yield (
-        "a service that runs has the past in memory and lets it go at its next start; DVC's cache and remote, backups "
-        "and exports keep what they have"
+        "a service that runs lets the past go within seconds; DVC's cache and remote, backups and exports keep what "
+        "they have"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -14,7 +15,13 @@ from mlflow_fraud.adapters.prediction_log.afterwards import as_table
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Learned, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
-from mlflow_fraud.adapters.prediction_log.served import Served, corrections_told_late, served_since, told_from
+from mlflow_fraud.adapters.prediction_log.served import (
+    Served,
+    corrections_told_late,
+    last_label_before,
+    served_since,
+    told_from,
+)
 from mlflow_fraud.adapters.prediction_log.settled import remembered_before, window_since
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.counted import counted, listed
@@ -130,8 +137,13 @@ def _parity(log: PredictionLog, past: RecordedPast, schema: FeatureSchema, serve
     late = corrections_told_late(log, contract)
     in_time = [each for each in corrections if each.number not in late]
     uncorrected = _in_batch(rows, Later(as_table(in_time, contract), labels), schema, served)
-    known = [_as_known(log, past, schema, served, lag) for lag in IN_FLIGHT]
-    return parity_of(served.features, batch, uncorrected, known)
+    known: list[Matrix] = []
+    for lag in IN_FLIGHT:
+        known.append(_as_known(log, past, schema, served, lag))
+        parity = parity_of(served.features, batch, uncorrected, known)
+        if not parity.otherwise.any():
+            break
+    return parity
 
 
 def _rows_behind(past: RecordedPast, schema: FeatureSchema, served: Served) -> pl.DataFrame:
@@ -167,10 +179,11 @@ def _in_batch(rows: pl.DataFrame, later: Later, schema: FeatureSchema, served: S
 def _as_known(log: PredictionLog, past: RecordedPast, schema: FeatureSchema, served: Served, lag: timedelta) -> Matrix:
     """Return the features of what was served, made by the online engine of what had come by then, in that order."""
     first = int(served.rows["place"].min())  # type: ignore[arg-type]
-    history = _history_before(RecordedPast(log, schema.contract, first - 1), past, schema)
+    before = last_label_before(log, schema.contract, first)
+    history = _history_before(RecordedPast(log, schema.contract, first - 1), past, schema, before)
     asked = {place: number for number, place in enumerate(served.rows["place"])}
     found = np.full(served.features.shape, np.nan, np.float32)
-    for told in told_from(past, log, schema.contract, first, lag):
+    for told in told_from(past, log, schema.contract, first, before, lag):
         match told:
             case Payment():
                 if told.place in asked:
@@ -183,8 +196,8 @@ def _as_known(log: PredictionLog, past: RecordedPast, schema: FeatureSchema, ser
     return found
 
 
-def _history_before(settled: RecordedPast, past: RecordedPast, schema: FeatureSchema) -> CardHistory:
-    """Return the past that a service had before what is in `past` and not in `settled`."""
+def _history_before(settled: RecordedPast, past: RecordedPast, schema: FeatureSchema, label: int) -> CardHistory:
+    """Return the past that a service had before what is in `past` and not in `settled`, with labels up to a number."""
     reached = settled.reached(STEADY)
     if reached is None:
         return CardHistory(schema)
@@ -194,4 +207,10 @@ def _history_before(settled: RecordedPast, past: RecordedPast, schema: FeatureSc
         history.update(row)
     for row in window_since(settled, schema, since, past.corrections_since(None)).iter_rows(named=True):
         history.update(row)
+    told: dict[str, list[tuple[int, datetime]]] = defaultdict(list)
+    known = past.known_since(reached - label_reach(schema) - LATENESS).filter(pl.col("number") <= label)
+    for row in known.iter_rows(named=True):
+        others = told[row["event_id"]]
+        history.learn(row, row["label"], row["arrived"], tuple(others))
+        others.append((row["label"], row["arrived"]))
     return history

@@ -1,0 +1,112 @@
+"""Who is forgotten while a service runs is gone from it too, and nothing that is told later brings them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from mlflow_fraud.adapters.prediction_log.forgetting import Known, erase
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.contract.forgotten import mark_of
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.record import Record
+from mlflow_fraud.wall import utc_now
+from tests.serving.conftest import MakeRelease, Raw, go_live
+
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def answering(store: ReleaseStore, record: Record, make_release: MakeRelease) -> Iterator[TestClient]:
+    go_live(store, make_release())
+    app = create_app(store, record=record, poll_seconds=3600)
+    app.state.model.poll()
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.fixture
+def rows(stream: pl.DataFrame, raw: Raw) -> list[Row]:
+    return [raw(row) for row in stream.iter_rows(named=True)]
+
+
+def forget(record: Record, card: int) -> None:
+    log = PredictionLog(str(record.log))
+    erase(log.engine, Known("sparkov", "card", mark_of(card)), at=utc_now())
+    log.close()
+
+
+def rows_of(record: Record, event_id: str) -> list[int]:
+    with record.log.reading() as connection:
+        return [
+            connection.execute(select(func.count()).select_from(table).where(table.c.event_id == event_id)).scalar_one()
+            for table in (PAYMENT, LABEL, CORRECTION)
+        ]
+
+
+def later(row: Row, days: int) -> str:
+    at = datetime.fromisoformat(row["trans_date_trans_time"]) + timedelta(days=days)
+    return at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def test_nothing_that_is_told_of_a_forgotten_payment_is_kept(
+    answering: TestClient, record: Record, rows: list[Row]
+) -> None:
+    row = rows[0]
+    answering.post("/v1/score", json=row)
+    forget(record, row["cc_num"])
+    label = {"trans_num": row["trans_num"], "is_fraud": 1, "label_time": later(row, 3)}
+    assert answering.post("/v1/labels", json=label).status_code == 404
+    correction = {"id": row["trans_num"], "observed": later(row, 3), "transaction": {**row, "amt": 5.0}}
+    assert answering.post("/v1/corrections", json=correction).status_code == 404
+    assert rows_of(record, row["trans_num"]) == [0, 0, 0]
+
+
+def test_the_past_of_somebody_who_is_forgotten_is_gone_after_the_next_look(
+    answering: TestClient, record: Record, rows: list[Row], schema: FeatureSchema, stream: pl.DataFrame
+) -> None:
+    card = stream["card"][0]
+    theirs = [row for row, who in zip(rows, stream["card"], strict=True) if who == card]
+    others = next(row for row, who in zip(rows, stream["card"], strict=True) if who != card)
+    answers = [answering.post("/v1/score", json=row).json() for row in (*theirs, others)]
+    forget(record, card)
+    answering.app.state.model.poll()  # type: ignore[attr-defined]
+    history = answering.app.state.model.current.history  # type: ignore[attr-defined]
+    events = history._past.snapshot().events
+    assert card not in set(events["card"])
+    assert len(set(events["card"])) == 11
+    again = answering.post("/v1/score", json=theirs[0]).json()
+    assert again["prediction_id"] != answers[0]["prediction_id"]
+    assert again["recorded"] is True
+    assert rows_of(record, theirs[0]["trans_num"])[0] == 1
+    assert answering.post("/v1/score", json=others).json() == answers[-1]
+
+
+def test_what_waits_of_somebody_who_is_forgotten_is_not_written(
+    answering: TestClient, record: Record, rows: list[Row]
+) -> None:
+    row = rows[0]
+    append = record.log.append
+    record.log.append = lambda entries: time_out(entries)  # type: ignore[method-assign]
+    assert answering.post("/v1/score", json=row).json()["recorded"] is False
+    forget(record, row["cc_num"])
+    answering.app.state.model.poll()  # type: ignore[attr-defined]
+    record.log.append = append  # type: ignore[method-assign]
+    answering.post("/v1/score", json=rows[1])
+    record.writer.flush()
+    assert rows_of(record, row["trans_num"]) == [0, 0, 0]
+
+
+def time_out(entries: Any) -> None:
+    from mlflow_fraud.core.errors import RecordUnavailable
+
+    raise RecordUnavailable("the record is away")
