@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from sqlalchemy.event import listen
 
 from mlflow_fraud.adapters.prediction_log.days import RecordedDays
 from mlflow_fraud.adapters.prediction_log.entries import Label
@@ -68,6 +70,22 @@ def test_days_begin_and_end_where_it_is_said(log: PredictionLog, contract: Contr
         assert list(recorded.days(days[3], days[7])) == days[3:7]
         assert list(recorded.days(since=date(2030, 1, 1))) == []
         assert recorded.payments(date(2030, 1, 1)).columns == recorded.payments(days[0]).columns
+
+
+def test_a_day_is_found_by_its_times_and_not_by_a_look_at_all_payments(tmp_path: Path, contract: Contract) -> None:
+    log, asked = PredictionLog(f"sqlite:///{tmp_path / 'record.db'}"), []
+    with snapshot(log.engine) as connection:
+        listen(connection, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+        recorded = RecordedDays(connection, contract)
+        _ = list(recorded.days()), recorded.payments(date(2020, 1, 1)), recorded.corrections(date(2020, 1, 1))
+        of_payments = [each for each in asked if "FROM payment" in each[0]]
+        plans = [
+            " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values))
+            for statement, values in of_payments
+        ]
+    assert len(plans) == 4
+    assert [plan for plan in plans if "payment USING INDEX ix_payment_event_time" not in plan] == []
+    log.close()
 
 
 def test_features_come_back_bit_for_bit_under_the_names_of_their_release(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from mlflow_fraud.adapters.prediction_log.by_time import of_contract
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
 
 
@@ -18,7 +19,7 @@ def count_of(connection: Connection, contract: str) -> int:
 def count_between(connection: Connection, contract: str, since: datetime, until: datetime) -> int:
     """Return how many payments of a contract have an event time in `[since, until)`."""
     chosen = select(func.count()).where(
-        PAYMENT.c.contract == contract, PAYMENT.c.event_time >= since, PAYMENT.c.event_time < until
+        of_contract(contract), PAYMENT.c.event_time >= since, PAYMENT.c.event_time < until
     )
     number: int = connection.execute(chosen).scalar_one()
     return number

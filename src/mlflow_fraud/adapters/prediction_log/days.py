@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
 
+from mlflow_fraud.adapters.prediction_log.by_time import of_contract
 from mlflow_fraud.adapters.prediction_log.content import transactions_of
 from mlflow_fraud.adapters.prediction_log.quarantine import not_quarantined, spans
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
@@ -65,7 +66,7 @@ class RecordedDays:
     def __init__(self, connection: Connection, contract: Contract, *, with_quarantined: bool = False) -> None:
         self._connection, self._contract = connection, contract
         out = () if with_quarantined else not_quarantined(spans(connection, contract.name))
-        self._chosen = (PAYMENT.c.contract == contract.name, *out)
+        self._chosen = (of_contract(contract.name), *out)
 
     def days(self, since: date | None = None, until: date | None = None) -> Iterator[date]:
         """Give the days with payments, from `since` on and before `until`, in their order."""

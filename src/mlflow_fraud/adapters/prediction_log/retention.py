@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select, tuple_
 
 from mlflow_fraud.adapters.prediction_log.audit import note, note_again
+from mlflow_fraud.adapters.prediction_log.by_time import of_contract
 from mlflow_fraud.adapters.prediction_log.change import change
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.member import member
@@ -73,7 +74,7 @@ def prune(log: PredictionLog, contract: str, age: Age, *, at: datetime) -> Prune
 def _older(log: PredictionLog, contract: str, cut: datetime) -> Iterator[Sequence[Which]]:
     order = tuple_(PAYMENT.c.event_time, PAYMENT.c.place)
     chosen = select(PAYMENT.c.event_time, PAYMENT.c.place, PAYMENT.c.event_id)
-    chosen = chosen.where(PAYMENT.c.contract == contract, PAYMENT.c.event_time < cut)
+    chosen = chosen.where(of_contract(contract), PAYMENT.c.event_time < cut)
     chosen = chosen.order_by(PAYMENT.c.event_time, PAYMENT.c.place).limit(AT_ONCE)
     behind = chosen
     while True:
@@ -98,9 +99,7 @@ def _remembered(log: PredictionLog, contract: str, age: Age) -> set[int]:
             newest = (PAYMENT.c.event_time.desc(), PAYMENT.c.event_id.desc())
             rank = func.row_number().over(partition_by=[member(connection.dialect, n) for n in by], order_by=newest)
             ranked = select(PAYMENT.c.place, PAYMENT.c.event_time, rank.label("rank"))
-            ranked_rows = ranked.where(
-                PAYMENT.c.contract == contract, PAYMENT.c.event_time < age.seen, *seen
-            ).subquery()
+            ranked_rows = ranked.where(of_contract(contract), PAYMENT.c.event_time < age.seen, *seen).subquery()
             last = select(ranked_rows.c.place).where(ranked_rows.c.rank <= back, ranked_rows.c.event_time < age.cut)
             kept |= {place for (place,) in connection.execute(last)}
     return kept
