@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Select, and_, case, func, or_, select
 
+from mlflow_fraud.adapters.prediction_log.by_time import of_contract
 from mlflow_fraud.adapters.prediction_log.content import transaction_of, transactions_of
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
@@ -41,7 +42,7 @@ class RecordedPast:
     def __init__(self, log: PredictionLog, contract: Contract, until_place: int) -> None:
         self._log, self._contract = log, contract
         with log.reading() as connection:
-            self._seen = (PAYMENT.c.contract == contract.name, *not_quarantined(spans(connection, contract.name)))
+            self._seen = (of_contract(contract.name), *not_quarantined(spans(connection, contract.name)))
         self._by_then = (*self._seen, PAYMENT.c.place <= until_place)
 
     def reached(self, steady: int) -> datetime | None:
