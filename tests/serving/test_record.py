@@ -85,6 +85,7 @@ def test_an_answer_can_be_asked_for_by_its_id(
     assert found["release"] == answer["model_version"]
     assert [label["label"] for label in found["labels"]] == [1]
     assert answering.get("/v1/predictions/of-nobody").status_code == 404
+    assert answering.get("/v1/predictions/%00").status_code == 404
 
 
 def test_one_that_is_sent_again_gets_the_answer_that_it_got_also_from_another_release(

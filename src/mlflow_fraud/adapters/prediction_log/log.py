@@ -164,6 +164,8 @@ class PredictionLog:
 
     def by_prediction(self, prediction: str) -> Told | None:
         """Return what is kept of an answer, or None where none has this id."""
+        if "\0" in prediction:  # which no database takes, and no id has
+            return None
         payments = select(PAYMENT, MODEL_RELEASE.c.manifest, FEATURE_SCHEMA.c.document)
         payments = payments.outerjoin(MODEL_RELEASE, MODEL_RELEASE.c.version == PAYMENT.c.release)
         payments = payments.outerjoin(FEATURE_SCHEMA, FEATURE_SCHEMA.c.sha256 == MODEL_RELEASE.c.feature_schema)
