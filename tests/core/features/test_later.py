@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from operator import itemgetter
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,8 @@ from mlflow_fraud.core.features.online import LATENESS, CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
 from tests.core.features.by_the_rule import ByTheRule, Correction, Payment, Told
 from tests.core.features.test_features import make_row
+
+T = TypeVar("T")
 
 BEGIN = datetime(2020, 3, 1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -88,14 +90,16 @@ class Stream(NamedTuple):
     labels: list[Told]
 
 
+def exactly(values: st.SearchStrategy[T], number: int) -> st.SearchStrategy[list[T]]:
+    """Return lists of so many values: where the length is left open, most are short."""
+    return st.lists(values, min_size=number, max_size=number)
+
+
 @st.composite
 def streams(draw: st.DrawFn, *, moves: bool = True, days: int = 10, most: int = 24) -> Stream:
     """Draw a stream; with `moves` a correction may be to another category, which features look back by."""
-    drawn = draw(
-        st.lists(
-            st.tuples(instants(days), st.integers(1, 2), amounts, populations, categories), min_size=1, max_size=most
-        )
-    )
+    one = st.tuples(instants(days), st.integers(1, 2), amounts, populations, categories)
+    drawn = draw(exactly(one, draw(st.integers(1, most))))
     payments = [
         {
             **make_row(),
@@ -111,7 +115,7 @@ def streams(draw: st.DrawFn, *, moves: bool = True, days: int = 10, most: int = 
     ]
     few = st.sampled_from(payments[:: -(-len(payments) // 4)])  # so that one is corrected several times
     corrections = []
-    for payment in draw(st.lists(few, max_size=6)):
+    for payment in draw(exactly(few, draw(st.integers(0, 6)))):
         observed = draw(st.one_of(instants(days), st.just(payment["event_time"])))
         change = {"amount": draw(amounts), "city_pop": draw(populations)}
         if moves:
@@ -120,7 +124,8 @@ def streams(draw: st.DrawFn, *, moves: bool = True, days: int = 10, most: int = 
         corrections.append(Correction(payment["event_id"], instead, observed))
     known = st.tuples(few, st.integers(0, 1), instants(days))
     labels = [
-        Told(payment["event_id"], label, arrived) for payment, label, arrived in draw(st.lists(known, max_size=8))
+        Told(payment["event_id"], label, arrived)
+        for payment, label, arrived in draw(exactly(known, draw(st.integers(0, 8))))
     ]
     return Stream(sorted(payments, key=lambda each: (each["event_time"], each["event_id"])), corrections, labels)
 
@@ -282,13 +287,13 @@ def test_the_order_in_which_they_are_told_does_not_matter(
 def test_what_is_forgotten_is_not_missed_within_a_day(
     stream: Stream, random: Random, everything: FeatureSchema
 ) -> None:
-    online = Online(everything, stream.payments)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(past, "SMALL", 2)
         patch.setattr(past, "SPARE", 5)
         patch.setattr(clock, "STEADY", 2)
         patch.setattr(arrivals, "FEWEST_DROPPED", 0)
         patch.setattr(online_engine, "FEWEST_CORRECTED", 1)
+        online = Online(everything, stream.payments)
         for step in within_a_day(online, stream, random):
             step()
     assert_same(online.rows, by_the_rule(online.stream, everything), everything)
@@ -404,13 +409,33 @@ def test_corrections_and_labels_of_no_payment_change_nothing(story: Story, every
     assert history.snapshot().events.is_empty()
 
 
-def test_a_past_without_corrections_any_more_is_an_ordinary_one(everything: FeatureSchema) -> None:
-    """A correction is forgotten with its payment."""
+def test_a_corrected_amount_is_scored_by_what_was_usual_though_that_is_forgotten(everything: FeatureSchema) -> None:
+    paid = [(2, NOON, 100), (2, NOON + HOUR, 300), (1, NOON + 2 * HOUR, 200), (1, NOON + 3 * HOUR, 5)]
+    paid += [(2, NOON + day * DAY + hour * HOUR, 100 + day) for day in range(2, 90) for hour in (0, 6)]
+    payments = [
+        {**make_row(), "event_id": f"{number:03}", "event_time": at, "card": card, "amount": amount, "city_pop": None}
+        for number, (card, at, amount) in enumerate(paid)
+    ]
+    asked = {**payments[3], "event_id": "asked", "event_time": NOON + 91 * DAY}
+    correction = Correction("002", {**payments[2], "amount": 900}, NOON + 90 * DAY)
+    online = Online(everything, payments)
+    for payment in payments:
+        online.come(payment)
+    of_category = next(each for each in online.history._entities if each.past_of(asked).events[0].row["card"] == 2)
+    assert of_category.past_of(asked).events[0].at > online.history._event(payments[3]).at
+    online.correct(correction)
+    expected = ByTheRule(everything, [*payments, asked], [correction], []).row(asked)
+    np.testing.assert_array_equal(np.array(online.history.read(asked), np.float32), expected)
+    assert expected[everything.names.index("amount_score_by_category_3d_of_last_2_by_card")] == 7
+
+
+def test_a_correction_is_forgotten_with_its_payment(everything: FeatureSchema) -> None:
     history = CardHistory(everything)
-    for day in range(400):
+    for day in range(900):
         payment = {**make_row(), "event_id": f"{day:03}", "event_time": BEGIN + day * DAY, "city_pop": None}
         history.update(payment)
-        if day < 100:
-            history.correct(payment, None, payment["event_time"] + HOUR)
+        if day < 600:
+            history.correct(payment, {**payment, "amount": 1}, payment["event_time"] + HOUR)
+    assert len(history._corrected) < 300
     pasts = [each for entity in history._entities for each in entity.pasts.values()]
     assert [each.versions for each in pasts] == [None] * len(pasts)

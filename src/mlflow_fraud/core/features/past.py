@@ -157,11 +157,15 @@ class Past:
             self.versions = self.versions if self.versions.of else None
 
     def _first_kept(self, end: int) -> int:
-        """Return the place of the first of the newest events that are kept, those that are corrected not counted."""
+        """Return the place of the first of the newest events that are kept, those that are ever gone not counted."""
         place = end - self._back - SPARE
         if self.versions is not None and place > 0:
-            missing = sum(event.key in self.versions.of for event in self.events[place:end])
+            missing = sum(map(self._is_ever_gone, self.events[place:end]))
             while missing and place > 0:
                 place -= 1
-                missing -= self.events[place].key not in self.versions.of
+                missing -= not self._is_ever_gone(self.events[place])
         return place
+
+    def _is_ever_gone(self, event: Event) -> bool:
+        versions = self.versions.of.get(event.key, ()) if self.versions is not None else ()
+        return any(isinstance(version.event, Gone) for version in versions)
