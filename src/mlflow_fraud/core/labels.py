@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
@@ -69,21 +69,6 @@ class LabelRule(Strict):
                     "a verdict: take it out, or say selective"
                 )
         return self
-
-
-def in_force(told: Iterable[tuple[int, datetime]], *, at: datetime) -> int | None:
-    """Return which of a payment's labels counts at a moment: of those that had arrived the newest, or None.
-
-    `told` has each label with its arrival, in the order in which they were told; of two of one arrival the later one
-    counts.
-
-    >>> day = datetime(2020, 6, 1)
-    >>> disputed = [(1, day), (0, day + timedelta(days=40))]  # a chargeback, and its reversal
-    >>> in_force(disputed, at=day + timedelta(days=7)), in_force(disputed, at=day + timedelta(days=50))
-    (1, 0)
-    """
-    arrived = [(arrives, number, label) for number, (label, arrives) in enumerate(told) if arrives <= at]
-    return max(arrived)[2] if arrived else None
 
 
 def is_drawn(event_id: object, share: float) -> bool:
