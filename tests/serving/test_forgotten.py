@@ -16,6 +16,7 @@ from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.forgotten import mark_of
+from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.record import Record
@@ -91,12 +92,26 @@ def test_the_past_of_somebody_who_is_forgotten_is_gone_after_the_next_look(
     assert answering.post("/v1/score", json=others).json() == answers[-1]
 
 
+def test_a_past_that_cannot_be_read_anew_yet_is_read_at_the_next_look(
+    answering: TestClient, record: Record, rows: list[Row], stream: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, card = answering.app.state.model, stream["card"][0]  # type: ignore[attr-defined]
+    answering.post("/v1/score", json=rows[0])
+    forget(record, card)
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow_fraud.serving.live_model.warm_history", time_out)
+        model.poll()
+    assert card in set(model.current.history._past.snapshot().events["card"])
+    model.poll()
+    assert card not in set(model.current.history._past.snapshot().events["card"])
+
+
 def test_what_waits_of_somebody_who_is_forgotten_is_not_written(
     answering: TestClient, record: Record, rows: list[Row]
 ) -> None:
     row = rows[0]
     append = record.log.append
-    record.log.append = lambda entries: time_out(entries)  # type: ignore[method-assign]
+    record.log.append = time_out  # type: ignore[method-assign]
     assert answering.post("/v1/score", json=row).json()["recorded"] is False
     forget(record, row["cc_num"])
     answering.app.state.model.poll()  # type: ignore[attr-defined]
@@ -106,7 +121,5 @@ def test_what_waits_of_somebody_who_is_forgotten_is_not_written(
     assert rows_of(record, row["trans_num"]) == [0, 0, 0]
 
 
-def time_out(entries: Any) -> None:
-    from mlflow_fraud.core.errors import RecordUnavailable
-
+def time_out(*_: Any) -> None:
     raise RecordUnavailable("the record is away")

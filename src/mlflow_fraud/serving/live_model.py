@@ -62,6 +62,7 @@ class LiveModel:
         self._clock = clock
         self._refused: Pointer | None = None
         self._rest = 0
+        self._outdated = False  # while the past has people in it who were forgotten
 
     def poll(self) -> None:
         """Look once at the pointer; load what it names when that is new. Never raises for a bad release.
@@ -92,9 +93,10 @@ class LiveModel:
         if self.current is None:
             return
         try:
-            if self.current.history.follow():
+            self._outdated = self.current.history.follow() or self._outdated
+            if self._outdated:
                 again = warm_history(self.current.schema, self._record, self._clock)
-                self.current = replace(self.current, history=again)
+                self.current, self._outdated = replace(self.current, history=again), False
                 log.info("people were forgotten; the past is the record's anew")
         except RecordUnavailable as error:
             log.warning("what others told the record is not read now: %s", error)

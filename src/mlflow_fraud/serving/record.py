@@ -116,7 +116,7 @@ class Record:
 
         Raises `RecordUnavailable` where the record had to be read and cannot be.
         """
-        return self._recent.get((contract.name, event_id)) or self.log.find(contract, event_id)
+        return self.recent(contract, event_id) or self.log.find(contract, event_id)
 
     def recent(self, contract: Contract, event_id: Any) -> Payment | None:
         """Return the payment of this id if it came a short while ago, or None: without a look into the record."""
@@ -190,7 +190,7 @@ class Record:
         `RecordUnavailable` as above.
         """
         with self._labelling:
-            recent = self._recent.get((contract.name, event_id))
+            recent = self.recent(contract, event_id)
             waits = recent is not None and self._waits(recent)  # before the record is asked
             payment = self.log.find(contract, event_id)
             if payment is None and waits:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from datetime import datetime
 from itertools import chain
 
 import polars as pl
 
+from mlflow_fraud.adapters.prediction_log.afterwards import told_before
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.settled import remembered_before, window_since
 from mlflow_fraud.core.contract.contract import Contract
@@ -105,16 +105,6 @@ def _known(
         if number not in known and event_id in unwritten:
             known[number] = Known(unwritten[event_id], label, arrived)
     told = [known[number] for number in sorted(known)]
-    return _after_others(told), frozenset(number for number in known if number > mark.label)
-
-
-def _after_others(told: Iterable[Known]) -> list[Known]:
-    """Return labels with those of the same payment that were told before."""
-    before: dict[str, tuple[tuple[int, datetime], ...]] = {}
-    found = []
-    for each in told:
-        event_id = str(each.of["event_id"])
-        others = before.get(event_id, ())
-        found.append(each._replace(others=others))
-        before[event_id] = (*others, (each.label, each.arrived))
-    return found
+    before = told_before((str(each.of["event_id"]), each.label, each.arrived) for each in told)
+    labels = [each._replace(others=others) for each, others in zip(told, before, strict=True)]
+    return labels, frozenset(number for number in known if number > mark.label)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import polars as pl
-from sqlalchemy import Table, select
+from sqlalchemy import Column, Table, select
 
 from mlflow_fraud.adapters.prediction_log.content import BESIDE, id_of, in_content, transaction_of
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Correction, Label, Learned, Payment, Source
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
-from mlflow_fraud.core.contract.contract import Column, Contract
+from mlflow_fraud.core.contract.contract import Contract
 
 Outcome = Literal["noted", "known", "unmatched", "too early"]
 """What comes of a label: it is new, says what is known already, is of no payment, or arrived before its payment."""
@@ -66,7 +66,8 @@ def _outcome(label: Label, of: datetime | None, known: Known) -> Outcome:
 
 def times_of(log: PredictionLog, contract: Contract, ids: Collection[str]) -> dict[str, datetime]:
     """Return the times of those payments that there are."""
-    return {row.event_id: row.event_time for row in _of(log, PAYMENT, contract, ids)}
+    rows = _of(log, PAYMENT, contract, ids, PAYMENT.c.event_id, PAYMENT.c.event_time)
+    return {row.event_id: row.event_time for row in rows}
 
 
 def labels_of(log: PredictionLog, contract: Contract, ids: Collection[str]) -> dict[str, Known]:
@@ -83,6 +84,20 @@ def corrections_of(log: PredictionLog, contract: Contract, payment: Payment) -> 
         Correction(payment.key, _instead(row, payment, contract), row.observed)
         for row in _of(log, CORRECTION, contract, [str(payment.key[1])])
     ]
+
+
+def told_before(labels: Iterable[tuple[str, int, datetime]]) -> Iterator[tuple[tuple[int, datetime], ...]]:
+    """Yield for each label, given by its payment's id, label and arrival, those of the same payment before it.
+
+    >>> day = datetime(2020, 6, 1)
+    >>> [len(others) for others in told_before([("a", 1, day), ("b", 1, day), ("a", 0, day)])]
+    [0, 0, 1]
+    """
+    before: dict[str, tuple[tuple[int, datetime], ...]] = {}
+    for event_id, label, arrived in labels:
+        others = before.get(event_id, ())
+        yield others
+        before[event_id] = (*others, (label, arrived))
 
 
 def learned_after(log: PredictionLog, contract: Contract, number: int) -> list[Learned]:
@@ -107,7 +122,8 @@ def learned_after(log: PredictionLog, contract: Contract, number: int) -> list[L
 
 def as_table(corrections: Sequence[Corrected], contract: Contract) -> pl.DataFrame:
     """Return corrections as `core.features.later` takes them."""
-    forms = {column.name: column.dtype for column in (*in_content(contract), *_named(contract))}
+    named = [column for column in contract.kept if column.name in BESIDE]
+    forms = {column.name: column.dtype for column in (*in_content(contract), *named)}
     rows = [
         {
             **(each.instead or {}),
@@ -118,10 +134,6 @@ def as_table(corrections: Sequence[Corrected], contract: Contract) -> pl.DataFra
         for each in corrections
     ]
     return pl.DataFrame(rows, {**forms, "observed": pl.Datetime("us"), "reversed": pl.Boolean()})
-
-
-def _named(contract: Contract) -> list[Column]:
-    return [column for column in contract.kept if column.name in BESIDE]
 
 
 def _instead(row: Any, payment: Payment, contract: Contract) -> dict[str, Any] | None:
@@ -140,10 +152,13 @@ def _after(log: PredictionLog, table: Table, contract: Contract, number: int) ->
         return list(connection.execute(chosen))
 
 
-def _of(log: PredictionLog, table: Table, contract: Contract, ids: Collection[str]) -> Iterator[Any]:
-    """Yield the rows of payments, in the order in which they came."""
+def _of(
+    log: PredictionLog, table: Table, contract: Contract, ids: Collection[str], *columns: Column[Any]
+) -> Iterator[Any]:
+    """Yield the rows of payments, all columns or some, in the order in which they came."""
     asked, order = sorted(set(ids)), next(iter(table.primary_key))
     for start in range(0, len(asked), AT_ONCE):
         some = table.c.event_id.in_(asked[start : start + AT_ONCE])
         with log.reading() as connection:
-            yield from connection.execute(select(table).where(table.c.contract == contract.name, some).order_by(order))
+            chosen = select(*(columns or table.c)).where(table.c.contract == contract.name, some)
+            yield from connection.execute(chosen.order_by(order))

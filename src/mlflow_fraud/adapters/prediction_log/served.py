@@ -62,9 +62,15 @@ Told = Payment | Learned | Corrected
 
 
 def told_from(
-    past: RecordedPast, log: PredictionLog, contract: Contract, place: int, label: int, lag: timedelta
+    past: RecordedPast,
+    log: PredictionLog,
+    contract: Contract,
+    place: int,
+    label: int,
+    corrections: Sequence[Corrected],
+    lag: timedelta,
 ) -> Iterator[Told]:
-    """Yield what came from a place on: payments, labels after a number and all corrections, `lag` after they came.
+    """Yield what came from a place on: payments, labels after a number and the corrections, `lag` after they came.
 
     A label is in the record before the service knows it, and how long before is not written down.
     """
@@ -73,9 +79,7 @@ def told_from(
     came += [
         _Came(at[LABEL.name, each.number] + lag, 1, each.number, each) for each in learned_after(log, contract, label)
     ]
-    came += [
-        _Came(at[CORRECTION.name, each.number] + lag, 2, each.number, each) for each in past.corrections_since(None)
-    ]
+    came += [_Came(at[CORRECTION.name, each.number] + lag, 2, each.number, each) for each in corrections]
     yield from (each.told for each in sorted(came, key=lambda each: each[:3]))
 
 

@@ -14,7 +14,7 @@ from mlflow_fraud.adapters.prediction_log.entries import Label
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.counted import counted
+from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.core.labels import LABEL_TIME, LABELS_LATER
@@ -82,8 +82,5 @@ def _lines(record: str, told: pl.DataFrame, outcomes: list[Outcome]) -> list[str
     lines += [f"  {numbers[outcome]:>9,}  {said}" for outcome, said in SAID.items()]
     lost = told.filter(pl.Series([outcome == "unmatched" for outcome in outcomes], dtype=pl.Boolean))["event_id"]
     if len(lost):
-        more = f" and {len(lost) - EXAMPLES:,} more" if len(lost) > EXAMPLES else ""
-        lines.append(
-            f"of no payment: {', '.join(str(each) for each in lost.head(EXAMPLES))}{more}; add them again later"
-        )
+        lines.append(f"of no payment: {listed([str(each) for each in lost], EXAMPLES)}; add them again later")
     return lines

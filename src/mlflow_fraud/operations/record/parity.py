@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from mlflow_fraud.adapters.prediction_log.afterwards import as_table
+from mlflow_fraud.adapters.prediction_log.afterwards import as_table, told_before
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Learned, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
@@ -139,7 +138,7 @@ def _parity(log: PredictionLog, past: RecordedPast, schema: FeatureSchema, serve
     uncorrected = _in_batch(rows, Later(as_table(in_time, contract), labels), schema, served)
     known: list[Matrix] = []
     for lag in IN_FLIGHT:
-        known.append(_as_known(log, past, schema, served, lag))
+        known.append(_as_known(log, past, schema, served, corrections, lag))
         parity = parity_of(served.features, batch, uncorrected, known)
         if not parity.otherwise.any():
             break
@@ -176,14 +175,21 @@ def _in_batch(rows: pl.DataFrame, later: Later, schema: FeatureSchema, served: S
     return model_matrix(features, schema)
 
 
-def _as_known(log: PredictionLog, past: RecordedPast, schema: FeatureSchema, served: Served, lag: timedelta) -> Matrix:
+def _as_known(
+    log: PredictionLog,
+    past: RecordedPast,
+    schema: FeatureSchema,
+    served: Served,
+    corrections: Sequence[Corrected],
+    lag: timedelta,
+) -> Matrix:
     """Return the features of what was served, made by the online engine of what had come by then, in that order."""
     first = int(served.rows["place"].min())  # type: ignore[arg-type]
     before = last_label_before(log, schema.contract, first)
-    history = _history_before(RecordedPast(log, schema.contract, first - 1), past, schema, before)
+    history = _history_before(RecordedPast(log, schema.contract, first - 1), past, schema, corrections, before)
     asked = {place: number for number, place in enumerate(served.rows["place"])}
     found = np.full(served.features.shape, np.nan, np.float32)
-    for told in told_from(past, log, schema.contract, first, before, lag):
+    for told in told_from(past, log, schema.contract, first, before, corrections, lag):
         match told:
             case Payment():
                 if told.place in asked:
@@ -196,7 +202,9 @@ def _as_known(log: PredictionLog, past: RecordedPast, schema: FeatureSchema, ser
     return found
 
 
-def _history_before(settled: RecordedPast, past: RecordedPast, schema: FeatureSchema, label: int) -> CardHistory:
+def _history_before(
+    settled: RecordedPast, past: RecordedPast, schema: FeatureSchema, corrections: Sequence[Corrected], label: int
+) -> CardHistory:
     """Return the past that a service had before what is in `past` and not in `settled`, with labels up to a number."""
     reached = settled.reached(STEADY)
     if reached is None:
@@ -205,12 +213,10 @@ def _history_before(settled: RecordedPast, past: RecordedPast, schema: FeatureSc
     history = CardHistory(schema, since if settled.reaches_before(since) else None)
     for row in remembered_before(settled, schema, since):
         history.update(row)
-    for row in window_since(settled, schema, since, past.corrections_since(None)).iter_rows(named=True):
+    for row in window_since(settled, schema, since, corrections).iter_rows(named=True):
         history.update(row)
-    told: dict[str, list[tuple[int, datetime]]] = defaultdict(list)
     known = past.known_since(reached - label_reach(schema) - LATENESS).filter(pl.col("number") <= label)
-    for row in known.iter_rows(named=True):
-        others = told[row["event_id"]]
-        history.learn(row, row["label"], row["arrived"], tuple(others))
-        others.append((row["label"], row["arrived"]))
+    before = told_before(known.select(pl.col("event_id").cast(pl.String), "label", "arrived").iter_rows())
+    for row, others in zip(known.iter_rows(named=True), before, strict=True):
+        history.learn(row, row["label"], row["arrived"], others)
     return history
