@@ -180,6 +180,20 @@ def client(store: ReleaseStore, record: Record) -> TestClient:
     return TestClient(create_app(store, record=record, poll_seconds=3600))  # not entered: no polling thread
 
 
+@pytest.fixture
+def answering(client: TestClient, store: ReleaseStore, make_release: MakeRelease) -> TestClient:
+    """The service with a model."""
+    go_live(store, make_release())
+    client.app.state.model.poll()  # type: ignore[attr-defined]
+    return client
+
+
+@pytest.fixture
+def rows(stream: pl.DataFrame, raw: Raw) -> list[dict[str, Any]]:
+    """The transactions of `stream` as a client sends them."""
+    return [raw(row) for row in stream.iter_rows(named=True)]
+
+
 @pytest.fixture(scope="session")
 def raw(contract: Contract) -> Raw:
     """Turn a pipeline row into what a client sends."""

@@ -43,14 +43,6 @@ def poll(client: TestClient) -> None:
 
 
 @pytest.fixture
-def answering(client: TestClient, store: ReleaseStore, make_release: MakeRelease) -> TestClient:
-    """The service with a model."""
-    go_live(store, make_release())
-    poll(client)
-    return client
-
-
-@pytest.fixture
 def row(raw: Raw, stream: pl.DataFrame) -> dict[str, Any]:
     """A transaction as a client sends it."""
     return raw(stream.row(0, named=True))

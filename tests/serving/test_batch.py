@@ -31,28 +31,17 @@ from mlflow_fraud.serving.limits import Limit
 from mlflow_fraud.serving.problems import MEDIA_TYPE, Problem, ProblemDocument
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS, rows_of
-from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in
+from tests.serving.conftest import MakeRelease, go_live, kept_in
 
 Row = dict[str, Any]
 BATCH = "/v1/score/batch"
 JSON = {"content-type": "application/json"}
 
 
-@pytest.fixture
-def rows(stream: pl.DataFrame, raw: Raw) -> list[Row]:
-    return [raw(row) for row in stream.iter_rows(named=True)]
-
-
 def service(store: ReleaseStore, record: Record, **given: Any) -> TestClient:
     app = create_app(store, record=record, poll_seconds=3600, **given)
     app.state.model.poll()
     return TestClient(app)
-
-
-@pytest.fixture
-def answering(store: ReleaseStore, record: Record, make_release: MakeRelease) -> TestClient:
-    go_live(store, make_release())
-    return service(store, record)
 
 
 def test_a_batch_has_the_answers_of_its_rows_sent_alone(
@@ -200,14 +189,20 @@ class Remembers:
         return np.asarray(self.scorer.score(rows))
 
 
+def remembering(answering: TestClient) -> Remembers:
+    """Let the live model's scorer remember what it is asked."""
+    model = answering.app.state.model  # type: ignore[attr-defined]
+    watched = Remembers(model.current.scorer)
+    model.current = replace(model.current, scorer=watched)
+    return watched
+
+
 def test_a_piece_is_scored_in_one_call(
     answering: TestClient, record: Record, rows: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "PIECE_SECONDS", 60)
     record.earlier.wait(20)
-    model = answering.app.state.model  # type: ignore[attr-defined]
-    watched = Remembers(model.current.scorer)
-    model.current = replace(model.current, scorer=watched)
+    watched = remembering(answering)
     answering.post(BATCH, json=rows)
     assert [len(call) for call in watched.calls] == [PIECE, PIECE, 50 - 2 * PIECE]
 
@@ -217,9 +212,7 @@ def test_a_piece_ends_where_its_rows_take_long_and_none_is_left_out(
 ) -> None:
     monkeypatch.setattr(batch, "PIECE_SECONDS", 0)
     record.earlier.wait(20)
-    model = answering.app.state.model  # type: ignore[attr-defined]
-    watched = Remembers(model.current.scorer)
-    model.current = replace(model.current, scorer=watched)
+    watched = remembering(answering)
     assert len(answering.post(BATCH, json=rows).json()) == len(rows)
     assert [len(call) for call in watched.calls] == [1] * len(rows)
 
@@ -345,7 +338,8 @@ def test_of_too_many_batches_at_once_the_last_are_told_to_come_later(
 
     async def at_once() -> list[int]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
-            sent = [client.post(BATCH, json=rows[:30]) for _ in range(4)] + [client.post("/v1/score", json=rows[30])]
+            alone = {**rows[0], "trans_num": "alone"}  # whose time is there, whichever comes first
+            sent = [client.post(BATCH, json=rows[:30]) for _ in range(4)] + [client.post("/v1/score", json=alone)]
             answers = await asyncio.gather(*sent)
             again = await client.post(BATCH, json=rows[:30])
             return [answer.status_code for answer in (*answers, again)]

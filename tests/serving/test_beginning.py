@@ -25,7 +25,7 @@ from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.beginning import Beginning, told
 from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.record import Record
-from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in
+from tests.serving.conftest import MakeRelease, go_live, kept_in
 
 PATIENCE = 20.0
 
@@ -104,11 +104,6 @@ def test_a_record_can_be_closed_while_its_ids_are_read(
         assert held.asked.wait(PATIENCE)
         Thread(target=held.gate.set).start()
     assert not record.earlier.wait(0)
-
-
-@pytest.fixture
-def rows(stream: pl.DataFrame, raw: Raw) -> list[dict[str, Any]]:
-    return [raw(row) for row in stream.iter_rows(named=True)]
 
 
 def test_while_ids_are_read_a_repeat_gets_the_answer_that_it_got(

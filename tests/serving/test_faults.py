@@ -42,11 +42,6 @@ Trouble = Callable[[Record], Any]
 
 
 @pytest.fixture
-def rows(stream: pl.DataFrame, raw: Raw) -> list[Row]:
-    return [raw(row) for row in stream.iter_rows(named=True)]
-
-
-@pytest.fixture
 def in_sqlite(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'record.db'}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,30 +13,13 @@ from sqlalchemy import func, select
 from mlflow_fraud.adapters.prediction_log.forgetting import Known, erase
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
-from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.forgotten import mark_of
 from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.wall import utc_now
-from tests.serving.conftest import MakeRelease, Raw, go_live
 
 Row = dict[str, Any]
-
-
-@pytest.fixture
-def answering(store: ReleaseStore, record: Record, make_release: MakeRelease) -> Iterator[TestClient]:
-    go_live(store, make_release())
-    app = create_app(store, record=record, poll_seconds=3600)
-    app.state.model.poll()
-    with TestClient(app) as client:
-        yield client
-
-
-@pytest.fixture
-def rows(stream: pl.DataFrame, raw: Raw) -> list[Row]:
-    return [raw(row) for row in stream.iter_rows(named=True)]
 
 
 def forget(record: Record, card: int) -> None:

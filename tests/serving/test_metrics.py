@@ -58,13 +58,6 @@ def row(raw: Raw, stream: pl.DataFrame) -> Row:
     return raw(stream.row(0, named=True))
 
 
-@pytest.fixture
-def answering(client: TestClient, store: ReleaseStore, make_release: MakeRelease) -> TestClient:
-    go_live(store, make_release())
-    client.app.state.model.poll()  # type: ignore[attr-defined]
-    return client
-
-
 def test_each_answer_is_counted_by_path_status_and_decision(answering: TestClient, row: Row) -> None:
     answers = [answering.post("/v1/score", json={**row, "trans_num": f"n{n}"}).json() for n in range(3)]
     answering.post("/v1/score/batch", json=[{**row, "trans_num": f"b{n}"} for n in range(4)])

@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mlflow_fraud.adapters.key_file import KeyFile
-from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.bounds import Range
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.contract.moments import read_text
@@ -26,7 +25,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.label_schema import LabelSchema
 from mlflow_fraud.serving.schema import TransactionSchema
 from mlflow_fraud.serving.stated import Last, label_stated, pattern_of, transaction_stated, written
-from tests.serving.conftest import MakeRelease, Raw, as_json, go_live, kept_in
+from tests.serving.conftest import MakeRelease, Raw, as_json, kept_in
 from tests.serving.service_process import Place, running_service
 
 CASES = {"positive": 40, "negative": 20}
@@ -34,13 +33,6 @@ CASES = {"positive": 40, "negative": 20}
 
 LEAST = 200
 """So many requests at least."""
-
-
-@pytest.fixture
-def answering(client: TestClient, store: ReleaseStore, make_release: MakeRelease) -> TestClient:
-    go_live(store, make_release())
-    client.app.state.model.poll()  # type: ignore[attr-defined]
-    return client
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -7,22 +7,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
-import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.serving.problems import KINDS, MEDIA_TYPE, ProblemDocument, pointer
 from tests.conftest import ROOT
-from tests.serving.conftest import MakeRelease, Raw, go_live
-
-
-@pytest.fixture
-def answering(client: TestClient, store: ReleaseStore, make_release: MakeRelease) -> TestClient:
-    go_live(store, make_release())
-    client.app.state.model.poll()  # type: ignore[attr-defined]
-    return client
+from tests.serving.conftest import Raw
 
 
 def problem(answer: Any) -> ProblemDocument:

@@ -25,16 +25,11 @@ from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.record import Record, open_record
 from mlflow_fraud.serving.writer import Writer
-from tests.serving.conftest import MakeRelease, Raw, go_live
+from tests.serving.conftest import MakeRelease, go_live
 from tests.serving.old_journal import write_journal
 from tests.serving.service_process import until
 
 Row = dict[str, Any]
-
-
-@pytest.fixture
-def rows(stream: pl.DataFrame, raw: Raw) -> list[Row]:
-    return [raw(row) for row in stream.iter_rows(named=True)]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
@@ -13,7 +12,7 @@ from mlflow_fraud.core.errors import ReleaseRejected, SettingsError
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.reviews import review_share
-from tests.serving.conftest import MakeRelease, Raw, go_live, with_file
+from tests.serving.conftest import MakeRelease, go_live, with_file
 
 SELECTIVE = """
 dataset: terminals
@@ -32,11 +31,6 @@ def answers_of(store: ReleaseStore, record: Record, rows: list[dict[str, Any]]) 
     record.writer.flush()
     told = [record.log.by_prediction(answer["prediction_id"]) for answer in found]
     return [(answer, each and each.payment["label_chance"]) for answer, each in zip(found, told, strict=True)]
-
-
-@pytest.fixture
-def rows(stream: pl.DataFrame, raw: Raw) -> list[dict[str, Any]]:
-    return [raw(row) for row in stream.iter_rows(named=True)]
 
 
 def test_a_share_of_what_was_not_flagged_is_drawn_and_marked_in_answer_and_record(

@@ -17,34 +17,18 @@ from mlflow_fraud.adapters.prediction_log.afterwards import as_table, labels_of
 from mlflow_fraud.adapters.prediction_log.entries import Label
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
-from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.later import Later
 from mlflow_fraud.core.features.past import Value
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.history import History
 from mlflow_fraud.serving.label_schema import LabelMessage
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import warm_history
-from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in
+from tests.serving.conftest import kept_in
 
 Row = dict[str, Any]
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def rows(stream: pl.DataFrame, raw: Raw) -> list[Row]:
-    return [raw(row) for row in stream.iter_rows(named=True)]
-
-
-@pytest.fixture
-def answering(store: ReleaseStore, record: Record, make_release: MakeRelease) -> Iterator[TestClient]:
-    go_live(store, make_release())
-    app = create_app(store, record=record, poll_seconds=3600)
-    app.state.model.poll()
-    with TestClient(app) as client:
-        yield client
 
 
 def sent(moment: datetime) -> str:
