@@ -16,6 +16,7 @@ import pytest
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.serving.body import BoundedBody
+from mlflow_fraud.serving.telling import LABELS_BYTES
 from tests.serving.conftest import MakeRelease
 from tests.serving.service_process import JSON, Place, running_service
 
@@ -151,8 +152,8 @@ def test_a_service_answers_large_bodies_and_keeps_none_of_them(
     place.promote(release.manifest.version)
     with running_service(place, tmp_path) as service:
         before = memory(service.process.pid)
-        for path in ("/v1/score", "/v1/labels"):
-            for body, chunked in ((b"x" * 50_000_000, False), (pieces(400), True), (b"x" * (BODY_BYTES + 1), False)):
+        for path, at_most in (("/v1/score", BODY_BYTES), ("/v1/labels", LABELS_BYTES)):
+            for body, chunked in ((b"x" * 50_000_000, False), (pieces(400), True), (b"x" * (at_most + 1), False)):
                 connection = HTTPConnection("127.0.0.1", service.port, timeout=30)
                 connection.request(
                     "POST",
