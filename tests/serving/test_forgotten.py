@@ -22,9 +22,9 @@ from mlflow_fraud.wall import utc_now
 Row = dict[str, Any]
 
 
-def forget(record: Record, card: int) -> None:
+def forget(record: Record, card: int, *, earlier: timedelta = timedelta()) -> None:
     log = PredictionLog(str(record.log))
-    erase(log.engine, Known("sparkov", "card", mark_of(card)), at=utc_now())
+    erase(log.engine, Known("sparkov", "card", mark_of(card)), at=utc_now() - earlier)
     log.close()
 
 
@@ -72,6 +72,18 @@ def test_the_past_of_somebody_who_is_forgotten_is_gone_after_the_next_look(
     assert again["recorded"] is True
     assert rows_of(record, theirs[0]["trans_num"])[0] == 1
     assert answering.post("/v1/score", json=others).json() == answers[-1]
+
+
+def test_somebody_whom_a_machine_with_a_slow_clock_forgot_is_let_go_too(
+    answering: TestClient, record: Record, rows: list[Row], stream: pl.DataFrame
+) -> None:
+    model, cards = answering.app.state.model, stream["card"].unique(maintain_order=True)[:2]  # type: ignore[attr-defined]
+    for row in rows:
+        answering.post("/v1/score", json=row)
+    for card, earlier in zip(cards, (timedelta(), timedelta(hours=1)), strict=True):
+        forget(record, card, earlier=earlier)
+        model.poll()
+        assert card not in set(model.current.history._past.snapshot().events["card"])
 
 
 def test_a_past_that_cannot_be_read_anew_yet_is_read_at_the_next_look(

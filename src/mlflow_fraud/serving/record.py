@@ -100,7 +100,7 @@ class Record:
         self.earlier = EarlierIds(log, self._known, self.lock, at_most=known, progress=self.beginning)
         self._introduced: set[str] = set()
         with log.reading() as connection:
-            self._newest_stone = max(tombstones(connection).values(), default=None)
+            self._stones = tombstones(connection)
 
     def surely_new(self, contract: Contract, transaction: Transaction) -> bool:
         """Return whether a payment is new without a look into the record."""
@@ -216,11 +216,10 @@ class Record:
         """
         with self.log.reading() as connection:
             stones = tombstones(connection)
-        newest = max(stones.values(), default=None)
-        if newest == self._newest_stone:
+        if stones == self._stones:
             return False
-        self._newest_stone = newest
-        self.writer.leave_out(lambda payment: _is_forgotten(payment, stones))
+        self._stones = stones
+        self.writer.leave_out(_theirs(stones))
         with self.lock:
             taken_in()
             self._forgotten, self._entries = self.end, []
@@ -287,13 +286,19 @@ class Record:
             self._forgotten += gone
 
 
-def _is_forgotten(payment: Payment, stones: Mapping[Known, datetime]) -> bool:
-    theirs = {(one.entity, one.mark): at for one, at in stones.items() if one.contract == payment.contract}
-    return any(
-        payment.received <= at and mark_of(payment.transaction[entity]) == mark
-        for (entity, mark), at in theirs.items()
-        if payment.transaction.get(entity) is not None
-    )
+def _theirs(stones: Mapping[Known, datetime]) -> Callable[[Payment], bool]:
+    """Return what tells whether a payment was received from somebody before they were forgotten."""
+    entities = {(one.contract, one.entity) for one in stones}
+
+    def is_theirs(payment: Payment) -> bool:
+        ones = [
+            Known(contract, entity, mark_of(value))
+            for contract, entity in entities
+            if contract == payment.contract and (value := payment.transaction.get(entity)) is not None
+        ]
+        return any(one in stones and payment.received <= stones[one] for one in ones)
+
+    return is_theirs
 
 
 @contextmanager

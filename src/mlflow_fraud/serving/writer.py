@@ -122,9 +122,11 @@ class Writer:
 
     def leave_out(self, unwanted: Callable[[Payment], bool]) -> None:
         """Write none of the payments that wait of which a function says so."""
+        gone, kept = list[Waiting](), deque[Waiting]()
         with self._changed:
-            gone = [each for each in self._waiting if isinstance(each[0], Payment) and unwanted(each[0])]
-            self._waiting = deque(each for each in self._waiting if each not in gone)
+            for each in self._waiting:
+                (gone if isinstance(each[0], Payment) and unwanted(each[0]) else kept).append(each)
+            self._waiting = kept
             self._forget(gone)
             told = self._tell([ticket for _, ticket in gone], False)
         _wake_all(told)
@@ -179,7 +181,7 @@ class Writer:
             raise
         except Exception:  # whatever it is, what comes after it has to be written
             log.exception("what no record takes is left out of %d entries", len(self._in_hand))
-            self._leave_out()
+            self._write_one_by_one()
 
     def _take_in_hand(self) -> bool:
         """Take what waits, once there is something; return False where nothing more will come."""
@@ -188,7 +190,7 @@ class Writer:
             self._in_hand = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
             return bool(self._in_hand)
 
-    def _leave_out(self) -> None:
+    def _write_one_by_one(self) -> None:
         """Write what is in hand one by one, without what no record takes; what an outage stops stays in hand."""
         while self._in_hand:
             entry, ticket = self._in_hand[0]

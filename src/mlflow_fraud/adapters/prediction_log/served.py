@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 
 from mlflow_fraud.adapters.prediction_log.afterwards import learned_after
+from mlflow_fraud.adapters.prediction_log.by_time import of_contract
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Learned, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
@@ -38,7 +39,7 @@ def served_since(log: PredictionLog, contract: Contract, since: datetime) -> lis
     chosen = select(*columns, MODEL_RELEASE.c.feature_schema).join_from(
         PAYMENT, MODEL_RELEASE, MODEL_RELEASE.c.version == PAYMENT.c.release
     )
-    chosen = chosen.where(PAYMENT.c.contract == contract.name, PAYMENT.c.event_time >= since)
+    chosen = chosen.where(of_contract(contract.name), PAYMENT.c.event_time >= since)
     with log.reading() as connection:
         rows = connection.execute(chosen.order_by(PAYMENT.c.event_time, PAYMENT.c.event_id)).all()
         documents = {row.sha256: row.document for row in connection.execute(select(FEATURE_SCHEMA))}
@@ -74,12 +75,10 @@ def told_from(
 
     A label is in the record before the service knows it, and how long before is not written down.
     """
-    at = _received(log, contract)
+    labels, corrected = _received(log, LABEL, contract, label), _received(log, CORRECTION, contract, 0)
     came = [_Came(each.received, 0, each.place, each) for each in past.behind(place - 1)]
-    came += [
-        _Came(at[LABEL.name, each.number] + lag, 1, each.number, each) for each in learned_after(log, contract, label)
-    ]
-    came += [_Came(at[CORRECTION.name, each.number] + lag, 2, each.number, each) for each in corrections]
+    came += [_Came(labels[each.number] + lag, 1, each.number, each) for each in learned_after(log, contract, label)]
+    came += [_Came(corrected[each.number] + lag, 2, each.number, each) for each in corrections]
     yield from (each.told for each in sorted(came, key=lambda each: each[:3]))
 
 
@@ -113,10 +112,8 @@ def corrections_told_late(log: PredictionLog, contract: Contract) -> frozenset[i
         return frozenset(connection.execute(late).scalars())
 
 
-def _received(log: PredictionLog, contract: Contract) -> dict[tuple[str, int], datetime]:
-    found: dict[tuple[str, int], datetime] = {}
+def _received(log: PredictionLog, table: Table, contract: Contract, after: int) -> dict[int, datetime]:
+    """Return when each of the labels or corrections behind a number came."""
+    chosen = select(table.c.number, table.c.received).where(table.c.contract == contract.name, table.c.number > after)
     with log.reading() as connection:
-        for table in (LABEL, CORRECTION):
-            chosen = select(table.c.number, table.c.received).where(table.c.contract == contract.name)
-            found |= {(table.name, row.number): row.received for row in connection.execute(chosen)}
-    return found
+        return {row.number: row.received for row in connection.execute(chosen)}
