@@ -15,7 +15,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.learning.choosing import select
 from mlflow_fraud.core.learning.split import BETWEEN, PARTS, borders
-from mlflow_fraud.core.learning.training import Scored, Settled
+from mlflow_fraud.core.learning.training import Assessment, Scored, Settled
 from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import intervals
@@ -111,8 +111,9 @@ def _write(chosen: TrainedCandidate, made: Practice, params: Params, schema: Fea
     )
     cuts, costs = made.test["threshold"].to_numpy(), params.costs.within(chosen.assessment.budget)
     found = intervals(*test, cuts, costs, params.compare.bootstrap, progress)
-    assessment = chosen.assessment.model_copy(
-        update={
+    assessment = Assessment.model_validate(
+        dict(chosen.assessment)
+        | {
             "test": rounded_figures(evaluate(*test, cuts, costs)),
             "intervals": rounded_figures(found),
             "threshold": settled.threshold,
