@@ -82,12 +82,14 @@ class RecordedPast:
         mine, reversal = CORRECTION.c.contract == self._contract.name, CORRECTION.c.content.is_(None)
         gone = select(CORRECTION.c.event_id).where(mine, reversal).distinct().subquery()
         members = [member(self._log.engine.dialect, name) for name in by]
-        rank = func.sum(case((gone.c.event_id.is_(None), 1), else_=0)).over(partition_by=members, order_by=newest)
-        ranked = select(*_columns(), rank.label("rank")).outerjoin_from(
+        counted = case((gone.c.event_id.is_(None), 1), else_=0)
+        rank = func.sum(counted).over(partition_by=members, order_by=newest, rows=(None, 0))
+        ranked = select(PAYMENT.c.place, rank.label("rank")).outerjoin_from(
             PAYMENT, gone, gone.c.event_id == PAYMENT.c.event_id
         )
         before = ranked.where(*self._by_then, PAYMENT.c.event_time < moment).subquery()
-        chosen = select(*[before.c[name] for name in _TRANSACTION]).where(before.c.rank <= back)
+        places = select(before.c.place).where(before.c.rank <= back)  # alone: what is sorted has no content with it
+        chosen = select(*_columns()).where(PAYMENT.c.place.in_(places))
         return self._transactions(chosen, _TRANSACTION)
 
     def behind(self, place: int) -> list[Payment]:
