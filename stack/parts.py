@@ -1,0 +1,100 @@
+"""The parts of the stack, in the order in which they need each other, and what they tell whoever uses them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from mlflow_fraud.paths import STACK
+from stack import database, orchestration, process, scoring, store, tracking
+from stack.place import folder_of, free_ports, private
+
+ENVIRONMENT = STACK / "environment"
+"""The variables of whoever works with the stack, for a shell: `. .local/stack/environment`."""
+
+PROCESSES = ("service", "worker", "prefect", "mlflow", "store")
+"""In the order in which they end; the database is last."""
+
+DATABASES = ("mlflow", "prefect", "record")
+
+
+class Running(NamedTuple):
+    """What runs: addresses by what they are of, and the variables by which all of it is used."""
+
+    addresses: Mapping[str, str]
+    variables: Mapping[str, str]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables beside those that are set already."""
+        return {**os.environ, **self.variables}
+
+
+def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> Running:
+    """Start what does not run yet, and write down how it is used; with variables of `more` for worker and service.
+
+    Raises `FraudError` where a part does not start: what was started before it goes on.
+    """
+    stop(say)
+    ports = free_ports(("store", "mlflow", "prefect", "service"))
+    say("the database")
+    addresses, databases = _databases(say)
+    say("the S3 server")
+    s3 = store.start(ports["store"])
+    say("MLflow")
+    reach_store = s3.credentials | {"MLFLOW_S3_ENDPOINT_URL": s3.endpoint_url}
+    mlflow = tracking.start(ports["mlflow"], databases["mlflow"], f"s3://{store.BUCKET}/mlflow", reach_store)
+    variables = {
+        **s3.credentials,
+        "FRAUD_TRACKING_URI": mlflow,
+        "FRAUD_ARTIFACT_LOCATION": "mlflow-artifacts:/fraud",
+        "FRAUD_RELEASE_STORE": f"s3://{store.BUCKET}/releases",
+        "FRAUD_S3_ENDPOINT_URL": s3.endpoint_url,
+        "FRAUD_PREDICTION_LOG": databases["record"],
+        "NO_PROXY": "localhost,127.0.0.1",
+        "no_proxy": "localhost,127.0.0.1",
+        **(more or {}),
+    }
+    say("Prefect")
+    prefect = orchestration.start_server(ports["prefect"], databases["prefect"])
+    variables |= orchestration.client(prefect)
+    environ = {**os.environ, **variables}
+    say("its deployments")
+    orchestration.deploy(environ)
+    say("a worker in a clone of its own")
+    orchestration.start_worker(environ)
+    say("the scoring service")
+    service = scoring.start(ports["service"], environ)
+    addresses |= {"S3 server": s3.endpoint_url, "MLflow": mlflow, "Prefect": prefect, "scoring service": service}
+    private(ENVIRONMENT, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items())))
+    return Running(addresses, variables)
+
+
+def stop(say: Callable[[str], None]) -> None:
+    """End whatever runs of it; what it has kept stays."""
+    for name in PROCESSES:
+        if process.stop(name):
+            say(f"{name} ended")
+    if database.stop():
+        say("the database ended")
+
+
+def running() -> dict[str, bool]:
+    """Return of each part whether it runs."""
+    return {"database": database.runs(), **{name: process.alive(name) for name in reversed(PROCESSES)}}
+
+
+def _databases(say: Callable[[str], None]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what to say of the database, and an address for each that keeps something in it."""
+    try:
+        server = database.start(DATABASES)
+    except database.NoDatabase as error:
+        say(f"{error}; files take its place")
+        files = {name: Path(folder_of("files") / f"{name}.db") for name in DATABASES}
+        found = {name: f"sqlite:///{file}" for name, file in files.items()}
+        return {"database": str(folder_of("files"))}, found | {"prefect": f"sqlite+aiosqlite:///{files['prefect']}"}
+    found = {name: server.address(name) for name in DATABASES}
+    return {"database": f"127.0.0.1:{server.port}"}, found | {"prefect": server.address("prefect", "asyncpg")}
