@@ -148,4 +148,4 @@ screenshots: $(READY) ## take the pictures in docs/ again (needs Chromium)
 	python docs/screenshots.py
 
 clean: ## forget local runs, models and data; what git and DVC pin stays
-	rm -rf .local data/models/*/model data/features data/decision data/validation data/monitoring data/transactions.parquet
+	rm -rf .local data/models/*/model data/features data/decision/verdict.json data/decision/report.html data/validation data/monitoring data/transactions.parquet
