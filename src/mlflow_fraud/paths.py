@@ -10,6 +10,7 @@ LOCK = Path("dvc.lock")
 DVC_CONFIG = Path(".dvc/config")
 DVC_LOCAL = Path(".dvc/config.local")
 DVC_RWLOCK = Path(".dvc/tmp/rwlock")
+DVC_CACHE = Path(".dvc/cache")
 
 # what is pinned, and what the stages make of it
 DATA = Path("data")

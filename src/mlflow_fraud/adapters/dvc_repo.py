@@ -97,7 +97,7 @@ def set_remote(url: str, *, endpoint_url: str = "") -> None:
 
 def has_remote() -> bool:
     """Return whether this clone has a place that DVC pushes to without being told which."""
-    return not _dvc("config", "core.remote", log=lambda line: None).code
+    return _is_set("core.remote")
 
 
 def push(log: Log) -> None:
@@ -115,11 +115,21 @@ def bring(log: Log) -> None:
         raise StageFailed(f"dvc {command}: {_complaint(ended.lines)}")
 
 
+def has_own_cache() -> bool:
+    """Return whether somebody said where this clone keeps its files."""
+    return _is_set("cache.dir")
+
+
 def share_cache(folder: Path) -> None:
     """Let this clone keep its files in the cache `folder` of another one; the setting stays here."""
     ended = _dvc("cache", "dir", "--local", str(folder.absolute()), log=lambda line: None)
     if ended.code:
         raise StageFailed(f"dvc cache dir: {_complaint(ended.lines)}")
+
+
+def _is_set(name: str) -> bool:
+    ended = _dvc("config", name, log=lambda line: None)
+    return not ended.code and any(line.strip() for line in ended.lines)
 
 
 def _is_place(url: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from mlflow_fraud.adapters.git_repo import run
@@ -40,6 +41,20 @@ def require_branch_name(name: str) -> None:
     """Raise `SettingsError` for what git does not take as the name of a branch."""
     if run("check-ref-format", f"refs/heads/{name}").returncode:
         raise SettingsError(f"FRAUD_BRANCH is {name!r}, and git takes no branch of that name; expected one like main")
+
+
+def clone(address: str, folder: Path, branch: str) -> None:
+    """Clone a repository into `folder`, its `branch` checked out, or what it has itself where it has none so called."""
+    for choice in ((f"--branch={branch}",), ()):
+        ended = run("clone", "--quiet", *choice, address, str(folder))
+        if not ended.returncode:
+            return
+    raise PublicationRefused(f"git clone ended with: {_said(ended.stderr)}")
+
+
+def point_to(address: str) -> None:
+    """Let the remote be at this address."""
+    _must("remote", "set-url", REMOTE, address)
 
 
 def fetched(branch: str) -> str | None:

@@ -97,7 +97,7 @@ def waits_until(live: str) -> date | None:
 
 
 def _decision(comparison: Comparison) -> dict[str, Any]:
-    """Return what is kept of the comparison: the same contest again is the same document, wherever it is held."""
+    """Return what is kept of the comparison: the same contest again is the same document."""
     verdict, contestants = comparison.verdict, {"ours": comparison.challenger, "theirs": comparison.champion}
     return {
         "version": comparison.challenger.version,
