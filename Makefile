@@ -24,7 +24,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect stack stack-stop test test-slow test-all lint check format bench bench-decision bench-freshness bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop test test-slow test-all lint check format bench bench-decision bench-freshness bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,12 @@ mlflow: $(READY) ## MLflow's pages on port 5000
 prefect: $(READY) ## Prefect's pages on port 4200
 	prefect server start --host 127.0.0.1 --port 4200
 
+deploy: repository $(READY) ## the deployments on the Prefect server of PREFECT_API_URL
+	python -m flows.deploy
+
+worker: repository $(READY) ## a worker for it, in a clone of its own
+	@exec python -m flows.worker
+
 stack: repository $(READY) ## database, S3 server, MLflow, Prefect, worker and service as real processes on this machine
 	python -m stack start
 
@@ -154,4 +160,4 @@ screenshots: $(READY) ## take the pictures in docs/ again (needs Chromium)
 	python docs/screenshots.py
 
 clean: ## forget local runs, models and data; what git and DVC pin stays
-	rm -rf .local data/models/*/model data/features data/decision data/validation data/monitoring data/transactions.parquet
+	rm -rf .local data/models/*/model data/features data/decision/verdict.json data/decision/report.html data/validation data/monitoring data/transactions.parquet

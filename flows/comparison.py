@@ -14,21 +14,28 @@ from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
 
+HOUR = 3600
 
-@flow(name="comparison", log_prints=True)
+
+@flow(name="comparison", log_prints=True, timeout_seconds=2 * HOUR)
 @fails_clearly
-def comparison(first: bool = False) -> bool:
-    """Return whether the challenger should go live, as a `first` release too; the reasons are in `data/decision/`."""
-    promote = judge(first)
+def comparison(first: bool = False, reason: str = "") -> bool:
+    """Return whether the challenger should go live; the reasons are in `data/decision/`.
+
+    Args:
+        first: Judge it as what may be the first release, where nothing is live yet.
+        reason: Why was trained, if somebody said; the verdict has it.
+    """
+    promote = judge(first, reason)
     name_challenger()
     publish_verdict()
     return promote
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
-def judge(first: bool) -> bool:
+def judge(first: bool, reason: str) -> bool:
     """Score both on the same rows and write the verdict and its report."""
-    return compare(open_configured_store(), first=first).verdict.promote
+    return compare(open_configured_store(), first=first, asked=reason).verdict.promote
 
 
 @task(**REPEATED)

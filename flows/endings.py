@@ -15,6 +15,7 @@ from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.exceptions import FailedRun
+from prefect.settings import get_current_settings
 from prefect.states import Failed
 
 from flows.server import SERVER_GONE, one_sentence, require_server
@@ -116,6 +117,10 @@ def run_from_shell(flow: Callable[..., Any]) -> Any:
         require_workplace()
         load_params()
         require_server()
+        if not get_current_settings().api.url:
+            from flows.temporary_server import watch_temporary_server  # the server's code takes seconds to import
+
+            watch_temporary_server()
         with one_at_a_time(tell=tell):  # before Prefect's temporary server: its history is one file, too
             state = flow(return_state=True)
     except FraudError as error:

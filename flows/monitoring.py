@@ -10,19 +10,16 @@ from pathlib import Path
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 
+from flows.asked import ask_for_retraining
 from flows.endings import REPEATED, fails_clearly, run_from_shell
 from flows.parity import publish
-from flows.retraining import retraining
 from mlflow_fraud.core.errors import NoRecord, SettingsError
 from mlflow_fraud.core.watching.retrain import Answer
 from mlflow_fraud.operations.monitoring.monitor import Window, answer, log_window, watch
 from mlflow_fraud.operations.record.parity import audit_record
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import windows_summary
-
-ASKED = "fraud.retraining.asked"
 
 
 @flow(name="monitoring", log_prints=True)
@@ -42,11 +39,7 @@ def monitoring(windows: list[str], retrain_here: bool = False, as_of: datetime |
     show_parity()
     get_run_logger().info("retrain: %s, %s", "yes" if decision.retrain else "no", decision.reason)
     if decision.retrain:
-        emit_event(
-            event=ASKED, resource={"prefect.resource.id": "fraud.model.live"}, payload={"reason": decision.reason}
-        )
-    if decision.retrain and retrain_here:
-        retraining(reason=decision.reason, as_of=as_of)
+        ask_for_retraining(decision.reason, here=retrain_here, as_of=as_of)
     return decision
 
 

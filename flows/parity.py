@@ -7,14 +7,21 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import fails_clearly, run_from_shell
+from flows.person import CALLS_A_PERSON
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.operations.record.parity import Audit, audit_record
 
+HOUR = 3600
 
-@flow(name="parity", log_prints=True)
+
+@flow(name="parity", log_prints=True, timeout_seconds=2 * HOUR, **CALLS_A_PERSON)
 @fails_clearly
 def parity(days: int = 7) -> Audit:
-    """Audit the answers of the last days of the record; it fails where something was served that nothing explains."""
+    """Audit the answers of the last days of the record; it fails where something was served that nothing explains.
+
+    Args:
+        days: How many days back.
+    """
     found = audit_served(days)
     publish(found)
     get_run_logger().info(found.sentence)

@@ -9,8 +9,10 @@ from flows.endings import REPEATED, fails_clearly, run_from_shell
 from mlflow_fraud.operations.release.promote import Promotion, mirror_champion, promote
 from mlflow_fraud.operations.release.store import open_configured_store
 
+HOUR = 3600
 
-@flow(name="promotion", log_prints=True)
+
+@flow(name="promotion", log_prints=True, timeout_seconds=HOUR)
 @fails_clearly
 def promotion() -> Promotion:
     """Write the release, move the pointer, then let MLflow's alias follow."""
@@ -20,6 +22,12 @@ def promotion() -> Promotion:
     told = said if outcome.version else "nothing is live"
     get_run_logger().info("%s: %s", told, "; ".join(outcome.reasons))
     return outcome
+
+
+def what_is_live(why: str) -> Promotion:
+    """Return what goes on being live, and why nothing else does."""
+    pointer = open_configured_store().latest()
+    return Promotion(False, pointer.version if pointer else None, (why,))
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)

@@ -9,7 +9,9 @@ from prefect import flow, get_run_logger
 
 from flows.comparison import comparison
 from flows.endings import asks, fails_clearly, run_from_shell
-from flows.promotion import promotion
+from flows.person import CALLS_A_PERSON
+from flows.promotion import promotion, what_is_live
+from flows.publication import publication, take_newest
 from flows.training import training
 from flows.validation import validation
 from mlflow_fraud.operations.data.up_to_date import require_up_to_date
@@ -20,26 +22,37 @@ from mlflow_fraud.operations.workplace import require_workplace
 DAY = 24 * 3600
 
 
-@flow(name="retraining", log_prints=True, timeout_seconds=DAY)
+@flow(name="retraining", log_prints=True, timeout_seconds=DAY, **CALLS_A_PERSON)
 @fails_clearly
 def retraining(reason: str = "asked for by hand", first: bool = False, as_of: datetime | None = None) -> Promotion:
-    """Validate, train, compare, promote. What has not changed is not done again.
+    """Validate, train, compare, publish, promote. What has not changed is not done again.
 
-    Where nothing is live yet, nothing goes live unless a `first` release is asked for. No row may be later than
-    `as_of`, or than now where it is not said.
+    Where runs publish, the commit comes first: one that the remote refuses lets nothing go live.
+
+    Args:
+        reason: Why, in a sentence; it goes into MLflow, the verdict, the commit and the ledger, and names no customer.
+        first: Let the first release go live, where nothing is live yet.
+        as_of: No row may be later than this; than now where it is empty.
     """
     get_run_logger().info("retraining: %s", reason)
     require_workplace(commit=True)
     missing = require_store(first=first)
     if missing:
         get_run_logger().warning("what is trained now will not go live: %s", missing)
+    take_newest()
+    make_and_judge(reason, first, as_of)
+    published = publication(reason, again=partial(make_and_judge, reason, first, as_of))
+    return promotion() if published.goes_live else what_is_live(published.said)
+
+
+def make_and_judge(reason: str, first: bool, as_of: datetime | None) -> None:
+    """Bring all that is made from the raw batches up to date, and judge what would go live."""
     validation(as_of)
     outcomes = training()
     again = [candidate for candidate, outcome in outcomes.items() if outcome == "ran"]
     get_run_logger().info("trained: %s", ", ".join(again) or "nothing, no input of any model has changed")
     require_up_to_date()
-    comparison(first=first)
-    return promotion()
+    comparison(first=first, reason=reason)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,10 @@ from mlflow_fraud.operations.tracking.mirror import look_at_mlflow, not_tracked
 from mlflow_fraud.paths import SHIPPED
 from mlflow_fraud.stages.logged import Tried, try_to_track
 
+DAY = 24 * 3600
 
-@flow(name="training", log_prints=True)
+
+@flow(name="training", log_prints=True, timeout_seconds=DAY)
 @fails_clearly
 def training() -> dict[str, Outcome]:
     """Train what has changed; return each one's outcome and that of what ships: ran, restored or unchanged."""

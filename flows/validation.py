@@ -14,13 +14,16 @@ from mlflow_fraud.operations.as_of import require_table_past
 from mlflow_fraud.operations.data.up_to_date import require_batches_here, require_key
 from mlflow_fraud.operations.reporting.summary import validation_summary
 
+DAY = 24 * 3600
 
-@flow(name="validation", log_prints=True)
+
+@flow(name="validation", log_prints=True, timeout_seconds=DAY)
 @fails_clearly
 def validation(as_of: datetime | None = None) -> None:
     """Ingest and validate; Failed with counts and examples when the data breaks its contract.
 
-    No row may be later than `as_of`, or than now where it is not said.
+    Args:
+        as_of: No row may be later than this; than now where it is empty.
     """
     require_key()
     require_batches_here()

@@ -36,6 +36,15 @@ class Database(NamedTuple):
         """Return the address of a database for SQLAlchemy, password included."""
         return f"postgresql+{driver}://{USER}:{password('database')}@127.0.0.1:{self.port}/{name}"
 
+    def offers(self, extension: str) -> bool:
+        """Return whether an extension could be made in its databases."""
+        there = text("select 1 from pg_available_extensions where name = :name")
+        engine = create_engine(self.address("postgres"))
+        with engine.connect() as connection:
+            found = connection.execute(there, {"name": extension}).first() is not None
+        engine.dispose()
+        return found
+
 
 def homes() -> list[Path]:
     """Return the folders that hold PostgreSQL's programs, those of the environment first."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from mlflow_fraud.paths import STACK
@@ -19,6 +18,7 @@ PROCESSES = ("service", "worker", "prefect", "mlflow", "store")
 """In the order in which they end; the database is last."""
 
 DATABASES = ("mlflow", "prefect", "record")
+PREFECT_NEEDS = "pg_trgm"
 
 
 class Running(NamedTuple):
@@ -89,12 +89,17 @@ def running() -> dict[str, bool]:
 
 def _databases(say: Callable[[str], None]) -> tuple[dict[str, str], dict[str, str]]:
     """Return what to say of the database, and an address for each that keeps something in it."""
+    files = {name: folder_of("files") / f"{name}.db" for name in DATABASES}
+    found = {name: f"sqlite:///{file}" for name, file in files.items()}
+    found["prefect"] = f"sqlite+aiosqlite:///{files['prefect']}"
     try:
         server = database.start(DATABASES)
     except database.NoDatabase as error:
         say(f"{error}; files take its place")
-        files = {name: Path(folder_of("files") / f"{name}.db") for name in DATABASES}
-        found = {name: f"sqlite:///{file}" for name, file in files.items()}
-        return {"database": str(folder_of("files"))}, found | {"prefect": f"sqlite+aiosqlite:///{files['prefect']}"}
-    found = {name: server.address(name) for name in DATABASES}
-    return {"database": f"127.0.0.1:{server.port}"}, found | {"prefect": server.address("prefect", "asyncpg")}
+        return {"database": str(folder_of("files"))}, found
+    found |= {name: server.address(name) for name in ("mlflow", "record")}
+    if server.offers(PREFECT_NEEDS):
+        found["prefect"] = server.address("prefect", "asyncpg")
+    else:
+        say(f"this PostgreSQL has no {PREFECT_NEEDS}, which Prefect needs: its history is in a file")
+    return {"database": f"127.0.0.1:{server.port}"}, found

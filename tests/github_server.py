@@ -1,4 +1,4 @@
-"""A local HTTP server that keeps comments on pull requests as GitHub's REST API does."""
+"""A local HTTP server that keeps pull requests and comments on them as GitHub's REST API does."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ import pytest
 
 COMMENTS = re.compile(r"/repos/bank/fraud/issues/(\d+)/comments")
 COMMENT = re.compile(r"/repos/bank/fraud/issues/comments/(\d+)")
+PULLS = "/repos/bank/fraud/pulls"
+PULL = re.compile(rf"{PULLS}/(\d+)")
 
 
 class GitHubServer:
-    """Comments of the repository `bank/fraud`, in memory."""
+    """Pull requests of the repository `bank/fraud` and comments, in memory."""
 
     token = "a-token-of-the-test"
 
     def __init__(self) -> None:
         self.url = ""
         self._comments: list[dict[str, Any]] = []
+        self.pulls: list[dict[str, Any]] = []
 
     def write(self, pull_request: int, body: str) -> dict[str, Any]:
         number = len(self._comments) + 1
@@ -47,6 +50,25 @@ class GitHubServer:
         if method == "PATCH" and one and int(one[1]) <= len(self._comments):
             self._comments[int(one[1]) - 1]["body"] = told["body"]
             return 200, self._comments[int(one[1]) - 1]
+        return self._answer_on_pulls(method, parts.path, parse_qs(parts.query), told)
+
+    def _answer_on_pulls(
+        self, method: str, path: str, query: dict[str, list[str]], told: dict[str, Any]
+    ) -> tuple[int, Any]:
+        one = PULL.fullmatch(path)
+        if method == "GET" and path == PULLS:
+            ((state,), (head,)) = query["state"], query["head"]
+            return 200, [each for each in self.pulls if (each["state"], f"bank:{each['head']}") == (state, head)]
+        if method == "POST" and path == PULLS:
+            if any((each["state"], each["head"]) == ("open", told["head"]) for each in self.pulls):
+                return 422, {"message": "Validation Failed"}
+            number = len(self.pulls) + 1
+            address = f"https://github.example/bank/fraud/pull/{number}"
+            self.pulls.append({**told, "number": number, "html_url": address, "state": "open"})
+            return 201, self.pulls[-1]
+        if method == "PATCH" and one and int(one[1]) <= len(self.pulls):
+            self.pulls[int(one[1]) - 1] |= told
+            return 200, self.pulls[int(one[1]) - 1]
         return 404, {"message": "Not Found"}
 
 

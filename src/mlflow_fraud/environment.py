@@ -40,6 +40,10 @@ class Environment(Strict):
     labels_per_hour: int = Field(default=1000, ge=1)
     feature_engine: Literal["batch", "dask"] = "batch"
     github_token: SecretStr = SecretStr("")
+    publish: Literal["desk", "branch", "pull-request"] = "desk"
+    branch: str = "main"
+    webhook: SecretStr = SecretStr("")
+    clone: str = ""
     pseudonym_key: SecretStr = SecretStr("")
 
     @property

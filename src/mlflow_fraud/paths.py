@@ -10,6 +10,7 @@ LOCK = Path("dvc.lock")
 DVC_CONFIG = Path(".dvc/config")
 DVC_LOCAL = Path(".dvc/config.local")
 DVC_RWLOCK = Path(".dvc/tmp/rwlock")
+DVC_CACHE = Path(".dvc/cache")
 
 # what is pinned, and what the stages make of it
 DATA = Path("data")
@@ -25,11 +26,18 @@ SHIPPED = "shipped"
 DECISION = DATA / "decision"
 VERDICT = DECISION / "verdict.json"
 REPORT = DECISION / "report.html"
+RAW = DATA / "raw"
+POINTER = ".dvc"
+"""How the file beside a raw one ends that git keeps, with the hash of what DVC keeps."""
+PUBLISHED = (RAW, LOCK, MODELS, DECISION)
+"""Where what a retraining brings lies, as far as git keeps it: pointers, `dvc.lock`, metrics, decisions."""
 WINDOWS = DATA / "monitoring/windows.json"
 
 # this machine's own, in no commit
 LOCAL = Path(".local")
 RUN_LOCK = LOCAL / "run.lock"
+CLONE = LOCAL / "clone"
+"""The clone in which a worker on this machine works."""
 MLFLOW_FILE = LOCAL / "mlflow.db"
 MLFLOW_ARTIFACTS = LOCAL / "mlflow-artifacts"
 RELEASES = LOCAL / "releases"
@@ -50,7 +58,12 @@ STUDIES = LOCAL / "optuna.db"
 
 def raw_folder(dataset: str) -> Path:
     """Return the folder of a data set's raw batches and their pointers."""
-    return DATA / "raw" / dataset
+    return RAW / dataset
+
+
+def decision_file(version: str) -> Path:
+    """Return where the decision on one version is kept: by what it judges, so that no two ever touch one file."""
+    return DECISION / f"{version}.json"
 
 
 def forgotten_list(contract: str) -> Path:

@@ -112,6 +112,16 @@ def fresh_clone(folder: Path, **environ: str) -> Desk:
     return desk
 
 
+def given_remotes(desk: Desk, folder: Path) -> None:
+    """Let what the reader pushes go to two folders, not to the repository under test."""
+    remote = folder / "remote.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
+    desk.does("git", "-C", str(remote), "config", "receive.shallowUpdate", "true")
+    desk.does("git", "remote", "set-url", "origin", str(remote))
+    desk.does("git", "push", "--quiet", "--set-upstream", "origin", "main")
+    desk.does("dvc", "remote", "add", "--local", "--default", "store", str(folder / "store"))
+
+
 def smaller(text: str) -> str:
     """Return the shipped parameters with less of everything; comments go."""
     params = yaml.safe_load(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
@@ -13,7 +12,7 @@ import yaml
 
 from mlflow_fraud.simulation import SimulationPlan, simulate
 from tests.conftest import ROOT
-from tests.e2e.desk import Desk, fresh_clone
+from tests.e2e.desk import Desk, fresh_clone, given_remotes
 from tests.e2e.reader import Reader, made_environment, reader, require_met
 from tests.loopback import free_ports
 from tests.pages import Block, every_shell_block, once_in_each_shell, shell_blocks
@@ -52,16 +51,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 def write_month(file: Path) -> None:
     """Write a file in the layout of the Kaggle files, as a reader may have one."""
     simulate(SimulationPlan(seed=11, days=30, transactions=3000, cards=80, merchants=80)).write_csv(file)
-
-
-def given_remotes(desk: Desk, folder: Path) -> None:
-    """Let what the reader pushes go to two folders, not to the repository under test."""
-    remote = folder / "remote.git"
-    subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
-    desk.does("git", "-C", str(remote), "config", "receive.shallowUpdate", "true")
-    desk.does("git", "remote", "set-url", "origin", str(remote))
-    desk.does("git", "push", "--quiet", "--set-upstream", "origin", "main")
-    desk.does("dvc", "remote", "add", "--local", "--default", "store", str(folder / "store"))
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,35 @@
-"""A Prefect server, a process worker and the deployments of prefect.yaml, as docs/runbook.md starts them."""
+"""A Prefect server, a worker in a clone of its own and the deployments, as docs/runbook.md starts them.
+
+What its runs make is pushed to a remote of the test's before it goes live.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 
+import psutil
 import pytest
 
-from mlflow_fraud.adapters.release_store import open_store
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.publication.clone import places_from_anywhere
 from tests.conftest import ROOT
-from tests.e2e.desk import Desk, fresh_clone
+from tests.e2e.desk import Desk, fresh_clone, given_remotes
 from tests.e2e.reader import Reader, made_environment, reader
 from tests.loopback import free_ports
 from tests.pages import Block, every_shell_block, shell_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 @pytest.fixture(scope="module")
@@ -24,42 +37,96 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader who typed the runbook in a fresh clone, with another port; the servers go on."""
     (port,) = free_ports(1)
     folder = tmp_path_factory.mktemp("worker")
-    desk = fresh_clone(folder / "clone", PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200")
+    desk = fresh_clone(folder / "clone", PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200", FRAUD_PUBLISH="branch")
     made_environment(desk.folder)
+    desk.does("mlflow-fraud", "data", "simulate")
+    desk.does("git", "checkout", "--quiet", "-B", "main")
+    desk.does("git", "add", "data/raw")
+    desk.does("git", "commit", "--quiet", "--message", "Data: the made-up payments")
+    given_remotes(desk, folder)
     proxies = {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "bank.example"}
     with reader(desk, folder / "typed.log", {"4200": str(port)}, **proxies) as typist:
         for block in shell_blocks(ROOT / "docs/runbook.md"):
             typist.types(block)
-        desk.environ |= {"PROJECT_ROOT": str(desk.folder), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+        desk.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
         yield typist
 
 
 @pytest.fixture(scope="module")
 def worker(read: Reader) -> Desk:
-    """The clone in which the worker works."""
+    """The checkout beside whose clone the worker works."""
     return read.desk
 
 
-def flow_runs(desk: Desk, deployment: str) -> list[dict[str, object]]:
-    """Return the runs of a deployment, oldest first."""
-    told = {"deployments": {"name": {"any_": [deployment]}}, "sort": "START_TIME_ASC"}
-    request = urllib.request.Request(
-        f"{desk.environ['PREFECT_API_URL']}/flow_runs/filter",
-        json.dumps(told).encode(),
-        {"Content-Type": "application/json"},
-    )
+def asked(desk: Desk, path: str, told: object, method: str = "POST") -> object:
+    """Return what the Prefect server answers."""
+    body = json.dumps(told).encode() if told is not None else None
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{desk.environ['PREFECT_API_URL']}{path}", body, headers, method=method)
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return list(json.loads(answer.read()))
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
-def test_the_runbook_runs_as_it_stands_and_ends_with_a_live_release(worker: Desk) -> None:
+def flow_runs(desk: Desk, *deployments: str) -> list[dict[str, object]]:
+    """Return the runs of deployments, oldest first."""
+    told = {"deployments": {"name": {"any_": list(deployments)}}, "sort": "START_TIME_ASC"}
+    found = asked(desk, "/flow_runs/filter", told)
+    assert isinstance(found, list)
+    return found
+
+
+def wait_for_run(desk: Desk, deployment: str, number: int, seconds: float = 180) -> dict[str, object]:
+    """Return the run of this number once it has ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        runs = flow_runs(desk, deployment)
+        if len(runs) > number and runs[number]["state_type"] in ENDED:
+            return runs[number]
+        time.sleep(0.5)
+    pytest.fail(f"run {number} of {deployment} has not ended after {seconds} s: {flow_runs(desk, deployment)}")
+
+
+def live(desk: Desk) -> ReleaseStore:
+    return open_store(str(desk.path(".local/releases")))
+
+
+def main_of(desk: Desk) -> list[str]:
+    """Return the first lines of the commits that everybody has, newest first."""
+    desk.does("git", "fetch", "--quiet", "origin")
+    return desk.does("git", "log", "--format=%s", "origin/main").splitlines()
+
+
+def test_the_runbook_runs_as_it_stands_and_what_is_live_is_in_a_commit_that_all_have(worker: Desk) -> None:
     assert [run["state_type"] for run in flow_runs(worker, "retraining")] == ["COMPLETED"]
-    assert open_store(str(worker.path(".local/releases"))).latest() is not None
-    assert len(worker.lock()) > 20
+    store = live(worker)
+    pointer = store.latest()
+    assert pointer is not None
+    release = store.fetch(pointer.version)
+    assert main_of(worker)[0] == "Retraining: asked for by hand"
+    commit = worker.does("git", "rev-parse", "origin/main").strip()
+    assert release.manifest.git_sha == commit
+    assert worker.does("git", "show", f"{commit}:dvc.lock").encode() == release.files["dvc.lock"]
+    decision = json.loads(worker.does("git", "show", f"{commit}:data/decision/{pointer.version}.json"))
+    assert (decision["promote"], decision["asked"]) == (True, "asked for by hand")
+    assert store.ledger()[-1].reasons[0] == "asked for: asked for by hand"
+    with sqlite3.connect(worker.path(".local/mlflow.db")) as database:
+        tagged = database.execute("select value from tags where key = 'fraud.asked'").fetchall()
+    assert tagged == [("asked for by hand",)]
+    assert worker.does("git", "status", "--porcelain") == ""
+
+
+def test_the_form_of_each_deployment_says_what_its_parameters_are(worker: Desk) -> None:
+    found = asked(worker, "/deployments/filter", {})
+    assert isinstance(found, list)
+    said = {each["name"]: each["parameter_openapi_schema"]["properties"] for each in found}
+    assert said["retraining"]["reason"]["description"].startswith("Why, in a sentence")
+    for name in ("retraining", "validation", "comparison", "rollback", "parity"):
+        assert [key for key, told in said[name].items() if not told.get("description")] == [], name
 
 
 def test_a_misspelt_parameter_fails_the_run_with_the_nearest_right_name(worker: Desk) -> None:
-    params = worker.path("params.yaml")
+    params = worker.path(".local/clone/params.yaml")
     text = params.read_text()
     params.write_text(text.replace("eta:", "etta:"))
     try:
@@ -75,6 +142,7 @@ def test_a_misspelt_parameter_fails_the_run_with_the_nearest_right_name(worker: 
 
 def test_monitoring_that_sees_new_fraud_starts_retraining_with_the_reason(worker: Desk, read: Reader) -> None:
     before = len(flow_runs(worker, "retraining"))
+    commits = main_of(worker)
     worker.does("mlflow-fraud", "data", "stream", "--scenario", "new-pattern")
     months = sorted(str(path) for path in worker.path(".local/stream/new-pattern").glob("*.csv"))
     windows = f"windows={json.dumps(months)}"
@@ -82,16 +150,47 @@ def test_monitoring_that_sees_new_fraud_starts_retraining_with_the_reason(worker
     printed = worker.does("prefect", "deployment", "run", "monitoring/monitoring", "--param", windows, "--watch")
 
     assert "Completed" in printed
-    until = time.monotonic() + 120
-    while len(runs := flow_runs(worker, "retraining")) == before and time.monotonic() < until:
-        time.sleep(1)
-    (run,) = runs[before:]
+    run = wait_for_run(worker, "retraining", before)
+    assert run["state_type"] == "COMPLETED", read.log.read_text()[-3000:]
     reason = run["parameters"]["reason"]  # type: ignore[index]
     assert "in 3 of the last 3 windows" in reason or "in 2 of the last 3 windows" in reason
-    while flow_runs(worker, "retraining")[-1]["state_type"] not in {"COMPLETED", "FAILED", "CRASHED"}:
-        assert time.monotonic() < until, read.log.read_text()[-3000:]
-        time.sleep(1)
-    assert flow_runs(worker, "retraining")[-1]["state_type"] == "COMPLETED"
+    assert main_of(worker) == commits  # it brought nothing, so there is nothing to commit
+
+
+def silent_run(desk: Desk) -> str:
+    """Return a run that is Running, as one whose machine is gone: it said once that it lives, and nobody is there."""
+    (deployment,) = [each for each in asked(desk, "/deployments/filter", {}) if each["name"] == "training"]  # type: ignore[attr-defined]
+    made = asked(desk, f"/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
+    assert isinstance(made, dict)
+    asked(desk, f"/flow_runs/{made['id']}/set_state", {"state": {"type": "RUNNING"}, "force": True})
+    beat = {
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": "prefect.flow-run.heartbeat",
+        "resource": {"prefect.resource.id": f"prefect.flow-run.{made['id']}"},
+        "related": [{"prefect.resource.id": "prefect.tag.fraud", "prefect.resource.role": "tag"}],
+        "id": str(made["id"]),
+    }
+    asked(desk, "/events", [beat])
+    return str(made["id"])
+
+
+def test_a_run_that_fell_silent_is_crashed_and_only_then_the_next_one_begins(worker: Desk) -> None:
+    again = "from datetime import timedelta; import flows.deploy; flows.deploy.deploy(timedelta(seconds=10))"
+    worker.does("python", "-c", again)  # in place of the minute and a half that was deployed before
+    before = len(flow_runs(worker, "validation"))
+    run = silent_run(worker)
+    worker.does("prefect", "deployment", "run", "validation/validation")
+
+    after = wait_for_run(worker, "validation", before)
+
+    found, automations = asked(worker, f"/flow_runs/{run}", None, "GET"), asked(worker, "/automations/filter", {})
+    assert isinstance(found, dict)
+    assert isinstance(automations, list)
+    assert (found["state_type"], after["state_type"]) == ("CRASHED", "COMPLETED")
+    assert "it fell silent" in str(found["state"])
+    crashed = datetime.fromisoformat(found["state"]["timestamp"])
+    assert crashed <= datetime.fromisoformat(str(after["start_time"]))
+    assert [each["trigger"]["within"] for each in automations if "silent" in each["name"]] == [10]
 
 
 @pytest.mark.parametrize("block", [block for block in every_shell_block() if block.needs == ["worker"]], ids=str)
@@ -101,3 +200,87 @@ def test_what_a_page_says_to_type_at_a_worker_works(block: Block, read: Reader) 
     read.types(block)
 
     assert [run["state_type"] for run in flow_runs(read.desk, "retraining")[before:]] == ["COMPLETED"]
+
+
+STAGES = ("mlflow_fraud.stages.validate", "mlflow_fraud.stages.train xgboost")
+HOOKS = (
+    "clone/.local/clone/.git/hooks/pre-commit",
+    "clone/.local/clone/.git/hooks/pre-push",
+    "remote.git/hooks/post-receive",
+)
+"""Where git is before the commit, before the push, and after it: there the pointer has not moved yet."""
+
+
+def begun(desk: Desk) -> subprocess.Popen[str]:
+    """Begin a retraining in the worker's clone, as the worker would."""
+    clone = desk.path(".local/clone")
+    stores = places_from_anywhere(load_environment({}), desk.folder)
+    beside = Desk(clone, **{**desk.environ, **stores, "PYTHONPATH": f"{clone / 'src'}{os.pathsep}{clone}"})
+    return beside.starts("python", "-m", "flows.retraining")
+
+
+def kill_all_of(run: subprocess.Popen[str]) -> None:
+    """Kill a run and what it started, as when a machine is gone."""
+    for process in [*psutil.Process(run.pid).children(recursive=True), psutil.Process(run.pid)]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def killed_in(desk: Desk, stage: str) -> str:
+    run = begun(desk)
+    while run.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            if any(stage in " ".join(each.cmdline()) for each in psutil.Process(run.pid).children(recursive=True)):
+                kill_all_of(run)
+        time.sleep(0.02)
+    return run.communicate()[0]
+
+
+def killed_by(desk: Desk, hook: str) -> str:
+    """Let git itself kill the run where it comes to a hook: the lock of the clone names its process."""
+    place = desk.folder.parent / hook
+    place.parent.mkdir(exist_ok=True)
+    lock = desk.path(".local/clone/.local/run.lock")
+    place.write_text(f"#!/bin/sh\nkill -9 $(sed 's/.*\"pid\": \\([0-9]*\\).*/\\1/' '{lock}')\nexit 1\n")
+    place.chmod(0o755)
+    try:
+        return begun(desk).communicate()[0]
+    finally:
+        place.unlink()
+
+
+def runs_in_mlflow(desk: Desk) -> list[tuple[str, int]]:
+    """Return how many finished runs each key has that stands for one training."""
+    asked = (
+        "select value, count(*) from tags join runs using (run_uuid) where key = 'fraud.key' and status = 'FINISHED'"
+    )
+    with sqlite3.connect(desk.path(".local/mlflow.db")) as database:
+        return database.execute(f"{asked} group by value").fetchall()
+
+
+def test_a_run_killed_at_each_step_and_begun_again_is_one_run_one_release_and_one_commit(worker: Desk) -> None:
+    worker.does("mlflow-fraud", "data", "stream", "--months", "1")
+    month = min(worker.path(".local/stream/stable").glob("*.csv"))
+    worker.does("git", "pull", "--quiet", "origin", "main")
+    worker.does("mlflow-fraud", "data", "add", str(month), "--dataset", "simulated")
+    worker.does("git", "add", "data/raw")
+    worker.does("git", "commit", "--quiet", "--message", "Data: one more month")
+    worker.does("git", "push", "--quiet", "origin", "HEAD:main")
+    worker.does("git", "-C", ".local/clone", "pull", "--quiet", "origin", "main")
+    worker.does("dvc", "--cd", ".local/clone", "checkout", "--quiet", "--allow-missing", "--force")
+    commits, moves, keys = main_of(worker), len(live(worker).ledger()), len(runs_in_mlflow(worker))
+
+    printed = [killed_in(worker, stage) for stage in STAGES]
+    printed += [killed_by(worker, hook) for hook in HOOKS]
+    assert len(live(worker).ledger()) == moves, printed[-1]
+    last = begun(worker)
+    printed.append(last.communicate()[0])
+
+    assert last.returncode == 0, printed[-1]
+    assert main_of(worker) == ["Retraining: asked for by hand", *commits], printed
+    (record,) = live(worker).ledger()[moves:]
+    assert record.action == "promote"
+    assert live(worker).manifest(record.to_version).git_sha == worker.does("git", "rev-parse", "origin/main").strip()
+    counts = runs_in_mlflow(worker)
+    assert {number for _, number in counts} == {1}
+    assert len(counts) == keys + 4

@@ -137,7 +137,8 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     hosted.desk.does("git", "pull", "--quiet", "origin", "data-month")
     changed = hosted.desk.does("git", "diff", "--name-only", pushed, "HEAD").split()
     made = ("logistic", "forest", "xgboost", "shipped")
-    assert set(changed) <= {"dvc.lock", *(f"data/models/{name}/metrics.json" for name in made)}
+    decision = f"data/decision/{version[0].split()[1].rstrip(':')}.json"
+    assert {decision} <= set(changed) <= {"dvc.lock", decision, *(f"data/models/{name}/metrics.json" for name in made)}
 
     hosted.desk.does("git", "checkout", "--quiet", "main")
     hosted.desk.does("git", "merge", "--quiet", "--no-edit", "data-month")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import yaml
@@ -31,6 +32,24 @@ def require_project(folder: Path = Path()) -> None:
     for file in (PIPELINE, LOCK, *_pointers(folder)):  # who reads the others says more
         if (folder / file).is_file():
             _require_yaml(_unmarked(folder, file), file)
+
+
+def whole_addresses(config: str, folder: Path) -> str:
+    r"""Return the text of a `.dvc/config.local` of `folder` with its places by whole paths, to be used elsewhere.
+
+    >>> print(whole_addresses("['remote \"store\"']\n    url = ../../store\n", Path("/srv/fraud")), end="")
+    ['remote "store"']
+    url = /srv/store
+    >>> print(whole_addresses("['remote \"store\"']\n    url = s3://bank/dvc\n", Path("/srv/fraud")), end="")
+    ['remote "store"']
+    url = s3://bank/dvc
+    """
+    lines = []
+    for line in config.splitlines():
+        name, _, place = (part.strip() for part in line.partition("="))
+        here = name in ("url", "dir") and "://" not in place and not Path(place).is_absolute()
+        lines.append(f"{name} = {os.path.normpath(folder / DVC_CONFIG.parent / place)}" if here else line.strip())
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _pointers(folder: Path) -> list[Path]:

@@ -95,6 +95,43 @@ def set_remote(url: str, *, endpoint_url: str = "") -> None:
             raise SettingsError(f"dvc remote {' '.join(command)}: {_complaint(ended.lines)}")
 
 
+def has_remote() -> bool:
+    """Return whether this clone has a place that DVC pushes to without being told which."""
+    return _is_set("core.remote")
+
+
+def push(log: Log) -> None:
+    """Push what pointers and `dvc.lock` name; raise `StageFailed` where the remote does not take it."""
+    ended = _dvc("push", log=lambda line: None, tell=log)
+    if ended.code:
+        raise StageFailed(f"dvc push: {_complaint(ended.lines)}")
+
+
+def bring(log: Log) -> None:
+    """Let the files that pointers and `dvc.lock` name lie here, as far as cache and remote have them."""
+    command = "pull" if has_remote() else "checkout"
+    ended = _dvc(command, "--force", "--allow-missing", log=lambda line: None, tell=log)
+    if ended.code:
+        raise StageFailed(f"dvc {command}: {_complaint(ended.lines)}")
+
+
+def has_own_cache() -> bool:
+    """Return whether somebody said where this clone keeps its files."""
+    return _is_set("cache.dir")
+
+
+def share_cache(folder: Path) -> None:
+    """Let this clone keep its files in the cache `folder` of another one; the setting stays here."""
+    ended = _dvc("cache", "dir", "--local", str(folder.absolute()), log=lambda line: None)
+    if ended.code:
+        raise StageFailed(f"dvc cache dir: {_complaint(ended.lines)}")
+
+
+def _is_set(name: str) -> bool:
+    ended = _dvc("config", name, log=lambda line: None)
+    return not ended.code and any(line.strip() for line in ended.lines)
+
+
 def _is_place(url: str) -> bool:
     """Return whether DVC could take it for a folder or an address.
 

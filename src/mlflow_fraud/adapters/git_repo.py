@@ -25,7 +25,7 @@ def code_state() -> str:
 
 def read_at(commit: str, path: Path) -> str:
     """Return a file as a commit has it; raise `SettingsError` where there is no such commit, or no such file in it."""
-    ended = _run("show", f"{commit}:./{path.as_posix()}")
+    ended = run("show", f"{commit}:./{path.as_posix()}")
     if ended.returncode:
         raise SettingsError(
             f"git has no {path} in {commit!r}: {ended.stderr.strip().rstrip('.')}; name a commit or a branch of here"
@@ -40,7 +40,7 @@ def last_commit_of(path: Path) -> str:
 
 def require_repository() -> None:
     """Raise `SettingsError`, with the way out, where git is not installed or this folder is in no repository of it."""
-    ended = _run("rev-parse", "--is-inside-work-tree")
+    ended = run("rev-parse", "--is-inside-work-tree")
     # git itself is content with a GIT_WORK_TREE that is not there, or is not this folder
     if ended.returncode or (_elsewhere() and ended.stdout.strip() != "true"):
         raise SettingsError(_trouble(ended.stderr))
@@ -49,7 +49,7 @@ def require_repository() -> None:
 def require_head() -> str:
     """Return the commit checked out; raise `SettingsError`, with the way out, where there is none."""
     require_repository()
-    ended = _run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    ended = run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if ended.returncode:
         raise SettingsError(
             "the git repository has no commit yet, so nothing can say which code made a model; "
@@ -88,11 +88,11 @@ def _elsewhere() -> list[str]:
     return [name for name in ("GIT_DIR", "GIT_WORK_TREE") if os.environ.get(name)]
 
 
-def _run(*question: str) -> subprocess.CompletedProcess[str]:
-    """Run git in its own language, English, and return how it ended."""
-    environ = os.environ | {"LC_ALL": "C"}
+def run(*question: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run git in its own language, English, and return how it ended; it asks nobody for a password."""
+    told = os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"} | environ
     try:
-        return subprocess.run(["git", *question], capture_output=True, text=True, check=False, env=environ)
+        return subprocess.run(["git", *question], capture_output=True, text=True, check=False, env=told)
     except OSError as error:
         raise SettingsError(
             f"git is not to be run ({error.strerror or error}), and DVC and the record of a model need it; install git"
@@ -101,7 +101,7 @@ def _run(*question: str) -> subprocess.CompletedProcess[str]:
 
 def _ask(*question: str) -> str:
     try:
-        ended = _run(*question)
+        ended = run(*question)
     except SettingsError:
         return ""
     return "" if ended.returncode else ended.stdout.strip()

@@ -77,6 +77,11 @@ class Tracking:
         with self._asking():
             self._client.set_registered_model_alias(self._model_name, alias, version)
 
+    def set_tag(self, run_id: str, name: str, value: str) -> None:
+        """Write a tag onto a run; writing it again changes nothing."""
+        with self._asking():
+            self._client.set_tag(run_id, name, value)
+
     def alias(self, alias: str) -> str | None:
         """Return the version that `alias` names, or None."""
         with self._asking():

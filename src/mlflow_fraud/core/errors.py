@@ -5,6 +5,7 @@
     ├── DataError          the data is not what the contract says
     ├── ReleaseRejected    a release is not whole, altered, or of an unknown format
     ├── PromotionConflict  somebody else promoted at the same time
+    ├── PublicationRefused what a run made is not in the shared repository, so nothing goes live
     ├── StageFailed        a pipeline stage ended with an error
     ├── TrackingFailed     MLflow cannot be used now, later it may be
     └── RecordUnavailable  the record of payments cannot be used now, later it may be
@@ -44,6 +45,10 @@ class TooLarge(ReleaseRejected):
 
 class PromotionConflict(FraudError):
     """The pointer moved while this promotion was under way; nothing was changed."""
+
+
+class PublicationRefused(FraudError):
+    """What a run made could not be pushed, as a commit or as data; what is live stays live."""
 
 
 class StageFailed(FraudError):

@@ -23,7 +23,7 @@ from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.release.rule import CompareRule
 from mlflow_fraud.core.release.waiting import Waiting, wait_for
 from mlflow_fraud.operations.release.challenger import recipe_of
-from mlflow_fraud.operations.release.comparison import Comparison, write_comparison
+from mlflow_fraud.operations.release.comparison import Comparison, asked_for, write_comparison
 from mlflow_fraud.operations.release.contest import Contest, Entry, enter_challenger, enter_champion, hold
 from mlflow_fraud.operations.release.standing import Standing, read_standing
 from mlflow_fraud.paths import PARAMS_FILE, VALIDATION_REPORT, part_file
@@ -42,11 +42,12 @@ class Rules(NamedTuple):
     costs: CostRule
 
 
-def compare(store: ReleaseStore, *, first: bool = False, base: str = "") -> Comparison:
-    """Decide, and write `data/decision/verdict.json` and `report.html`.
+def compare(store: ReleaseStore, *, first: bool = False, base: str = "", asked: str = "") -> Comparison:
+    """Decide, and write `verdict.json`, `report.html` and the decision on this version into `data/decision/`.
 
     Where nothing is live the verdict is no, unless a `first` release is asked for. The sections `compare` and `costs`
     are those of the commit `base` where one is given: a change of the rule does not judge what it comes with.
+    `asked` is why was trained; what was said first of a version stays.
     """
     params, challenger = load_params(), read_shipped()
     whose = f"{PARAMS_FILE} in {base}" if base else str(PARAMS_FILE)
@@ -54,7 +55,8 @@ def compare(store: ReleaseStore, *, first: bool = False, base: str = "") -> Comp
     if base:
         rule, costs = read_judging(git_repo.read_at(base, PARAMS_FILE), where=whose)
     rules = Rules(rule, whose, costs.within(challenger.trained.assessment.budget))
-    comparison = _judge(challenger, read_standing(store), params, rules, store=str(store), first=first)
+    judged = _judge(challenger, read_standing(store), params, rules, store=str(store), first=first)
+    comparison = replace(judged, asked=asked_for(judged.challenger.version) or asked)
     write_comparison(comparison)
     return comparison
 
@@ -94,6 +96,7 @@ def _judge(
         budget=str(challenger.trained.assessment.budget),
         store=store,
         first=first,
+        asked="",
     )
 
 

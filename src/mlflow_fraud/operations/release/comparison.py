@@ -15,7 +15,7 @@ from mlflow_fraud.core.release.decision import Verdict
 from mlflow_fraud.core.release.guardrails import Guardrail
 from mlflow_fraud.core.release.ledger import Judged
 from mlflow_fraud.operations.release.contest import Contestant
-from mlflow_fraud.paths import REPORT, VERDICT
+from mlflow_fraud.paths import REPORT, VERDICT, decision_file
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Comparison:
     `store` is where that one is live: a verdict holds for no other. `first` is true when a first release was asked for.
     `question` says what was asked, a refresh or a change, and why. `rows` is the hash of the contest's
     rows, `anchor` the version that a refresh was held against too, and `waits_until` the day on which there will be
-    frauds enough, where there were too few. `rule` says whose section `compare` judged.
-    `candidates` and `intervals` are those of all candidates on the test period; `budget` says how many alerts a day
-    all of them are judged with.
+    frauds enough, where there were too few. `rule` says whose section `compare` judged, and `asked` why was trained,
+    empty where nobody said. `candidates` and `intervals` are those of all candidates on the test period; `budget` says
+    how many alerts a day all of them are judged with.
     """
 
     challenger: Contestant
@@ -45,6 +45,7 @@ class Comparison:
     budget: str
     store: str
     first: bool
+    asked: str
 
     @property
     def judged(self) -> Judged:
@@ -54,9 +55,17 @@ class Comparison:
 
 
 def write_comparison(comparison: Comparison) -> None:
-    """Write `data/decision/verdict.json` and `report.html`."""
+    """Write `verdict.json`, `report.html` and, for whoever comes later, the decision on this version."""
     write_json(VERDICT, {**asdict(comparison), "reasons": comparison.verdict.reasons})
     write_text(REPORT, render_report(read_json(VERDICT)))
+    if comparison.against != comparison.challenger.version:  # that one was decided on when it went live
+        write_json(decision_file(comparison.challenger.version), _decision(comparison))
+
+
+def asked_for(version: str) -> str:
+    """Return why the version was trained, as the first decision on it says; empty where there is none."""
+    file = decision_file(version)
+    return str(read_json(file).get("asked", "")) if file.is_file() else ""
 
 
 def read_comparison() -> Comparison:
@@ -85,6 +94,22 @@ def waits_until(live: str) -> date | None:
     document: dict[str, Any] = read_json(VERDICT) if VERDICT.is_file() else {}
     day = document.get("waits_until") if document.get("against") == live else None
     return date.fromisoformat(day) if day else None
+
+
+def _decision(comparison: Comparison) -> dict[str, Any]:
+    """Return what is kept of the comparison: the same contest again is the same document."""
+    verdict, contestants = comparison.verdict, {"ours": comparison.challenger, "theirs": comparison.champion}
+    return {
+        "version": comparison.challenger.version,
+        "asked": comparison.asked,
+        "against": comparison.against,
+        "anchor": comparison.anchor,
+        "question": comparison.question,
+        "promote": verdict.promote,
+        "reasons": verdict.reasons,
+        **comparison.judged.model_dump(mode="json"),
+        "metrics": {side: each.metrics for side, each in contestants.items() if each},
+    }
 
 
 def _tuples(verdict: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import PromotionConflict, SettingsError, TrackingFailed
 from mlflow_fraud.core.release.holds import course_of, in_words
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.publication.pushed import require_published
 from mlflow_fraud.operations.release.challenger import build_release, release_version
 from mlflow_fraud.operations.release.comparison import read_comparison
 from mlflow_fraud.operations.release.store import require_expected_champion, require_lasting_store
@@ -33,9 +34,10 @@ def promote(store: ReleaseStore) -> Promotion:
     """Carry out the verdict in `data/decision/verdict.json`; doing it again changes nothing.
 
     A no to a change is written into the ledger, since the next one then has to be surer. What was rolled back from
-    does not go live, even if a verdict of before says so.
-    Raises `PromotionConflict` when the verdict is not about the models, the champion and the store of now, and
-    `SettingsError` where a release should be live and none is, or the store is not said where it must be.
+    does not go live, even if a verdict of before says so. Where runs publish, the commit is pushed before.
+    Raises `PublicationRefused` where it is not, `PromotionConflict` when the verdict is not about the models, the
+    champion and the store of now, and `SettingsError` where a release should be live and none is, or the store is not
+    said where it must be.
     """
     require_lasting_store()
     comparison = read_comparison()
@@ -57,17 +59,17 @@ def promote(store: ReleaseStore) -> Promotion:
             f"{version} against {live}; compare again"
         )
     who, at, reasons = getpass.getuser(), stamp(), comparison.verdict.reasons
+    noted = (f"asked for: {comparison.asked}", *reasons) if comparison.asked else reasons
     if not comparison.verdict.promote:
         if pointer is not None and comparison.verdict.is_a_look:
-            store.note(version, who=who, at=at, reasons=reasons, live=pointer, judged=comparison.judged)
+            store.note(version, who=who, at=at, reasons=noted, live=pointer, judged=comparison.judged)
         return Promotion(False, live, reasons)
+    require_published()
     require_mlflow()
     require_traceable(SHIPPED, challenger.trained.lineage)
     logged = track(SHIPPED)
     store.put(build_release(challenger, logged, comparison.verdict))
-    store.promote(
-        version, action="promote", who=who, at=at, reasons=reasons, expected=pointer, judged=comparison.judged
-    )
+    store.promote(version, action="promote", who=who, at=at, reasons=noted, expected=pointer, judged=comparison.judged)
     return Promotion(True, version, reasons)
 
 

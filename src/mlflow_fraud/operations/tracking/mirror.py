@@ -8,6 +8,7 @@ from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.core.errors import TrackingFailed
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.release.comparison import read_comparison
 from mlflow_fraud.paths import SHIPPED, VERDICT
 from mlflow_fraud.stages.logged import Tried, open_tracking, track
 from mlflow_fraud.stages.run import say
@@ -58,9 +59,15 @@ def require_mlflow() -> None:
 
 
 def mark_challenger() -> None:
-    """Let the alias `challenger` name the candidate that `verdict.json` is about; where MLflow is away, say so."""
+    """Let the alias `challenger` name the candidate that `verdict.json` is about; where MLflow is away, say so.
+
+    Its run tells why it was trained.
+    """
     try:
-        version = track(SHIPPED).model_version
-        open_tracking(load_environment()).set_alias("challenger", version)
+        logged, asked = track(SHIPPED), read_comparison().asked
+        tracking = open_tracking(load_environment())
+        tracking.set_alias("challenger", logged.model_version)
+        if asked:
+            tracking.set_tag(logged.run_id, "fraud.asked", asked)
     except TrackingFailed as error:
         say(f"warning: the alias challenger in MLflow is behind ({error}); the verdict is in {VERDICT}")

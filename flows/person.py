@@ -1,0 +1,32 @@
+"""When a run needs a person: it failed, crashed or was cancelled, or a merge is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.utilities.urls import url_for
+
+from mlflow_fraud.operations.reporting.person import call
+
+WAYS = {"FAILED": "failed", "CRASHED": "crashed", "CANCELLED": "was cancelled"}
+
+
+def call_person(what: str, page: str = "") -> None:
+    """Say what is asked of a person, and where."""
+    call(what, page=page)
+
+
+def on_trouble(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
+    """Call a person to a run that came to no good end; whatever it had begun, the next one goes on from there."""
+    how = WAYS.get(state.type.value, state.type.value.lower())
+    call(f"{flow.name} {how}; the next run goes on from there", run=run.name, page=url_for(run) or "")
+
+
+# What a flow that somebody waits for is declared with.
+CALLS_A_PERSON: dict[str, Any] = {
+    "on_failure": [on_trouble],
+    "on_crashed": [on_trouble],
+    "on_cancellation": [on_trouble],
+}

@@ -1,0 +1,158 @@
+"""Git: what a run made becomes a commit, and a branch of the remote takes it or is found further on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from mlflow_fraud.adapters.git_repo import run
+from mlflow_fraud.core.errors import PublicationRefused, SettingsError
+
+Pushed = Literal["taken", "overtaken"]
+
+REMOTE = "origin"
+NAME = "mlflow-fraud"
+EMAIL = "mlflow-fraud@localhost"
+"""Who commits where nobody told git a name: a worker has none."""
+
+_ABSENT = 2  # what `git ls-remote --exit-code` ends with where there is no such branch
+_OVERTAKEN = re.compile(
+    r"\[rejected\]|\(fetch first\)|non-fast-forward|stale info|cannot lock ref|failed to update ref"
+)
+
+
+def require_remote() -> None:
+    """Raise `SettingsError` where this clone has no remote to push to."""
+    if not address():
+        raise SettingsError(
+            f"this clone has no git remote `{REMOTE}`, and FRAUD_PUBLISH says that what a run makes is pushed; "
+            f"`git remote add {REMOTE} <address>`, or set FRAUD_PUBLISH=desk"
+        )
+
+
+def address() -> str:
+    """Return the remote's address, empty where there is none; there may be a password in it."""
+    return _ask("remote", "get-url", REMOTE)
+
+
+def require_branch_name(name: str) -> None:
+    """Raise `SettingsError` for what git does not take as the name of a branch."""
+    if run("check-ref-format", f"refs/heads/{name}").returncode:
+        raise SettingsError(f"FRAUD_BRANCH is {name!r}, and git takes no branch of that name; expected one like main")
+
+
+def clone(address: str, folder: Path, branch: str) -> None:
+    """Clone a repository into `folder`, its `branch` checked out, or what it has itself where it has none so called."""
+    for choice in ((f"--branch={branch}",), ()):
+        ended = run("clone", "--quiet", *choice, address, str(folder))
+        if not ended.returncode:
+            return
+    raise PublicationRefused(f"git clone ended with: {_said(ended.stderr)}")
+
+
+def point_to(address: str) -> None:
+    """Let the remote be at this address."""
+    _must("remote", "set-url", REMOTE, address)
+
+
+def fetched(branch: str) -> str | None:
+    """Return the commit that the remote's branch is at, fetched; None where it has no such branch."""
+    place = f"refs/heads/{branch}"
+    asked = run("ls-remote", "--exit-code", REMOTE, place)
+    if asked.returncode == _ABSENT:
+        return None
+    ended = asked if asked.returncode else run("fetch", "--quiet", REMOTE, f"+{place}:refs/remotes/{REMOTE}/{branch}")
+    if ended.returncode:
+        raise PublicationRefused(f"the git remote {REMOTE} is not reached ({_said(ended.stderr)}); run again later")
+    return _must("rev-parse", f"refs/remotes/{REMOTE}/{branch}")
+
+
+def changed(paths: Sequence[str]) -> list[str]:
+    """Return the files below `paths` that differ from the commit checked out, new ones included."""
+    said = _must("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *paths)
+    return sorted(entry[3:] for entry in said.split("\0") if entry)
+
+
+def changed_since(known: Sequence[str]) -> list[str]:
+    """Return the files that commits here change which are in the history of none of the `known` ones."""
+    said = _must("log", "--name-only", "--format=", "-z", "--no-renames", "HEAD", "--not", *known)
+    return sorted({name.strip() for name in said.split("\0") if name.strip()})
+
+
+def content_at(commit: str, path: str) -> str | None:
+    """Return a file as a commit has it, None where it is not in it."""
+    ended = run("show", f"{commit}:{path}")
+    return None if ended.returncode else ended.stdout
+
+
+def is_ancestor(earlier: str, later: str) -> bool:
+    """Return whether a commit is in the history of another one, or that one itself."""
+    return not run("merge-base", "--is-ancestor", earlier, later).returncode
+
+
+def common(one: str, other: str) -> str | None:
+    """Return the newest commit that is in the history of both."""
+    return _ask("merge-base", one, other) or None
+
+
+def commit(paths: Sequence[str], message: str) -> None:
+    """Commit the files at `paths` as they lie here, gone ones included, and nothing else."""
+    _must("add", "--all", "--", *paths)
+    _must("commit", "--quiet", "--message", message, "--", *paths)
+
+
+def take_tree(commit: str) -> None:
+    """Let files that git keeps and the branch checked out be as in `commit`; what git does not keep stays."""
+    _must("reset", "--hard", "--quiet", commit)
+
+
+def push(branch: str, *, in_place_of: str | None = None) -> Pushed:
+    """Let the remote's branch take the commit checked out; "overtaken" where somebody else was there meanwhile.
+
+    A branch of a run's own may be written over: only if it is still at the commit `in_place_of`, empty where it is not
+    there. Raises `PublicationRefused` where the remote refuses it, or is not reached.
+    """
+    lease = [] if in_place_of is None else [f"--force-with-lease=refs/heads/{branch}:{in_place_of}"]
+    ended = run("push", "--porcelain", *lease, REMOTE, f"HEAD:refs/heads/{branch}")
+    if not ended.returncode:
+        return "taken"
+    said = f"{ended.stdout}\n{ended.stderr}"
+    if _OVERTAKEN.search(said):
+        return "overtaken"
+    raise PublicationRefused(
+        f"git push to {branch} of {REMOTE} was refused ({_said(said)}); nothing goes live. The commit is here and is "
+        "pushed by the next run: let this machine write to the branch, or set FRAUD_PUBLISH=pull-request"
+    )
+
+
+def _said(text: str) -> str:
+    """Return the line that says why, without an address, as there may be a password in it.
+
+    >>> _said("To https://bot:secret@git.example/x\\n! [remote rejected] HEAD -> main (hook declined)\\nerror: failed")
+    '! [remote rejected] HEAD -> main (hook declined)'
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if "rejected" in line or line.startswith(("remote: error", "fatal: "))]
+    found = (telling or lines or ["it said nothing"])[0]
+    return re.sub(r"\w+://[^\s'/@]*@", "…@", " ".join(found.split())).rstrip(".")
+
+
+def _must(*words: str) -> str:
+    ended = run(*_who(words[0]), *words)
+    if ended.returncode:
+        raise PublicationRefused(f"git {words[0]} ended with: {_said(ended.stderr or ended.stdout)}")
+    return ended.stdout.rstrip("\n")
+
+
+def _who(word: str) -> tuple[str, ...]:
+    """Return the name under which a commit is made, where git was told none."""
+    if word != "commit" or not run("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT").returncode:
+        return ()
+    return ("-c", f"user.name={NAME}", "-c", f"user.email={EMAIL}")
+
+
+def _ask(*words: str) -> str:
+    ended = run(*words)
+    return "" if ended.returncode else ended.stdout.strip()

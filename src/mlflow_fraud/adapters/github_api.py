@@ -1,0 +1,43 @@
+"""GitHub's REST API: one question, asked with a token and answered in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from mlflow_fraud.core.errors import FraudError, SettingsError
+
+API = "https://api.github.com"
+SECONDS = 30
+
+_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+
+
+def ask(method: str, url: str, token: str, body: Mapping[str, str] | None = None) -> Any:
+    """Return the answer's document.
+
+    Raises `SettingsError` when GitHub refuses the token and `FraudError` when it cannot be reached.
+    """
+    headers = {
+        "Accept": "application/vnd.github+json",
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "X-GitHub-Api-Version": "2022-11-28",
+    }
+    data = json.dumps(body).encode() if body else None
+    try:
+        with urlopen(Request(url, data, headers, method=method), timeout=SECONDS) as answer:
+            return json.loads(answer.read())
+    except HTTPError as error:
+        if error.code in _REFUSED:
+            raise SettingsError(
+                f"GitHub answers {error.code} to {method} {url}: FRAUD_GITHUB_TOKEN needs the permission "
+                "`pull-requests: write` on this repository"
+            ) from error
+        raise FraudError(f"GitHub answers {error.code} to {method} {url}; try again") from error
+    except (URLError, TimeoutError) as error:
+        raise FraudError(f"GitHub is not reached at {url}: {error}; try again") from error

@@ -1,0 +1,1 @@
+"""What becomes of a retraining: a commit that others have before anything of it goes live."""
