@@ -76,6 +76,30 @@ def data_add(
     add(source, dataset, backwards=backwards, replace=replace)
 
 
+@data.command("correct")
+@changes_the_folder
+def data_correct(
+    file: Annotated[Path, typer.Argument(help="a CSV or Parquet file: the id, `column`, `value`, `arrived`")],
+    dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
+) -> None:
+    """Check what changes pinned rows (labels, amounts, reversed or erased payments) and pin it; ingest applies it."""
+    from mlflow_fraud.operations.data.correct import correct
+
+    correct(file, dataset)
+
+
+@data.command("past")
+def data_past(
+    as_of: Annotated[str, typer.Argument(help="a day or a time, such as 2020-06-30 or 2020-06-30T12:00")],
+    to: Annotated[Path, typer.Argument(help="the Parquet file to write")],
+    dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
+) -> None:
+    """Write the pinned transactions as they were known then: labels and corrections that had arrived, no later ones."""
+    from mlflow_fraud.operations.data.past import write_past
+
+    typer.echo(write_past(as_of, to, dataset))
+
+
 @data.command("check")
 def data_check(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],

@@ -41,6 +41,8 @@ API_KEYS = LOCAL / "api-keys.json"
 STREAM = LOCAL / "stream"
 KINDS = LOCAL / "kinds"
 GATE = LOCAL / "gate"
+REFUSED = LOCAL / "refused"
+"""Batches that the gate did not let in, with its reports."""
 EVALUATIONS = LOCAL / "evaluation"
 LEAKAGE = LOCAL / "leakage"
 STUDIES = LOCAL / "optuna.db"
@@ -49,6 +51,11 @@ STUDIES = LOCAL / "optuna.db"
 def raw_folder(dataset: str) -> Path:
     """Return the folder of a data set's raw batches and their pointers."""
     return DATA / "raw" / dataset
+
+
+def corrections_folder(dataset: str) -> Path:
+    """Return the folder of what changes a data set's pinned rows; there is none where nothing does."""
+    return raw_folder(dataset) / "corrections"
 
 
 def forgotten_list(contract: str) -> Path:
