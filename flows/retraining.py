@@ -7,6 +7,7 @@ from functools import partial
 
 from prefect import flow, get_run_logger
 
+from flows.collection import collection
 from flows.comparison import comparison
 from flows.endings import asks, fails_clearly, run_from_shell
 from flows.promotion import promotion
@@ -23,7 +24,7 @@ DAY = 24 * 3600
 @flow(name="retraining", log_prints=True, timeout_seconds=DAY)
 @fails_clearly
 def retraining(reason: str = "asked for by hand", first: bool = False, as_of: datetime | None = None) -> Promotion:
-    """Validate, train, compare, promote. What has not changed is not done again.
+    """Collect, validate, train, compare, promote. What has not changed is not done again.
 
     Where nothing is live yet, nothing goes live unless a `first` release is asked for. No row may be later than
     `as_of`, or than now where it is not said.
@@ -33,6 +34,7 @@ def retraining(reason: str = "asked for by hand", first: bool = False, as_of: da
     missing = require_store(first=first)
     if missing:
         get_run_logger().warning("what is trained now will not go live: %s", missing)
+    collection(as_of)
     validation(as_of)
     outcomes = training()
     again = [candidate for candidate, outcome in outcomes.items() if outcome == "ran"]

@@ -88,6 +88,18 @@ def data_correct(
     correct(file, dataset)
 
 
+@data.command("collect")
+@changes_the_folder
+def data_collect(
+    as_of: Annotated[str, typer.Option(help="as of a day or a time, such as 2020-06-30; of now if not given")] = "",
+) -> None:
+    """Pin the record's whole mature days as batches, and what became known of pinned rows as corrections."""
+    from mlflow_fraud.operations.collection.collect import collect
+    from mlflow_fraud.operations.record.days import moment_of
+
+    collect(moment_of(as_of, "--as-of") if as_of else None)
+
+
 @data.command("past")
 def data_past(
     as_of: Annotated[str, typer.Argument(help="a day or a time, such as 2020-06-30 or 2020-06-30T12:00")],
