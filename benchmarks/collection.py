@@ -39,7 +39,7 @@ Breaks = Callable[[pl.Expr], Mapping[str, pl.Expr]]
 class Plan(NamedTuple):
     """How many stories of each pace, in payments a day, and how many weeks each has."""
 
-    paces: tuple[tuple[int, int], ...] = ((50, 12), (100, 8), (200, 6))
+    paces: tuple[tuple[int, int], ...] = ((50, 14), (100, 8), (200, 4))
     weeks: int = 52
 
 
@@ -57,10 +57,6 @@ def _shuffled_category(on: pl.Expr) -> Mapping[str, pl.Expr]:
 KINDS = (
     Kind("good"),
     Kind("three days in cents", lambda on: {"amount": pl.when(on).then(pl.col("amount") * 100).otherwise("amount")}),
-    Kind(
-        "three days in thousandths",
-        lambda on: {"amount": pl.when(on).then(pl.col("amount") // 1000).otherwise("amount")},
-    ),
     Kind("three days of one category", _shuffled_category),
     Kind(
         "three days with every time at midnight",

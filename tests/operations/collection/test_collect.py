@@ -24,6 +24,8 @@ from mlflow_fraud.operations.record.seed import seed
 from mlflow_fraud.settings import load_contract
 from mlflow_fraud.stages.ingest import ingest
 from tests.conftest import ROOT, make_transactions, write_pointer
+from tests.postgres_server import Postgres
+from tests.record_databases import KINDS, NUMBERS
 
 RAW = Path("data/raw/simulated")
 TABLE = Path("data/transactions.parquet")
@@ -42,7 +44,19 @@ CARD = 4_000_000_000_000_003
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty record; a test may ask for PostgreSQL in place of SQLite."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path}/record.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database(f"collected_{next(NUMBERS)}")
+
+
+IN_EITHER = pytest.mark.parametrize("place", KINDS, indirect=True)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a pinned history and an empty record; pinning writes DVC's pointer."""
     folder = tmp_path / "desk"
     (folder / "data/contracts").mkdir(parents=True)
@@ -55,7 +69,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     params["datasets"]["simulated"]["split"] |= {"label_delay_days": HORIZON}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("FRAUD_PREDICTION_LOG", f"sqlite:///{tmp_path}/record.db")
+    monkeypatch.setenv("FRAUD_PREDICTION_LOG", place)
     monkeypatch.setattr(dvc_repo, "pin", write_pointer)
     monkeypatch.setattr(dvc_repo, "has_remote", lambda: False)
     RAW.mkdir(parents=True)
@@ -65,9 +79,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def log(desk: Path, tmp_path: Path) -> Iterator[PredictionLog]:
+def log(desk: Path, place: str) -> Iterator[PredictionLog]:
     """A record in which the service saw all of March, and was told of its frauds five days later."""
-    opened = PredictionLog(f"sqlite:///{tmp_path}/record.db")
+    opened = PredictionLog(place)
     yield opened
     opened.close()
 
@@ -109,6 +123,7 @@ def tree() -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in Path("data/raw").rglob("*") if path.is_file()}
 
 
+@IN_EITHER
 def test_mature_weeks_become_batches_with_their_labels_and_the_same_run_twice_adds_nothing(
     fill: Fill, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,6 +206,7 @@ def test_a_payment_that_comes_late_is_a_batch_of_its_own(fill: Fill) -> None:
     )
 
 
+@IN_EITHER
 def test_what_becomes_known_of_pinned_rows_is_a_correction_each_by_its_arrival(
     desk: Path, fill: Fill, log: PredictionLog, capsys: pytest.CaptureFixture[str]
 ) -> None:

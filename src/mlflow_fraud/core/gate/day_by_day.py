@@ -19,6 +19,10 @@ BY_CHANCE = 100.0
 """Of n payments PSI may be so much over n by chance: few leave some deciles empty. By `benchmarks.collection`."""
 
 
+ENOUGH_ROWS = 20_000
+"""Of a longer history one row in so many is looked at: what more of them would tell is far below the limit."""
+
+
 class Shifted(NamedTuple):
     """A column whose distribution is another one: on which days, and the largest index of these."""
 
@@ -37,7 +41,8 @@ def shifted_days(batch: pl.DataFrame, history: pl.DataFrame, contract: Contract)
     limit = contract.gate.shift.at_most
     if limit is None or len(history) < FEWEST_ROWS:
         return []
-    before, groups = _dated(history), list(_days(_dated(batch)))
+    before = _dated(history.gather_every(max(1, len(history) // ENOUGH_ROWS)))
+    groups = list(_days(_dated(batch)))
     found = []
     for name in watched_in(before, contract):
         over: dict[date, float] = {}

@@ -124,9 +124,8 @@ def _kept_aside(file: Path, report: Report, out: Span, door: Door) -> Refused:
     """Keep a batch and its report where nothing reads it; the report is the last thing written."""
     folder = REFUSED / door.dataset / file.stem
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    command = (
-        f'mlflow-fraud record quarantine --from {out.first} --to {out.until} --reason "{report.failures[0].rule}: no"'
-    )
+    reason = f"broken: {report.failures[0].rule}"
+    command = f'mlflow-fraud record quarantine --from {out.first} --to {out.until} --reason "{reason}"'
     with replacing(folder / file.name) as pending:
         shutil.copyfile(file, pending)
     write_text(folder / "report.json", report.to_json())
