@@ -7,6 +7,7 @@ from functools import partial
 
 from prefect import flow, get_run_logger
 
+from flows.collection import collection
 from flows.comparison import comparison
 from flows.endings import asks, fails_clearly, run_from_shell
 from flows.person import CALLS_A_PERSON
@@ -25,7 +26,7 @@ DAY = 24 * 3600
 @flow(name="retraining", log_prints=True, timeout_seconds=DAY, **CALLS_A_PERSON)
 @fails_clearly
 def retraining(reason: str = "asked for by hand", first: bool = False, as_of: datetime | None = None) -> Promotion:
-    """Validate, train, compare, publish, promote. What has not changed is not done again.
+    """Collect, validate, train, compare, publish, promote. What has not changed is not done again.
 
     Where runs publish, the commit comes first: one that the remote refuses lets nothing go live.
 
@@ -46,7 +47,8 @@ def retraining(reason: str = "asked for by hand", first: bool = False, as_of: da
 
 
 def make_and_judge(reason: str, first: bool, as_of: datetime | None) -> None:
-    """Bring all that is made from the raw batches up to date, and judge what would go live."""
+    """Bring all that is made from the raw batches up to date, what came back first, and judge what would go live."""
+    collection(as_of)
     validation(as_of)
     outcomes = training()
     again = [candidate for candidate, outcome in outcomes.items() if outcome == "ran"]

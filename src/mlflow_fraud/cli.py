@@ -76,6 +76,42 @@ def data_add(
     add(source, dataset, backwards=backwards, replace=replace)
 
 
+@data.command("correct")
+@changes_the_folder
+def data_correct(
+    file: Annotated[Path, typer.Argument(help="a CSV or Parquet file: the id, `column`, `value`, `arrived`")],
+    dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
+) -> None:
+    """Check what changes pinned rows (labels, amounts, reversed or erased payments) and pin it; ingest applies it."""
+    from mlflow_fraud.operations.data.correct import correct
+
+    correct(file, dataset)
+
+
+@data.command("collect")
+@changes_the_folder
+def data_collect(
+    as_of: Annotated[str, typer.Option(help="as of a day or a time, such as 2020-06-30; of now if not given")] = "",
+) -> None:
+    """Pin the record's whole mature days as batches, and what became known of pinned rows as corrections."""
+    from mlflow_fraud.operations.collection.collect import collect
+    from mlflow_fraud.operations.record.days import moment_of
+
+    collect(moment_of(as_of, "--as-of") if as_of else None)
+
+
+@data.command("past")
+def data_past(
+    as_of: Annotated[str, typer.Argument(help="a day or a time, such as 2020-06-30 or 2020-06-30T12:00")],
+    to: Annotated[Path, typer.Argument(help="the Parquet file to write")],
+    dataset: Annotated[str, typer.Option(help="the data set's name; the active one if not given")] = "",
+) -> None:
+    """Write the pinned transactions as they were known then: labels and corrections that had arrived, no later ones."""
+    from mlflow_fraud.operations.data.past import write_past
+
+    typer.echo(write_past(as_of, to, dataset))
+
+
 @data.command("check")
 def data_check(
     source: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file, a folder or a zip of them")],

@@ -51,6 +51,8 @@ STACK = LOCAL / "stack"
 STREAM = LOCAL / "stream"
 KINDS = LOCAL / "kinds"
 GATE = LOCAL / "gate"
+REFUSED = LOCAL / "refused"
+"""Batches that the gate did not let in, with its reports."""
 EVALUATIONS = LOCAL / "evaluation"
 LEAKAGE = LOCAL / "leakage"
 STUDIES = LOCAL / "optuna.db"
@@ -64,6 +66,11 @@ def raw_folder(dataset: str) -> Path:
 def decision_file(version: str) -> Path:
     """Return where the decision on one version is kept: by what it judges, so that no two ever touch one file."""
     return DECISION / f"{version}.json"
+
+
+def corrections_folder(dataset: str) -> Path:
+    """Return the folder of what changes a data set's pinned rows; there is none where nothing does."""
+    return raw_folder(dataset) / "corrections"
 
 
 def forgotten_list(contract: str) -> Path:

@@ -67,7 +67,7 @@ def test_the_first_run_leaves_a_live_release_five_mlflow_runs_and_the_tasks_in_p
     }
     assert tasks >= {f"mlflow-{c}" for c in CANDIDATES}
     assert artifacts >= {"validation", "candidates", "mlflow-runs", "verdict"}
-    assert flows == (5,)
+    assert flows == (6,)
 
 
 def test_a_second_run_trains_logs_and_releases_nothing_and_says_so(desk: Desk) -> None:

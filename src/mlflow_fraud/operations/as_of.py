@@ -34,6 +34,13 @@ def require_past(rows: pl.DataFrame, as_of: datetime | None = None) -> None:
         raise DataError(f"the newest row is of {newest}, {seen}; correct the feed's clock and add it again")
 
 
+def require_arrived(arrived: pl.Series, what: str) -> None:
+    """Raise `DataError` where something arrives later than now and the tolerance between two clocks."""
+    newest = arrived.max()
+    if isinstance(newest, datetime) and newest > moment(None) + load_environment().tolerance:
+        raise DataError(f"{what}: the newest arrival is {newest}, in the future; correct it and bring the file again")
+
+
 def require_table_past(as_of: datetime | None = None) -> None:
     """Raise `DataError` where the ingested table reaches beyond `as_of`."""
     table = pl.scan_parquet(TRANSACTIONS)

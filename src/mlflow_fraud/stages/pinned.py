@@ -45,6 +45,21 @@ def pinned_batches(folder: Path) -> list[Path]:
     return files
 
 
+def pinned_corrections(folder: Path) -> list[Path]:
+    """Return the files of corrections in a folder, none where there is no such folder.
+
+    Raises `DataError` where one is pinned and not here, here and not pinned, or of another content than is pinned.
+    """
+    pinned = pinned_in(folder)
+    stray = [file for file in sorted(folder.glob("*.parquet")) if file not in pinned and not file.name.startswith(".")]
+    if stray:
+        raise DataError(
+            f"{stray[0]} is not pinned; take it away, and bring what it says by `mlflow-fraud data correct <file>`"
+        )
+    require_as_pinned(pinned)
+    return list(pinned)
+
+
 def require_as_pinned(pinned: dict[Path, str]) -> None:
     """Raise `DataError` where a pinned batch is not here, or of another content than is pinned."""
     absent = [file for file in pinned if not file.is_file()]

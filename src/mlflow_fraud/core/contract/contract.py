@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mlflow_fraud.core.contract.bounds import LETTERS, expected, has_control_character, own_limits, range_of
+from mlflow_fraud.core.contract.collect import Collect as Collect
 from mlflow_fraud.core.contract.column import AT_MOST_ONE, EXACTLY_ONE
 from mlflow_fraud.core.contract.column import Column as Column
 from mlflow_fraud.core.contract.column import Level as Level
@@ -107,6 +108,7 @@ class Contract(Strict):
     columns: tuple[Column, ...]
     table: Table = Table()
     gate: Gate = Gate()
+    collect: Collect = Collect()
 
     @property
     def in_files(self) -> tuple[Column, ...]:
@@ -208,11 +210,12 @@ class Contract(Strict):
 
     @model_serializer(mode="wrap")
     def _says_what_is_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what a contract has no use for, row number, key and chances: its hash is what it always was."""
+        """Leave out what a contract has no use for, row number, key, chances, days: its hash is what it always was."""
         told: dict[str, Any] = handler(self)
         if not any(column.role == "label_chance" for column in self.columns):
             told["gate"] = {key: value for key, value in told["gate"].items() if key not in _OF_CHANCES}
         unsaid = {key for key in ("event_id", "pseudonym_key_check") if not told[key]}
+        unsaid |= {"collect"} if self.collect == Collect() else set()
         return {key: value for key, value in told.items() if key not in unsaid}
 
 

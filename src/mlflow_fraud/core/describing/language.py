@@ -19,7 +19,7 @@ from mlflow_fraud.core.contract.bounds import (
     WHOLE,
 )
 from mlflow_fraud.core.contract.column import NEEDS, Column, ColumnType, Role
-from mlflow_fraud.core.contract.contract import Contract, Csv, Gate, Limit, Table
+from mlflow_fraud.core.contract.contract import Collect, Contract, Csv, Gate, Limit, Table
 from mlflow_fraud.core.strict import Strict
 
 CONTRACT = {
@@ -34,6 +34,7 @@ CONTRACT = {
     "columns": "each column of the raw files by its name there: its role, its type and what it holds",
     "table": "what holds for all rows together",
     "gate": "limits on what a batch shows against time, its label and the batches before it",
+    "collect": "how what a service saw [becomes batches](collection.md)",
 }
 COLUMN = {
     "role": "what the column is for",
@@ -88,6 +89,9 @@ GATE = {
     "shift": "population stability index against the batches before, for amount, hour, numbers and categories",
     "separation": "area under the ROC curve of one column alone against the label, for the same columns",
 }
+COLLECT = {
+    "every": "so many whole days of the record are one batch, such as `1d` or `28d`, once the last of them is mature",
+}
 WORDS: Mapping[type[Strict], Mapping[str, str]] = {
     Contract: CONTRACT,
     Csv: CSV,
@@ -95,6 +99,7 @@ WORDS: Mapping[type[Strict], Mapping[str, str]] = {
     Table: TABLE,
     Limit: LIMIT,
     Gate: GATE,
+    Collect: COLLECT,
 }
 HOW_MANY: Mapping[Role, str] = {
     "event_id": "one, or `event_id: row_number`",
@@ -202,6 +207,7 @@ def language_page() -> str:
             *_keys("`gate`: each limit", Limit),
             "A limit keeps what a contract does not say: `gate: {shift: {level: critical}}` still allows 0.25.",
             "",
+            *_keys("`collect`", Collect),
         ]
     )
 

@@ -26,6 +26,16 @@ def against(batch: pl.DataFrame, earlier: list[pl.DataFrame], contract: Contract
     return found
 
 
+def shift_of(values: pl.Series, history: pl.Series) -> float | None:
+    """Return the population stability index of values, however few they are, against those of a history.
+
+    None where the history has fewer than `FEWEST_ROWS` of them, and where there are none.
+    """
+    if history.count() < FEWEST_ROWS or not len(values):
+        return None
+    return _index_of_values(values, history) if history.dtype == pl.String else _index(values, history)
+
+
 def _unseen(values: pl.Series, history: pl.Series | None) -> float | None:
     if history is None:
         return None
@@ -36,6 +46,10 @@ def _unseen(values: pl.Series, history: pl.Series | None) -> float | None:
 def _shift(values: pl.Series, history: pl.Series | None) -> float | None:
     if history is None or min(len(values), history.count()) < FEWEST_ROWS:
         return None
+    return _index(values, history)
+
+
+def _index(values: pl.Series, history: pl.Series) -> float:
     numbers = [side.cast(pl.Float32).fill_null(np.nan).to_numpy() for side in (history, values)]
     return round(population_stability_index(numbers[0], numbers[1]), DIGITS)
 
@@ -43,6 +57,10 @@ def _shift(values: pl.Series, history: pl.Series | None) -> float | None:
 def _shift_of_values(values: pl.Series, history: pl.Series | None) -> float | None:
     if history is None or min(len(values), history.count()) < FEWEST_ROWS:
         return None
+    return _index_of_values(values, history)
+
+
+def _index_of_values(values: pl.Series, history: pl.Series) -> float:
     names = sorted({*history.drop_nulls().unique(), *values.drop_nulls().unique()})
     shares = [np.array([(side == name).sum() / len(side) for name in names]) for side in (history, values)]
     return round(stability_of_shares(shares[0], shares[1]), DIGITS)

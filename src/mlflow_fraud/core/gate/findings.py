@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from mlflow_fraud.core.contract.contract import Level
 
-Of = Literal["rows", "batches"]
+Of = Literal["rows", "batches", "days"]
 
-_ONE = {"rows": "row", "batches": "batch"}
+_ONE = {"rows": "row", "batches": "batch", "days": "day"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Finding:
 
     @property
     def found(self) -> str:
-        """How many rows or batches break the rule, or what was seen where nothing is to be counted."""
+        """How many rows, batches or days break the rule, or what was seen where nothing is to be counted."""
         if not self.unexpected:
             return f"found {self.observed}"
         return (

@@ -23,13 +23,13 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.gate.findings import Report
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.as_of import require_past
+from mlflow_fraud.operations.data.gating import holding, require_let_in
 from mlflow_fraud.operations.data.hiding import hidden
 from mlflow_fraud.operations.data.intake import intake
 from mlflow_fraud.paths import forgotten_list, raw_folder
 from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.stages.pinned import is_pinned, pinned_in, require_as_pinned
 from mlflow_fraud.stages.run import say, taking_long
-from mlflow_fraud.stages.validate import require_passed
 
 PULL_REQUEST = """to open a pull request with it:
   git checkout -b data-{name}
@@ -70,7 +70,7 @@ def add(
         require_past(frame)
         if not backwards:
             _require_forwards(frame, history, [batch for target, batch in new.items() if target not in replaced])
-        _gate(frame, contract, Path(scratch) / "incoming.parquet")
+        require_let_in(frame, contract, Path(scratch) / "incoming.parquet")
         for target, batch in new.items():
             with replacing(target) as pending:
                 shutil.copyfile(batch, pending)
@@ -98,7 +98,7 @@ def check(source: Path, dataset: str, to: Path, *, replace: bool = False) -> Rep
         frame = read_batches([*history, *batches], contract, say, key=key, forgotten=forgotten)
         require_past(frame)
         table = Path(scratch) / "incoming.parquet"
-        with taking_long(_gating(frame, contract)):
+        with taking_long(holding(frame, contract)):
             write_parquet(table, frame)
             report = gx_contract.check(table, contract, docs=to)
     write_text(to / "report.json", report.to_json())
@@ -175,18 +175,3 @@ def _require_forwards(frame: pl.DataFrame, history: Sequence[Path], new: Sequenc
             f"the new rows begin on {begin}, before the end of what is pinned, {end}; "
             "add --backwards if they are meant to reach back"
         )
-
-
-def _gate(frame: pl.DataFrame, contract: Contract, table: Path) -> None:
-    with taking_long(_gating(frame, contract)):
-        write_parquet(table, frame)
-        report = gx_contract.check(table, contract)
-    for finding in report.warnings:
-        say(f"warning: {finding.sentence}")
-    require_passed(report)
-    held = len(report.findings) - len(report.warnings)
-    say(f"{report.rows:,} rows with what was pinned: {held} of {len(report.findings)} rules of {contract.name} hold")
-
-
-def _gating(frame: pl.DataFrame, contract: Contract) -> str:
-    return f"holding {counted(len(frame), 'row')} against the contract {contract.name}"

@@ -6,17 +6,18 @@ from mlflow_fraud.adapters import dvc_repo
 from mlflow_fraud.core.contract.pseudonym_key import pseudonyms_of
 from mlflow_fraud.core.errors import StageFailed
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.paths import PIPELINE
+from mlflow_fraud.paths import PIPELINE, corrections_folder
 from mlflow_fraud.settings import load_contract, load_params
 from mlflow_fraud.stages.pinned import pinned_in, require_as_pinned
 
 
 def require_batches_here() -> None:
-    """Raise `DataError` unless every batch that the active data set has pinned is here, as it is pinned.
+    """Raise `DataError` unless every batch and correction that the active data set has pinned is here, as it is pinned.
 
     What other data sets have pinned is no matter: on this machine it may never have been.
     """
-    require_as_pinned(pinned_in(load_params().raw_folder))
+    params = load_params()
+    require_as_pinned(pinned_in(params.raw_folder) | pinned_in(corrections_folder(params.dataset)))
 
 
 def require_key() -> None:
@@ -29,7 +30,7 @@ def require_key() -> None:
 
 def require_up_to_date() -> None:
     """Raise `StageFailed` where a stage's files, or the active data set's batches, changed while the stages ran."""
-    pointers = sorted(load_params().raw_folder.glob("*.dvc"))
+    pointers = sorted(load_params().raw_folder.rglob("*.dvc"))
     changed = dvc_repo.changed([PIPELINE, *pointers])
     if changed:
         raise StageFailed(f"not up to date after all stages ran: {', '.join(changed)}; run again")

@@ -11,8 +11,10 @@ import polars as pl
 
 from mlflow_fraud.adapters.forgotten_list import forgotten_in
 from mlflow_fraud.adapters.raw_batches import batch_name
+from mlflow_fraud.adapters.raw_corrections import read_corrections
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import BATCH
+from mlflow_fraud.core.contract.corrections import corrected
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import AMOUNT
@@ -24,9 +26,9 @@ from mlflow_fraud.core.learning.split import SplitRule, borders, clocked, part, 
 from mlflow_fraud.core.measuring.period import Period, read_period
 from mlflow_fraud.core.measuring.weights import Values
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.paths import TRANSACTIONS, forgotten_list
+from mlflow_fraud.paths import TRANSACTIONS, corrections_folder, forgotten_list
 from mlflow_fraud.settings import Params, contract_of
-from mlflow_fraud.stages.pinned import pinned_batches
+from mlflow_fraud.stages.pinned import pinned_batches, pinned_corrections
 from mlflow_fraud.stages.preprocess import fit_schema
 from mlflow_fraud.stages.run import say
 
@@ -113,7 +115,9 @@ def read_transactions(params: Params, *, active: str) -> pl.DataFrame:
     if params.dataset != active:
         contract, key = contract_of(params.active), load_environment().key
         forgotten = forgotten_in(forgotten_list(contract.name))
-        return weighed(read_batches(files, contract, key=key, forgotten=forgotten), params.active)
+        rows = read_batches(files, contract, key=key, forgotten=forgotten)
+        told = read_corrections(pinned_corrections(corrections_folder(params.dataset)), contract)
+        return weighed(corrected(rows, told, contract), params.active)
     if not TRANSACTIONS.is_file():
         raise DataError(f"{TRANSACTIONS} is not there; `dvc repro preprocess` makes it")
     transactions = pl.read_parquet(TRANSACTIONS)

@@ -1,0 +1,44 @@
+"""Flow `collection`: what the service saw and was told comes back as pinned batches and corrections."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.endings import fails_clearly, run_from_shell
+from mlflow_fraud.operations.collection.collect import Collected, collect
+
+
+@flow(name="collection", log_prints=True)
+@fails_clearly
+def collection(as_of: datetime | None = None) -> Collected:
+    """Pin the record's whole mature days and what became known of pinned rows; the same run twice adds nothing.
+
+    Args:
+        as_of: The moment as of which rows are mature and labels have arrived; now where it is not said.
+    """
+    found = collect_mature(as_of)
+    publish_collection(found)
+    return found
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def collect_mature(as_of: datetime | None) -> Collected:
+    """Let each span in by the gate, day by day; what is not let in is kept aside and stops nothing else."""
+    return collect(as_of)
+
+
+@task
+def publish_collection(found: Collected) -> None:
+    """Show what came in and what did not."""
+    table = [{"file": str(file), "outcome": "pinned", "to do": ""} for file in found.brought]
+    table += [{"file": each.name, "outcome": each.sentence, "to do": each.command} for each in found.refused]
+    get_run_logger().info("collected: %s, refused: %s", len(found.brought), len(found.refused))
+    create_table_artifact(key="collection", table=table, description="what came back from the record")
+
+
+if __name__ == "__main__":
+    run_from_shell(collection)

@@ -1,0 +1,1 @@
+"""What a service saw and was told comes back as pinned batches and corrections."""

@@ -1,0 +1,125 @@
+"""What became known of rows that are pinned already: labels, corrected payments, and people who are forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from mlflow_fraud.adapters.forgotten_list import forgotten_in
+from mlflow_fraud.adapters.prediction_log.afterwards import times_of
+from mlflow_fraud.adapters.prediction_log.collectable import newest_labels, newest_versions
+from mlflow_fraud.adapters.prediction_log.forgetting import Known, tombstones
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.snapshot import snapshot
+from mlflow_fraud.adapters.raw_corrections import read_corrections
+from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.contract.corrections import (
+    ARRIVED,
+    ERASED,
+    REVERSED,
+    VALUE,
+    WHAT,
+    correctable,
+    corrected,
+    form_of,
+    text_of,
+)
+from mlflow_fraud.core.contract.forgotten import Forgotten, mark_of, without
+from mlflow_fraud.core.counted import counted
+from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.operations.collection.door import Door
+from mlflow_fraud.operations.data.correct import pin_corrections
+from mlflow_fraud.paths import corrections_folder, forgotten_list
+from mlflow_fraud.stages.pinned import pinned_corrections
+from mlflow_fraud.stages.run import say
+from mlflow_fraud.wall import as_data_has_it
+
+CALLED = "what the record says of pinned rows"
+WAS = "was"
+
+
+def collect_changes(log: PredictionLog, door: Door, as_of: datetime) -> tuple[Path, ...]:
+    """Pin what the record knows otherwise than the pinned rows, and return where; nothing where that is nothing.
+
+    What cannot be let in is told, and stops nothing else: then each column has a file of its own.
+    """
+    if door.history is None:
+        return ()
+    contract = door.contract
+    rows = without(door.history, forgotten_in(forgotten_list(contract.name)))
+    known = read_corrections(pinned_corrections(corrections_folder(door.dataset)), contract)
+    now = corrected(rows, known, contract)
+    with snapshot(log.engine) as connection:
+        told = pl.concat([newest_labels(connection, contract, as_of), newest_versions(connection, contract, as_of)])
+        laid = tombstones(connection)
+    new = pl.concat([otherwise(told, now, known, contract), _erased(now, _gone(laid, contract), log, contract)])
+    if new.is_empty():
+        return ()
+    say(f"{counted(len(new), 'correction')} of pinned rows came into the record")
+    try:
+        return (pin_corrections(new, rows, known, contract, door.dataset, called=CALLED),)
+    except DataError as error:
+        parts = new.partition_by(WHAT)
+        if len(parts) == 1:
+            say(f"warning: {error}")
+            return ()
+        return tuple(file for part in parts for file in _pinned_alone(part, rows, known, door))
+
+
+def _pinned_alone(part: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, door: Door) -> tuple[Path, ...]:
+    try:
+        return (pin_corrections(part, rows, known, door.contract, door.dataset, called=CALLED),)
+    except DataError as error:
+        say(f"warning: {error}")
+        return ()
+
+
+def _gone(laid: Mapping[Known, datetime], contract: Contract) -> list[Forgotten]:
+    """Return whom the record has forgotten, each up to when, on the contract's clock."""
+    clock = contract.column("event_time")
+    return [
+        Forgotten(one.entity, one.mark, as_data_has_it(at, clock.timezone if clock else ""))
+        for one, at in laid.items()
+        if one.contract == contract.name
+    ]
+
+
+def otherwise(told: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Return the corrections that say something else than the rows, as all pinned corrections have left these.
+
+    One that is older than what is pinned says nothing any more. One of the same moment was told later, so it arrives a
+    microsecond later.
+    """
+    told = told.join(rows.select("event_id"), on="event_id", how="semi")
+    parts = [told.filter(pl.col(WHAT) == REVERSED)]
+    for name in correctable(contract):
+        if name in rows.columns:
+            was = rows.select("event_id", text_of(name).alias(WAS))
+            mine = told.filter(pl.col(WHAT) == name).join(was, on="event_id", how="left")
+            parts.append(mine.filter(pl.col(VALUE).ne_missing(pl.col(WAS))).drop(WAS))
+    pinned = known.group_by("event_id", WHAT).agg(pl.col(ARRIVED).max().alias("newest"))
+    both = pl.concat(parts).join(pinned, on=["event_id", WHAT], how="left", maintain_order="left")
+    later = pl.max_horizontal(ARRIVED, pl.col("newest") + timedelta(microseconds=1))
+    both = both.filter(pl.col("newest").is_null() | (pl.col(ARRIVED) >= pl.col("newest")))
+    return both.with_columns(later.alias(ARRIVED)).select(list(form_of(contract)))
+
+
+def _erased(rows: pl.DataFrame, gone: list[Forgotten], log: PredictionLog, contract: Contract) -> pl.DataFrame:
+    """Return the corrections that erase whom the record has forgotten; what it still holds is somebody new's."""
+    form = form_of(contract)
+    theirs = rows.join(without(rows, gone).select("event_id"), on="event_id", how="anti")
+    there = times_of(log, contract, [str(each) for each in theirs["event_id"]])
+    until = {(entity, mark): at for entity, mark, at in gone}
+    lines = [
+        (row["event_id"], ERASED, None, _of_row(row, until))
+        for row in theirs.iter_rows(named=True)
+        if str(row["event_id"]) not in there
+    ]
+    return pl.DataFrame(lines, form, orient="row")
+
+
+def _of_row(row: dict[str, object], until: dict[tuple[str, str], datetime]) -> datetime:
+    return max(at for (entity, mark), at in until.items() if mark_of(row.get(entity)) == mark)
