@@ -83,7 +83,9 @@ def redrawn(year: Year, draw: np.random.Generator) -> Year:
     chosen[:first] = blocks[:first]
     rows = [np.flatnonzero((year.at >= old * BLOCK) & (year.at < (old + 1) * BLOCK)) for old in chosen]
     order = np.concatenate(rows)
-    moved = np.concatenate([np.full(len(each), (new - old) * BLOCK) for new, old, each in zip(blocks, chosen, rows, strict=True)])
+    moved = np.concatenate(
+        [np.full(len(each), (new - old) * BLOCK) for new, old, each in zip(blocks, chosen, rows, strict=True)]
+    )
     days = np.concatenate([np.arange(old * BLOCK, (old + 1) * BLOCK) for old in chosen])
     return Year(
         year.seed,
@@ -130,7 +132,9 @@ def _watch(params: Params, seed: int, scenario: str, payments: int) -> Year:
     cards, fraud = business.period(rows).cards, business.labels[rows] == 1
     flagged = scores >= model.settled.threshold
     kept, day = fraud | flagged, at.astype(np.int64)
-    columns = {name: (x[:, place], reference.columns[name].bins.edges) for name, place in zip(names, places, strict=True)}
+    columns = {
+        name: (x[:, place], reference.columns[name].bins.edges) for name, place in zip(names, places, strict=True)
+    }
     columns["score"] = (scores, reference.score.edges)
     of_day = [day == number for number in range(DAYS)]
     month = np.array([int(months[rows][each][0]) if each.any() else 0 for each in of_day])

@@ -8,7 +8,6 @@ from typing import Any
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.release.release import FORMAT, REFERENCE_FILE, Manifest, entry
 
-
 REFERENCE = {REFERENCE_FILE: b"{}"}
 """A reference that nobody reads."""
 

@@ -25,7 +25,10 @@ SHIPPED = "shipped"
 DECISION = DATA / "decision"
 VERDICT = DECISION / "verdict.json"
 REPORT = DECISION / "report.html"
-WINDOWS = DATA / "monitoring/windows.json"
+MONITORING = DATA / "monitoring"
+WINDOWS = MONITORING / "windows.json"
+ASKED = MONITORING / "asked.json"
+WATCH_PAGE = MONITORING / "report.html"
 
 # this machine's own, in no commit
 LOCAL = Path(".local")

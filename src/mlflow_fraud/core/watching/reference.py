@@ -38,7 +38,7 @@ class Reference(Strict):
     """`columns` are those of the rows that were learned, from `since` to `until`.
 
     `score`, `expected`, `bursts` and `promised` are of the test: what scores were given by models that had not learned
-    its rows, what these expected, the bursts that were caught and all of them, and the intervals of metrics.
+    its rows, what these expected, the bursts that were caught and how many there were, and the intervals of metrics.
     """
 
     rows: int
@@ -52,8 +52,8 @@ class Reference(Strict):
 
     @property
     def promise(self) -> Promise | None:
-        """The bursts that were caught in the test, None where data has none."""
-        return Promise(*self.bursts) if self.bursts and self.bursts[1] else None
+        """How many bursts the test missed, None where data has none."""
+        return Promise(self.bursts[1] - self.bursts[0], int(self.foreseen.rows)) if self.bursts else None
 
     @property
     def foreseen(self) -> Expected:
@@ -114,9 +114,7 @@ def largest(found: Mapping[str, Distance], of: Collection[str], *, of_the_clock:
     Where a season is not known, what the calendar alone moves, the features `of_the_clock`, says nothing.
     """
     drifts = [
-        each.drift
-        for name, each in found.items()
-        if name in of and not (each.season is None and name in of_the_clock)
+        each.drift for name, each in found.items() if name in of and not (each.season is None and name in of_the_clock)
     ]
     return max(drifts, default=None)
 

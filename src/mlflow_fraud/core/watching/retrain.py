@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal, NamedTuple, Self
 
@@ -20,8 +20,15 @@ end of what the release promised; `expected_f1_upper` is what probabilities expe
 the test did at least. What is not there is not known."""
 
 
+JUDGED = ("f1", "recall", "drift", "expected_f1")
+"""What a window may be bad in."""
+
+
 class Limits(Strict):
-    """Under which F1 or recall, and over which drift, a window is bad."""
+    """Under which F1 or recall, and over which drift, a window is bad.
+
+    Those of F1 and recall are for releases that do not say what they promised, the ones before format 5.
+    """
 
     f1: float
     recall: float
@@ -45,8 +52,8 @@ class MonitorRule(Strict):
     limits: Limits
     at_least: int = Field(default=2, ge=1)
     of_last: int = Field(default=3, ge=1)
-    least_frauds: int = Field(default=20, ge=1)
-    evidence: float = Field(default=4.0, gt=0)
+    least_frauds: int = Field(default=50, ge=1)
+    evidence: float = Field(default=5.0, gt=0)
     cooldown_days: int = Field(default=28, ge=0)
     refresh: Refresh = Refresh()
 
@@ -75,11 +82,12 @@ class Asked(NamedTuple):
 
 
 class Missed(NamedTuple):
-    """The newest bursts of fraud: how many there were, how many of them were missed, how much speaks against them."""
+    """The bursts of fraud that speak against the promise, from a day on: how many, how many were missed, how much."""
 
     bursts: int
     missed: int
     evidence: float
+    since: date | None = None
 
 
 class Unlearned(NamedTuple):
@@ -109,9 +117,10 @@ def answer_of(sight: Sight, rule: MonitorRule, asked: Iterable[Asked], now: date
     >>> calm = Sight([], [], Missed(9, 1, 0.4), Unlearned(17, 12))
     >>> answer_of(calm, rule, [], date(2021, 3, 1)).kind
     'refresh'
-    >>> missing = replace(calm, missed=Missed(6, 5, 5.2))
+    >>> from dataclasses import replace
+    >>> missing = replace(calm, missed=Missed(6, 5, 6.2))
     >>> answer_of(missing, rule, [], date(2021, 3, 1)).reason
-    '5 of the newest 6 bursts of fraud were missed, more than was promised (evidence 5.2, asked for from 4)'
+    '5 of the newest 6 bursts of fraud were missed, fewer were promised (evidence 6.2, limit 5)'
     >>> answer_of(missing, rule, [Asked(date(2021, 2, 20), "alarm", "")], date(2021, 3, 1)).kind
     'refresh'
     """
@@ -143,7 +152,7 @@ def should_retrain(windows: Sequence[Window], rule: MonitorRule) -> Answer:
     """
     recent = windows[-rule.of_last :]
     limits: dict[str, float] = rule.limits.model_dump()
-    for name in (*limits, "expected_f1"):
+    for name in JUDGED:
         over = [_is_bad(name, window, rule) for window in recent]
         if any(over[-1:]) and sum(over) >= rule.at_least:
             reason = f"{_in_words(name, recent[-1], rule)} in {sum(over)} of the last {len(recent)} windows"
@@ -152,6 +161,20 @@ def should_retrain(windows: Sequence[Window], rule: MonitorRule) -> Answer:
     unknown = {name: sum(_known(name, window, rule) is None for window in recent) for name in limits}
     said = ", ".join(f"{name} in {number}" for name, number in unknown.items() if number)
     return Answer(False, f"{reason}; not defined: {said}" if said else reason)
+
+
+def bad_since(windows: Sequence[Window], rule: MonitorRule) -> int | None:
+    """Return the place of the first of the newest windows that are all bad in something; None where the newest is not.
+
+    >>> rule = MonitorRule(limits=Limits(f1=0.6, recall=0.5, drift=0.25))
+    >>> good, bad = {"f1": 0.9}, {"f1": 0.4}
+    >>> bad_since([bad, good, bad, bad], rule), bad_since([bad, good], rule)
+    (2, None)
+    """
+    place = len(windows)
+    while place and any(_is_bad(name, windows[place - 1], rule) for name in JUDGED):
+        place -= 1
+    return place if place < len(windows) else None
 
 
 def unless_waiting(answer: Answer, *, until: date | None, now: date) -> Answer:
@@ -169,7 +192,7 @@ def _alarm(sight: Sight, rule: MonitorRule) -> Answer:
     missed = sight.missed
     if missed is not None and missed.evidence >= rule.evidence:
         said = f"{missed.missed} of the newest {counted(missed.bursts, 'burst')} of fraud were missed"
-        promised = f"more than was promised (evidence {missed.evidence:.1f}, asked for from {rule.evidence:g})"
+        promised = f"fewer were promised (evidence {missed.evidence:.1f}, limit {rule.evidence:g})"
         return Answer(True, f"{said}, {promised}", "alarm")
     of_pools = should_retrain(sight.pools, rule)
     if of_pools.retrain:
@@ -197,12 +220,10 @@ def _known(name: str, window: Window, rule: MonitorRule) -> float | None:
 
 
 def _limit(name: str, window: Window, rule: MonitorRule) -> float | None:
-    """Return what is held against it: the stated limit, or what was promised where that is more."""
-    if name == "drift":
-        return rule.limits.drift
-    stated = getattr(rule.limits, name, None)
+    """Return what is held against it: what was promised, or else the stated limit."""
     promised = defined(window.get("foreseen_f1" if name == "expected_f1" else f"promised_{name}"))
-    return max((each for each in (stated, promised) if each is not None), default=None)
+    stated: float | None = getattr(rule.limits, name, None)
+    return stated if promised is None else promised
 
 
 def _is_bad(name: str, window: Window, rule: MonitorRule) -> bool:

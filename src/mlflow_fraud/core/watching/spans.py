@@ -60,9 +60,9 @@ def weeks_between(first: date, last: date) -> list[Span]:
 
 
 def pools_of(weeks: Sequence[Span], frauds: Sequence[int], least: int) -> list[Span]:
-    """Return for each week the shortest run of weeks that ends with it and has `least` frauds; none where there is none.
+    """Return for each week the shortest run of weeks that ends with it and has `least` frauds, where there is one.
 
-    `weeks` are mature and follow each other, `frauds` has how many each holds. Runs overlap: what is seen in one week
+    `weeks` follow each other, `frauds` has how many each holds. Runs overlap: what is seen in one week
     is told with as many weeks before it as it takes to tell it.
 
     >>> weeks = weeks_between(date(2021, 1, 4), date(2021, 1, 31))
