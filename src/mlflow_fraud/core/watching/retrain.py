@@ -124,7 +124,7 @@ def answer_of(sight: Sight, rule: MonitorRule, asked: Iterable[Asked], now: date
     >>> answer_of(missing, rule, [Asked(date(2021, 2, 20), "alarm", "")], date(2021, 3, 1)).kind
     'refresh'
     """
-    alarm = _alarm(sight, rule)
+    alarm = alarm_of(sight, rule)
     last = max((each.day for each in asked if each.kind == "alarm"), default=None)
     if alarm.retrain and last is not None and now < last + timedelta(days=rule.cooldown_days):
         waits = f"asked for on {last} already, and again from {last + timedelta(days=rule.cooldown_days)} on"
@@ -188,7 +188,8 @@ def unless_waiting(answer: Answer, *, until: date | None, now: date) -> Answer:
     return Answer(False, f"{answer.reason}; but no contest has frauds enough before {until}, so nothing would go live")
 
 
-def _alarm(sight: Sight, rule: MonitorRule) -> Answer:
+def alarm_of(sight: Sight, rule: MonitorRule) -> Answer:
+    """Return whether what is live is surely worse than it was promised to be, or its payments are others."""
     missed = sight.missed
     if missed is not None and missed.evidence >= rule.evidence:
         said = f"{missed.missed} of the newest {counted(missed.bursts, 'burst')} of fraud were missed"

@@ -10,7 +10,16 @@ from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.adapters.watch_page import render_watch_page
 from mlflow_fraud.core.errors import NoRecord, SettingsError
-from mlflow_fraud.core.watching.retrain import Answer, Asked, MonitorRule, Sight, answer_of, bad_since, unless_waiting
+from mlflow_fraud.core.watching.retrain import (
+    Answer,
+    Asked,
+    MonitorRule,
+    Sight,
+    alarm_of,
+    answer_of,
+    bad_since,
+    unless_waiting,
+)
 from mlflow_fraud.operations.monitoring.figures import Watched
 from mlflow_fraud.operations.monitoring.kept import Entry, read_asked, read_windows, write_asked, write_windows
 from mlflow_fraud.operations.monitoring.live import live_release, pointer_age
@@ -25,8 +34,9 @@ from mlflow_fraud.settings import load_params
 class Seen:
     """What was seen of the live release as of `now`: its windows in time order, and what is asked for.
 
-    `since` is the day from which on what is bad is so, None where nothing is or it cannot be said. `next_refresh` is the day from which on enough mature days are not learned, `next_contest` the day from which on a
-    contest has frauds enough, None where one has them now. `pointer_days` is how long the pointer has not moved.
+    `since` is the day from which on what is bad is so, None where nothing is or it cannot be said. `next_refresh` is
+    the first day on which enough mature days are not learned, `next_contest` the first on which a contest has frauds
+    enough, None where one has them now. `pointer_days` is how long the pointer has not moved.
     """
 
     version: str
@@ -93,7 +103,9 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
 
 
 def _bad_since(windows: list[Entry], sight: Sight, rule: MonitorRule) -> date | None:
-    """Return the day from which on something is bad: the first missed burst that counts, or a window's first day."""
+    """Return the day from which on what alarms is so: the first missed burst that counts, or a window's first day."""
+    if not alarm_of(sight, rule).retrain:
+        return None
     found = list[date]()
     if sight.missed is not None and sight.missed.evidence >= rule.evidence and sight.missed.since is not None:
         found.append(sight.missed.since)
