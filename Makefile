@@ -24,7 +24,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench bench-decision bench-freshness bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect test test-slow test-all lint check format bench bench-decision bench-freshness bench-monitoring bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -136,6 +136,9 @@ bench-decision: $(READY) ## how often the verdict is wrong: the figures of docs/
 
 bench-freshness: $(READY) ## how fresh what is live stays: the figures of docs/freshness.md
 	OPENBLAS_NUM_THREADS=1 python -m benchmarks.freshness
+
+bench-monitoring: $(READY) ## how often monitoring alarms in vain, how soon it notices: the figures of docs/monitoring.md
+	OPENBLAS_NUM_THREADS=1 python -m benchmarks.monitoring
 
 bench-selective: $(READY) ## what weights mend where only alerts are looked into: the figures of docs/selective.md
 	OPENBLAS_NUM_THREADS=1 python -m benchmarks.selective

@@ -20,7 +20,14 @@ from tests.pages import Block, every_shell_block, once_in_each_shell, shell_bloc
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-ORDER = ("README.md", "docs/record.md", "docs/metrics.md", "docs/evaluation.md", "docs/github-actions.md")
+ORDER = (
+    "README.md",
+    "docs/record.md",
+    "docs/monitoring.md",
+    "docs/metrics.md",
+    "docs/evaluation.md",
+    "docs/github-actions.md",
+)
 """As a reader goes on from README."""
 ELSEWHERE = ("docs/own-data.md", "docs/runbook.md")
 """What tests/e2e/test_own_data.py and test_worker.py begin with, each in a clone of its own: they go on from there."""
