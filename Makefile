@@ -24,7 +24,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop test test-slow test-all lint check format bench bench-decision bench-freshness bench-collection bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop test test-slow test-all lint check format bench bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -151,6 +151,9 @@ bench-freshness: $(READY) ## how fresh what is live stays: the figures of docs/f
 
 bench-collection: $(READY) ## how often a good week of the record is refused: the figures of docs/collection.md
 	OPENBLAS_NUM_THREADS=1 python -m benchmarks.collection
+
+bench-monitoring: $(READY) ## how often monitoring alarms in vain, how soon it notices: the figures of docs/monitoring.md
+	OPENBLAS_NUM_THREADS=1 python -m benchmarks.monitoring
 
 bench-selective: $(READY) ## what weights mend where only alerts are looked into: the figures of docs/selective.md
 	OPENBLAS_NUM_THREADS=1 python -m benchmarks.selective

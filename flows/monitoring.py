@@ -1,4 +1,4 @@
-"""Flow `monitoring`: watch the live release on labelled windows; ask for retraining when the rule says so."""
+"""Flow `monitoring`: watch the live release in the record, or on labelled windows; ask for retraining by the rule."""
 
 from __future__ import annotations
 
@@ -16,45 +16,76 @@ from flows.endings import REPEATED, fails_clearly, run_from_shell
 from flows.parity import publish
 from mlflow_fraud.core.errors import NoRecord, SettingsError
 from mlflow_fraud.core.watching.retrain import Answer
-from mlflow_fraud.operations.monitoring.monitor import Window, answer, log_window, watch
+from mlflow_fraud.operations.monitoring.monitor import Window, answer, known_until, log_window, watch
+from mlflow_fraud.operations.monitoring.tracked import log_watched
+from mlflow_fraud.operations.monitoring.watch import Seen, watch_record
 from mlflow_fraud.operations.record.parity import audit_record
 from mlflow_fraud.operations.release.store import open_configured_store
-from mlflow_fraud.operations.reporting.summary import windows_summary
+from mlflow_fraud.operations.reporting.summary import watched_summary, windows_summary
 
 
 @flow(name="monitoring", log_prints=True)
 @fails_clearly
-def monitoring(windows: list[str], retrain_here: bool = False, as_of: datetime | None = None) -> Answer:
-    """Score each window in turn and decide after the last one.
+def monitoring(windows: list[str] | None = None, retrain_here: bool = False, as_of: datetime | None = None) -> Answer:
+    """Look at the live release in the record, or at `windows` of labelled CSV files, oldest first, and decide.
 
-    Labels count that had arrived `as_of` then, or by each window's end where it is not said. A yes emits an event, on
+    Labels count that had arrived `as_of` then; where it is not said, by the newest payment. A yes emits an event, on
     which the retraining deployment starts; with `retrain_here` it starts at once.
     """
-    require_windows(windows)
-    for place, window in enumerate(windows):
-        seen = score_window(window, earlier=windows[:place], as_of=as_of)
-        log_to_mlflow(seen)
-    decision = answer(seen.name, seen.version)
-    publish_windows()
+    decision = look_at_files(windows, as_of) if windows else look_at_record(as_of)
     show_parity()
     get_run_logger().info("retrain: %s, %s", "yes" if decision.retrain else "no", decision.reason)
     if decision.retrain:
-        ask_for_retraining(decision.reason, here=retrain_here, as_of=as_of)
+        ask_for_retraining(decision.reason, decision.kind, here=retrain_here, as_of=as_of)
     return decision
 
 
-def require_windows(windows: list[str]) -> None:
-    """Raise `SettingsError` when there is nothing to watch."""
-    if not windows:
-        raise SettingsError(
-            "give the labelled windows as CSV files, oldest first; `mlflow-fraud data stream` makes some"
-        )
+def look_at_record(as_of: datetime | None) -> Answer:
+    """Look at all that came since the live release learned, show it and keep it."""
+    seen = watch_live(as_of)
+    log_live(seen)
+    publish_live(seen)
+    return seen.answer
+
+
+def look_at_files(windows: list[str], as_of: datetime | None) -> Answer:
+    """Score each window in turn, by what is known at the end of the last one, and decide after it."""
+    known = newest_of(windows)
+    for place, window in enumerate(windows):
+        seen = score_window(window, earlier=windows[:place], as_of=as_of, known=known)
+        log_to_mlflow(seen)
+    publish_windows()
+    return answer(seen.name, seen.version)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def watch_live(as_of: datetime | None) -> Seen:
+    """Read the record, write the windows and the page, and decide; the same record again gives the same."""
+    return watch_record(open_configured_store(), as_of)
+
+
+@task(**REPEATED)
+def log_live(seen: Seen) -> str:
+    """Add the windows to the live release's run; safe to repeat, a step that is there is not logged twice."""
+    return log_watched(seen.version, seen.windows)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def publish_live(seen: Seen) -> None:
+    """Show whether the live release is still good."""
+    create_markdown_artifact(key="live-release", markdown=watched_summary(seen), description="is it still good?")
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def newest_of(windows: list[str]) -> datetime:
+    """Return up to when the windows reach."""
+    return known_until([Path(each) for each in windows], open_configured_store())
 
 
 @task(task_run_name="window-{window}", cache_policy=NO_CACHE, persist_result=False)
-def score_window(window: str, earlier: list[str], as_of: datetime | None = None) -> Window:
-    """Measure the live release on one window, with the earlier ones in its past."""
-    return watch(Path(window), [Path(each) for each in earlier], open_configured_store(), as_of)
+def score_window(window: str, earlier: list[str], as_of: datetime | None, known: datetime) -> Window:
+    """Measure the live release on one window, with the earlier ones in its past, by what was known then."""
+    return watch(Path(window), [Path(each) for each in earlier], open_configured_store(), as_of, known)
 
 
 @task(**REPEATED)

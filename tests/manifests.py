@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from mlflow_fraud.core.measuring.calibration import Calibration
-from mlflow_fraud.core.release.release import FORMAT, Manifest
+from mlflow_fraud.core.release.release import FORMAT, REFERENCE_FILE, Manifest, entry
+
+REFERENCE = {REFERENCE_FILE: b"{}"}
+"""A reference that nobody reads."""
 
 
 def plain_manifest(**told: Any) -> Manifest:
@@ -27,7 +30,7 @@ def plain_manifest(**told: Any) -> Manifest:
         metrics={},
         verdict=(),
         libraries={},
-        files={},
+        files={name: entry(content) for name, content in REFERENCE.items()},
         learned_until=datetime(2025, 12, 1),
         refit="validation",
     ).model_copy(update=told)

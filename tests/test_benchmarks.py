@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from benchmarks import contestants, decision, freshness, selective
+from benchmarks import contestants, decision, freshness, monitoring, selective
 from benchmarks.freshness_page import picture, text_of
 from benchmarks.in_pandas import PandasFeatures, Way
+from benchmarks.monitoring_page import Alarm, Watched
+from benchmarks.monitoring_page import picture as monitoring_picture
+from benchmarks.monitoring_page import text_of as monitoring_text
 from benchmarks.policies import Model
 from benchmarks.selective_page import WAYS
 from benchmarks.selective_page import text_of as selective_text
 from benchmarks.table import some_cards
+from benchmarks.watched_years import BLOCK, DAYS, redrawn, year_of
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning.training import Settled
@@ -113,3 +118,38 @@ def test_the_bench_of_selective_labels_goes_through_all_of_it(monkeypatch: pytes
     page = selective_text([story, story], "two of them", 0.2, 4, selective.MEMORY)
     assert page.count("| looked into, weighted |") == 2
     assert "nan" not in page
+
+
+@pytest.mark.slow
+def test_the_bench_of_monitoring_goes_through_all_of_it_and_on_from_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new kind is noticed after its labels; a redrawn year has days of the one that came, its first block first."""
+    monkeypatch.setattr(monitoring, "KEPT", tmp_path)
+    monkeypatch.setattr(monitoring, "PAYMENTS", 20_000)
+    monkeypatch.setattr(monitoring, "REDRAWN", 1)
+    params = load_params()
+    watched = [monitoring.watch_year(params, (1, scenario)) for scenario in monitoring.SCENARIOS]
+    files = sorted(tmp_path.iterdir())
+    made = [file.stat().st_mtime_ns for file in files]
+    assert [monitoring.watch_year(params, (1, scenario)) for scenario in monitoring.SCENARIOS] == watched
+    assert [file.stat().st_mtime_ns for file in files] == made
+    page = monitoring_text(watched, params.monitor, 20_000, monitoring.LABEL_DAYS)
+    for said in ("| stable |", "| seasonal |", "| with labels |", "| without a label |"):
+        assert said in page
+    assert monitoring_picture(watched, monitoring.LABEL_DAYS).startswith(b"\x89PNG")
+    noticed = [alarm.day for alarm in watched[-1].years[0] if alarm.labelled]
+    assert monitoring.LABEL_DAYS < noticed[0] < 120
+    year = year_of(params, tmp_path, 20_000, (1, "seasonal"))
+    again = redrawn(year, np.random.default_rng(0))
+    assert (len(again.expected), again.at.max() < DAYS) == (DAYS, True)
+    np.testing.assert_array_equal(again.at[again.at < BLOCK], year.at[year.at < BLOCK])
+    np.testing.assert_array_equal(again.counts["amount"][:BLOCK], year.counts["amount"][:BLOCK])
+
+
+def test_of_years_it_is_counted_how_many_alarm_and_how_soon() -> None:
+    soon, late = [Alarm(20, "5 of the newest 5 bursts of fraud were missed")], [Alarm(60, "drift above 0.25")]
+    watched = Watched(1, "new-pattern", [soon, late, []])
+    assert watched.alarms() == pytest.approx(2 / 3)
+    assert watched.noticed(44, labelled=True) == pytest.approx(1 / 3)
+    assert (watched.noticed(44, labelled=False), watched.noticed(60, labelled=False)) == (0, pytest.approx(1 / 3))

@@ -186,13 +186,13 @@ def test_a_window_is_watched_on_what_was_looked_into_with_the_features_of_all(se
     schema = read_schema(json.loads(Path("data/features/schema.json").read_text()), where="schema.json")
     test = pl.read_parquet("data/features/test.parquet")
     window = pl.read_parquet("data/transactions.parquet").filter(pl.col("event_time") >= test["event_time"].min())
-    rows, features = monitor._features(window, [], schema, None, None)
+    rows, features = monitor.counted_rows(window, [], schema, None, None)
     assert rows["event_id"].equals(test["event_id"])
     assert rows["weight"].equals(test["weight"])
     assert features.equals(test.select(features.columns))
     silent = [pl.when(pl.col("label_chance") == 1).then(name).alias(name) for name in ("label", "label_chance")]
     with pytest.raises(DataError, match=r"the window: .* all of them alerts"):
-        monitor._features(window.with_columns(silent), [], schema, None, None)
+        monitor.counted_rows(window.with_columns(silent), [], schema, None, None)
 
 
 def test_a_release_of_before_the_chance_was_told_is_not_watched_on_selective_labels(workspace: Path) -> None:
@@ -200,4 +200,4 @@ def test_a_release_of_before_the_chance_was_told_is_not_watched_on_selective_lab
     window = pl.read_parquet("data/transactions.parquet")
     schema = read_schema(json.loads(Path("data/features/schema.json").read_text()), where="schema.json")
     with pytest.raises(SettingsError, match=r"the live release's contract: .* needs a column with the role"):
-        monitor._features(window, [], schema, None, None)
+        monitor.counted_rows(window, [], schema, None, None)

@@ -31,7 +31,10 @@ POINTER = ".dvc"
 """How the file beside a raw one ends that git keeps, with the hash of what DVC keeps."""
 PUBLISHED = (RAW, LOCK, MODELS, DECISION)
 """Where what a retraining brings lies, as far as git keeps it: pointers, `dvc.lock`, metrics, decisions."""
-WINDOWS = DATA / "monitoring/windows.json"
+MONITORING = DATA / "monitoring"
+WINDOWS = MONITORING / "windows.json"
+ASKED = MONITORING / "asked.json"
+WATCH_PAGE = MONITORING / "report.html"
 
 # this machine's own, in no commit
 LOCAL = Path(".local")

@@ -37,9 +37,10 @@ def test_a_new_kind_of_fraud_asks_for_retraining_and_more_of_the_same_does_not(d
     assert logged == (6,)
 
 
-def test_without_a_window_the_flow_says_what_to_give(desk: Desk) -> None:
+def test_without_a_record_or_a_window_the_flow_says_what_to_give(desk: Desk) -> None:
     ended = desk.tries("python", "-m", "flows.monitoring")
 
     assert ended.returncode == 1
-    assert "error: give the labelled windows as CSV files, oldest first" in ended.stderr
+    assert "error: " in ended.stderr
+    assert "Or give the labelled windows as CSV files, oldest first" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -23,6 +23,7 @@ ORDER = (
     "README.md",
     "docs/record.md",
     "docs/collection.md",
+    "docs/monitoring.md",
     "docs/metrics.md",
     "docs/evaluation.md",
     "docs/github-actions.md",

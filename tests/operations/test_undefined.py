@@ -206,7 +206,7 @@ def test_a_month_without_fraud_is_watched_and_asks_for_nothing() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
-def test_a_window_whose_labels_have_not_arrived_has_nothing_but_counts() -> None:
+def test_a_window_whose_labels_have_not_arrived_has_nothing_but_counts_and_how_far_its_payments_moved() -> None:
     store = open_store("live")
     compare(store, first=True)
     promote(store)
@@ -217,7 +217,8 @@ def test_a_window_whose_labels_have_not_arrived_has_nothing_but_counts() -> None
     Path("young.csv").write_bytes(simulate(later).write_csv().encode())
     window = watch(Path("young.csv"), [], store)
     known = {name: value for name, value in window.metrics.items() if value}
-    assert set(known) == {"alert_budget"}
+    assert set(known) == {"alert_budget", "drift"}
+    assert (window.metrics["drift"] or 1) < load_params().monitor.limits.drift
     assert not answer(window.name, window.version).retrain
 
 

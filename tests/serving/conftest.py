@@ -31,7 +31,7 @@ from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.record import Record, open_record
 from tests.conftest import make_transactions
-from tests.manifests import plain_manifest
+from tests.manifests import REFERENCE, plain_manifest
 from tests.s3_server import s3_server
 
 __all__ = ["s3_server"]
@@ -106,6 +106,7 @@ def release_of(
         **model,
         "schema.json": schema.to_json().encode(),
         GOLDEN_FILE: golden.model_dump_json().encode(),
+        **REFERENCE,
     }
     manifest = plain_manifest(
         version=version_of("xgboost", files, threshold, calibration),

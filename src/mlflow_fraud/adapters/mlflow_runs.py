@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,3 +48,12 @@ class PlainRun:
     params: Mapping[str, Any]
     metrics: Mapping[str, float | None]
     tags: Mapping[str, str]
+
+
+def content_hash(metrics: Mapping[str, float]) -> str:
+    """Return a name for metrics and their values.
+
+    >>> content_hash({"a": 1.0, "b": 2.0}) == content_hash({"b": 2.0, "a": 1.0})
+    True
+    """
+    return hashlib.sha256(json.dumps(dict(metrics), sort_keys=True).encode()).hexdigest()

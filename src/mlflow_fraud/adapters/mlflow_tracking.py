@@ -14,7 +14,7 @@ from mlflow_fraud.adapters.mlflow_database import check_database
 from mlflow_fraud.adapters.mlflow_errors import NO_SERVER, Patience, explained, shown
 from mlflow_fraud.adapters.mlflow_model import dataset, log_model
 from mlflow_fraud.adapters.mlflow_moved import follow_project
-from mlflow_fraud.adapters.mlflow_runs import PlainRun, TrainingRun
+from mlflow_fraud.adapters.mlflow_runs import PlainRun, TrainingRun, content_hash
 from mlflow_fraud.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -120,6 +120,26 @@ class Tracking:
             )
             self._client.set_terminated(run_id)
             return run_id
+
+    def keep_run(self, run: PlainRun, steps: Mapping[int, Mapping[str, float]], at: int) -> str:
+        """Add to a run that lives as long as what it is about; return its id.
+
+        A step whose metrics are those that it has is not logged again. `at` is when, in milliseconds since 1970.
+        """
+        from mlflow.entities import Metric, RunTag
+
+        with self._asking():
+            condition = f"tags.`{KEY}` = '{run.key}'"
+            found = self._client.search_runs([self._experiment_id], condition, max_results=1)
+            tags = {KEY: run.key, **run.tags}
+            kept = found[0] if found else self._client.create_run(self._experiment_id, run_name=run.name, tags=tags)
+            for step, metrics in sorted(steps.items()):
+                tag = RunTag(f"fraud.step.{step}", content_hash(metrics))
+                if kept.data.tags.get(tag.key) != tag.value:
+                    points = [Metric(name, value, at, step) for name, value in metrics.items()]
+                    self._client.log_batch(kept.info.run_id, metrics=points, tags=[tag])
+            self._client.set_terminated(kept.info.run_id)  # it is added to all the same, and nobody waits for it
+            return str(kept.info.run_id)
 
     def log_step(self, run_id: str, metric: str, value: float, step: int) -> None:
         """Add a point to a run's curve."""

@@ -114,6 +114,11 @@ class RecordedDays:
         rows = self._connection.execute(schemas.order_by(MODEL_RELEASE.c.version))
         return {version: json.loads(document)["names"] for version, document in rows}
 
+    def feature_schemas(self) -> dict[str, str]:
+        """Return the hash of the set of features of each release that the record knows."""
+        rows = self._connection.execute(select(MODEL_RELEASE.c.version, MODEL_RELEASE.c.feature_schema))
+        return {version: sha256 for version, sha256 in rows}
+
     def releases(self, since: date | None = None, until: date | None = None) -> list[str]:
         """Return the releases that answered payments of these days."""
         chosen = select(PAYMENT.c.release).distinct().where(*self._chosen, PAYMENT.c.release.is_not(None))

@@ -19,7 +19,7 @@ from mlflow_fraud.core.release.recipe import Recipe
 from mlflow_fraud.core.release.twin import Twin
 from mlflow_fraud.core.strict import Strict
 
-FORMAT = 4
+FORMAT = 5
 """Raised when a reader of the old number could misread the new one.
 
 To raise it: make the number one more, write below what the new one means, keep the old ones in `READABLE`
@@ -30,9 +30,10 @@ with a line in `_in_the_present_format`, or take them out so that they are refus
 3. The output `log_odds` of an ONNX model is what its name says; an older program takes any for probabilities.
 4. The model of every candidate is an ONNX file; a booster's own file lies beside it and answers nothing.
    `learned_until` and the chain's scores: on rows that the file has learned it is judged by its chain.
+5. The reference that its windows are held against; for an earlier one nothing tells how far they have moved.
 """
 
-READABLE = (1, 2, 3, 4)
+READABLE = (1, 2, 3, 4, 5)
 
 GOLDEN_TOLERANCE = 1e-6
 """Scores of one file differ by rounding between processors; more than this is another model."""
@@ -40,8 +41,10 @@ GOLDEN_TOLERANCE = 1e-6
 GOLDEN_FILE = "golden.json"
 CHAIN_FILE = "chain.parquet"
 """`event_id`, `event_time`, `probability` and `threshold` of the test rows, by models that had not learned them."""
+REFERENCE_FILE = "reference.json"
+"""What it has learned from, in counts: see `core.watching.reference`."""
 
-PROVENANCE = frozenset({"dvc.lock", "params.yaml", CHAIN_FILE})
+PROVENANCE = frozenset({"dvc.lock", "params.yaml", CHAIN_FILE, REFERENCE_FILE})
 """Files that say where a release came from, not what it answers: the first ones stay, and no version is of them."""
 
 LARGEST_FILE, LARGEST = 256 * 2**20, 512 * 2**20
@@ -96,6 +99,8 @@ class Manifest(Strict):
             raise ValueError("from format 4 on it says what it has learned, and until which time without a zone")
         if self.refit == "all" and (self.twin is None or CHAIN_FILE not in self.files):
             raise ValueError(f"what has learned all has a twin check and {CHAIN_FILE}")
+        if self.format >= 5 and REFERENCE_FILE not in self.files:
+            raise ValueError(f"from format 5 on it has {REFERENCE_FILE}, which its windows are held against")
         return self
 
 

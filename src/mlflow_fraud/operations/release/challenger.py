@@ -16,12 +16,15 @@ from mlflow_fraud.core.release.release import (
     CHAIN_FILE,
     FORMAT,
     GOLDEN_FILE,
+    REFERENCE_FILE,
     Golden,
     Manifest,
     Release,
     entry,
     version_of,
 )
+from mlflow_fraud.core.watching.reference import to_json
+from mlflow_fraud.operations.release.learned import reference_of
 from mlflow_fraud.paths import LOCK, PARAMS_FILE, SHIPPED
 from mlflow_fraud.stages.origin import params_as_run, require_traceable
 from mlflow_fraud.stages.shipped import Shipped
@@ -67,6 +70,7 @@ def build_release(challenger: Shipped, logged: Logged, verdict: Verdict) -> Rele
     commit = require_traceable(SHIPPED, challenger.trained.lineage)
     settings = params_as_run(PARAMS_FILE.read_text(encoding="utf-8"))
     files = core_files(challenger) | {LOCK.name: LOCK.read_bytes(), PARAMS_FILE.name: settings.encode()}
+    files |= {REFERENCE_FILE: to_json(reference_of(challenger))}
     if challenger.shipping.refit == "all":
         files |= {CHAIN_FILE: challenger.test_file.read_bytes()}
     manifest = Manifest(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.adapters.report import TEAM, asked, budget_line, guardrail_lines, headline, markdown_table
+from mlflow_fraud.adapters.watch_page import markdown_of
 from mlflow_fraud.core.gate.findings import report_of
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.measuring.metrics import defined, told
-from mlflow_fraud.paths import VALIDATION_REPORT, VERDICT, WINDOWS, model_folder
+from mlflow_fraud.operations.monitoring.kept import read_windows
+from mlflow_fraud.operations.monitoring.watch import Seen
+from mlflow_fraud.paths import VALIDATION_REPORT, VERDICT, model_folder
 from mlflow_fraud.stages.trained import read_trained
 
 COMPARED = ("f1", "precision", "recall", "average_precision")
@@ -97,12 +100,17 @@ def _changes(since: str) -> str:
     return f"<details><summary>Since <code>{since[:12]}</code></summary>\n\n" + "\n".join(lines) + "\n</details>\n"
 
 
+def watched_summary(seen: Seen) -> str:
+    """Return what was seen of the live release in the record: is it still good, and what is asked for."""
+    return markdown_of(seen.state, seen.windows)
+
+
 def windows_summary() -> str:
-    """Return the monitored windows, oldest first."""
+    """Return the windows of labelled files, oldest first."""
     columns = ("f1", "precision", "recall", "bursts_caught", "money_saved", "alerts_per_day", "drift", "frauds")
     heads = " | ".join(column.replace("_", " ") for column in columns)
     lines = [f"| window | release | {heads} |", "| --- | --- |" + " ---: |" * len(columns)]
-    for window in read_json(WINDOWS):
+    for window in read_windows(of_files=True):
         numbers = " | ".join(told(window.get(column), ".4g") for column in columns)
         lines.append(f"| {window['name']} | `{window['version']}` | {numbers} |")
     return "\n".join(lines) + "\n\n" + _promised_and_seen()
@@ -113,7 +121,7 @@ def _promised_and_seen() -> str:
     heads = " | ".join(metric.replace("_", " ") for metric in COMPARED)
     lines = ["Seen, less what the release promised when it was judged:", ""]
     lines += [f"| window | release | {heads} |", "| --- | --- |" + " ---: |" * len(COMPARED)]
-    for window in read_json(WINDOWS):
+    for window in read_windows(of_files=True):
         gaps = " | ".join(_gap(window.get(metric), window.get("promised", {}).get(metric)) for metric in COMPARED)
         lines.append(f"| {window['name']} | `{window['version']}` | {gaps} |")
     return "\n".join(lines) + "\n"

@@ -1,0 +1,173 @@
+"""What monitoring sees as one HTML page that opens anywhere: is it still good, since when not, what is asked for."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from mlflow_fraud.adapters.watch_figures import draw_windows
+from mlflow_fraud.core.counted import counted, listed
+from mlflow_fraud.core.measuring.metrics import told
+
+WEEKS, DAYS, MOVED = 13, 14, 10
+"""So many of the newest weeks and days are in the tables, and of the features those that moved most."""
+
+Row = Sequence[str]
+State = Mapping[str, Any]
+Entry = Mapping[str, Any]
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+  body {{ font: 15px/1.5 system-ui, sans-serif; color: #1b2330; max-width: 66rem }}
+  body {{ margin: 2.5rem auto; padding: 0 1rem }}
+  h1 {{ font-size: 1.5rem; border-left: .4rem solid {colour}; padding-left: .8rem }}
+  table {{ border-collapse: collapse; margin: 1rem 0 2rem }}
+  th, td {{ padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #e6e9ee }}
+  td {{ font-variant-numeric: tabular-nums }}
+  th:first-child, td:first-child {{ text-align: left }}
+  img {{ width: 100% }}
+</style>
+<h1>{title}</h1>
+<ul>{facts}</ul>
+{picture}
+<h2>Weeks</h2>
+{weeks}
+<h2>What moved most in the newest week</h2>
+{moved}
+<h2>Days</h2>
+{days}
+<p>A dash: not known, which is neither good nor bad. What each figure is: docs/monitoring.md.</p>
+</html>
+"""
+
+
+def render_watch_page(state: State, windows: Sequence[Entry]) -> str:
+    """Return the page; `windows` are those of the live release in time order."""
+    weeks, pools, days = ([each for each in windows if each["kind"] == kind] for kind in ("week", "pool", "day"))
+    return PAGE.format(
+        title=escape(headline(state, pools)),
+        colour=_colour(state, pools),
+        facts="".join(f"<li>{escape(fact)}</li>" for fact in facts(state, weeks, pools)),
+        picture=_picture(weeks, pools),
+        weeks=_table(WEEK_HEADS, [_week(week) for week in reversed(weeks[-WEEKS:])]),
+        moved=_table(MOVED_HEADS, _moved(weeks[-1]) if weeks else []),
+        days=_table(DAY_HEADS, [_day(day) for day in reversed(days[-DAYS:])]),
+    )
+
+
+def markdown_of(state: State, windows: Sequence[Entry]) -> str:
+    """Return the same in Markdown, without the picture and the days."""
+    weeks, pools = ([each for each in windows if each["kind"] == kind] for kind in ("week", "pool"))
+    table = ["| " + " | ".join(WEEK_HEADS) + " |", "| --- |" + " ---: |" * (len(WEEK_HEADS) - 1)]
+    table += ["| " + " | ".join(_week(week)) + " |" for week in reversed(weeks[-WEEKS:])]
+    said = "".join(f"- {fact}\n" for fact in facts(state, weeks, pools))
+    return f"### {headline(state, pools)}\n\n{said}\n" + "\n".join(table) + "\n"
+
+
+def headline(state: State, pools: Sequence[Entry]) -> str:
+    """Return in one line whether what is live is still good."""
+    words = {"alarm": "not good any more", "refresh": "still good, and a refresh is due"}
+    usual = "still good" if pools or _counts(state) else "too early to say"
+    return f"{state['version']}: {words.get(state['kind'], usual)}"
+
+
+def facts(state: State, weeks: Sequence[Entry], pools: Sequence[Entry]) -> Iterator[str]:
+    """Yield what a person wants to know first, a sentence each."""
+    yield f"As of {state['now']:%Y-%m-%d %H:%M}: retrain: {'yes' if state['retrain'] else 'no'}, {state['reason']}"
+    if state["since"]:
+        yield f"Bad since {state['since']}"
+    if pools:
+        newest, promised = pools[-1], pools[-1]["promised"].get("f1")
+        yield f"F1 {_sure(newest, 'f1')} on {newest['name']}, {told(promised, '.3f')} was promised"
+    outlook = next((week["outlook"] for week in reversed(weeks) if week["outlook"]), None)
+    if outlook and outlook["f1"]:
+        value, lower, upper = outlook["f1"]
+        yield f"Before labels: F1 {value:.3f} ({lower:.3f} to {upper:.3f}) is expected since {outlook['since'][:10]}"
+    if state["missed"]:
+        missed = state["missed"]
+        yield (
+            f"{missed.missed} of the newest {counted(missed.bursts, 'burst')} of fraud were missed; evidence that more "
+            f"are than was promised: {missed.evidence:.1f}"
+        )
+    yield f"Next refresh: {_day_or(state['next_refresh'], 'not known')}, where frauds are enough"
+    yield f"Next possible contest: {_day_or(state['next_contest'], 'now')}"
+    if state["pointer_days"] is not None:
+        yield f"The pointer moved {state['pointer_days']:.1f} days ago"
+    silent = [day for week in weeks for day in week["days_without"]]
+    if silent:
+        yield f"No payment came on {listed(silent)}"
+
+
+WEEK_HEADS = (
+    *("week", "payments", "mature", "frauds", "F1", "precision", "recall", "average precision"),
+    *("expected F1", "off by", "drift", "score drift", "unseen", "label lag"),
+)
+MOVED_HEADS = ("feature", "PSI", "against its season", "KS", "missing", "missing before")
+DAY_HEADS = ("day", "payments", "against the weekday", "alerts a day", "cost a day", "card precision@k", "silence, h")
+
+
+def _counts(state: State) -> bool:
+    return state["missed"] is not None and state["missed"].bursts > 0
+
+
+def _colour(state: State, pools: Sequence[Entry]) -> str:
+    if state["kind"] == "alarm":
+        return "#d1495b"
+    return "#2f9e5b" if pools or _counts(state) else "#8a94a3"
+
+
+def _week(week: Entry) -> Row:
+    outlook, unseen = week["outlook"] or {}, max(week["unseen"].values(), default=0.0)
+    return (
+        week["name"],
+        f"{week['payments']:,}",
+        f"{week['rows']:,}" + ("" if week["final"] else " so far"),
+        f"{week['frauds']:,}",
+        *(_sure(week, name) for name in ("f1", "precision", "recall", "average_precision")),
+        told(outlook["f1"][0] if outlook.get("f1") else None, ".3f"),
+        told(outlook.get("error", {}).get("f1"), "+.3f"),
+        told(week["drift"], ".3f"),
+        told(week["score_drift"], ".3f"),
+        told(unseen, ".2%"),
+        told(week["label_lag_days"], ".1f"),
+    )
+
+
+def _moved(week: Entry) -> list[Row]:
+    drifts: Mapping[str, Mapping[str, float | None]] = week["drifts"]
+    most = sorted(drifts, key=lambda name: -float(drifts[name]["psi"] or 0.0))[:MOVED]
+    names = ("psi", "season", "ks", "missing", "missing_before")
+    return [(name, *(told(drifts[name][each], ".3f") for each in names)) for name in most]
+
+
+def _day(day: Entry) -> Row:
+    forms = {"alerts_per_day": ".0f", "expected_cost": ".2f", "card_precision_at_k": ".3f", "silence_hours": ".1f"}
+    figures = (told(day.get(name), form) for name, form in forms.items())
+    return (day["name"], f"{day['payments']:,}", told(day["volume"], ".2f"), *figures)
+
+
+def _sure(window: Entry, name: str) -> str:
+    bounds, value = (window.get("intervals") or {}).get(name), told(window.get(name), ".3f")
+    return f"{value} ({bounds[0]:.2f} to {bounds[1]:.2f})" if bounds and window.get(name) is not None else value
+
+
+def _day_or(day: object, words: str) -> str:
+    return words if day is None else f"{day}"
+
+
+def _table(heads: Row, rows: Sequence[Row]) -> str:
+    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>" if rows else "<p>None yet.</p>"
+
+
+def _picture(weeks: Sequence[Entry], pools: Sequence[Entry]) -> str:
+    if not weeks:
+        return ""
+    content = base64.b64encode(draw_windows(weeks, pools)).decode()
+    return f'<img alt="F1 by week, as it was seen and as it was expected" src="data:image/png;base64,{content}">'

@@ -1,0 +1,126 @@
+"""The live release, watched from the record: its windows, what they ask for, and the page that says so."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from mlflow_fraud.adapters.files import write_text
+from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.adapters.watch_page import render_watch_page
+from mlflow_fraud.core.errors import NoRecord, SettingsError
+from mlflow_fraud.core.watching.retrain import (
+    Answer,
+    Asked,
+    MonitorRule,
+    Sight,
+    alarm_of,
+    answer_of,
+    bad_since,
+    unless_waiting,
+)
+from mlflow_fraud.operations.monitoring.figures import Watched
+from mlflow_fraud.operations.monitoring.kept import Entry, read_asked, read_windows, write_asked, write_windows
+from mlflow_fraud.operations.monitoring.live import live_release, pointer_age
+from mlflow_fraud.operations.monitoring.look import look
+from mlflow_fraud.operations.monitoring.recorded import read_recorded
+from mlflow_fraud.operations.release.comparison import waits_until
+from mlflow_fraud.paths import WATCH_PAGE
+from mlflow_fraud.settings import load_params
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of the live release as of `now`: its windows in time order, and what is asked for.
+
+    `since` is the day from which on what is bad is so, None where nothing is or it cannot be said. `next_refresh` is
+    the first day on which enough mature days are not learned, `next_contest` the first on which a contest has frauds
+    enough, None where one has them now. `pointer_days` is how long the pointer has not moved.
+    """
+
+    version: str
+    now: datetime
+    windows: list[Entry]
+    answer: Answer
+    sight: Sight
+    since: date | None
+    next_refresh: date | None
+    next_contest: date | None
+    pointer_days: float | None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the page says, as plain values."""
+        return {
+            **asdict(self.answer),
+            "version": self.version,
+            "now": self.now,
+            "since": self.since,
+            "missed": self.sight.missed,
+            "unlearned": self.sight.unlearned,
+            "next_refresh": self.next_refresh,
+            "next_contest": self.next_contest,
+            "pointer_days": self.pointer_days,
+        }
+
+
+def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
+    """Look at all that the live release has not learned, write the windows and the page, and decide.
+
+    Every window since then is looked at again, since rows have matured. Again on the same record gives the same.
+    Raises `SettingsError` where there is no record and no file was given either.
+    """
+    watched = Watched(live_release(store), load_params())
+    version = watched.manifest.version
+    try:
+        recorded = read_recorded(watched.release, as_of)
+    except NoRecord as error:
+        raise SettingsError(
+            f"{error} Or give the labelled windows as CSV files, oldest first; `mlflow-fraud data stream` makes some"
+        ) from None
+    today, rule = recorded.now.date(), watched.params.monitor
+    asked = [each for each in read_asked(version) if each.day < today]
+    windows, sight = look(recorded, watched, asked)
+    write_windows(windows)
+    waits = waits_until(version)
+    answer = unless_waiting(answer_of(sight, rule, asked, today), until=waits, now=today)
+    if answer.retrain:
+        write_asked(version, Asked(today, answer.kind, answer.reason))
+    seen = Seen(
+        version=version,
+        now=recorded.now,
+        windows=read_windows(version, of_files=False),
+        answer=answer,
+        sight=sight,
+        since=_bad_since(windows, sight, rule),
+        next_refresh=_next_refresh(watched),
+        next_contest=waits if waits and waits > today else None,
+        pointer_days=pointer_age(store),
+    )
+    write_text(WATCH_PAGE, render_watch_page(seen.state, seen.windows))
+    return seen
+
+
+def _bad_since(windows: list[Entry], sight: Sight, rule: MonitorRule) -> date | None:
+    """Return the day from which on what alarms is so: the first missed burst that counts, or a window's first day."""
+    if not alarm_of(sight, rule).retrain:
+        return None
+    found = list[date]()
+    if sight.missed is not None and sight.missed.evidence >= rule.evidence and sight.missed.since is not None:
+        found.append(sight.missed.since)
+    for kind, seen in (("pool", sight.pools), ("week", sight.weeks)):
+        place = bad_since(seen, rule)
+        if place is not None:
+            entries = [each for each in windows if each["kind"] == kind]
+            found.append(datetime.fromisoformat(entries[place]["since"]).date())
+    return min(found, default=None)
+
+
+def _next_refresh(watched: Watched) -> date | None:
+    """Return the first day on which enough days are mature and not learned."""
+    until = watched.manifest.learned_until
+    if until is None:
+        return None
+    wait = timedelta(days=watched.params.monitor.refresh.every_days) + watched.params.active.split.horizon
+    return (until + wait).date() + timedelta(days=1)
