@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.asked import ask_for_retraining
 from flows.endings import REPEATED, fails_clearly, run_from_shell
 from flows.parity import publish
-from mlflow_fraud.core.errors import NoRecord, SettingsError
+from mlflow_fraud.core.errors import NoRecord
 from mlflow_fraud.core.watching.retrain import Answer
 from mlflow_fraud.operations.monitoring.monitor import Window, answer, known_until, log_window, watch
 from mlflow_fraud.operations.monitoring.tracked import log_watched

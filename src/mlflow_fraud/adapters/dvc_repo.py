@@ -69,19 +69,6 @@ def pin(path: Path) -> None:
         raise StageFailed(f"dvc add {path}: {_complaint(ended.lines)}")
 
 
-def has_remote() -> bool:
-    """Return whether this clone has a place to push to."""
-    ended = _dvc("config", "core.remote", log=lambda line: None)
-    return ended.code == 0 and any(line.strip() for line in ended.lines)
-
-
-def push(pointers: Sequence[Path]) -> None:
-    """Push what some pointers name; raise `StageFailed` where the remote does not take it."""
-    ended = _dvc("push", *map(str, pointers), log=lambda line: None)
-    if ended.code:
-        raise StageFailed(f"dvc push: {_complaint(ended.lines)}")
-
-
 def set_remote(url: str, *, endpoint_url: str = "") -> None:
     """Let `url` be where this clone pushes and pulls, each file checked against its hash; the setting stays here.
 
@@ -113,9 +100,9 @@ def has_remote() -> bool:
     return _is_set("core.remote")
 
 
-def push(log: Log) -> None:
-    """Push what pointers and `dvc.lock` name; raise `StageFailed` where the remote does not take it."""
-    ended = _dvc("push", log=lambda line: None, tell=log)
+def push(log: Log, pointers: Sequence[Path] = ()) -> None:
+    """Push what pointers and `dvc.lock` name, or some pointers alone; raise `StageFailed` where that is not taken."""
+    ended = _dvc("push", *map(str, pointers), log=lambda line: None, tell=log)
     if ended.code:
         raise StageFailed(f"dvc push: {_complaint(ended.lines)}")
 

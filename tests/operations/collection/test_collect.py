@@ -283,7 +283,7 @@ def test_a_collection_that_is_stopped_anywhere_and_runs_again_gives_each_batch_o
 def test_what_is_pinned_is_pushed_where_there_is_a_remote(fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
     pushed: list[Path] = []
     monkeypatch.setattr(dvc_repo, "has_remote", lambda: True)
-    monkeypatch.setattr(dvc_repo, "push", pushed.extend)
+    monkeypatch.setattr(dvc_repo, "push", lambda _, pointers: pushed.extend(pointers))
     fill(SEEN)
     found = collect(NOW)
     assert pushed == [file.with_name(f"{file.name}.dvc") for file in found.pinned]

@@ -147,6 +147,6 @@ def _share(found: Collected) -> None:
     if not found.brought or not dvc_repo.has_remote():
         return
     try:
-        dvc_repo.push([file.with_name(f"{file.name}.dvc") for file in found.brought])
+        dvc_repo.push(say, [file.with_name(f"{file.name}.dvc") for file in found.brought])
     except FraudError as error:
         say(f"warning: pinned and not pushed: {error}; `dvc push` pushes it")
