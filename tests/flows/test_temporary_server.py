@@ -21,7 +21,6 @@ from flows.temporary_server import watch_temporary_server
 watch_temporary_server()
 from prefect.server.api.server import SubprocessASGIServer
 server = SubprocessASGIServer()  # as Prefect's clients ask for it
-server._run_uvicorn_command = lambda plain=server._run_uvicorn_command: plain()
 server.server_process = server._run_uvicorn_command()
 server.running = True
 print(server.server_process.pid, flush=True)
