@@ -17,9 +17,9 @@ from mlflow_fraud.operations.publication.publish import Published
 from mlflow_fraud.operations.release.promote import Promotion
 from tests.conftest import ROOT
 
-LIVE = Published(True, False, False, "pushed")
-ASKED_FOR = Published(False, True, False, "asked for a merge at https://github.example/bank/fraud/pull/1")
-OVERTAKEN = Published(False, False, True, "somebody else's commit came first")
+LIVE = Published(True, "", False, "pushed")
+ASKED_FOR = Published(False, "https://github.example/bank/fraud/pull/1", False, "asked for a merge")
+OVERTAKEN = Published(False, "", True, "somebody else's commit came first")
 
 Retrain = Callable[..., tuple[list[str], Any]]
 
