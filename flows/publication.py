@@ -26,7 +26,7 @@ def publication(reason: str, *, again: Callable[[], object]) -> Published:
         get_run_logger().info("%s", published.said)
         if not published.overtaken:
             if published.asked_for:
-                call_person("a merge is asked for", published.said)
+                call_person("a merge is asked for", published.asked_for)
             return published
         take_newest()
         again()

@@ -11,8 +11,10 @@ from mlflow_fraud.operations.release.rollback import Rollback
 from mlflow_fraud.operations.release.rollback import rollback as go_back
 from mlflow_fraud.operations.release.store import open_configured_store
 
+MINUTES = 10 * 60
 
-@flow(name="rollback", log_prints=True)
+
+@flow(name="rollback", log_prints=True, timeout_seconds=MINUTES)
 @fails_clearly_at_once
 def rollback(reason: str, to: str = "") -> Rollback:
     """Make the release live that was live before, or the version `to`, then let MLflow's alias follow.

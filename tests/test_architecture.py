@@ -124,4 +124,4 @@ def test_git_keeps_what_is_made_out_and_what_is_pinned_in() -> None:
     assert [each for each in asked if each not in ignored and not each.startswith(str(paths.MODELS))] == []
 
 
-KEPT_IN = {paths.PARAMS_FILE, paths.PIPELINE, paths.LOCK, paths.DVC_CONFIG, paths.CONTRACTS}
+KEPT_IN = {paths.PARAMS_FILE, paths.PIPELINE, paths.LOCK, paths.DVC_CONFIG, paths.CONTRACTS, paths.RAW}

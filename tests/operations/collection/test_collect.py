@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import shutil
 import numpy as np
 import polars as pl
 import pytest
@@ -60,11 +61,7 @@ def desk(tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a pinned history and an empty record; pinning writes DVC's pointer."""
     folder = tmp_path / "desk"
     (folder / "data/contracts").mkdir(parents=True)
-    contract = (ROOT / "data/contracts/sparkov.yaml").read_text()
-    arrives = (
-        '  told: {role: label_time, type: timestamp, format: "%Y-%m-%d %H:%M:%S", nullable: true, optional: true}\n'
-    )
-    (folder / "data/contracts/sparkov.yaml").write_text(contract.replace("\n# What holds", f"{arrives}\n# What holds"))
+    shutil.copy(ROOT / "data/contracts/sparkov.yaml", folder / "data/contracts")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["datasets"]["simulated"]["split"] |= {"label_delay_days": HORIZON}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))

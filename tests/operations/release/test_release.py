@@ -14,7 +14,7 @@ from mlflow.entities import Run
 
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
-from mlflow_fraud.core.errors import DataError, PromotionConflict, SettingsError
+from mlflow_fraud.core.errors import DataError, PromotionConflict, PublicationRefused, SettingsError
 from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.release.recipe import what_differs
 from mlflow_fraud.core.release.release import CHAIN_FILE, GOLDEN_FILE, Golden, check_golden
@@ -369,3 +369,38 @@ def test_the_verdict_may_be_about_another_metric(store: ReleaseStore, metric: st
     gained = comparison.challenger.metrics[metric], comparison.champion.metrics[metric]
     assert comparison.gain.estimate == pytest.approx(gain(metric, gained[1], gained[0]))
     assert any(metric.replace("_", " ") in reason for reason in comparison.verdict.reasons)
+
+
+def test_why_was_trained_goes_along_and_the_same_contest_again_leaves_the_same_decision(
+    store: ReleaseStore, workspace: Path
+) -> None:
+    version = compare(store, first=True, asked="f1 below 0.8").challenger.version
+    decision = workspace / f"data/decision/{version}.json"
+    first = decision.read_bytes()
+    mark_challenger()
+
+    assert compare(store, first=True, asked="by hand, later").asked == "f1 below 0.8"
+    assert decision.read_bytes() == first
+    promote(store)
+    compare(store)  # the challenger is live: what was decided on it stays
+
+    assert decision.read_bytes() == first
+    assert json.loads(first)["promote"]
+    assert store.ledger()[-1].reasons[0] == "asked for: f1 below 0.8"
+    from mlflow import MlflowClient
+
+    run = MlflowClient().get_run(store.manifest(version).mlflow_run_id)
+    assert run.data.tags["fraud.asked"] == "f1 below 0.8"
+
+
+@pytest.mark.parametrize(
+    ("way", "said"), [("pull-request", "the merge promotes"), ("branch", "not in main of the remote|not reached")]
+)
+def test_what_is_to_be_published_goes_live_only_where_everybody_has_its_commit(
+    store: ReleaseStore, way: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(store, first=True)
+    monkeypatch.setenv("FRAUD_PUBLISH", way)
+    with pytest.raises(PublicationRefused, match=said):
+        promote(store)
+    assert store.latest() is None

@@ -79,7 +79,9 @@ def bring_up_to_date() -> None:
     except PublicationRefused as error:
         say(f"warning: {error}; going on from {git_repo.head()[:12]}")
         return
-    if newest is not None:
+    if newest is None:
+        say(f"warning: the git remote has no branch {load_environment().branch}; FRAUD_BRANCH names the one to follow")
+    else:
         go_on_from(newest)
 
 

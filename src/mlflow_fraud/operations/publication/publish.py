@@ -19,13 +19,13 @@ WIDTH = 72
 
 
 class Published(NamedTuple):
-    """Whether the verdict may be carried out now, whether a merge is asked for, and what is to be said.
+    """Whether the verdict may be carried out now, where a merge is asked for, if it is, and what is to be said.
 
     `overtaken` is true where somebody else's commit came first: then nothing was pushed, and the run begins again.
     """
 
     goes_live: bool
-    asked_for: bool
+    asked_for: str
     overtaken: bool
     said: str
 
@@ -38,7 +38,7 @@ def publish(reason: str) -> Published:
     """
     way = load_environment().publish
     if way == "desk":
-        return Published(True, False, False, "what was made stays a change in the working tree")
+        return Published(True, "", False, "what was made stays a change in the working tree")
     comparison = read_comparison()
     if git_branch.changed(PLACES):
         git_branch.commit(git_branch.changed(PLACES), _message(comparison, reason))
@@ -49,11 +49,11 @@ def publish(reason: str) -> Published:
 def _to_branch() -> Published:
     branch, ours = load_environment().branch, git_repo.head()
     if git_branch.fetched(branch) == ours:
-        return Published(True, False, False, f"{branch} has it: {ours[:12]}")
+        return Published(True, "", False, f"{branch} has it: {ours[:12]}")
     _push_data()
     if git_branch.push(branch) == "overtaken":
         return _overtaken(branch)
-    return Published(True, False, False, f"pushed to {branch}: {ours[:12]}")
+    return Published(True, "", False, f"pushed to {branch}: {ours[:12]}")
 
 
 def _to_request(comparison: Comparison, reason: str) -> Published:
@@ -61,7 +61,7 @@ def _to_request(comparison: Comparison, reason: str) -> Published:
     if base is None or not git_branch.is_ancestor(base, ours):
         return _overtaken(load_environment().branch)
     if base == ours:
-        return Published(False, False, False, "nothing was brought that a merge could take")
+        return Published(False, "", False, "nothing was brought that a merge could take")
     there = git_branch.fetched(work_branch())
     if there != ours:
         _push_data()
@@ -69,11 +69,11 @@ def _to_request(comparison: Comparison, reason: str) -> Published:
             return _overtaken(work_branch())
     address = ask_for_merge(_title(reason), retraining_summary(base))
     stays = "its merge promotes" if comparison.verdict.promote else "the verdict is no: its merge changes no model"
-    return Published(False, True, False, f"asked for a merge at {address}; {stays}")
+    return Published(False, address, False, f"asked for a merge at {address}; {stays}")
 
 
 def _overtaken(branch: str) -> Published:
-    return Published(False, False, True, f"somebody else's commit came first on {branch}")
+    return Published(False, "", True, f"somebody else's commit came first on {branch}")
 
 
 def _push_data() -> None:
