@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from benchmarks import contestants, decision, freshness, monitoring, selective
+from benchmarks import collection, contestants, decision, freshness, monitoring, selective
 from benchmarks.freshness_page import picture, text_of
 from benchmarks.in_pandas import PandasFeatures, Way
 from benchmarks.monitoring_page import Alarm, Watched
@@ -21,6 +21,7 @@ from benchmarks.selective_page import WAYS
 from benchmarks.selective_page import text_of as selective_text
 from benchmarks.table import some_cards
 from benchmarks.watched_years import BLOCK, DAYS, redrawn, year_of
+from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning.training import Settled
@@ -68,6 +69,15 @@ def test_two_contestants_of_the_bench_are_equal_but_not_the_same() -> None:
     assert (ours == ours[:, :1]).all()
     assert 0 < (ours != theirs).any(axis=1).sum() < 20
     np.testing.assert_array_equal(contestants.rows_of(pool, np.array([1, 4])), [3, 4, 5, 12, 13, 14])
+
+
+def test_the_bench_of_collection_refuses_what_is_broken_and_lets_in_what_is_good(contract: Contract) -> None:
+    found = list(collection.outcomes(collection.Plan(((60, 1),), weeks=2), contract))
+    refused = {kind.name: [each.refused for each in found if each.kind == kind.name] for kind in collection.KINDS}
+    assert refused.pop("good") == [False, False]
+    assert set(map(tuple, refused.values())) == {(True, True)}
+    page = collection.table(found)
+    assert "| good | 0 of 2 refused | 0 of 2 refused |" in page
 
 
 @pytest.mark.slow

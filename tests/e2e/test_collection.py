@@ -24,7 +24,7 @@ from tests.loopback import free_ports
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 AT_ONCE = 1000
-PATIENCE = 60
+PATIENCE = 180
 UNLIMITED = {"FRAUD_RATE_LIMIT": "100000", "FRAUD_RATE_BURST": "100000", "FRAUD_LABELS_PER_HOUR": "100000"}
 
 
@@ -36,6 +36,16 @@ def asked(port: int, path: str, body: object = None) -> Any:
     content = answer.read()
     assert answer.status == 200, content[:500]
     return json.loads(content)
+
+
+def wait_for(port: int) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with suppress(OSError, AssertionError):
+            asked(port, "/readyz")
+            return
+        time.sleep(0.2)
+    raise TimeoutError("the service is not ready")
 
 
 def sent(row: dict[str, str], contract: Contract) -> dict[str, object]:
@@ -52,13 +62,10 @@ def served(desk: Desk, rows: list[dict[str, str]], contract: Contract) -> None:
     """Let a service answer the rows, then tell it which were fraud, two days after each."""
     desk.does("mlflow-fraud", "record", "seed")
     (port,) = free_ports(1)
-    service = desk.starts("mlflow-fraud", "serve", "--port", str(port), **UNLIMITED)
+    serve = f"exec mlflow-fraud serve --port {port} > service.log 2>&1"  # a pipe that nobody reads would hold it up
+    service = desk.starts("sh", "-c", serve, **UNLIMITED)
     try:
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            with suppress(OSError, AssertionError):
-                asked(port, "/readyz")
-                break
+        wait_for(port)
         for first in range(0, len(rows), AT_ONCE):
             answers = asked(port, "/v1/score/batch", [sent(row, contract) for row in rows[first : first + AT_ONCE]])
             assert all("probability" in answer for answer in answers), answers[:2]
@@ -84,13 +91,13 @@ def served(desk: Desk, rows: list[dict[str, str]], contract: Contract) -> None:
 def test_what_the_service_saw_is_learned_by_the_next_training_though_the_collection_was_killed(
     desk: Desk, contract: Contract
 ) -> None:
-    desk.does("mlflow-fraud", "data", "stream", "--months", "1")
-    (month,) = desk.path(".local/stream/stable").glob("*.csv")
+    desk.does("mlflow-fraud", "data", "stream", "--scenario", "new-pattern", "--months", "1")
+    (month,) = desk.path(".local/stream/new-pattern").glob("*.csv")
     with month.open() as stream:
         rows = list(csv.DictReader(stream))
     served(desk, rows, contract)
     params = yaml.safe_load(desk.path("params.yaml").read_text())
-    params["datasets"]["simulated"]["split"] |= {"validation_days": 4, "test_days": 4, "label_delay_days": 3}
+    params["datasets"]["simulated"]["split"] |= {"validation_days": 7, "test_days": 7, "label_delay_days": 1}
     desk.path("params.yaml").write_text(yaml.safe_dump(params))
 
     killed = desk.starts("mlflow-fraud", "data", "collect")
@@ -106,7 +113,9 @@ def test_what_the_service_saw_is_learned_by_the_next_training_though_the_collect
     assert len(pointers) >= 3, said
     assert said.count(" pinned\n") == len(pointers)
     assert [file.with_suffix("").is_file() for file in pointers] == [True] * len(pointers)
-    assert "no new batch: all that was mature on" in desk.does("mlflow-fraud", "data", "collect")
+    again = desk.does("python", "-m", "flows.collection")
+    assert "no new batch: all that was mature on" in again
+    assert "collected: 0, refused: 0" in again
     wrong = next(row for row in rows if row["is_fraud"] == "1")
     at = datetime.fromisoformat(wrong["trans_date_trans_time"]) + timedelta(days=9)
     desk.path("mine.csv").write_text(f"trans_num,column,value,arrived\n{wrong['trans_num']},is_fraud,0,{at}\n")
@@ -122,7 +131,8 @@ def test_what_the_service_saw_is_learned_by_the_next_training_though_the_collect
     )
     learned = pl.read_parquet(desk.path("data/features/train.parquet"))
     theirs = set(collected["event_id"]) & set(learned["event_id"])
-    assert len(theirs) > 1000
-    changed = desk.does("git", "status", "--porcelain", "--untracked-files=all", "data/raw").split()[1::2]
+    assert len(theirs) > 500
+    changed = set(desk.does("git", "status", "--porcelain", "--untracked-files=all", "data/raw").split()[1::2])
     (correction,) = desk.path("data/raw/simulated/corrections").glob("*.dvc")
-    assert sorted(changed) == sorted(str(file.relative_to(desk.folder)) for file in (*pointers, correction))
+    assert {str(file.relative_to(desk.folder)) for file in (*pointers, correction)} <= changed
+    assert {Path(file).suffix for file in changed} == {".dvc"}

@@ -1,0 +1,93 @@
+"""`python -m rehearsal year` or `weeks`: play it, and print what has to hold; exit 1 where something does not."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from mlflow_fraud.adapters.files import write_bytes, write_text
+from mlflow_fraud.core.errors import FraudError
+from mlflow_fraud.operations.workplace import require_workplace
+from mlflow_fraud.paths import raw_folder
+from mlflow_fraud.stages.before import prepare_environment
+from mlflow_fraud.stages.run import say
+from rehearsal import checks
+from rehearsal.afterwards import Answers, read_answers
+from rehearsal.business import Business, open_business
+from rehearsal.by_hand import average_precisions
+from rehearsal.checks import Check
+from rehearsal.picture import by_month, timeline
+from rehearsal.plan import PLANS, YEAR
+from rehearsal.playing import Played, play
+from rehearsal.workplace import FOLDER, Workplace, prepare
+from stack import parts
+
+
+def main(words: list[str]) -> None:
+    """Play the plan of a name; its servers end with it, what they kept stays under `.local/rehearsal`."""
+    if len(words) != 1 or words[0] not in PLANS:
+        sys.exit(f"error: expected {' or '.join(PLANS)}, found {' '.join(words) or 'nothing'}")
+    plan, root, began = PLANS[words[0]], Path.cwd(), time.monotonic()
+    prepare_environment()
+    require_workplace(commit=True)
+
+    def tell(line: str) -> None:
+        say(f"{(time.monotonic() - began) / 60:5.1f} min  {line}")
+
+    business = open_business(plan)
+    place = prepare(plan, tell)
+    try:
+        tell(f"{len(business.payments):,} payments of {plan.days} days from {plan.first} on, one by one")
+        played = play(business, place, tell)
+        tell("what was answered")
+        answers = read_answers(business, played, place)
+        found = _checks(business, played, answers, place)
+        page = _page(business, answers, found)
+        write_text(root / FOLDER / f"{plan.name}.md", page)
+        write_bytes(root / FOLDER / f"{plan.name}.png", timeline(business, played, answers))
+        say(f"\n{page}\n{FOLDER / plan.name}.png is the timeline")
+    finally:
+        parts.stop(lambda line: None)
+        os.chdir(root)
+    if not all(check.holds for check in found):
+        sys.exit(1)
+
+
+def _checks(business: Business, played: Played, answers: Answers, place: Workplace) -> list[Check]:
+    found = [
+        checks.requests(place),
+        checks.runs(played),
+        checks.known_in_time(business, played, place),
+        checks.broken_days(business, place),
+        checks.commits(place),
+        checks.parity(business, place),
+    ]
+    if business.plan is YEAR:
+        (history,) = (place.desk / raw_folder("simulated")).glob("*.csv")
+        hand = average_precisions(business, answers, place.store.fetch(played.first), history)
+        found += [checks.precision(hand), checks.december(played), checks.money(answers)]
+    return found
+
+
+def _page(business: Business, answers: Answers, found: list[Check]) -> str:
+    lines = ["| what has to hold | asked | found | |", "| --- | --- | --- | --- |"]
+    lines += [f"| {each.what} | {each.asked} | {each.found} | {'holds' if each.holds else 'FAILS'} |" for each in found]
+    lines += ["", "| 28 days from | AP, the loop | AP, never refreshed | F1 | F1 | cost a day | cost a day |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for first, *both in by_month(business, answers):
+        cells = [_cell(side[name]) for name in ("average_precision", "f1", "expected_cost") for side in both]
+        lines.append(f"| {first} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}" if abs(value) <= 1 else f"{value:.2f}"
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except FraudError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,53 @@
+"""A bank's program: it posts payments one by one over a connection that stays, and keeps what it was answered."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+Answer = dict[str, Any]
+
+
+class Refused(NamedTuple):
+    """A request that was not answered well."""
+
+    path: str
+    status: int
+    said: str
+
+
+class Client:
+    """Sends requests with a key; `refused` has those that failed, `sent` counts all."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._host = urlsplit(url).netloc
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._connection = http.client.HTTPConnection(self._host, timeout=30)
+        self.sent = 0
+        self.refused: list[Refused] = []
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Answer | None:
+        """Post a body and return the answer, None where it was refused."""
+        self.sent += 1
+        status, said = self._asked("POST", path, json.dumps(body))
+        if status != 200:
+            self.refused.append(Refused(path, status, said[:300]))
+            return None
+        return dict(json.loads(said))
+
+    def live(self) -> str:
+        """Return the version that answers, or nothing."""
+        status, said = self._asked("GET", "/v1/model", None)
+        return str(json.loads(said)["version"]) if status == 200 else ""
+
+    def _asked(self, method: str, path: str, body: str | None) -> tuple[int, str]:
+        try:
+            self._connection.request(method, path, body, self._headers)
+            answer = self._connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            return 0, type(error).__name__

@@ -1,0 +1,140 @@
+"""What has to hold when the play is over: each a line of the table, with what was asked for and what was found."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from mlflow_fraud.core.release.ledger import VERDICT, Record
+from mlflow_fraud.paths import raw_folder
+from rehearsal.afterwards import Answers
+from rehearsal.business import ID, Business
+from rehearsal.playing import Played
+from rehearsal.workplace import BRANCH, Workplace
+
+NOTICED_DAYS = 30
+"""After the label horizon: by then an alarm or a refresh has to know a new kind of fraud, as the bench has it."""
+
+
+class Check(NamedTuple):
+    """One thing that has to hold."""
+
+    what: str
+    asked: str
+    found: str
+    holds: bool
+
+
+def requests(place: Workplace) -> Check:
+    """No request failed."""
+    refused = place.client.refused
+    first = f", the first {refused[0].status} at {refused[0].path}: {refused[0].said}" if refused else ""
+    return Check("requests that failed", "0", f"{len(refused)} of {place.client.sent:,}{first}", not refused)
+
+
+def runs(played: Played) -> Check:
+    """Whatever was asked for was done, once and well."""
+    states = [run["state_name"] for run in played.runs]
+    wanted = len(played.asked) + 1
+    good = states.count("Completed")
+    return Check(
+        "retrainings that were asked for and ended well",
+        str(wanted),
+        f"{good} of {len(states)}",
+        good == wanted == len(states),
+    )
+
+
+def known_in_time(business: Business, played: Played, place: Workplace) -> Check:
+    """A model that had learned the new kind was live in time, or an alarm came."""
+    plan = business.plan
+    new = [event_id for event_id, kind in business.kinds.items() if kind == "new"]
+    first = business.payments.filter(pl.col(ID).is_in(new))["day"].min()
+    by = plan.horizon_days + NOTICED_DAYS
+    if not isinstance(first, int):
+        return Check("the new kind of fraud is known", f"within {by} days", "there was none", False)
+    begun = plan.day(first)
+    learned = [day for day, version in played.live if _learned_after(place, version, str(begun))]
+    alarms = [(day - plan.first).days for day in played.asked_on("alarm") if day >= begun]
+    told = [f"live in a model after {learned[0] - first} days"] if learned else ["in no model"]
+    told += [f"first alarm after {alarms[0] - first}"] if alarms else ["no alarm"]
+    soon = min([*(learned[:1]), *(alarms[:1])], default=None)
+    return Check(
+        "the new kind of fraud is known or alarmed of",
+        f"within {by} days",
+        ", ".join(told),
+        soon is not None and soon - first <= by,
+    )
+
+
+def _learned_after(place: Workplace, version: str, day: str) -> bool:
+    until = place.store.manifest(version).learned_until
+    return until is not None and str(until) > day
+
+
+def broken_days(business: Business, place: Workplace) -> Check:
+    """Nothing of the days with the broken feed was learned."""
+    days = business.payments.filter(pl.col("day").is_between(*business.plan.broken, closed="left"))
+    files = sorted((place.clone / raw_folder("simulated")).glob("collected-*.parquet"))
+    pinned = [pl.read_parquet(file, columns=[ID])[ID] for file in files]
+    there = int(days[ID].is_in(pl.concat(pinned).implode()).sum()) if pinned else 0
+    found = f"{there} of {len(days)}, in {len(files)} collected batches"
+    return Check("payments of the broken days that were learned", "0", found, there == 0 and bool(files))
+
+
+def commits(place: Workplace) -> Check:
+    """Every release names a commit that everybody has, and its `dvc.lock` names what the release was made of."""
+    promoted = [record for record in place.store.ledger() if record.action != VERDICT]
+    good = [record for record in promoted if _has_its_lock(place, record)]
+    wanted = f"all of {len(promoted)}"
+    return Check("releases whose commit, on the remote, has their dvc.lock", wanted, str(len(good)), good == promoted)
+
+
+def _has_its_lock(place: Workplace, record: Record) -> bool:
+    manifest = place.store.manifest(record.to_version)
+    lock = _git(place, "show", f"{manifest.git_sha}:dvc.lock")
+    there = _git(place, "branch", "--remotes", "--contains", manifest.git_sha)
+    return f"origin/{BRANCH}" in there and all(md5 in lock for md5 in manifest.data.values())
+
+
+def _git(place: Workplace, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=place.clone, capture_output=True, text=True, check=False).stdout
+
+
+def parity(business: Business, place: Workplace) -> Check:
+    """What was served is what the batch engine makes of the same payments, bit for bit."""
+    run = place.prefect.run("parity", days=business.plan.days + 1)
+    said = run["state"].get("message") or run["state_name"]
+    return Check(
+        "answers that the batch engine cannot explain",
+        "0",
+        " ".join(said.split())[:200],
+        run["state_type"] == "COMPLETED",
+    )
+
+
+def december(played: Played) -> Check:
+    """The season is no alarm."""
+    found = [day for day in played.asked_on("alarm") if day.month == 12]
+    return Check("alarms in December", "0", str(len(found)), not found)
+
+
+def money(answers: Answers) -> Check:
+    """The loop is worth money: what it costs less than a model that nobody refreshed."""
+    everything = np.ones(len(answers.rows), bool)
+    closed, kept = (answers.measured(everything, side)["expected_cost"] for side in (answers.closed, answers.open))
+    if closed is None or kept is None:
+        return Check("money that the loop saves", "more than 0", "there was no fraud", False)
+    found = f"{kept - closed:+.2f} a day: {closed:.2f} for {kept:.2f}"
+    return Check("money that the loop saves", "more than 0", found, kept > closed)
+
+
+def precision(found: Sequence[tuple[float, float]]) -> Check:
+    """What is live is about as good as what is refreshed by hand."""
+    loop, hand = (float(np.mean(side)) for side in zip(*found, strict=True))
+    said = f"{loop / hand:.3f}: {loop:.3f} for {hand:.3f}"
+    return Check("average precision by that of refreshing by hand", "at least 0.95", said, loop >= 0.95 * hand)

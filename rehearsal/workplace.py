@@ -1,0 +1,150 @@
+"""Where it is played: a clone with its remotes, the stack on it, and a first model live."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.core.errors import FraudError
+from mlflow_fraud.paths import CLONE, LOCAL, PARAMS_FILE
+from rehearsal.asking import Client
+from rehearsal.plan import Plan
+from rehearsal.prefect_runs import Prefect
+from stack import orchestration, parts, process, scoring, store
+
+FOLDER = LOCAL / "rehearsal"
+BRANCH = "main"
+PERSON = ("-c", "user.name=Rehearsal", "-c", "user.email=rehearsal@bank.example")
+HABITS = {
+    "GIT_AUTHOR_NAME": "Rehearsal",
+    "GIT_AUTHOR_EMAIL": "rehearsal@bank.example",
+    "GIT_COMMITTER_NAME": "Rehearsal",
+    "GIT_COMMITTER_EMAIL": "rehearsal@bank.example",
+    "FRAUD_PUBLISH": "branch",
+    "FRAUD_BRANCH": BRANCH,
+    "FRAUD_RATE_LIMIT": "100000",
+    "FRAUD_RATE_BURST": "100000",
+    "FRAUD_LABELS_PER_HOUR": "1000000",
+    "GOMP_SPINCOUNT": "10000",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "true",
+}
+
+
+class Workplace(NamedTuple):
+    """A clone at which somebody once began, the clone of the worker, and what runs."""
+
+    desk: Path
+    clone: Path
+    environ: Mapping[str, str]
+    client: Client
+    prefect: Prefect
+
+    def does(self, *command: object, at: Path | None = None) -> str:
+        """Run a command that has to end well, at the desk or elsewhere, and return what it printed."""
+        return _does(command, at or self.desk, self.environ)
+
+    @property
+    def store(self) -> ReleaseStore:
+        """The release store, as this process reaches it."""
+        os.environ.update({name: self.environ[name] for name in self.environ if name.startswith(("AWS_", "FRAUD_"))})
+        return open_store(self.environ["FRAUD_RELEASE_STORE"], endpoint_url=self.environ["FRAUD_S3_ENDPOINT_URL"])
+
+    def answers_with_newest(self, seconds: float = 60) -> str:
+        """Return what is live once the service answers with it; raise `FraudError` where it does not in time."""
+        pointer, until = self.store.latest(), time.monotonic() + seconds
+        while pointer is not None and self.client.live() != pointer.version:
+            if time.monotonic() > until:
+                raise FraudError(f"{pointer.version} is live, and the service answers with {self.client.live()}")
+            time.sleep(0.2)
+        return pointer.version if pointer else ""
+
+
+def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
+    """Make everything anew and end with a first model live; the working folder is the desk from then on."""
+    root = Path.cwd()
+    folder = (root / FOLDER / plan.name).resolve()
+    if folder.is_dir():
+        os.chdir(folder / "desk") if (folder / "desk").is_dir() else None
+        parts.stop(lambda line: None)
+        os.chdir(root)
+        shutil.rmtree(folder)
+    desk, remote = folder / "desk", folder / "remote.git"
+    folder.mkdir(parents=True)
+    _does(["git", "clone", "--quiet", "--no-hardlinks", root, desk], root, os.environ)
+    _does(["git", "init", "--quiet", "--bare", "--initial-branch", BRANCH, remote], root, os.environ)
+    os.chdir(desk)
+    _begin(plan, desk, remote)
+    code = os.pathsep.join([str(desk / "src"), str(desk)])
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    running = parts.start(say, {**HABITS, "PYTHONPATH": code, "PATH": path})
+    found = Workplace(
+        desk,
+        desk / CLONE,
+        running.environ,
+        Client(running.addresses["scoring service"], scoring.key()),
+        Prefect(running.variables),
+    )
+    say("the made-up history, pinned and pushed")
+    _bring_history(found, running.variables)
+    say("the record begins with it")
+    process.stop("service")
+    found.does(_program("mlflow-fraud"), "record", "seed")
+    scoring.start(int(running.addresses["scoring service"].rpartition(":")[2]), found.environ)
+    say("the first model")
+    first = found.prefect.run("retraining", reason="the first model", first=True)
+    if first["state_type"] != "COMPLETED":
+        raise FraudError(f"the first retraining ended {first['state_name']}: {first['state'].get('message', '')}")
+    found.answers_with_newest()
+    return found
+
+
+def _begin(plan: Plan, desk: Path, remote: Path) -> None:
+    params = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    PARAMS_FILE.write_text(yaml.safe_dump(plan.params(params), sort_keys=False), encoding="utf-8")
+    for pointer in desk.glob("data/raw/*/*.dvc"):
+        pointer.unlink()
+    for command in (
+        ["remote", "set-url", "origin", remote],
+        ["checkout", "--quiet", "-B", BRANCH],
+        ["add", "--all"],
+        [*PERSON, "commit", "--quiet", "--message", "The business that is played"],
+        ["push", "--quiet", "--set-upstream", "origin", BRANCH],
+    ):
+        _does(["git", *command], desk, os.environ)
+
+
+def _bring_history(found: Workplace, variables: Mapping[str, str]) -> None:
+    """Pin what came before, and let a worker begin again who knows where data is pushed to."""
+    process.stop("worker")
+    program = _program("mlflow-fraud")
+    found.does(program, "data", "simulate")
+    found.does(program, "data", "remote", f"s3://{store.BUCKET}/dvc")
+    found.does("git", "add", "--all", "data/raw")
+    found.does("git", "commit", "--quiet", "--message", "What came before")
+    found.does(_program("dvc"), "push", "--quiet")
+    found.does("git", "push", "--quiet", "origin", BRANCH)
+    orchestration.start_worker(found.environ)
+
+
+def _program(name: str) -> Path:
+    return Path(sys.executable).with_name(name)
+
+
+def _does(command: list[object] | tuple[object, ...], at: Path, environ: Mapping[str, str]) -> str:
+    words = [str(word) for word in command]
+    ended = subprocess.run(words, cwd=at, env={**environ}, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise FraudError(f"{' '.join(words)} ended with {ended.returncode}:\n{(ended.stdout + ended.stderr)[-2000:]}")
+    return ended.stdout
