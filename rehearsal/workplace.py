@@ -100,6 +100,7 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     _bring_history(found, running.variables)
     say("the record begins with it")
     process.stop("service")
+    found.does(_program("dvc"), "repro", "--quiet", "ingest")
     found.does(_program("mlflow-fraud"), "record", "seed")
     scoring.start(int(running.addresses["scoring service"].rpartition(":")[2]), found.environ)
     say("the first model")
