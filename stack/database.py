@@ -94,8 +94,11 @@ def runs() -> bool:
 
 
 def _data(home: Path) -> Path:
-    """Return where a server's files lie: root's programs run as nobody, who may not look into root's folders."""
-    version = hashlib.sha256(str(home).encode()).hexdigest()[:8]
+    """Return where a server's files lie; another password, or another program, has others.
+
+    Root's programs run as nobody, who may not look into root's folders.
+    """
+    version = hashlib.sha256(f"{home} {password('database')}".encode()).hexdigest()[:8]
     if os.getuid():
         return folder_of("database") / version
     whose = hashlib.sha256(str(STACK.resolve()).encode()).hexdigest()[:12]
@@ -103,8 +106,8 @@ def _data(home: Path) -> Path:
 
 
 def _made(home: Path, data: Path) -> str:
-    """Make the server's files; return why that failed, or nothing."""
-    shutil.rmtree(data, ignore_errors=True)
+    """Make the server's files in place of any others there; return why that failed, or nothing."""
+    shutil.rmtree(data.parent, ignore_errors=True)
     data.mkdir(parents=True)
     data.parent.chmod(0o711)
     secret = data.parent / f"{data.name}.password"
