@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import PurePath
 
 LONGEST = (
+    "e2e/test_worker.py",
     "e2e/test_real_layout.py",
     "e2e/test_loop.py",
     "e2e/test_pages.py",
-    "e2e/test_worker.py",
     "e2e/test_own_data.py",
     "e2e/test_workflows.py",
     "serving/test_replay.py",
@@ -28,6 +28,7 @@ LONGEST = (
     "operations/evaluation/test_leakage.py",
     "operations/evaluation/test_evaluate.py",
     "adapters/test_optuna_study.py",
+    "operations/publication/test_publish.py",
     "core/learning/test_leakage.py",
     "adapters/test_dask_engine.py",
     "core/release/test_guardrails.py",
