@@ -13,7 +13,7 @@ from mlflow_fraud.core.gate.against import FEWEST_ROWS, shift_of
 from mlflow_fraud.core.gate.columns import DAY, HOUR, watched_in
 from mlflow_fraud.core.gate.findings import Finding, Report
 
-FEWEST_OF_A_DAY = 50
+FEWEST_OF_A_DAY = 25
 """Days with fewer payments are looked at together with the days after them, until there are so many."""
 BY_CHANCE = 100.0
 """Of n payments PSI may be so much over n by chance: few leave some deciles empty. By `benchmarks.collection`."""
