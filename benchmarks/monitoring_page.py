@@ -68,8 +68,8 @@ def text_of(watched: Sequence[Watched], rule: MonitorRule, payments: int, late: 
     by = late + IN_DAYS
     said = (
         f"{seeds} businesses of {payments:,} payments a year for each scenario, {redrawn + 1} years of each: the one "
-        f"that came, from payments through features and a fitted model, and {redrawn} whose blocks of 28 days are drawn "
-        f"anew from those next to them. Labels count after {late} days. The model stays for the whole year, each alarm "
+        f"that came, from payments through features and a fitted model, and {redrawn} whose blocks of 28 days are "
+        f"drawn anew from those next to them. Labels count after {late} days. The model stays for the whole year, each alarm "
         f"is followed by a cooldown of {rule.cooldown_days} days, and a day is looked at as it ends. Intervals are of "
         "95 %, over businesses."
     )

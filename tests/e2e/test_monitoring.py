@@ -44,3 +44,16 @@ def test_without_a_record_or_a_window_the_flow_says_what_to_give(desk: Desk) -> 
     assert "error: " in ended.stderr
     assert "Or give the labelled windows as CSV files, oldest first" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_without_files_the_flow_reads_the_record_and_leaves_the_page(desk: Desk) -> None:
+    desk.does("mlflow-fraud", "record", "seed")
+    said = desk.does("python", "-m", "flows.monitoring")
+
+    assert "retrain: " in said
+    assert "parity: no answer is in the record yet" in said
+    page = desk.path("data/monitoring/report.html").read_text()
+    assert "Next possible contest" in page
+    with sqlite3.connect(desk.path(".local/mlflow.db")) as database:
+        (experiments,) = database.execute("select count(*) from experiments where name = 'fraud-monitoring'").fetchone()
+    assert experiments == 1

@@ -52,7 +52,7 @@ class MonitorRule(Strict):
     limits: Limits
     at_least: int = Field(default=2, ge=1)
     of_last: int = Field(default=3, ge=1)
-    least_frauds: int = Field(default=50, ge=1)
+    least_frauds: int = Field(default=30, ge=1)
     evidence: float = Field(default=5.0, gt=0)
     cooldown_days: int = Field(default=28, ge=0)
     refresh: Refresh = Refresh()
