@@ -69,9 +69,9 @@ def text_of(watched: Sequence[Watched], rule: MonitorRule, payments: int, late: 
     said = (
         f"{seeds} businesses of {payments:,} payments a year for each scenario, {redrawn + 1} years of each: the one "
         f"that came, from payments through features and a fitted model, and {redrawn} whose blocks of 28 days are "
-        f"drawn anew from those next to them. Labels count after {late} days. The model stays for the whole year, each alarm "
-        f"is followed by a cooldown of {rule.cooldown_days} days, and a day is looked at as it ends. Intervals are of "
-        "95 %, over businesses."
+        f"drawn anew from those next to them. Labels count after {late} days. The model stays for the whole year, "
+        f"each alarm is followed by a cooldown of {rule.cooldown_days} days, and a day is looked at as it ends. "
+        "Intervals are of 95 %, over businesses."
     )
     return "\n\n".join([SHOWN, said, "\n".join(_false_alarms(watched)), "\n".join(_noticed(watched, by))])
 

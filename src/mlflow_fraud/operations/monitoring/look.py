@@ -216,4 +216,4 @@ def _unlearned(rows: Rows, recorded: Recorded, watched: Watched) -> Unlearned | 
         return None
     known = rows.known
     frauds = 0 if known.is_empty() else int(known.filter(is_mature(horizon, as_of=recorded.now))["label"].sum() or 0)
-    return Unlearned(max((recorded.now - horizon - until) / timedelta(days=1), 0.0), frauds)
+    return Unlearned(max((recorded.now - horizon - watched.twin - until) / timedelta(days=1), 0.0), frauds)
