@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mlflow_fraud.core.measuring.difference import student
+from mlflow_fraud.core.measuring.metrics import share_interval
 from mlflow_fraud.core.watching.retrain import MonitorRule
 
 SHOWN = "![on which day the new kind of fraud is noticed](images/monitoring.png)"
@@ -131,8 +132,10 @@ def _noticed(watched: Sequence[Watched], by: int) -> Iterator[str]:
 
 
 def _interval(values: Floats) -> tuple[float, float, float]:
-    """Return mean and bounds by Student's t over businesses; infinite ones of one alone are left at the mean."""
+    """Return mean and bounds by Student's t over businesses; of shares that are all 0 or all 1 those of Wilson."""
     mean, number = float(values.mean()), len(values)
+    if number > 1 and mean in (0, 1) and not values.std():
+        return mean, *share_interval(mean, number)
     if number < 2:
         return mean, mean, mean
     width = student(0.025, number - 1) * float(values.std(ddof=1)) / number**0.5
