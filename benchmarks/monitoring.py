@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,12 +43,12 @@ MONDAY = date(2021, 1, 4)
 """On which a watched year is taken to begin, so that its weeks are whole; months are those of its payments."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A year's windows with the day on which each was there, and its bursts with the day on which they were mature."""
+class Timed(NamedTuple):
+    """A window, the first of its days, and the day on which it was there."""
 
-    weeks: list[tuple[int, Window]]
-    pools: list[tuple[int, Window]]
+    first: int
+    there: int
+    window: Window
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -81,18 +81,23 @@ def alarms_of(year: Year, rule: MonitorRule, costs: CostRule) -> Iterator[Alarm]
     weeks, pools = windows_of(year, rule, costs)
     asked = list[Asked]()
     gap = costs.burst_gap
-    since = 0
+    since = alarmed = 0
     for day in range(1, DAYS + 1):
         mature = (year.at < day - LABEL_DAYS) & (year.at >= since)
         period = year.period(mature)
         missed = missed_of(year, outcomes(period, year.flagged[mature], gap), since, day - LABEL_DAYS)
-        sight = Sight([each for at, each in pools if at <= day], [each for at, each in weeks if at <= day], missed)
+        sight = Sight(_there(pools, since, day), _there(weeks, alarmed, day), missed)
         now = MONDAY + timedelta(days=day)
         answer = answer_of(sight, rule, asked, now)
         if answer.kind == "alarm":
             asked.append(Asked(now, "alarm", answer.reason))
-            since = day - LABEL_DAYS
+            since, alarmed = max(day - LABEL_DAYS, 0), day
             yield Alarm(day, answer.reason)
+
+
+def _there(windows: Sequence[Timed], since: int, day: int) -> list[Window]:
+    """Return those that were there by a day, and began after what was answered by the last alarm."""
+    return [each.window for each in windows if since <= each.first and each.there <= day]
 
 
 def missed_of(year: Year, bursts: Outcomes, since: int, until: int) -> Missed | None:
@@ -107,25 +112,23 @@ def missed_of(year: Year, bursts: Outcomes, since: int, until: int) -> Missed | 
     return Missed(len(newest), int((~newest).sum()), found.value)
 
 
-def windows_of(
-    year: Year, rule: MonitorRule, costs: CostRule
-) -> tuple[list[tuple[int, Window]], list[tuple[int, Window]]]:
-    """Return the weeks and the pools of a year, each with the day on which it was there."""
+def windows_of(year: Year, rule: MonitorRule, costs: CostRule) -> tuple[list[Timed], list[Timed]]:
+    """Return the weeks and the pools of a year; what is expected of a run of weeks begins with the first of them."""
     foreseen = estimates(year.reference.foreseen)["f1"]
     spans = weeks_between(MONDAY, MONDAY + timedelta(days=DAYS - 1))
     sums = [together(Expected(*each) for each in year.expected[first : first + 7]) for first in range(0, DAYS, 7)]
     outlook = {span.until: span for span in pools_of(spans, [round(each.frauds) for each in sums], rule.least_frauds)}
-    weeks = list[tuple[int, Window]]()
+    weeks = list[Timed]()
     for place, week in enumerate(spans):
-        window: dict[str, float | None] = {"drift": _drift(year, slice(place * 7, place * 7 + 7))}
+        begins, window = place, dict[str, float | None](drift=_drift(year, slice(place * 7, place * 7 + 7)))
         if week.until in outlook:
-            begins = spans.index(week) - (week.until - outlook[week.until].since).days // 7 + 1
+            begins = place + 1 - (week.until - outlook[week.until].since).days // 7
             expected = estimates(together(sums[begins : place + 1]))["f1"]
             window |= {"expected_f1": expected and expected.value, "expected_f1_upper": expected and expected.upper}
         window["foreseen_f1"] = foreseen and foreseen.lower
-        weeks.append((place * 7 + 7, window))
+        weeks.append(Timed(begins * 7, place * 7 + 7, window))
     frauds = np.bincount((year.at[year.fraud] // 7).astype(np.int64), minlength=len(spans))[: len(spans)]
-    pools = list[tuple[int, Window]]()
+    pools = list[Timed]()
     for span in pools_of(spans, frauds.tolist(), rule.least_frauds):
         first, last = ((each.date() - MONDAY).days for each in (span.since, span.until))
         rows = (year.at >= first) & (year.at < last)
@@ -136,7 +139,7 @@ def windows_of(
         for name, each in bounds.items():
             promised = year.reference.promised[name]
             window |= {f"{name}_upper": each and each[1], f"promised_{name}": promised and promised[0]}
-        pools.append((last + LABEL_DAYS, window))
+        pools.append(Timed(first, last + LABEL_DAYS, window))
     return weeks, pools
 
 

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mlflow_fraud.core.measuring.difference import student
+from mlflow_fraud.core.measuring.metrics import share_interval
 from mlflow_fraud.core.watching.retrain import MonitorRule
 
 SHOWN = "![on which day the new kind of fraud is noticed](images/monitoring.png)"
@@ -67,11 +68,11 @@ def text_of(watched: Sequence[Watched], rule: MonitorRule, payments: int, late: 
     seeds, redrawn = len({each.seed for each in watched}), len(watched[0].years) - 1
     by = late + IN_DAYS
     said = (
-        f"{seeds} businesses of {payments:,} payments a year for each scenario, {redrawn + 1} years of each: the one that "
-        f"came, from payments through features and a fitted model, and {redrawn} whose blocks of 28 days are drawn"
-        f" anew from those next to them. Labels count after {late} days. The model stays for the whole year, each alarm "
-        f"is followed by a cooldown of {rule.cooldown_days} days, and a day is looked at as it ends. Intervals are of "
-        "95 %, over businesses."
+        f"{seeds} businesses of {payments:,} payments a year for each scenario, {redrawn + 1} years of each: the one "
+        f"that came, from payments through features and a fitted model, and {redrawn} whose blocks of 28 days are "
+        f"drawn anew from those next to them. Labels count after {late} days. The model stays for the whole year, "
+        f"each alarm is followed by a cooldown of {rule.cooldown_days} days, and a day is looked at as it ends. "
+        "Intervals are of 95 %, over businesses."
     )
     return "\n\n".join([SHOWN, said, "\n".join(_false_alarms(watched)), "\n".join(_noticed(watched, by))])
 
@@ -131,8 +132,10 @@ def _noticed(watched: Sequence[Watched], by: int) -> Iterator[str]:
 
 
 def _interval(values: Floats) -> tuple[float, float, float]:
-    """Return mean and bounds by Student's t over businesses; infinite ones of one alone are left at the mean."""
+    """Return mean and bounds by Student's t over businesses; of shares that are all 0 or all 1 those of Wilson."""
     mean, number = float(values.mean()), len(values)
+    if number > 1 and mean in (0, 1) and not values.std():
+        return mean, *share_interval(mean, number)
     if number < 2:
         return mean, mean, mean
     width = student(0.025, number - 1) * float(values.std(ddof=1)) / number**0.5

@@ -22,6 +22,7 @@ LONGEST = (
     "serving/test_faults.py",
     "serving/test_restart.py",
     "serving/test_swap_under_load.py",
+    "operations/monitoring/test_watch.py",
     "operations/release/test_release.py",
     "core/features/test_features.py",
     "operations/evaluation/test_tune.py",

@@ -66,13 +66,14 @@ def test_what_is_seen_asks_for_what_it_asks(sight: Sight, kind: str, said: str) 
 
 
 @given(st.integers(0, 60))
-def test_an_alarm_is_given_again_after_its_cooldown_and_a_refresh_waits_for_none(days: int) -> None:
+def test_an_alarm_is_given_again_after_its_cooldown_and_a_refresh_waits_for_no_alarm(days: int) -> None:
     asked = [Asked(NOW - timedelta(days=days), "alarm", "x")]
     alarmed = answer_of(Sight([BAD, BAD], []), RULE, asked, NOW)
     assert alarmed.retrain == (days >= RULE.cooldown_days)
     assert alarmed.retrain or f"asked for on {asked[0].day} already" in alarmed.reason
     assert answer_of(Sight([BAD, BAD], [], None, Unlearned(20, 20)), RULE, asked, NOW).retrain
-    assert answer_of(Sight([], [], None, Unlearned(20, 20)), RULE, [asked[0]._replace(kind="refresh")], NOW).retrain
+    due = answer_of(Sight([], [], None, Unlearned(20, 20)), RULE, [asked[0]._replace(kind="refresh")], NOW)
+    assert due.retrain == (days >= RULE.refresh.every_days)
 
 
 @given(st.lists(st.sampled_from(["f1", "recall", "drift", "expected_f1", "frauds", "f1_upper"]), unique=True))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.watching.missed import DOUBT, TIMES, Promise, evidence
+from mlflow_fraud.core.watching.missed import DOUBT, TIMES, Promise, evidence, evidence_of_windows
 
 PROMISE = Promise(3, 10_000)
 caught = st.lists(st.booleans(), min_size=1, max_size=20)
@@ -52,3 +52,12 @@ def test_evidence_says_from_which_burst_on_it_is() -> None:
 def test_a_promise_that_nothing_is_missed_leaves_a_doubt() -> None:
     assert Promise(0, 1000).rate == DOUBT / 1000
     assert Promise(0, 0).rate > 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20_000)), min_size=1, max_size=8), st.integers(0, 7))
+def test_a_window_in_which_more_was_missed_speaks_no_less(windows: list[tuple[int, int]], place: int) -> None:
+    missed, payments = ([each[number] for each in windows] for number in (0, 1))
+    more = [number + (at == place % len(missed)) for at, number in enumerate(missed)]
+    before, after = (evidence_of_windows(each, payments, PROMISE) for each in (missed, more))
+    assert after.value >= before.value >= 0
+    assert 0 <= before.since <= len(missed)

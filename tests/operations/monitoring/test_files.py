@@ -110,3 +110,15 @@ def test_a_release_of_before_the_reference_is_watched_without_drift(served: Rele
     assert window.drifts == {}
     assert window.metrics["f1"] is not None
     assert not answer("one", window.version).retrain
+
+
+@pytest.mark.slow
+def test_a_new_kind_of_fraud_in_files_is_told_by_what_is_missed_of_it(served: ReleaseStore) -> None:
+    files = [Path("one.csv"), Path("two.csv")]
+    for number, file in enumerate(files):
+        simulate(after(30, "new-pattern", skip=30 * number)).write_csv(file)
+    for place, file in enumerate(files):
+        version = watch(file, files[:place], served, known=known_until(files, served)).version
+    decision = answer("two", version)
+    assert (decision.retrain, decision.kind) == (True, "alarm")
+    assert "bursts of fraud were missed" in decision.reason

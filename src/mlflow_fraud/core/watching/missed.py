@@ -8,6 +8,7 @@ it needs no window of some length: with many frauds it is over its limit within 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from math import log
 from typing import NamedTuple
@@ -99,3 +100,19 @@ def evidence(caught: Flags, payments: Whole, until: int, promise: Promise) -> Ev
         value += 0.0 if hit else step
     value = max(0.0, value - cost * (until - before))
     return Evidence(value, since if value else len(caught))
+
+
+def evidence_of_windows(missed: Sequence[int], payments: Sequence[int], promise: Promise) -> Evidence:
+    """Return the same of windows that follow each other, each with its missed bursts and its payments.
+
+    It is told at the end of a window, so what speaks against the promise within one is not seen before.
+
+    >>> evidence_of_windows([0, 1, 5, 6], [5000] * 4, Promise(1, 10_000)).since
+    2
+    """
+    value, since = 0.0, 0
+    for place, (number, paid) in enumerate(zip(missed, payments, strict=True)):
+        if value == 0:
+            since = place
+        value = max(0.0, value + number * log(TIMES) - (TIMES - 1) * promise.rate * paid)
+    return Evidence(value, since if value else len(missed))

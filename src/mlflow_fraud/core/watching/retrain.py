@@ -46,13 +46,14 @@ class MonitorRule(Strict):
     """Bad when `at_least` of the last `of_last` windows are, the newest among them.
 
     A window with fewer than `least_frauds` says nothing about F1 and recall. `evidence` is how much has to speak for
-    missed fraud, in natural logarithms; `cooldown_days` is how long an alarm that was answered is not given again.
+    missed fraud, in natural logarithms; `cooldown_days` is how long an alarm that was answered is not given again. A
+    refresh is asked for once in `refresh.every_days`.
     """
 
     limits: Limits
     at_least: int = Field(default=2, ge=1)
     of_last: int = Field(default=3, ge=1)
-    least_frauds: int = Field(default=50, ge=1)
+    least_frauds: int = Field(default=30, ge=1)
     evidence: float = Field(default=5.0, gt=0)
     cooldown_days: int = Field(default=28, ge=0)
     refresh: Refresh = Refresh()
@@ -91,7 +92,7 @@ class Missed(NamedTuple):
 
 
 class Unlearned(NamedTuple):
-    """What is mature and the live model has not learned: days, and frauds in them."""
+    """What is mature and the live model has not learned: the days that a refresh would bring, and all such frauds."""
 
     days: float
     frauds: int
@@ -124,14 +125,11 @@ def answer_of(sight: Sight, rule: MonitorRule, asked: Iterable[Asked], now: date
     >>> answer_of(missing, rule, [Asked(date(2021, 2, 20), "alarm", "")], date(2021, 3, 1)).kind
     'refresh'
     """
-    alarm = alarm_of(sight, rule)
-    last = max((each.day for each in asked if each.kind == "alarm"), default=None)
-    if alarm.retrain and last is not None and now < last + timedelta(days=rule.cooldown_days):
-        waits = f"asked for on {last} already, and again from {last + timedelta(days=rule.cooldown_days)} on"
-        alarm = Answer(False, f"{alarm.reason}; {waits}")
+    told = [*asked]
+    alarm = _unless_asked(alarm_of(sight, rule), told, rule.cooldown_days, now)
     if alarm.retrain:
         return alarm
-    refresh = _refresh(sight.unlearned, rule.refresh)
+    refresh = _unless_asked(_refresh(sight.unlearned, rule.refresh), told, rule.refresh.every_days, now)
     return refresh if refresh.retrain else Answer(False, f"{alarm.reason}; {refresh.reason}")
 
 
@@ -188,18 +186,35 @@ def unless_waiting(answer: Answer, *, until: date | None, now: date) -> Answer:
     return Answer(False, f"{answer.reason}; but no contest has frauds enough before {until}, so nothing would go live")
 
 
+def _unless_asked(answer: Answer, asked: Sequence[Asked], days: int, now: date) -> Answer:
+    """Return the answer, or no where the same was asked for less than so many days ago."""
+    last = max((each.day for each in asked if each.kind == answer.kind), default=None)
+    if not answer.retrain or last is None or now >= last + timedelta(days=days):
+        return answer
+    again = last + timedelta(days=days)
+    return Answer(False, f"{answer.reason}; asked for on {last} already, and again from {again} on")
+
+
 def alarm_of(sight: Sight, rule: MonitorRule) -> Answer:
     """Return whether what is live is surely worse than it was promised to be, or its payments are others."""
-    missed = sight.missed
-    if missed is not None and missed.evidence >= rule.evidence:
-        said = f"{missed.missed} of the newest {counted(missed.bursts, 'burst')} of fraud were missed"
-        promised = f"fewer were promised (evidence {missed.evidence:.1f}, limit {rule.evidence:g})"
-        return Answer(True, f"{said}, {promised}", "alarm")
+    of_missed = missed_answer(sight.missed, rule)
+    if of_missed.retrain:
+        return of_missed
     of_pools = should_retrain(sight.pools, rule)
     if of_pools.retrain:
         return of_pools
     of_weeks = should_retrain(sight.weeks, rule)
     return of_weeks if of_weeks.retrain else Answer(False, "nothing alarms")
+
+
+def missed_answer(missed: Missed | None, rule: MonitorRule) -> Answer:
+    """Return whether more bursts of fraud are missed than were promised."""
+    if missed is None or missed.evidence < rule.evidence:
+        return Answer(False, "no more fraud is missed than was promised")
+    said = f"{missed.missed} of the newest {counted(missed.bursts, 'burst')} of fraud were missed"
+    return Answer(
+        True, f"{said}, fewer were promised (evidence {missed.evidence:.1f}, limit {rule.evidence:g})", "alarm"
+    )
 
 
 def _refresh(unlearned: Unlearned | None, rule: Refresh) -> Answer:

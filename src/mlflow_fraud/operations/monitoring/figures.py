@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -73,6 +74,11 @@ class Watched:
     def costs(self) -> CostRule:
         """The costs, with the alert budget that it was judged with."""
         return self.params.costs.within(budget(self.manifest, self.params.costs))
+
+    @property
+    def twin(self) -> timedelta:
+        """How long before the newest mature row a release of this practice has stopped learning."""
+        return timedelta(days=self.params.ship.twin_days if self.manifest.refit == "all" else 0)
 
     @property
     def of_the_payment(self) -> list[str]:

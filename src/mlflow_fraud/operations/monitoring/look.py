@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -95,10 +95,11 @@ def look(recorded: Recorded, watched: Watched, asked: Sequence[Asked]) -> tuple[
         _judged(span, rows.within(span), recorded.now, watched)
         for span in pools_of(mature, frauds, watched.params.monitor.least_frauds)
     ]
+    alarmed = max((each.day for each in asked if each.kind == "alarm"), default=date.min + horizon)
     sight = Sight(
-        pools=[for_the_rule(pool) for pool in pools],
-        weeks=[for_the_rule(week | {"f1": None, "recall": None}) for week in weeks],
-        missed=_missed(rows.mature, recorded.now, watched, asked),
+        pools=[for_the_rule(each) for each in pools if date.fromisoformat(each["since"][:10]) > alarmed - horizon],
+        weeks=[for_the_rule(_without_labels(each)) for each in weeks if _begins(each) > alarmed],
+        missed=_missed(rows.mature, alarmed, watched),
         unlearned=_unlearned(rows, recorded, watched),
     )
     return [*days, *weeks, *pools], sight
@@ -182,12 +183,10 @@ def _against_the_truth(rows: Rows, watched: Watched) -> dict[str, Any]:
     return {"seen": {name: seen[name] for name in COMPARED}, "error": errors}
 
 
-def _missed(mature: pl.DataFrame, now: datetime, watched: Watched, asked: Sequence[Asked]) -> Missed | None:
-    """Return what the bursts say that have become mature since the last alarm; None where data has no whole cards."""
+def _missed(mature: pl.DataFrame, alarmed: date, watched: Watched) -> Missed | None:
+    """Return what the bursts say that were not mature at the last alarm; None where data has no whole cards."""
     promise = watched.reference.promise if watched.reference else None
-    last = max((each.day for each in asked if each.kind == "alarm"), default=None)
-    horizon = watched.params.active.split.horizon
-    new = mature if last is None else mature.filter(pl.col("event_time").dt.date() > last - horizon)
+    new = mature.filter(pl.col("event_time").dt.date() > alarmed - watched.params.active.split.horizon)
     period = watched.period(new)
     if promise is None or not period.has_whole_cards:
         return None
@@ -200,6 +199,16 @@ def _missed(mature: pl.DataFrame, now: datetime, watched: Watched, asked: Sequen
     return Missed(len(newest), int((~newest).sum()), round(found.value, 6), since)
 
 
+def _begins(week: Entry) -> date:
+    """Return the first day of what a week says: that of the run of weeks that is estimated, where there is one."""
+    return date.fromisoformat((week["outlook"] or week)["since"][:10])
+
+
+def _without_labels(week: Entry) -> Entry:
+    """Return what a week says before its labels: its own F1 is of too few frauds, that of pools counts."""
+    return week | {"f1": None, "recall": None}
+
+
 def _unlearned(rows: Rows, recorded: Recorded, watched: Watched) -> Unlearned | None:
     """Return what is mature and not learned, whether it was scored or not; None where nothing says what was learned."""
     until, horizon = watched.manifest.learned_until, watched.params.active.split.horizon
@@ -207,4 +216,4 @@ def _unlearned(rows: Rows, recorded: Recorded, watched: Watched) -> Unlearned | 
         return None
     known = rows.known
     frauds = 0 if known.is_empty() else int(known.filter(is_mature(horizon, as_of=recorded.now))["label"].sum() or 0)
-    return Unlearned(max((recorded.now - horizon - until) / timedelta(days=1), 0.0), frauds)
+    return Unlearned(max((recorded.now - horizon - watched.twin - until) / timedelta(days=1), 0.0), frauds)

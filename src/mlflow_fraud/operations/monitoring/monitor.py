@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -22,11 +22,12 @@ from mlflow_fraud.core.features.batch import TIME_ORDER, build_features, model_m
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import arrival, is_mature, label_at, require_reviews, tells, weighed
 from mlflow_fraud.core.measuring.metrics import Metrics
-from mlflow_fraud.core.watching.retrain import Answer, should_retrain, unless_waiting
+from mlflow_fraud.core.watching.missed import Promise, evidence_of_windows
+from mlflow_fraud.core.watching.retrain import Answer, Missed, missed_answer, should_retrain, unless_waiting
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.as_of import moment, require_past
 from mlflow_fraud.operations.monitoring.figures import Watched, for_the_rule, movement, performance
-from mlflow_fraud.operations.monitoring.kept import read_windows, write_windows
+from mlflow_fraud.operations.monitoring.kept import Entry, read_windows, write_windows
 from mlflow_fraud.operations.monitoring.live import live_release
 from mlflow_fraud.operations.release.comparison import waits_until
 from mlflow_fraud.paths import TRANSACTIONS
@@ -105,9 +106,33 @@ def answer(upto: str, version: str) -> Answer:
     windows = read_windows(version, of_files=True)
     last = max((place for place, each in enumerate(windows) if each["name"] == upto), default=-1)
     seen = windows[: last + 1]
-    found = should_retrain([for_the_rule(each) for each in seen], load_params().monitor)
+    rule = load_params().monitor
+    found = should_retrain([for_the_rule(each) for each in seen], rule)
+    if not found.retrain:
+        of_missed = missed_answer(_missed(seen), rule)
+        found = of_missed if of_missed.retrain else found
     waits = waits_until(version)
     return unless_waiting(found, until=waits, now=date.fromisoformat(seen[-1]["until"])) if seen else found
+
+
+def _missed(windows: Sequence[Entry]) -> Missed | None:
+    """Return what the bursts of windows say; None where data has none, or the release does not say what it missed."""
+    known = [each for each in windows if each.get("bursts") is not None]
+    promised = known[-1].get("promised", {}) if known else {}
+    if promised.get("bursts") is None or promised.get("rows") is None:
+        return None
+    missed = [_missed_in(each) for each in known]
+    found = evidence_of_windows(
+        missed, [each["rows"] for each in known], Promise(_missed_in(promised), promised["rows"])
+    )
+    newest = sum(each["bursts"] for each in known[found.since :])
+    return Missed(newest, sum(missed[found.since :]), found.value)
+
+
+def _missed_in(metrics: Mapping[str, Any]) -> int:
+    """Return how many bursts were missed in a window or a test."""
+    number, caught = int(metrics["bursts"]), float(metrics["bursts_caught"] or 0.0)
+    return number - round(number * caught)
 
 
 def _measure(

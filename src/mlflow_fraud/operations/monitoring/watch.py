@@ -122,5 +122,6 @@ def _next_refresh(watched: Watched) -> date | None:
     until = watched.manifest.learned_until
     if until is None:
         return None
-    wait = timedelta(days=watched.params.monitor.refresh.every_days) + watched.params.active.split.horizon
+    every = timedelta(days=watched.params.monitor.refresh.every_days)
+    wait = every + watched.twin + watched.params.active.split.horizon
     return (until + wait).date() + timedelta(days=1)
