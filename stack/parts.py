@@ -69,7 +69,8 @@ def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> 
     say("the scoring service")
     service = scoring.start(ports["service"], environ)
     addresses |= {"S3 server": s3.endpoint_url, "MLflow": mlflow, "Prefect": prefect, "scoring service": service}
-    private(ENVIRONMENT, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items())))
+    told = variables | {"SERVICE_URL": service}
+    private(ENVIRONMENT, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(told.items())))
     return Running(addresses, variables)
 
 

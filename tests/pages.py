@@ -24,7 +24,7 @@ NEEDS = {
     "worker": "the server and the worker of docs/runbook.md; tests/e2e/test_worker.py types it there",
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-OF_THE_MACHINE = {"curl", "docker", "export", "sed"}
+OF_THE_MACHINE = {".", "curl", "docker", "export", "sed"}
 PROGRAMS = {"dvc", "git", "make", "mlflow-fraud", "prefect", "python"} | OF_THE_MACHINE
 FORM = re.compile(r"[\[|…<]")
 """What a line that shows the form of a command has, and one that is to be typed has not."""
