@@ -136,7 +136,7 @@ def test_the_bench_of_monitoring_goes_through_all_of_it_and_on_from_where_it_was
 ) -> None:
     """A new kind is noticed after its labels; a redrawn year has days of the one that came, its first block first."""
     monkeypatch.setattr(monitoring, "KEPT", tmp_path)
-    monkeypatch.setattr(monitoring, "PAYMENTS", 20_000)
+    monkeypatch.setattr(monitoring, "PAYMENTS", 40_000)
     monkeypatch.setattr(monitoring, "REDRAWN", 1)
     params = load_params()
     watched = [monitoring.watch_year(params, (1, scenario)) for scenario in monitoring.SCENARIOS]
@@ -144,13 +144,13 @@ def test_the_bench_of_monitoring_goes_through_all_of_it_and_on_from_where_it_was
     made = [file.stat().st_mtime_ns for file in files]
     assert [monitoring.watch_year(params, (1, scenario)) for scenario in monitoring.SCENARIOS] == watched
     assert [file.stat().st_mtime_ns for file in files] == made
-    page = monitoring_text(watched, params.monitor, 20_000, monitoring.LABEL_DAYS)
+    page = monitoring_text(watched, params.monitor, 40_000, monitoring.LABEL_DAYS)
     for said in ("| stable |", "| seasonal |", "| with labels |", "| without a label |"):
         assert said in page
     assert monitoring_picture(watched, monitoring.LABEL_DAYS).startswith(b"\x89PNG")
     noticed = [alarm.day for alarm in watched[-1].years[0] if alarm.labelled]
     assert monitoring.LABEL_DAYS < noticed[0] < 120
-    year = year_of(params, tmp_path, 20_000, (1, "seasonal"))
+    year = year_of(params, tmp_path, 40_000, (1, "seasonal"))
     again = redrawn(year, np.random.default_rng(0))
     assert (len(again.expected), again.at.max() < DAYS) == (DAYS, True)
     np.testing.assert_array_equal(again.at[again.at < BLOCK], year.at[year.at < BLOCK])

@@ -88,7 +88,7 @@ def facts(state: State, weeks: Sequence[Entry], pools: Sequence[Entry]) -> Itera
     if outlook and outlook["f1"]:
         value, lower, upper = outlook["f1"]
         yield f"Before labels: F1 {value:.3f} ({lower:.3f} to {upper:.3f}) is expected since {outlook['since'][:10]}"
-    if state["missed"]:
+    if _counts(state):
         missed = state["missed"]
         yield (
             f"{missed.missed} of the newest {counted(missed.bursts, 'burst')} of fraud were missed; evidence that more "
