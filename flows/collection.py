@@ -9,10 +9,14 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import fails_clearly, run_from_shell
+from flows.person import call_person
+from mlflow_fraud.core.counted import counted
 from mlflow_fraud.operations.collection.collect import Collected, collect
 
+HOUR = 3600
 
-@flow(name="collection", log_prints=True)
+
+@flow(name="collection", log_prints=True, timeout_seconds=2 * HOUR)
 @fails_clearly
 def collection(as_of: datetime | None = None) -> Collected:
     """Pin the record's whole mature days and what became known of pinned rows; the same run twice adds nothing.
@@ -22,6 +26,9 @@ def collection(as_of: datetime | None = None) -> Collected:
     """
     found = collect_mature(as_of)
     publish_collection(found)
+    if found.refused:
+        days = counted(len(found.refused), "batch", "batches")
+        call_person(f"{days} of the record did not pass the gate; `mlflow-fraud data collect` says which and why")
     return found
 
 

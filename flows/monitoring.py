@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.asked import ask_for_retraining
 from flows.endings import REPEATED, fails_clearly, run_from_shell
 from flows.parity import publish
+from flows.person import CALLS_A_PERSON
 from mlflow_fraud.core.errors import NoRecord
 from mlflow_fraud.core.watching.retrain import Answer
 from mlflow_fraud.operations.monitoring.monitor import Window, answer, known_until, log_window, watch
@@ -23,14 +24,20 @@ from mlflow_fraud.operations.record.parity import audit_record
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import watched_summary, windows_summary
 
+DAY = 24 * 3600
 
-@flow(name="monitoring", log_prints=True)
+
+@flow(name="monitoring", log_prints=True, timeout_seconds=DAY, **CALLS_A_PERSON)
 @fails_clearly
 def monitoring(windows: list[str] | None = None, retrain_here: bool = False, as_of: datetime | None = None) -> Answer:
     """Look at the live release in the record, or at `windows` of labelled CSV files, oldest first, and decide.
 
-    Labels count that had arrived `as_of` then; where it is not said, by the newest payment. A yes emits an event, on
-    which the retraining deployment starts; with `retrain_here` it starts at once.
+    A yes emits an event, on which the deployment `retraining` starts.
+
+    Args:
+        windows: Paths of labelled CSV files that take the record's place; none reads the record.
+        retrain_here: Train at once and in this run, too.
+        as_of: Labels count that had arrived by then; by the newest payment where it is empty.
     """
     decision = look_at_files(windows, as_of) if windows else look_at_record(as_of)
     show_parity()

@@ -40,6 +40,19 @@ def test_what_came_and_what_did_not_is_a_table_with_what_to_do(monkeypatch: pyte
     assert shown["table"][-1]["to do"] == "mlflow-fraud record quarantine"
 
 
+@pytest.mark.parametrize(("refused", "calls"), [((REFUSED,), 1), ((), 0)], ids=["a refused batch", "none"])
+def test_a_batch_that_stays_out_calls_a_person(
+    refused: tuple[Refused, ...], calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(flow, "collect_mature", lambda _: Collected((), (), refused))
+    monkeypatch.setattr(flow, "publish_collection", lambda _: None)
+    monkeypatch.setattr(flow, "call_person", called.append)
+    flow.collection.fn.__wrapped__()  # type: ignore[attr-defined]
+    assert len(called) == calls
+    assert all("1 batch of the record did not pass the gate" in each for each in called)
+
+
 class Quiet:
     """A logger of a run that nobody reads."""
 
