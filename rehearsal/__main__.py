@@ -25,11 +25,16 @@ from rehearsal.workplace import FOLDER, Workplace, prepare
 from stack import parts
 
 
+LEAVE = "--leave"
+"""For whoever wants to look at the servers afterwards: they go on until `python -m stack stop` at the desk."""
+
+
 def main(words: list[str]) -> None:
     """Play the plan of a name; its servers end with it, what they kept stays under `.local/rehearsal`."""
-    if len(words) != 1 or words[0] not in PLANS:
+    names = [word for word in words if word != LEAVE]
+    if len(names) != 1 or names[0] not in PLANS:
         sys.exit(f"error: expected {' or '.join(PLANS)}, found {' '.join(words) or 'nothing'}")
-    plan, root, began = PLANS[words[0]], Path.cwd(), time.monotonic()
+    plan, root, began = PLANS[names[0]], Path.cwd(), time.monotonic()
     prepare_environment()
     require_workplace(commit=True)
 
@@ -49,7 +54,8 @@ def main(words: list[str]) -> None:
         write_bytes(root / FOLDER / f"{plan.name}.png", timeline(business, played, answers))
         say(f"\n{page}\n{FOLDER / plan.name}.png is the timeline")
     finally:
-        parts.stop(lambda line: None)
+        if LEAVE not in words:
+            parts.stop(lambda line: None)
         os.chdir(root)
     if not all(check.holds for check in found):
         sys.exit(1)

@@ -7,6 +7,7 @@ from pathlib import PurePath
 LONGEST = (
     "e2e/test_worker.py",
     "e2e/test_real_layout.py",
+    "e2e/test_stack.py",
     "e2e/test_loop.py",
     "e2e/test_pages.py",
     "e2e/test_own_data.py",
