@@ -24,7 +24,6 @@ from rehearsal.playing import Played, play
 from rehearsal.workplace import FOLDER, Workplace, prepare
 from stack import parts
 
-
 LEAVE = "--leave"
 """For whoever wants to look at the servers afterwards: they go on until `python -m stack stop` at the desk."""
 
