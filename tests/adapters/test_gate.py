@@ -122,6 +122,12 @@ FAULTS: list[tuple[str, Fault, set[str]]] = [
     ("a shop beyond the pole", at(7, merchant_latitude=91.0), {"merchant_latitude is in range"}),
     ("a shop beyond the date line", at(7, merchant_longitude=181.0), {"merchant_longitude is in range"}),
     ("an id twice", lambda rows: at(7, event_id=rows["event_id"][8])(rows), {"event_id is unique"}),
+    ("label times as text", everywhere(label_time=pl.lit("soon")), {"label_time is of its type"}),
+    (
+        "a label a minute before its payment",
+        everywhere(label_time=pl.col("event_time") - timedelta(minutes=1)),
+        {"no label arrived before its payment"},
+    ),
     ("numbers as text", everywhere(card=pl.col("card").cast(pl.String)), {"card is of its type"}),
     ("a day without rows", a_day_missing, {"no day is missing"}),
     ("a fifth of the rows", the_newest_thinned, {"a batch has as many rows a day as those before"}),
@@ -197,31 +203,21 @@ def with_label_times(rows: pl.DataFrame, delay: timedelta) -> pl.DataFrame:
     return rows.with_columns(label_time=pl.when(known).then(pl.col("event_time") + delay))
 
 
-@pytest.fixture(scope="module")
-def label_clock() -> Contract:
-    """The default contract for files that say when each label arrived."""
-    document = yaml.safe_load((ROOT / "data/contracts/sparkov.yaml").read_text())
-    arrived = {"role": "label_time", "type": "timestamp", "format": "%Y-%m-%d %H:%M:%S", "nullable": True}
-    return read_contract(document | {"columns": {**document["columns"], "known_at": arrived}}, where="test")
-
-
-def test_labels_that_arrive_after_their_payments_pass(
-    clean: pl.DataFrame, label_clock: Contract, tmp_path: Path
-) -> None:
-    report = report_on(with_label_times(clean, timedelta(days=7)), label_clock, tmp_path)
+def test_labels_that_arrive_after_their_payments_pass(clean: pl.DataFrame, contract: Contract, tmp_path: Path) -> None:
+    report = report_on(with_label_times(clean, timedelta(days=7)), contract, tmp_path)
     assert [finding.sentence for finding in report.findings if not finding.holds] == []
     assert "no label arrived before its payment" in {finding.rule for finding in report.findings}
 
 
 def test_a_label_that_arrived_before_its_payment_is_critical(
-    clean: pl.DataFrame, label_clock: Contract, tmp_path: Path
+    clean: pl.DataFrame, contract: Contract, tmp_path: Path
 ) -> None:
     rows = with_label_times(clean, timedelta(days=7))
     early = rows.with_columns(
         label_time=pl.when(pl.int_range(pl.len()) == 9).then("event_time").otherwise("label_time")
         - timedelta(minutes=1)
     )
-    (failure,) = report_on(early, label_clock, tmp_path).failures
+    (failure,) = report_on(early, contract, tmp_path).failures
     assert failure.sentence == ("no label arrived before its payment: 1 batch does not comply, for example batch-0 (1)")
 
 

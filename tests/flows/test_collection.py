@@ -17,14 +17,12 @@ REFUSED = Refused("collected-2020-03-09_2020-03-15", Path("aside"), "amount: 3 d
 
 def test_a_retraining_collects_before_it_validates(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    for name in ("collection", "validation", "training", "require_up_to_date", "comparison", "promotion"):
+    for name in ("collection", "validation", "training", "require_up_to_date", "comparison"):
         outcome: dict[str, str] = {}
         monkeypatch.setattr(whole, name, lambda *_, name=name, outcome=outcome, **__: order.append(name) or outcome)
-    for name in ("require_workplace", "require_store"):
-        monkeypatch.setattr(whole, name, lambda **_: "")
     monkeypatch.setattr(whole, "get_run_logger", lambda: Quiet())
-    whole.retraining.fn.__wrapped__()  # type: ignore[attr-defined]
-    assert order[:3] == ["collection", "validation", "training"]
+    whole.make_and_judge("asked for by hand", first=False, as_of=None)
+    assert order == ["collection", "validation", "training", "require_up_to_date", "comparison"]
 
 
 def test_what_came_and_what_did_not_is_a_table_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ def test_a_retraining_that_no_server_would_start_begins_here(
     monkeypatch.setattr(asked, "emit_event", lambda event, resource, payload: told.append(payload["reason"]))
     monkeypatch.setattr(asked, "retraining", lambda reason, as_of: told.append(f"here: {reason}"))
     monkeypatch.setattr(asked, "get_current_settings", Settings)
-    asked.ask_for_retraining("f1 below", here=here)
+    asked.ask_for_retraining("f1 below", "alarm", here=here)
     assert told == ["f1 below", "here: f1 below"][: 2 if trains else 1]
 
 

@@ -30,7 +30,7 @@ def raw() -> pl.DataFrame:
 def test_the_roles_of_the_default_layout_are_guessed(raw: pl.DataFrame, contract: Contract) -> None:
     drafted = read_contract(yaml.safe_load(draft(raw, "own")), where="draft")
     guessed = {column.source: (column.role, column.type) for column in drafted.columns}
-    stated = {column.source: (column.role, column.type) for column in contract.columns}
+    stated = {column.source: (column.role, column.type) for column in contract.columns if column.source in raw.columns}
     assert guessed == stated
     assert set(drafted.places) == {"home", "merchant"}
 

@@ -132,7 +132,7 @@ def pinned(desk: Path, contract: Contract) -> Path:
 def raw(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Return rows as a file of the shipped contract has them."""
     columns = []
-    for column in contract.in_files:
+    for column in (each for each in contract.in_files if each.name in rows.columns):
         value = pl.col(column.name)
         if column.role == "amount":
             value = value / 100
