@@ -9,15 +9,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 
 from mlflow_fraud.adapters.gx_contract import check
 from mlflow_fraud.adapters.raw_files import read_batches
-from mlflow_fraud.core.contract.contract import BATCH, Contract, read_contract
+from mlflow_fraud.core.contract.contract import BATCH, Contract
 from mlflow_fraud.core.gate.findings import Report, report_of
 from mlflow_fraud.core.gate.rules import rules_of
 from mlflow_fraud.simulation import SimulationPlan, simulate
-from tests.conftest import ROOT
 
 Fault = Callable[[pl.DataFrame], pl.DataFrame]
 
