@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-Answer = dict[str, Any]
+TAKEN = ("noted", "known")
 
 
 class Refused(NamedTuple):
@@ -29,14 +28,15 @@ class Client:
         self.sent = 0
         self.refused: list[Refused] = []
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Answer | None:
-        """Post a body and return the answer, None where it was refused."""
+    def post(self, path: str, body: object) -> Any:
+        """Post a body and return the answer, None where it was refused or, of a list, one was not taken."""
         self.sent += 1
         status, said = self._asked("POST", path, json.dumps(body))
-        if status != 200:
+        answer = json.loads(said) if status == 200 else None
+        if answer is None or (isinstance(answer, list) and any(each["status"] not in TAKEN for each in answer)):
             self.refused.append(Refused(path, status, said[:300]))
             return None
-        return dict(json.loads(said))
+        return answer
 
     def live(self) -> str:
         """Return the version that answers, or nothing."""

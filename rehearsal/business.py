@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,12 +22,16 @@ REVERSED = 25
 """Of so many frauds one is told to be genuine, a few days after it was told."""
 
 
+AT_ONCE = 500
+"""So many labels are told in one request."""
+
+
 @dataclass(frozen=True)
 class Told:
-    """What the bank sends besides payments: a label or a correction, at the end of a day."""
+    """What the bank sends besides payments, at the end of a day: a list of labels, or a correction."""
 
     path: str
-    body: dict[str, Any]
+    body: dict[str, Any] | list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -50,27 +55,25 @@ class Business:
             yield day, rows.drop("day").to_dicts(), told.get(day, [])
 
     def _told(self) -> dict[int, list[Told]]:
-        """Return what is told at the end of each day."""
-        found: dict[int, list[Told]] = {}
-        labels = self.payments.select(ID, TIME, LABEL, "day").iter_rows(named=True)
-        for row, payment in zip(labels, self.payments.drop(LABEL, "day").iter_rows(named=True), strict=True):
+        """Return what is told at the end of each day.
+
+        A fraud after some days, everything else by the last day on which a fraud could have been told.
+        """
+        labels, corrections = defaultdict[int, list[dict[str, Any]]](list), defaultdict[int, list[Told]](list)
+        known = self.payments.select(ID, TIME, LABEL, "day").iter_rows(named=True)
+        first, last = self.plan.told_days
+        for row, payment in zip(known, self.payments.drop(LABEL, "day").iter_rows(named=True), strict=True):
             lot, at = _lot(row[ID]), datetime.strptime(row[TIME], FORM)  # noqa: DTZ007
-            if row[LABEL]:
-                first, last = self.plan.told_days
-                late = first + lot % (last - first + 1)
-                self._add(found, row["day"] + late, _label(row[ID], 1, at + timedelta(days=late)))
-                if lot // 100 % REVERSED == 0:
-                    later = late + 2
-                    self._add(found, row["day"] + later, _label(row[ID], 0, at + timedelta(days=later)))
+            late = first + lot % (last - first + 1) if row[LABEL] else last
+            labels[row["day"] + late].append(_label(row[ID], row[LABEL], at + timedelta(days=late)))
+            if row[LABEL] and lot // 100 % REVERSED == 0:
+                labels[row["day"] + late + 2].append(_label(row[ID], 0, at + timedelta(days=late + 2)))
             if lot // 7 % CORRECTED == 0:
                 instead = payment | {AMOUNT: round(payment[AMOUNT] * 0.9 + 0.01, 2)}
                 body = {"id": row[ID], "observed": (at + timedelta(days=1)).strftime(FORM), "transaction": instead}
-                self._add(found, row["day"] + 1, Told("/v1/corrections", body))
-        return found
-
-    def _add(self, found: dict[int, list[Told]], day: int, told: Told) -> None:
-        if day < self.plan.days:
-            found.setdefault(day, []).append(told)
+                corrections[row["day"] + 1].append(Told("/v1/corrections", body))
+        days = {day for day in (*labels, *corrections) if day < self.plan.days}
+        return {day: [*_in_requests(labels[day]), *corrections[day]] for day in days}
 
 
 def open_business(plan: Plan) -> Business:
@@ -92,8 +95,12 @@ def open_business(plan: Plan) -> Business:
     return Business(plan, broken, payments[AMOUNT], dict(kinds.select(ID, "kind").iter_rows()))
 
 
-def _label(event_id: str, label: int, arrived: datetime) -> Told:
-    return Told("/v1/labels", {ID: event_id, LABEL: label, "label_time": arrived.strftime(FORM)})
+def _label(event_id: str, label: int, arrived: datetime) -> dict[str, Any]:
+    return {ID: event_id, LABEL: label, "label_time": arrived.strftime(FORM)}
+
+
+def _in_requests(labels: list[dict[str, Any]]) -> list[Told]:
+    return [Told("/v1/labels", labels[begin : begin + AT_ONCE]) for begin in range(0, len(labels), AT_ONCE)]
 
 
 def _lot(event_id: str) -> int:
