@@ -24,7 +24,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year test test-slow test-all lint check format bench bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-all lint check format bench bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -117,6 +117,9 @@ stack-stop: $(READY) ## end them
 
 simulate-year: repository $(READY) ## play a bank's year on such a stack: payments, late labels, new fraud, a broken feed; nothing by hand
 	python -m rehearsal year
+
+drill: repository $(READY) ## lose database, store, releases, service and worker on such a stack while payments go on, and get them back
+	python -m rehearsal drill
 
 test: $(READY) ## the fast tests
 	$(ALONE) python -m pytest $(SPREAD)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.settings import load_params
 from rehearsal.business import ID, LABEL, Business
 from rehearsal.playing import Played
-from rehearsal.workplace import Workplace
+from rehearsal.workplace import Workplace, program
 
 Values = npt.NDArray[np.float64]
 
@@ -57,7 +56,7 @@ class Answers:
 def read_answers(business: Business, played: Played, place: Workplace) -> Answers:
     """Export the record and put the truth beside it."""
     folder = place.desk / ".local/exported"
-    place.does(Path(place.environ["PATH"].split(":")[0]) / "mlflow-fraud", "record", "export", folder)
+    place.does(program("mlflow-fraud"), "record", "export", folder)
     rows = pl.concat([pl.read_parquet(file) for file in sorted(folder.glob("payments/*.parquet"))], how="diagonal")
     rows = rows.filter(pl.col("answer_prediction").is_not_null()).sort("record_place")
     known = business.payments.select(

@@ -22,6 +22,7 @@ class Client:
     """Sends requests with a key; `refused` has those that failed, `sent` counts all."""
 
     def __init__(self, url: str, key: str) -> None:
+        self.url = url
         self._host = urlsplit(url).netloc
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._connection = http.client.HTTPConnection(self._host, timeout=30)
@@ -38,10 +39,15 @@ class Client:
             return None
         return answer
 
+    def get(self, path: str) -> Any:
+        """Return the answer to a request, None where there is none."""
+        status, said = self._asked("GET", path, None)
+        return json.loads(said) if status == 200 else None
+
     def live(self) -> str:
         """Return the version that answers, or nothing."""
-        status, said = self._asked("GET", "/v1/model", None)
-        return str(json.loads(said)["version"]) if status == 200 else ""
+        found = self.get("/v1/model")
+        return str(found["version"]) if found else ""
 
     def _asked(self, method: str, path: str, body: str | None) -> tuple[int, str]:
         try:

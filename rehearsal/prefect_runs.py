@@ -24,10 +24,15 @@ class Prefect:
         self._headers = {"Authorization": f"Basic {user}", "Content-Type": "application/json"}
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+    def start(self, flow: str, **parameters: object) -> dict[str, Any]:
+        """Ask for a run of the deployment of a flow's name, and return it as it is then."""
+        deployment = self._asked("GET", f"/deployments/name/{flow}/{flow}")
+        asked = {"parameters": parameters}
+        return dict(self._asked("POST", f"/deployments/{deployment['id']}/create_flow_run", asked))
+
     def run(self, flow: str, **parameters: object) -> dict[str, Any]:
         """Run the deployment of a flow's name and return the run once it has ended."""
-        deployment = self._asked("GET", f"/deployments/name/{flow}/{flow}")
-        run = self._asked("POST", f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
+        run = self.start(flow, **parameters)
         until = time.monotonic() + SECONDS
         while run["state_type"] not in ENDED:
             if time.monotonic() > until:

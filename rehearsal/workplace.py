@@ -100,8 +100,8 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     _bring_history(found, running.variables)
     say("the record begins with it")
     process.stop("service")
-    found.does(_program("dvc"), "repro", "--quiet", "ingest")
-    found.does(_program("mlflow-fraud"), "record", "seed")
+    found.does(program("dvc"), "repro", "--quiet", "ingest")
+    found.does(program("mlflow-fraud"), "record", "seed")
     scoring.start(int(running.addresses["scoring service"].rpartition(":")[2]), found.environ)
     say("the first model")
     first = found.prefect.run("retraining", reason="the first model", first=True)
@@ -129,17 +129,18 @@ def _begin(plan: Plan, desk: Path, remote: Path) -> None:
 def _bring_history(found: Workplace, variables: Mapping[str, str]) -> None:
     """Pin what came before, and let a worker begin again who knows where data is pushed to."""
     process.stop("worker")
-    program = _program("mlflow-fraud")
-    found.does(program, "data", "simulate")
-    found.does(program, "data", "remote", f"s3://{store.BUCKET}/dvc")
+    ours = program("mlflow-fraud")
+    found.does(ours, "data", "simulate")
+    found.does(ours, "data", "remote", f"s3://{store.BUCKET}/dvc")
     found.does("git", "add", "--all", "data/raw")
     found.does("git", "commit", "--quiet", "--message", "What came before")
-    found.does(_program("dvc"), "push", "--quiet")
+    found.does(program("dvc"), "push", "--quiet")
     found.does("git", "push", "--quiet", "origin", BRANCH)
     orchestration.start_worker(found.environ)
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """Return a program of this environment."""
     return Path(sys.executable).with_name(name)
 
 

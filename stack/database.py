@@ -56,10 +56,10 @@ def homes() -> list[Path]:
     return [home.resolve() for home in found if (home / "initdb").is_file()]
 
 
-def start(databases: Sequence[str]) -> Database:
+def start(databases: Sequence[str], *, port: int = 0) -> Database:
     """Start the server and make the databases that are not there yet; raise `NoDatabase` where there is none to start.
 
-    A server that runs already is used as it is.
+    A server that runs already is used as it is. It listens on `port`, or where none is said on one that is free.
     """
     why = "no initdb in the environment's packages, under /usr/lib/postgresql or on PATH"
     for home in homes():
@@ -67,11 +67,12 @@ def start(databases: Sequence[str]) -> Database:
         if not (data / "PG_VERSION").is_file() and (failed := _made(home, data)):
             why = failed
             continue
-        port = _port_of(data) or free_port()
-        if _port_of(data) is None and (failed := _started(home, data, port)):
+        there = _port_of(data)
+        listens = there or port or free_port()
+        if there is None and (failed := _started(home, data, listens)):
             why = failed
             continue
-        found = Database(home, data, port)
+        found = Database(home, data, listens)
         for name in databases:
             _make_database(found, name)
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -39,24 +39,29 @@ class Store(NamedTuple):
 
     def takes_a_write(self) -> bool:
         """Return whether it does."""
-        client = boto3.client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=password("store"),
-            region_name="us-east-1",
-            config=Config(
-                s3={"addressing_style": "path"},
-                connect_timeout=1,
-                read_timeout=5,
-                retries={"mode": "standard", "total_max_attempts": 1},
-            ),
-        )
+        client = client_of(self.endpoint_url)
         try:
             client.put_object(Bucket=BUCKET, Key=".ready", Body=b"")
         except (BotoCoreError, ClientError):
             return False
         return True
+
+
+def client_of(endpoint_url: str) -> Any:
+    """Return a client of the server that does not try twice."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=password("store"),
+        region_name="us-east-1",
+        config=Config(
+            s3={"addressing_style": "path"},
+            connect_timeout=1,
+            read_timeout=5,
+            retries={"mode": "standard", "total_max_attempts": 1},
+        ),
+    )
 
 
 def start(port: int) -> Store:
