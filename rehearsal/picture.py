@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from mlflow_fraud.core.measuring.metrics import Metrics
@@ -12,27 +13,27 @@ from rehearsal.afterwards import Answers, Values
 from rehearsal.business import Business
 from rehearsal.playing import Played
 
-WINDOW_DAYS = 28
+MONTH = 28
 
 
 def timeline(business: Business, played: Played, answers: Answers) -> bytes:
     """Return the picture as PNG."""
-    plan, step = business.plan, 7
-    ends = list(range(min(WINDOW_DAYS, plan.days), plan.days + 1, step))
+    plan, window = business.plan, business.plan.window_days
+    ends = list(range(window, plan.days + 1, plan.look_days))
     figure = Figure(figsize=(10, 7), layout="constrained")
     recall, alerts, versions = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1))
     for (name, kinds), colour in zip(
         (("known kinds", False), ("the new kind", True)), ("tab:blue", "tab:red"), strict=True
     ):
         for side, style in ((answers.closed, "-"), (answers.open, ":")):
-            seen = [_recall(answers, side, range(end - WINDOW_DAYS, end), new=kinds) for end in ends]
+            seen = [_recall(answers, side, range(end - window, end), new=kinds) for end in ends]
             told = f"{name}, {'the loop' if style == '-' else 'never refreshed'}"
             recall.plot([plan.day(end - 1) for end in ends], seen, style, color=colour, label=told)
-    recall.set_ylabel(f"recall, {WINDOW_DAYS} days")
+    recall.set_ylabel(f"recall, {window} days")
     recall.set_ylim(0, 1)
     recall.legend(loc="lower left", fontsize=8)
     for side, style in ((answers.closed, "-"), (answers.open, ":")):
-        flagged = [_alerts(answers, side, range(end - WINDOW_DAYS, end)) for end in ends]
+        flagged = [_alerts(answers, side, range(end - window, end)) for end in ends]
         alerts.plot([plan.day(end - 1) for end in ends], flagged, style, color="tab:gray")
     alerts.set_ylabel("alerts a day")
     for place, (day, _) in enumerate(played.live):
@@ -50,6 +51,9 @@ def timeline(business: Business, played: Played, answers: Answers) -> bytes:
         axis.axvspan(
             np.datetime64(plan.day(plan.broken[0])), np.datetime64(plan.day(plan.broken[1])), color="orange", alpha=0.5
         )
+    locator = AutoDateLocator(maxticks=13)
+    versions.xaxis.set_major_locator(locator)
+    versions.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=110, metadata={"Software": None})
     return written.getvalue()
@@ -70,8 +74,8 @@ def _alerts(answers: Answers, side: tuple[Values, Values], days: range) -> float
 def by_month(business: Business, answers: Answers) -> list[tuple[str, Metrics, Metrics]]:
     """Return of each 28 days their first day, and what loop and never refreshed model were worth in them."""
     found = []
-    for first in range(0, business.plan.days, WINDOW_DAYS):
-        chosen = answers.on(range(first, first + WINDOW_DAYS))
+    for first in range(0, business.plan.days, MONTH):
+        chosen = answers.on(range(first, first + MONTH))
         loop, kept = (answers.measured(chosen, side) for side in (answers.closed, answers.open))
         found.append((str(business.plan.day(first)), loop, kept))
     return found

@@ -30,6 +30,8 @@ class Plan:
     new_from: int
     broken: tuple[int, int]
     look_days: int
+    window_days: int
+    """Over so many days the timeline counts."""
     seed: int = 7
 
     @property
@@ -94,6 +96,7 @@ YEAR = Plan(
     new_from=121,  # the first of May
     broken=(250, 253),
     look_days=7,
+    window_days=28,
 )
 
 WEEKS = Plan(
@@ -108,8 +111,9 @@ WEEKS = Plan(
     test_days=60,
     horizon_days=7,
     told_days=(1, 6),
-    new_from=7,
+    new_from=0,
     broken=(16, 19),
     look_days=7,
+    window_days=7,
 )
 PLANS = {plan.name: plan for plan in (YEAR, WEEKS)}
