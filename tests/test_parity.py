@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 from sqlalchemy import select, update
 
+from mlflow_fraud.adapters.prediction_log.forgetting import Known, erase
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.quarantine import Quarantine, put_in_quarantine
+from mlflow_fraud.adapters.prediction_log.retention import Age, prune
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
+from mlflow_fraud.core.contract.forgotten import mark_of
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.operations.record.parity import Audit, audit
 from mlflow_fraud.serving.label_schema import LabelMessage
 from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import warm_history
+from mlflow_fraud.wall import utc_now
 from tests.serving.conftest import MakeRelease, kept_in, make_release, recorded, stream
 
 __all__ = ["make_release", "recorded", "stream"]
@@ -44,6 +51,28 @@ def serve(live: LiveRelease, rows: list[Row]) -> None:
     for row in rows:
         record.settle(live.score(row))
     record.writer.flush()
+
+
+def leave_out(record: Record, since: datetime, until: datetime, *, earlier: timedelta = timedelta()) -> None:
+    """Put a span in quarantine, as another process does."""
+    log = PredictionLog(str(record.log))
+    with log.writing() as connection:
+        span = Quarantine(since, until, "the feed sent zeros")
+        put_in_quarantine(connection, "sparkov", span, received=utc_now() - earlier)
+    log.close()
+
+
+def forget(record: Record, card: int, *, earlier: timedelta = timedelta()) -> None:
+    log = PredictionLog(str(record.log))
+    erase(log.engine, Known("sparkov", "card", mark_of(card)), at=utc_now() - earlier)
+    log.close()
+
+
+def looked(live: LiveRelease) -> LiveRelease:
+    """Let a service look once at what others wrote, as `LiveModel` does."""
+    if not live.history.follow():
+        return live
+    return replace(live, history=warm_history(live.schema, live.history.record))
 
 
 def audited(folder: Path, schema: FeatureSchema, days: int = 30) -> Audit:
@@ -134,3 +163,120 @@ def test_a_record_without_answers_is_said_to_have_none(
     found = audited(tmp_path, schema)
     assert (found.answers, found.holds) == (0, True)
     assert found.to_markdown() == "No answer is in the record yet.\n"
+
+
+def test_answers_to_payments_that_are_in_quarantine_are_left_out_of_the_audit(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+) -> None:
+    rows = stream.to_dicts()
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, rows)
+        leave_out(live.history.record, rows[10]["event_time"], rows[20]["event_time"])
+    found = audited(tmp_path, schema)
+    assert (found.answers, found.otherwise) == (40, [])
+
+
+@pytest.mark.parametrize("of_what", ["what was answered", "the history that was seeded"])
+def test_what_is_put_in_quarantine_after_an_answer_that_looked_back_on_it_is_called_left_out(
+    tmp_path: Path,
+    schema: FeatureSchema,
+    recorded: pl.DataFrame,
+    stream: pl.DataFrame,
+    make_release: MakeRelease,
+    of_what: str,
+) -> None:
+    rows, past = stream.to_dicts(), recorded.to_dicts()
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, rows[:25])
+        if of_what == "what was answered":
+            leave_out(live.history.record, rows[10]["event_time"], rows[20]["event_time"])
+        else:
+            leave_out(live.history.record, past[-60]["event_time"], past[-1]["event_time"])
+        live = looked(live)
+        live.history.learn([LabelMessage(rows[12]["event_id"], 1, rows[26]["event_time"])])
+        serve(live, rows[25:])
+    found = audited(tmp_path, schema)
+    assert found.holds, found.to_markdown()
+    assert "amount_sum_by_card_24h" in differing(found, "left_out")
+    assert differing(found, "left_out").isdisjoint({"amount", "category", "hour"})
+    assert "left out since" in found.to_markdown()
+
+
+def test_a_service_that_runs_leaves_a_span_out_from_its_next_look_on_also_what_comes_into_it_later(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+) -> None:
+    rows = [{**row, "card": stream["card"][0]} for row in stream.to_dicts()]
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, rows[:10])
+        leave_out(live.history.record, rows[5]["event_time"], rows[30]["event_time"])
+        live = looked(live)
+        serve(live, rows[10:30])  # in the span
+        live.history.learn([LabelMessage(rows[12]["event_id"], 1, rows[29]["event_time"])])
+        live.history.correct(rows[13]["event_id"], None, rows[29]["event_time"])
+        assert not {row["event_id"] for row in rows[5:30]} & set(live.history._past.snapshot().events["event_id"])
+        serve(live, rows[30:])
+        assert looked(live) is live
+    found = audited(tmp_path, schema)
+    assert (found.answers, found.holds) == (25, True)
+    assert found.table["equal"].to_list() == [25] * len(schema.names)
+
+
+def test_an_answer_that_looked_back_on_a_span_long_after_it_was_put_in_quarantine_is_otherwise(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+) -> None:
+    rows = [{**row, "card": stream["card"][0]} for row in stream.to_dicts()]
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, rows)  # it never looks
+        leave_out(live.history.record, rows[5]["event_time"], rows[30]["event_time"], earlier=timedelta(hours=2))
+    found = audited(tmp_path, schema)
+    assert "amount_sum_by_card_24h" in differing(found, "otherwise")
+    assert differing(found, "left_out") == set()
+
+
+def test_what_looked_back_on_somebody_who_is_forgotten_since_is_called_erased(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+) -> None:
+    rows = [{**row, "merchant": stream["merchant"][0]} for row in stream.to_dicts()]
+    card = rows[3]["card"]
+    theirs = [row for row in rows if row["card"] == card]
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, rows[:25])
+        live.history.learn([LabelMessage(rows[3]["event_id"], 1, rows[4]["event_time"])])
+        serve(live, rows[25:40])
+        forget(live.history.record, card)
+        live = looked(live)
+        serve(live, [row for row in rows[40:] if row["card"] != card])
+    found = audited(tmp_path, schema)
+    assert found.answers == 50 - len(theirs)
+    assert found.holds, found.to_markdown()
+    assert differing(found, "erased")
+    assert differing(found, "erased").isdisjoint({"amount", "category", "hour"})
+    assert "erased since" in found.to_markdown()
+
+
+def test_an_answer_given_long_after_somebody_was_forgotten_is_not_called_erased(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+) -> None:
+    rows = [{**row, "merchant": stream["merchant"][0]} for row in stream.to_dicts()]
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, rows[:10])
+        live.history.learn([LabelMessage(rows[3]["event_id"], 1, rows[4]["event_time"])])
+        serve(live, rows[10:])  # it never looks
+        forget(live.history.record, rows[3]["card"], earlier=timedelta(hours=2))
+    found = audited(tmp_path, schema)
+    assert differing(found, "otherwise")
+    assert differing(found, "erased") == set()
+
+
+def test_what_looked_back_on_what_is_pruned_since_is_called_erased(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+) -> None:
+    rows = stream.to_dicts()
+    cut = rows[0]["event_time"] - timedelta(days=20)
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, rows)
+        prune(live.history.record.log, "sparkov", Age(cut, cut, {}), at=utc_now())
+    found = audited(tmp_path, schema)
+    assert found.holds, found.to_markdown()
+    assert "count_by_merchant_30d" in differing(found, "erased")
+    assert "amount_sum_by_card_24h" not in differing(found, "erased")

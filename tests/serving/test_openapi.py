@@ -236,3 +236,17 @@ def _sent(operation: Any, headers: Mapping[str, str], known: Scored) -> Seen:
                 raise
     send(operation.Case(path_parameters={"id": "of-nobody"} if "{id}" in operation.path else {}), {})
     return Seen(statuses)
+
+
+def test_a_correction_is_stated_to_be_observed_up_to_when_it_is_taken(
+    answering: TestClient, rows: list[dict[str, Any]]
+) -> None:
+    assert answering.post("/v1/score", json=rows[0]).status_code == 200
+    last = answering.app.state.model.current.history.clock.last_arrival()  # type: ignore[attr-defined]
+    document = answering.get("/openapi.json").json()
+    content = document["paths"]["/v1/corrections"]["post"]["requestBody"]["content"]["application/json"]
+    observed = re.compile(content["schema"]["properties"]["observed"]["pattern"])
+    for at, taken in ((last, True), (last.replace(year=last.year + 1), False)):
+        correction = {"id": rows[0]["trans_num"], "observed": f"{at:%Y-%m-%d %H:%M:%S}", "transaction": None}
+        assert bool(observed.match(correction["observed"])) is taken
+        assert (answering.post("/v1/corrections", json=correction).status_code == 200) is taken

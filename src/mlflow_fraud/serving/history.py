@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mlflow_fraud.adapters.prediction_log.afterwards import Outcome
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Label, Learned, Payment
+from mlflow_fraud.adapters.prediction_log.quarantine import Spans, lies_in
 from mlflow_fraud.core.contract.bounds import holder
 from mlflow_fraud.core.features.online import CardHistory, Transaction
 from mlflow_fraud.core.features.past import Number, Value
@@ -46,7 +47,8 @@ class Recorded(NamedTuple):
 
     `transactions` are in time order, with their scores: from `since` on all of them, or simply all where that is None.
     `replayed` came last and are taken in as they came. Entries from number `end` on came later; those labels among
-    them that are in `known` already have their number in `known_numbers`, and so have those of `amended`.
+    them that are in `known` already have their number in `known_numbers`, and so have those of `amended`. What lies in
+    the spans of `left_out` is in none of it, and stays out when it comes later.
     """
 
     transactions: Iterable[Transaction] = ()
@@ -57,6 +59,7 @@ class Recorded(NamedTuple):
     amended: Iterable[Amended] = ()
     amended_numbers: frozenset[int] = frozenset()
     end: int = 0
+    left_out: Spans = ()
 
 
 class Observed(NamedTuple):
@@ -77,7 +80,7 @@ class History:
         self._contract = schema.contract
         self._blank = dict.fromkeys(column.name for column in schema.contract.kept)
         self.record = record
-        self._end = recorded.end
+        self._end, self._left_out = recorded.end, recorded.left_out
         self._known_numbers, self._amended_numbers = recorded.known_numbers, recorded.amended_numbers
         beyond = 0
         for transactions in (recorded.transactions, recorded.replayed):
@@ -135,7 +138,8 @@ class History:
     def follow(self) -> bool:
         """Take in what other processes have written; raise `RecordUnavailable` where the record cannot be read.
 
-        Return whether people were forgotten meanwhile: then a new past is to take this one's place.
+        Return whether somebody was forgotten or a span was put in quarantine meanwhile: then a new past is to take this
+        one's place.
         """
         self.record.follow(self._contract)
         self.catch_up()
@@ -158,6 +162,10 @@ class History:
         for entry in entries:
             payment = entry if isinstance(entry, Payment) else entry.of
             if payment is None or payment.contract != self._contract.name:
+                continue
+            if lies_in(self._left_out, payment.transaction["event_time"]):
+                if isinstance(entry, Payment):
+                    self.clock.note(entry.transaction)  # time goes on
                 continue
             match entry:
                 case Payment():

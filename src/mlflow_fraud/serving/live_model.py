@@ -62,7 +62,7 @@ class LiveModel:
         self._clock = clock
         self._refused: Pointer | None = None
         self._rest = 0
-        self._outdated = False  # while the past has people in it who were forgotten
+        self._outdated = False  # while the past has what was forgotten or put in quarantine
 
     def poll(self) -> None:
         """Look once at the pointer; load what it names when that is new. Never raises for a bad release.
@@ -97,7 +97,7 @@ class LiveModel:
             if self._outdated:
                 again = warm_history(self.current.schema, self._record, self._clock)
                 self.current, self._outdated = replace(self.current, history=again), False
-                log.info("people were forgotten; the past is the record's anew")
+                log.info("people were forgotten or a span is in quarantine; the past is the record's anew")
         except RecordUnavailable as error:
             log.warning("what others told the record is not read now: %s", error)
 

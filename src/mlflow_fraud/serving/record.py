@@ -31,6 +31,7 @@ from mlflow_fraud.adapters.prediction_log.entries import (
 from mlflow_fraud.adapters.prediction_log.forgetting import Known, tombstones
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.old_journal import put_aside, read_journal
+from mlflow_fraud.adapters.prediction_log.quarantine import all_spans
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.contract.forgotten import mark_of
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
@@ -100,7 +101,7 @@ class Record:
         self.earlier = EarlierIds(log, self._known, self.lock, at_most=known, progress=self.beginning)
         self._introduced: set[str] = set()
         with log.reading() as connection:
-            self._stones = tombstones(connection)
+            self._stones, self._left_out = tombstones(connection), all_spans(connection)
 
     def surely_new(self, contract: Contract, transaction: Transaction) -> bool:
         """Return whether a payment is new without a look into the record."""
@@ -209,15 +210,18 @@ class Record:
         return True
 
     def let_go(self, taken_in: Callable[[], None]) -> bool:
-        """Let go of what is in memory of people who were forgotten since the last look; return whether there are any.
+        """Let go of what is in memory of people who were forgotten since the last look.
 
+        Return whether there are any, or spans that were put in quarantine: a past of before has what is out of it now.
         `taken_in` takes into the past what it lacks, with `lock` held: what came before is known from the record alone
         from then on. What waits to be written and is theirs is not written. Raises `RecordUnavailable` as above.
         """
         with self.log.reading() as connection:
-            stones = tombstones(connection)
+            stones, left_out = tombstones(connection), all_spans(connection)
+        fewer = left_out != self._left_out
+        self._left_out = left_out
         if stones == self._stones:
-            return False
+            return fewer
         self._stones = stones
         self.writer.leave_out(_theirs(stones))
         with self.lock:

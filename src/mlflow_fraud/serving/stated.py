@@ -79,6 +79,7 @@ def correction_stated(
     by_role = {column.role: column for column in contract.arriving}
     names = {"id": by_role["event_id"], OBSERVED: by_role["event_time"]}
     columns = [column.model_copy(update={"source": name}) for name, column in names.items()]
+    last = Last(last.label, last.label)  # it is told later than its payment, as a label is
     schema = _stated(columns, contract, shape, last)
     whole = {**schema["properties"], TRANSACTION: {"anyOf": [payment["schema"], {"type": "null"}]}}
     return {

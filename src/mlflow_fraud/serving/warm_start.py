@@ -11,7 +11,6 @@ import polars as pl
 from mlflow_fraud.adapters.prediction_log.afterwards import told_before
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.settled import remembered_before, window_since
-from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.core.features.online import LATENESS, Transaction
 from mlflow_fraud.core.features.reach import label_reach, score_reach, window_reach
@@ -54,20 +53,21 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
         mark = record.mark(contract)
     settled = max(mark.place - REPLAYED, 0)
     past = RecordedPast(record.log, contract, mark.place)
-    first = RecordedPast(record.log, contract, settled)
+    first = RecordedPast(record.log, contract, settled, past.left_out)
+    mark = mark._replace(unwritten=tuple(each for each in mark.unwritten if past.sees(each)))
     newest = past.reached(STEADY)
     if newest is None and not mark.unwritten:
         log.warning(
             "the record holds no payment of %s: every card starts without a past; `mlflow-fraud record seed` fills it",
             contract.name,
         )
-        return Recorded(end=mark.end)
+        return Recorded(end=mark.end, left_out=past.left_out)
     reached = first.reached(STEADY)  # not `newest`: what is replayed looks back from where it is itself
     since = reached and reached - window_reach(schema) - LATENESS
     known, numbers = _known(past, schema, newest, mark)
     progress = record.beginning
     older = remembered_before(first, schema, since) if since else []
-    replayed = _replayed(past, settled, mark, contract)
+    replayed = _replayed(past, settled, mark)
     beside = [str(row["event_id"]) for row in (*older, *replayed)]
     corrections = past.corrections_since(since and since - score_reach(schema), beside)
     window = window_since(first, schema, since, corrections, progress) if since else pl.DataFrame()
@@ -80,13 +80,14 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
         [Amended(each.of.transaction, each.instead, each.observed) for each in corrections],
         frozenset(each.number for each in corrections if each.number > mark.correction),
         mark.end,
+        past.left_out,
     )
 
 
-def _replayed(past: RecordedPast, settled: int, mark: Mark, contract: Contract) -> list[Transaction]:
+def _replayed(past: RecordedPast, settled: int, mark: Mark) -> list[Transaction]:
     """Return what came last, in the order in which it came: from the record, and what it may not hold yet."""
     there = {payment.place: payment for payment in past.behind(settled)}
-    there |= {each.place: each for each in mark.unwritten if each.contract == contract.name}
+    there |= {each.place: each for each in mark.unwritten}
     return [there[place].transaction for place in sorted(there)]
 
 
@@ -100,7 +101,7 @@ def _known(
     ahead = past.known_ahead(since) if mark.unwritten else []  # first: what is written meanwhile is in both, and once
     found = past.known_since(since).drop("scores").to_dicts()
     known = {row["number"]: Known(row, row["label"], row["arrived"]) for row in found}
-    unwritten = {str(each.key[1]): each.transaction for each in mark.unwritten if each.contract == schema.contract.name}
+    unwritten = {str(each.key[1]): each.transaction for each in mark.unwritten}
     for number, event_id, label, arrived in ahead:
         if number not in known and event_id in unwritten:
             known[number] = Known(unwritten[event_id], label, arrived)

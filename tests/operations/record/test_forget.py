@@ -184,6 +184,8 @@ def test_a_backup_of_before_does_not_bring_them_back(
     number = sum(each.transaction["card"] == CARD for each in filled)
     said = restore_backup(desk / "before.db", None)
     assert f"{number} payments of people who were forgotten since left out" in said
+    assert f": {50 - number} payments, " in said  # not those of the backup
+    assert f"payments {50 - number}, left_out {number}" in audit()
     new = PredictionLog(f"sqlite:///{desk / 'new.db'}")
     assert cards(new, contract) == cards(log, contract)
     assert str(CARD).encode() not in (desk / "new.db").read_bytes() + (desk / "new.db-wal").read_bytes()

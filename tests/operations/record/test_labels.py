@@ -14,7 +14,12 @@ from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.cli import app
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.record.labels import add_labels
+from mlflow_fraud.serving.clock import clock_of
+from mlflow_fraud.serving.record import open_record
+from mlflow_fraud.serving.warm_start import warm_history
 from tests.conftest import ROOT, make_transactions
 
 HEADER = "trans_num,is_fraud,label_time,merchant"
@@ -96,3 +101,19 @@ def test_a_file_that_is_not_there_is_one_line_and_no_traceback(payments: pl.Data
     result = CliRunner().invoke(app, ["labels", "add", "nothing.csv"])
     assert result.exit_code != 0
     assert isinstance(result.exception, DataError)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(seconds=1)])
+def test_a_label_is_taken_up_to_the_moment_up_to_which_the_service_takes_it(
+    payments: pl.DataFrame, schema: FeatureSchema, ahead: timedelta
+) -> None:
+    environment = load_environment()
+    with open_record(environment.prediction_log) as record:
+        last = warm_history(schema, record, clock_of("stream", environment.tolerance)).clock.last_arrival()
+    assert last
+    told = file_of(f"{payments['event_id'][0]},1,{last.replace(microsecond=0) + ahead:%Y-%m-%d %H:%M:%S},nobody")
+    if ahead:
+        with pytest.raises(DataError, match="1 label arrives later than"):
+            add_labels(told)
+    else:
+        assert add_labels(told).splitlines()[1].split() == ["1", "new"]

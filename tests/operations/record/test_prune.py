@@ -101,6 +101,7 @@ def test_the_room_is_given_back_to_the_disk_by_a_file_that_was_made_to(
         assert database.execute("pragma freelist_count").fetchone() == (0,)
     assert f"{(before - file.stat().st_size) / 1e6:,.1f} MB given back to the disk" in said
     assert file.stat().st_size < 0.8 * before
+    assert file.with_name(f"{file.name}-wal").stat().st_size == 0  # the log ahead of it, too
 
 
 def looked_at(log: PredictionLog, schema: FeatureSchema, asked: list[dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from mlflow_fraud.adapters.prediction_log.content import transaction_of, transac
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.member import member
-from mlflow_fraud.adapters.prediction_log.quarantine import not_quarantined, spans
+from mlflow_fraud.adapters.prediction_log.quarantine import Spans, lies_in, not_quarantined, spans
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
@@ -36,14 +36,22 @@ _KNOWN = {"number": pl.Int64, "label": pl.Int8, "arrived": pl.Datetime("us")}
 class RecordedPast:
     """The payments of one contract in a record, as they were when the payment of `until_place` had come.
 
-    What is in quarantine by now is not among them.
+    What is in quarantine by now is not among them, or what lies in the spans of `left_out` where these are given.
     """
 
-    def __init__(self, log: PredictionLog, contract: Contract, until_place: int) -> None:
+    def __init__(self, log: PredictionLog, contract: Contract, until_place: int, left_out: Spans | None = None) -> None:
         self._log, self._contract = log, contract
-        with log.reading() as connection:
-            self._seen = (of_contract(contract.name), *not_quarantined(spans(connection, contract.name)))
+        if left_out is None:
+            with log.reading() as connection:
+                left_out = spans(connection, contract.name)
+        self.until_place, self.left_out = until_place, left_out
+        self._seen = (of_contract(contract.name), *not_quarantined(left_out))
         self._by_then = (*self._seen, PAYMENT.c.place <= until_place)
+
+    def sees(self, payment: Payment) -> bool:
+        """Return whether a payment that came by then would be among them."""
+        in_quarantine = lies_in(self.left_out, payment.transaction["event_time"])
+        return payment.contract == self._contract.name and not in_quarantine
 
     def reached(self, steady: int) -> datetime | None:
         """Return the earliest of the `steady` latest times; None where there is no payment."""

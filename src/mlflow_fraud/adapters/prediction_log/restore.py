@@ -21,7 +21,7 @@ from mlflow_fraud.core.errors import DataError
 
 
 class Restored(NamedTuple):
-    """How many rows each table of the backup had, and what of these was left out."""
+    """How many rows each table got, and what of the backup's was left out."""
 
     copied: Mapping[str, int]
     left_out: Removed
@@ -53,6 +53,12 @@ def restore(log: PredictionLog, file: Path, until: Mapping[Known, datetime], *, 
         left_out = obey(target, [(one.contract, one.entity) for one in (*known, *until)], is_forgotten)
         for line in done:
             note(target, line.action, line.detail, at=line.at)
-        detail = {"file": file.name, "payments": copied["payment"], "left_out": left_out.payments}
+        went_in = {
+            **copied,
+            "payment": copied["payment"] - left_out.payments,
+            "label": copied["label"] - left_out.labels,
+            "correction": copied["correction"] - left_out.corrections,
+        }
+        detail = {"file": file.name, "payments": went_in["payment"], "left_out": left_out.payments}
         note(target, "restore", detail, at=at)
-    return Restored(copied, left_out)
+    return Restored(went_in, left_out)

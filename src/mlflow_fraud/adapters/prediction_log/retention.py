@@ -61,6 +61,7 @@ def prune(log: PredictionLog, contract: str, age: Age, *, at: datetime) -> Prune
         with change(log.engine) as connection:
             gone = gone.and_(remove(connection, leaving))
             detail = {"contract": contract, "before": age.cut.isoformat(), "kept": len(kept), **gone._asdict()}
+            detail["remembered_from"] = age.seen.isoformat()
             if number is None:
                 number = note(connection, "prune", detail, at=at)
             else:

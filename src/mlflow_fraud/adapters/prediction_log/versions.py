@@ -55,6 +55,14 @@ def begin(engine: Engine, *, make: bool = True) -> None:
 
 def require_newest(engine: Engine) -> None:
     """Raise `DataError` where a database holds no record, or one of another step than this program reads."""
+    step = require_known(engine)
+    if step != newest():
+        do = "copy it while no service has it open, then `mlflow-fraud record upgrade`"
+        raise DataError(f"the record at {where(engine)} is of step {step}, this program expects {newest()}; {do}")
+
+
+def require_known(engine: Engine) -> str:
+    """Return the step of a record; raise `DataError` where a database holds none, or one of a newer program."""
     with translated(engine), engine.connect() as connection:
         step, tables = _step_of(connection), inspect(connection).get_table_names()
     if step is None:
@@ -62,14 +70,10 @@ def require_newest(engine: Engine) -> None:
             f"{where(engine)} holds no record but other tables ({', '.join(sorted(tables)[:3]) or 'none at all'}); "
             "set FRAUD_PREDICTION_LOG to a database of its own"
         )
-    if step != newest():
-        known = {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
-        do = (
-            "copy it while no service has it open, then `mlflow-fraud record upgrade`"
-            if step in known
-            else "run the newer program that made it, or restore a backup"
-        )
+    if step not in {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}:
+        do = "run the newer program that made it, or restore a backup"
         raise DataError(f"the record at {where(engine)} is of step {step}, this program expects {newest()}; {do}")
+    return step
 
 
 def make_tables(engine: Engine) -> None:

@@ -16,7 +16,7 @@ from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.features.clock import STEADY
+from mlflow_fraud.core.features.clock import STEADY, StreamClock
 from mlflow_fraud.core.labels import LABEL_TIME, LABELS_LATER
 from mlflow_fraud.environment import Environment, load_environment
 from mlflow_fraud.operations.record.opened import opened
@@ -31,6 +31,9 @@ SAID: dict[Outcome, str] = {
 }
 
 EXAMPLES = 10
+
+NEWEST = 2_000
+"""So many that came last tell what now is where the clock is the stream's."""
 
 
 def add_labels(file: Path) -> str:
@@ -62,8 +65,20 @@ def _last(log: PredictionLog, contract: Contract, environment: Environment) -> d
     """Return the last moment at which a label can have arrived, by the same clock as the service's."""
     if environment.clock == "wall":
         return wall_time(label_columns(contract)[2].timezone) + environment.tolerance
-    newest = RecordedPast(log, contract, log.last_place()).reached(STEADY)
-    return newest and newest + LABELS_LATER
+    last = _stream_of(log, contract, environment).last
+    return last and last + LABELS_LATER
+
+
+def _stream_of(log: PredictionLog, contract: Contract, environment: Environment) -> StreamClock:
+    """Return the clock that a service has which begins now: of the latest payments, and of those that came last."""
+    place, clock = log.last_place(), StreamClock(environment.tolerance)
+    past, apart = RecordedPast(log, contract, place), (*contract.entities, "event_id")[0]
+    latest = past.reached(STEADY)
+    for row in past.since(latest).sort("event_time").iter_rows(named=True) if latest else ():
+        clock.note(row[apart], row["event_time"])
+    for payment in past.behind(place - NEWEST):
+        clock.note(payment.transaction[apart], payment.transaction["event_time"])
+    return clock
 
 
 def _require_arrived(file: Path, told: pl.DataFrame, last: datetime | None, contract: Contract) -> None:

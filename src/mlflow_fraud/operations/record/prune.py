@@ -12,7 +12,7 @@ from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.retention import LEAST_PAUSE, Age, Pruned, prune
 from mlflow_fraud.adapters.prediction_log.schemas import schemas_in
 from mlflow_fraud.adapters.prediction_log.snapshot import snapshot
-from mlflow_fraud.adapters.prediction_log.space import file_of, give_back
+from mlflow_fraud.adapters.prediction_log.space import empty_log, file_of, give_back
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
@@ -56,7 +56,8 @@ def prune_record(older_than: int) -> Iterator[str]:
         yield _pruned(done, log, contract, cut)
         if file_of(log.engine):
             size = give_back(log.engine, pause=LEAST_PAUSE)
-            log.tidy()
+            if not empty_log(log.engine):
+                yield f"{log}-wal is being read and keeps its room; the same command again empties it"
             if size is not None:
                 yield f"{size / 1e6:,.1f} MB given back to the disk"
 

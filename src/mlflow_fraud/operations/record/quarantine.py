@@ -30,8 +30,8 @@ def quarantine(since: str, until: str, reason: str) -> str:
             number = count_between(connection, contract.name, span.since, span.until)
         return (
             f"{log}: {counted(number, 'payment')} of {contract.name} from {span.since} to before {span.until} "
-            f"{'is' if number == 1 else 'are'} left out of exports and collection; a service leaves them out from its "
-            "next start on"
+            f"{'is' if number == 1 else 'are'} left out of exports, collection and audits, and of the past of a "
+            "service that runs within seconds"
         )
 
 
