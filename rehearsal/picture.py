@@ -51,9 +51,9 @@ def timeline(business: Business, played: Played, answers: Answers) -> bytes:
         axis.axvspan(
             np.datetime64(plan.day(plan.broken[0])), np.datetime64(plan.day(plan.broken[1])), color="orange", alpha=0.5
         )
-    locator = AutoDateLocator(maxticks=13)
+    locator = AutoDateLocator(maxticks=13)  # type: ignore[no-untyped-call]
     versions.xaxis.set_major_locator(locator)
-    versions.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    versions.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=110, metadata={"Software": None})
     return written.getvalue()
