@@ -48,6 +48,7 @@ def _flows() -> Iterator[str]:
         flow = re.match(rf'"""Flow `{file.stem}`: (.*)\."""', source)
         if flow:
             words = re.findall(r'asks\("(--[a-z-]+)"\)', source) + ["FILE …"] * ("sys.argv" in source)
+            words += [f"{word} N" for word in re.findall(r'add_argument\(\s*"(--[a-z-]+)", type=int', source)]
             yield f"| `{' '.join([f'python -m flows.{file.stem}', *(f'[{word}]' for word in words)])}` | {flow[1]} |"
     yield ""
 

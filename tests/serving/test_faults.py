@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from mlflow_fraud.adapters.prediction_log.alone import LOCK
@@ -25,13 +26,16 @@ from mlflow_fraud.adapters.prediction_log.connection import unavailable
 from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
-from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.connections import Server
+from mlflow_fraud.serving.main import run
 from mlflow_fraud.serving.record import Record, open_record
 from mlflow_fraud.serving.warm_start import warm_history
+from tests.loopback import free_ports
 from tests.postgres_server import Postgres
 from tests.record_databases import MakeDatabase
 from tests.serving.conftest import PATIENCE, MakeRelease, Raw, fill, go_live
@@ -339,6 +343,40 @@ def test_a_torn_file_stops_the_start_with_what_to_do(
         beside.unlink()
     shutil.copy(tmp_path / "backup.db", tmp_path / "record.db")
     starts(in_sqlite, schema)
+
+
+def test_a_service_whose_file_has_empty_pages_in_its_midst_ends_with_what_to_do(
+    in_sqlite: str,
+    schema: FeatureSchema,
+    recorded: pl.DataFrame,
+    location: Path,
+    make_release: MakeRelease,
+    tmp_path: Path,
+) -> None:
+    fill(in_sqlite, schema, recorded)
+    go_live(open_store(str(location)), make_release())
+    with closing(sqlite3.connect(tmp_path / "record.db")) as database:
+        database.execute("pragma wal_checkpoint(truncate)")
+    with (tmp_path / "record.db").open("r+b") as pages:
+        middle = (tmp_path / "record.db").stat().st_size // 8192
+        pages.seek(4096 * (middle - 10))
+        pages.write(bytes(4096 * 20))
+    with kept_at(in_sqlite) as record:
+        app = create_app(open_store(str(location)), record=record, poll_seconds=0.1)
+        server = Server(uvicorn.Config(app, port=free_ports(1)[0], log_config=None))
+        with pytest.raises(RecordUnavailable, match=r"is damaged \(.*\); stop the service, put the newest backup in"):
+            run(server, app.state.model)
+
+
+def test_an_empty_file_is_a_new_record_with_a_warning(
+    in_sqlite: str, schema: FeatureSchema, recorded: pl.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(in_sqlite, schema, recorded)
+    for beside in tmp_path.glob("record.db-*"):
+        beside.unlink()
+    os.truncate(tmp_path / "record.db", 0)
+    starts(in_sqlite, schema)
+    assert any("every card starts without a past" in entry.message for entry in caplog.records)
 
 
 def starts(address: str, schema: FeatureSchema) -> None:

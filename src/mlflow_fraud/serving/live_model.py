@@ -10,6 +10,7 @@ from dataclasses import replace
 from threading import Event, Thread
 
 from mlflow_fraud.adapters.last_good import LastGood
+from mlflow_fraud.adapters.prediction_log.connection import RecordDamaged
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import DataError, FraudError, RecordUnavailable, ReleaseRejected, SettingsError
@@ -35,7 +36,8 @@ class LiveModel:
     `trouble` says why the newest release is not the one that answers; it is None when it is. `from_copy` says that the
     service began with the copy of the release that answered last, and `unscored` counts the scores that were no number.
     `read_at` is when the store last said which release is live, `confirmed_at` when that was the one that answers, both
-    by the monotonic clock and from the start on; `refused` counts the releases that were.
+    by the monotonic clock and from the start on; `refused` counts the releases that were. `hopeless` says why no start
+    can ever succeed, and `end` is called then.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class LiveModel:
     ) -> None:
         """`tally_of` a version counts its answers."""
         self.current: LiveRelease | None = None
+        self.hopeless: RecordDamaged | None = None
+        self.end: Callable[[], None] = lambda: None
         self.trouble: str | None = None
         self.from_copy = False
         self.unscored = self.refused = 0
@@ -85,6 +89,9 @@ class LiveModel:
             self.confirmed_at = time.monotonic()
         except FraudError as error:
             self._stay(str(error))
+            if self.current is None and isinstance(error, RecordDamaged):
+                self.hopeless = error
+                self.end()
         except Exception as error:  # whatever it is, the service goes on with what it has
             log.exception("looking for a new release failed")
             self._stay(repr(error))

@@ -23,6 +23,7 @@ from mlflow_fraud.serving.connections import HEADER_BYTES, IDLE_SECONDS, Bounds,
 from mlflow_fraud.serving.guard import Guard
 from mlflow_fraud.serving.keyring import Keyring
 from mlflow_fraud.serving.limits import Limit
+from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.logs import write_lines_of_json
 from mlflow_fraud.serving.record import open_record
 
@@ -124,7 +125,19 @@ def serve(environment: Place, host: str, port: int) -> None:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         with suppress(KeyboardInterrupt):
-            Server(config).run()
+            run(Server(config), app.state.model)
+
+
+def run(server: Server, model: LiveModel) -> None:
+    """Answer until the server is told to stop; raise `RecordDamaged` where the start finds a record that is torn."""
+
+    def end() -> None:
+        server.should_exit = True
+
+    model.end = end
+    server.run()
+    if model.hopeless:
+        raise model.hopeless
 
 
 def guard_of(environment: Place, keyring: Keyring) -> Guard:

@@ -94,6 +94,12 @@ def test_a_backup_while_a_service_writes_has_each_payment_with_its_answer_and_no
     assert sizes[0] >= 500
 
 
+def test_a_backup_that_is_put_in_the_place_of_a_record_gives_room_back(filled: list[Payment], desk: Path) -> None:
+    backup(desk / "monday.db")
+    with sqlite3.connect(desk / "monday.db") as database:
+        assert database.execute("pragma auto_vacuum").fetchone() == (2,)
+
+
 def test_a_backup_takes_the_place_of_nothing(filled: list[Payment], desk: Path) -> None:
     backup(desk / "monday.db")
     before = (desk / "monday.db").read_bytes()

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from mlflow_fraud.adapters.files import replacing
-from mlflow_fraud.adapters.prediction_log.connection import translated
+from mlflow_fraud.adapters.prediction_log.connection import gives_room_back, translated
 from mlflow_fraud.adapters.prediction_log.copying import copy_rows
 from mlflow_fraud.adapters.prediction_log.snapshot import snapshot
 from mlflow_fraud.adapters.prediction_log.versions import make_tables, require_newest
@@ -29,6 +29,7 @@ def write_backup(engine: Engine, file: Path) -> Mapping[str, int]:
         with replacing(file) as pending:
             os.close(os.open(pending, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             target = create_engine(URL.create("sqlite", database=str(pending)))
+            event.listen(target, "connect", gives_room_back)
             try:
                 make_tables(target)
                 with snapshot(engine) as source, translated(target), target.begin() as connection:

@@ -70,11 +70,15 @@ def where(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=True)
 
 
+class RecordDamaged(RecordUnavailable):
+    """The file is torn: no later try reads it, only a backup in its place."""
+
+
 def unavailable(engine: Engine, error: BaseException) -> RecordUnavailable:
     """Return what the driver says as one sentence, without address, password or values."""
     said = " ".join(str(error).split())[:200]
     if any(word in said for word in DAMAGED):
-        return RecordUnavailable(
+        return RecordDamaged(
             f"the record at {where(engine)} is damaged ({said}); stop the service, put the newest backup in the "
             "place of the file and of those beside it, and start it again"
         )
@@ -115,9 +119,14 @@ def _make_private(file: Path) -> None:
         ) from None
 
 
+def gives_room_back(connection: Any, _: object) -> None:
+    """Let a new file give the room of deleted rows back when it is asked to, see `space.give_back`: first of all."""
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+
+
 def _sqlite_set_up(synchronous: Synchronous) -> Any:
     def set_up(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # in a new file, first of all: see `space.give_back`
+        gives_room_back(connection, None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous.upper()}")
         connection.execute("PRAGMA wal_autocheckpoint=0")  # a thread of its own does it: see `PredictionLog.tidy`
