@@ -181,7 +181,7 @@ def release_lost(place: Workplace, bank: Bank) -> Check:
         "the releases are lost and restored from a copy",
         "answers go on",
         said,
-        bank.failed == failed and back < SECONDS,
+        bank.failed == failed and max(troubled, back) < SECONDS,
     )
 
 

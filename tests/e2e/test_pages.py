@@ -27,6 +27,7 @@ ORDER = (
     "docs/metrics.md",
     "docs/evaluation.md",
     "docs/github-actions.md",
+    "docs/stack.md",
 )
 """As a reader goes on from README."""
 ELSEWHERE = ("docs/own-data.md", "docs/runbook.md")

@@ -199,6 +199,23 @@ def test_a_release_mended_in_its_place_goes_live_after_all(
     assert version(live) == release.manifest.version
 
 
+def test_a_store_that_is_emptied_is_trouble_and_leaves_the_model_live(
+    live: LiveModel, store: ReleaseStore, location: Path, make_release: MakeRelease
+) -> None:
+    release = make_release()
+    go_live(store, release)
+    live.poll()
+    pointer = (location / "latest").read_bytes()
+    (location / "latest").unlink()
+    live.poll()
+    assert version(live) == release.manifest.version
+    assert live.trouble is not None
+    assert "nothing is live any more" in live.trouble
+    (location / "latest").write_bytes(pointer)
+    live.poll()
+    assert live.trouble is None
+
+
 def test_a_store_out_of_reach_leaves_the_model_live_until_it_is_back(
     live: LiveModel, store: ReleaseStore, location: Path, make_release: MakeRelease
 ) -> None:

@@ -80,6 +80,8 @@ class LiveModel:
         try:
             pointer = self._store.latest()
             self.read_at = time.monotonic()
+            if pointer is None and self.current is not None and not self.from_copy:
+                raise ReleaseRejected(f"nothing is live any more in {self._store}; was it emptied? Restore it")
             if pointer is None or self._may_rest(pointer):
                 return
             if self.current is None or self.current.manifest.version != pointer.version:
