@@ -97,7 +97,12 @@ def test_what_the_service_saw_is_learned_by_the_next_training_though_the_collect
         rows = list(csv.DictReader(stream))
     served(desk, rows, contract)
     params = yaml.safe_load(desk.path("params.yaml").read_text())
-    params["datasets"]["simulated"]["split"] |= {"validation_days": 7, "test_days": 7, "label_delay_days": 1}
+    params["datasets"]["simulated"]["split"] |= {
+        "validation_days": 7,
+        "test_days": 7,
+        "label_delay_days": 1,
+        "label_horizon_days": 3,
+    }
     desk.path("params.yaml").write_text(yaml.safe_dump(params))
 
     killed = desk.starts("mlflow-fraud", "data", "collect")
