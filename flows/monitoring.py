@@ -19,7 +19,7 @@ from mlflow_fraud.core.errors import NoRecord
 from mlflow_fraud.core.watching.retrain import Answer
 from mlflow_fraud.operations.monitoring.monitor import Window, answer, known_until, log_window, watch
 from mlflow_fraud.operations.monitoring.tracked import log_watched
-from mlflow_fraud.operations.monitoring.watch import Seen, watch_record
+from mlflow_fraud.operations.monitoring.watch import Seen, note_asked, watch_record
 from mlflow_fraud.operations.record.parity import audit_record
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import watched_summary, windows_summary
@@ -39,20 +39,23 @@ def monitoring(windows: list[str] | None = None, retrain_here: bool = False, as_
         retrain_here: Train at once and in this run, too.
         as_of: Labels count that had arrived by then; by the newest payment where it is empty.
     """
-    decision = look_at_files(windows, as_of) if windows else look_at_record(as_of)
-    show_parity()
+    seen = None if windows else look_at_record(as_of)
+    decision = seen.answer if seen else look_at_files(windows or [], as_of)
     get_run_logger().info("retrain: %s, %s", "yes" if decision.retrain else "no", decision.reason)
     if decision.retrain:
         ask_for_retraining(decision.reason, decision.kind, here=retrain_here, as_of=as_of)
+    if seen:
+        keep_asked(seen)
+    show_parity()
     return decision
 
 
-def look_at_record(as_of: datetime | None) -> Answer:
+def look_at_record(as_of: datetime | None) -> Seen:
     """Look at all that came since the live release learned, show it and keep it."""
     seen = watch_live(as_of)
     log_live(seen)
     publish_live(seen)
-    return seen.answer
+    return seen
 
 
 def look_at_files(windows: list[str], as_of: datetime | None) -> Answer:
@@ -69,6 +72,12 @@ def look_at_files(windows: list[str], as_of: datetime | None) -> Answer:
 def watch_live(as_of: datetime | None) -> Seen:
     """Read the record, write the windows and the page, and decide; the same record again gives the same."""
     return watch_record(open_configured_store(), as_of)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def keep_asked(seen: Seen) -> None:
+    """Keep that a retraining was asked for, so that tomorrow does not ask for the same."""
+    note_asked(seen)
 
 
 @task(**REPEATED)

@@ -16,6 +16,7 @@ from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.publication.clone import make_clone, places_from_anywhere
 from mlflow_fraud.operations.workplace import require_workplace
 from mlflow_fraud.stages.before import prepare_environment
+from mlflow_fraud.stages.run import say
 
 
 def worker_environment(environ: Mapping[str, str], root: Path, clone: Path) -> dict[str, str]:
@@ -42,6 +43,8 @@ def main() -> None:
             raise SettingsError("PREFECT_API_URL is not set, so there is no server to work for; docs/runbook.md")
         require_server()
         environ = worker_environment(os.environ, Path.cwd(), make_clone())
+        if load_environment().publish == "desk":
+            say("warning: FRAUD_PUBLISH is desk, so what is made here stays in this clone alone (docs/publication.md)")
     except FraudError as error:
         sys.exit(f"error: {error}")
     sys.stdout.flush()

@@ -12,7 +12,7 @@ import polars as pl
 from mlflow_fraud.core.release.ledger import VERDICT, Record
 from mlflow_fraud.paths import raw_folder
 from rehearsal.afterwards import Answers
-from rehearsal.business import ID, Business
+from rehearsal.business import ID, TIME, Business
 from rehearsal.playing import Played
 from rehearsal.workplace import BRANCH, Workplace
 
@@ -58,7 +58,8 @@ def known_in_time(business: Business, played: Played, place: Workplace) -> Check
     if not isinstance(first, int):
         return Check("the new kind of fraud is known", f"within {by} days", "there was none", False)
     begun = plan.day(first)
-    learned = [day for day, version in played.live if _learned_after(place, version, str(begun))]
+    payment = str(business.payments.filter(pl.col(ID).is_in(new))[TIME].min())
+    learned = [day for day, version in played.live if _learned_after(place, version, payment)]
     alarms = [(day - plan.first).days for day in played.asked_on("alarm") if day >= begun]
     told = [f"live in a model after {learned[0] - first} days"] if learned else ["in no model"]
     told += [f"first alarm after {alarms[0] - first}"] if alarms else ["no alarm"]
@@ -71,9 +72,10 @@ def known_in_time(business: Business, played: Played, place: Workplace) -> Check
     )
 
 
-def _learned_after(place: Workplace, version: str, day: str) -> bool:
+def _learned_after(place: Workplace, version: str, payment: str) -> bool:
+    """Return whether a version has learned later payments than the first of the new kind."""
     until = place.store.manifest(version).learned_until
-    return until is not None and str(until) > day
+    return until is not None and str(until) > payment
 
 
 def broken_days(business: Business, place: Workplace) -> Check:

@@ -156,6 +156,7 @@ def store_lost(place: Workplace, bank: Bank) -> Check:
     process.kill("store")
     bank.waits_for(RATE)
     goes_on = Client(place.client.url, scoring.key()).live() == live
+    _until(lambda: _ready(place)["reload"] is not None)
     store.start(int(endpoint.rpartition(":")[2]))
     back = _until(lambda: _ready(place)["reload"] is None)
     said = f"answers went on, {bank.failed - failed} failed; the release confirmed {back:.1f} s after it was back"
@@ -187,8 +188,8 @@ def release_lost(place: Workplace, bank: Bank) -> Check:
 
 def service_killed(place: Workplace, bank: Bank) -> Check:
     """The service is killed; started again it knows every payment that it answered."""
-    answered = _recorded(place)
     process.kill("service")
+    answered = bank.answered
     began = time.monotonic()
     scoring.start(int(place.client.url.rpartition(":")[2]), place.environ)
     back = _until(lambda: Client(place.client.url, scoring.key()).live() != "")

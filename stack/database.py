@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,11 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 from sqlalchemy import create_engine, text
 
 from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.paths import STACK
-from stack.place import folder_of, free_port, password
+from stack.place import folder_of, free_port, password, private
 
 USER = "fraud"
 
@@ -95,11 +97,13 @@ def runs() -> bool:
 
 
 def _data(home: Path) -> Path:
-    """Return where a server's files lie; another password, or another program, has others.
+    """Return where a server's files lie; another password, or another major version, has others.
 
     Root's programs run as nobody, who may not look into root's folders.
     """
-    version = hashlib.sha256(f"{home} {password('database')}".encode()).hexdigest()[:8]
+    said = subprocess.run([home / "initdb", "--version"], capture_output=True, text=True, check=False).stdout
+    major = next(iter(re.findall(r"\d+", said)), "unknown")
+    version = f"{major}-{hashlib.sha256(password('database').encode()).hexdigest()[:8]}"
     if os.getuid():
         return folder_of("database") / version
     whose = hashlib.sha256(str(STACK.resolve()).encode()).hexdigest()[:12]
@@ -107,16 +111,15 @@ def _data(home: Path) -> Path:
 
 
 def _made(home: Path, data: Path) -> str:
-    """Make the server's files in place of any others there; return why that failed, or nothing."""
-    shutil.rmtree(data.parent, ignore_errors=True)
+    """Make the server's files; return why that failed, or nothing."""
+    shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
     data.parent.chmod(0o711)
     secret = data.parent / f"{data.name}.password"
-    secret.write_text(password("database"))
+    private(secret, password("database"))
     if not os.getuid():
         shutil.chown(data, "nobody")
         shutil.chown(secret, "nobody")
-    secret.chmod(0o600)
     words = ("-D", data, "-U", USER, "-A", "scram-sha-256", "-EUTF8", f"--pwfile={secret}")
     try:
         return _run(home / "initdb", *words)
@@ -133,9 +136,8 @@ def _port_of(data: Path) -> int | None:
     """Return the port of a server that runs on these files: its program writes it down, and takes it away."""
     try:
         pid, _, _, port, *_ = (data / "postmaster.pid").read_text().splitlines()
-        os.kill(int(pid), 0)
-        return int(port)
-    except (OSError, ValueError):
+        return int(port) if psutil.Process(int(pid)).name().startswith("postgres") else None
+    except (OSError, ValueError, psutil.Error):
         return None
 
 

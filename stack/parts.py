@@ -34,7 +34,7 @@ class Running(NamedTuple):
 
 
 def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> Running:
-    """Start what does not run yet, and write down how it is used; with variables of `more` for worker and service.
+    """End what runs, start all of it, and write down how it is used; with variables of `more` for worker and service.
 
     Raises `FraudError` where a part does not start: what was started before it goes on.
     """

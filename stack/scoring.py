@@ -22,7 +22,7 @@ def start(port: int, environ: Mapping[str, str]) -> str:
     """Start it and return its address; its key is in a file that its owner alone may read."""
     url = f"http://127.0.0.1:{port}"
     folder_of("service")
-    if not KEYS.is_file():
+    if not (KEY.is_file() and KEYS.is_file()):
         private(KEY, KeyFile(KEYS).add("stack", SCOPES, utc().replace(microsecond=0), None))
     command = [Path(sys.executable).with_name("mlflow-fraud"), "serve", "--port", port]
     told = {**environ, "FRAUD_API_KEYS": str(KEYS.resolve())}

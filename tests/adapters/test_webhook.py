@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -86,3 +87,24 @@ def test_what_is_no_address_is_refused_unseen() -> None:
 
 def test_without_a_webhook_nobody_is_called() -> None:
     assert not call("retraining failed")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/T00 secret", "http://[bad"], ids=["a space", "no host"])
+def test_an_address_that_no_request_can_have_is_one_sentence_without_it(address: str) -> None:
+    with pytest.raises(FraudError) as refused:
+        post(address, {"text": "hello"})
+    assert "secret" not in str(refused.value)
+    assert "bad" not in str(refused.value)
+
+
+def test_a_receiver_that_ends_the_connection_without_a_word_stops_no_run() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up() -> None:
+            connection, _ = listening.accept()
+            connection.recv(100)
+            connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(FraudError, match="did not take the message"):
+            post(f"http://127.0.0.1:{listening.getsockname()[1]}", {"text": "hello"})

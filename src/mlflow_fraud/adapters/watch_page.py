@@ -71,9 +71,10 @@ def markdown_of(state: State, windows: Sequence[Entry]) -> str:
 
 def headline(state: State, pools: Sequence[Entry]) -> str:
     """Return in one line whether what is live is still good."""
-    words = {"alarm": "not good any more", "refresh": "still good, and a refresh is due"}
+    if state["alarmed"]:
+        return f"{state['version']}: not good any more"
     usual = "still good" if pools or _counts(state) else "too early to say"
-    return f"{state['version']}: {words.get(state['kind'], usual)}"
+    return f"{state['version']}: {'still good, and a refresh is due' if state['kind'] == 'refresh' else usual}"
 
 
 def facts(state: State, weeks: Sequence[Entry], pools: Sequence[Entry]) -> Iterator[str]:
@@ -116,7 +117,7 @@ def _counts(state: State) -> bool:
 
 
 def _colour(state: State, pools: Sequence[Entry]) -> str:
-    if state["kind"] == "alarm":
+    if state["alarmed"]:
         return "#d1495b"
     return "#2f9e5b" if pools or _counts(state) else "#8a94a3"
 

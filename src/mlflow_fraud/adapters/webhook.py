@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from urllib.error import URLError
-from urllib.parse import urlsplit
+from http.client import HTTPException
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from mlflow_fraud.core.errors import FraudError, SettingsError
@@ -15,12 +15,14 @@ SECONDS = 10
 
 def post(url: str, document: Mapping[str, str]) -> None:
     """Send `document`; raise `FraudError` where it is not taken. The address is a secret and in no message."""
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not url.startswith(("http://", "https://")):
         raise SettingsError("FRAUD_WEBHOOK is no address; expected one that begins with https://, or unset it")
     body = json.dumps(document).encode()
     try:
         with urlopen(Request(url, body, {"Content-Type": "application/json"}, method="POST"), timeout=SECONDS):
             return
-    except (URLError, TimeoutError, ValueError) as error:  # an answer that is no yes is an URLError too
-        reason = getattr(error, "code", None) or getattr(error, "reason", None) or type(error).__name__
-        raise FraudError(f"the webhook of FRAUD_WEBHOOK did not take the message ({reason})") from error
+    except HTTPError as error:
+        reason = str(error.code)
+    except (OSError, HTTPException, ValueError) as error:  # whose own words may hold the address
+        reason = type(error).__name__
+    raise FraudError(f"the webhook of FRAUD_WEBHOOK did not take the message ({reason})")

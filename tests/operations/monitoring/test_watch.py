@@ -20,7 +20,7 @@ from mlflow_fraud.core.watching.reference import read_reference
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.monitoring.kept import Entry, read_asked
 from mlflow_fraud.operations.monitoring.tracked import OF_EXPERIMENT, log_watched
-from mlflow_fraud.operations.monitoring.watch import Seen, watch_record
+from mlflow_fraud.operations.monitoring.watch import Seen, note_asked, watch_record
 from mlflow_fraud.operations.reporting.summary import watched_summary
 from mlflow_fraud.paths import TRANSACTIONS, WATCH_PAGE, part_file
 from mlflow_fraud.stages.logged import open_tracking
@@ -119,8 +119,9 @@ def test_a_refresh_is_asked_for_when_enough_is_mature_and_not_learned_and_nothin
     assert (late.answer.kind, late.since) == ("refresh", None)
     assert late.next_refresh is not None
     assert late.next_refresh <= late.now.date()
+    note_asked(late)
     assert [each.kind for each in read_asked(late.version)] == ["refresh"]
-    watch_record(served, as_of=midnight(56))
+    note_asked(watch_record(served, as_of=midnight(56)))
     assert len(read_asked(late.version)) == 1
 
 
@@ -176,8 +177,12 @@ def test_a_new_kind_of_fraud_alarms_and_an_alarm_is_not_given_again_at_once(serv
     assert alarmed.since is not None
     assert AFTER <= alarmed.since < alarmed.now.date()
     assert "not good any more" in WATCH_PAGE.read_text()
+    assert read_asked(alarmed.version) == []  # nobody was told yet
+    note_asked(alarmed)
     again = watch_record(served, alarmed.now + timedelta(days=2))
+    note_asked(again)
     assert again.answer.kind != "alarm"
+    assert "not good any more" in WATCH_PAGE.read_text()
     assert [each.kind for each in read_asked(again.version)].count("alarm") == 1
 
 

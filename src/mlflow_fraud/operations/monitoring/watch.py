@@ -37,6 +37,7 @@ class Seen:
     `since` is the day from which on what is bad is so, None where nothing is or it cannot be said. `next_refresh` is
     the first day on which enough mature days are not learned, `next_contest` the first on which a contest has frauds
     enough, None where one has them now. `pointer_days` is how long the pointer has not moved.
+    `alarmed` is whether an alarm stands, whatever is asked for today.
     """
 
     version: str
@@ -48,6 +49,7 @@ class Seen:
     next_refresh: date | None
     next_contest: date | None
     pointer_days: float | None
+    alarmed: bool
 
     @property
     def state(self) -> dict[str, Any]:
@@ -62,6 +64,7 @@ class Seen:
             "next_refresh": self.next_refresh,
             "next_contest": self.next_contest,
             "pointer_days": self.pointer_days,
+            "alarmed": self.alarmed,
         }
 
 
@@ -85,8 +88,6 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
     write_windows(windows)
     waits = waits_until(version)
     answer = unless_waiting(answer_of(sight, rule, asked, today), until=waits, now=today)
-    if answer.retrain:
-        write_asked(version, Asked(today, answer.kind, answer.reason))
     seen = Seen(
         version=version,
         now=recorded.now,
@@ -97,9 +98,16 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
         next_refresh=_next_refresh(watched),
         next_contest=waits if waits and waits > today else None,
         pointer_days=pointer_age(store),
+        alarmed=alarm_of(sight, rule).retrain or any(each.kind == "alarm" for each in read_asked(version)),
     )
     write_text(WATCH_PAGE, render_watch_page(seen.state, seen.windows))
     return seen
+
+
+def note_asked(seen: Seen) -> None:
+    """Keep that a retraining was asked for, once it was: what nobody heard of is asked for again."""
+    if seen.answer.retrain:
+        write_asked(seen.version, Asked(seen.now.date(), seen.answer.kind, seen.answer.reason))
 
 
 def _bad_since(windows: list[Entry], sight: Sight, rule: MonitorRule) -> date | None:
@@ -112,7 +120,7 @@ def _bad_since(windows: list[Entry], sight: Sight, rule: MonitorRule) -> date | 
     for kind, seen in (("pool", sight.pools), ("week", sight.weeks)):
         place = bad_since(seen, rule)
         if place is not None:
-            entries = [each for each in windows if each["kind"] == kind]
+            entries = [each for each in windows if each["kind"] == kind][-len(seen) :]  # since the last alarm
             found.append(datetime.fromisoformat(entries[place]["since"]).date())
     return min(found, default=None)
 

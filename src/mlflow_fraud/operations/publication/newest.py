@@ -53,6 +53,8 @@ def go_on_from(target: str) -> None:
     changed is the other's, too. Raw files whose pointers the other took out go.
     """
     if git_branch.is_ancestor(target, git_repo.head()):
+        if not all(Path(path.removesuffix(POINTER)).exists() for path in _pointers()):
+            dvc_repo.bring(say)  # a run before this one took the tree, and was stopped before its files were here
         return
     since = git_branch.common(git_repo.head(), target) or target
     before = _pointers()
