@@ -40,7 +40,7 @@ ifdef MADE_IN
 	@grep -rlIF "$(MADE_IN)" $(VENV)/bin | xargs sed -i.before 's|$(MADE_IN)|$(abspath $(VENV))|g'
 	@rm -f $(VENV)/bin/*.before
 endif
-	@$(VENV)/bin/pip install -qq --no-deps --no-compile --require-hashes -r requirements.lock
+	@$(VENV)/bin/pip install -qq --no-deps --require-hashes -r requirements.lock
 	@$(VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
 	@echo "$(abspath $(VENV))" > $@
 
