@@ -59,7 +59,7 @@ def sent(row: dict[str, str], contract: Contract) -> dict[str, object]:
 
 
 def served(desk: Desk, rows: list[dict[str, str]], contract: Contract) -> None:
-    """Let a service answer the rows, then tell it which were fraud, two days after each."""
+    """Let a service answer the rows, then tell it which were fraud, half a day after each."""
     desk.does("mlflow-fraud", "record", "seed")
     (port,) = free_ports(1)
     serve = f"exec mlflow-fraud serve --port {port} > service.log 2>&1"  # a pipe that nobody reads would hold it up
@@ -73,7 +73,7 @@ def served(desk: Desk, rows: list[dict[str, str]], contract: Contract) -> None:
             {
                 "id": row["trans_num"],
                 "label": 1,
-                "arrived": str(datetime.fromisoformat(row["trans_date_trans_time"]) + timedelta(days=2)),
+                "arrived": str(datetime.fromisoformat(row["trans_date_trans_time"]) + timedelta(hours=12)),
             }
             for row in rows
             if row["is_fraud"] == "1"
@@ -97,12 +97,7 @@ def test_what_the_service_saw_is_learned_by_the_next_training_though_the_collect
         rows = list(csv.DictReader(stream))
     served(desk, rows, contract)
     params = yaml.safe_load(desk.path("params.yaml").read_text())
-    params["datasets"]["simulated"]["split"] |= {
-        "validation_days": 7,
-        "test_days": 7,
-        "label_delay_days": 1,
-        "label_horizon_days": 3,
-    }
+    params["datasets"]["simulated"]["split"] |= {"validation_days": 7, "test_days": 7, "label_delay_days": 1}
     desk.path("params.yaml").write_text(yaml.safe_dump(params))
 
     killed = desk.starts("mlflow-fraud", "data", "collect")
