@@ -66,7 +66,7 @@ repository:
 
 # What is to come and how long it took the last time, before anything else.
 TOOK := .local/took/demo-$(if $(CONTRACT),own,$(if $(DATA),sparkov,simulated))
-USUAL := the first time it takes about three minutes on two idle cores, packages included
+USUAL := the first time it takes three to six minutes on two cores, packages included
 ifdef CONTRACT
 USUAL := how long it takes goes by the rows: about six minutes for 600,000 on two idle cores, packages not included
 else ifdef DATA
