@@ -227,7 +227,7 @@ def _ready(place: Workplace) -> dict[str, Any]:
 
 def _recorded(place: Workplace) -> int:
     """Return how many payments that a service saw are in the record."""
-    with PredictionLog(place.environ["FRAUD_PREDICTION_LOG"], make=False).reading() as connection:
+    with closing(PredictionLog(place.environ["FRAUD_PREDICTION_LOG"], make=False)) as log, log.reading() as connection:
         seen = select(func.count()).select_from(PAYMENT).where(PAYMENT.c.source == "service")
         return int(connection.execute(seen).scalar_one())
 

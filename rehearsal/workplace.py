@@ -75,12 +75,12 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     """Make everything anew and end with a first model live; the working folder is the desk from then on."""
     root = Path.cwd()
     folder = (root / FOLDER / plan.name).resolve()
-    if folder.is_dir():
-        os.chdir(folder / "desk") if (folder / "desk").is_dir() else None
+    desk, remote = folder / "desk", folder / "remote.git"
+    if desk.is_dir():  # one that was stopped in the middle may have left its servers
+        os.chdir(desk)
         parts.stop(lambda line: None)
         os.chdir(root)
-        shutil.rmtree(folder)
-    desk, remote = folder / "desk", folder / "remote.git"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     _does(["git", "clone", "--quiet", "--no-hardlinks", root, desk], root, os.environ)
     _does(["git", "init", "--quiet", "--bare", "--initial-branch", BRANCH, remote], root, os.environ)

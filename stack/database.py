@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 
 from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.paths import STACK
-from stack.place import folder_of, free_port, password, private
+from stack.place import folder_of, free_ports, password, private
 
 USER = "fraud"
 
@@ -70,7 +70,7 @@ def start(databases: Sequence[str], *, port: int = 0) -> Database:
             why = failed
             continue
         there = _port_of(data)
-        listens = there or port or free_port()
+        listens = there or port or free_ports(1)[0]
         if there is None and (failed := _started(home, data, listens)):
             why = failed
             continue
@@ -86,7 +86,7 @@ def stop(*, at_once: bool = False) -> bool:
     stopped = False
     for home in homes():
         if _port_of(data := _data(home)) is not None:
-            _run(home / "pg_ctl", "-D", data, "-w", "-m", "immediate" if at_once else "fast", "stop")
+            run(home / "pg_ctl", "-D", data, "-w", "-m", "immediate" if at_once else "fast", "stop")
             stopped = True
     return stopped
 
@@ -113,23 +113,29 @@ def _data(home: Path) -> Path:
 def _made(home: Path, data: Path) -> str:
     """Make the server's files; return why that failed, or nothing."""
     shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
+    data.parent.mkdir(parents=True, exist_ok=True)
     data.parent.chmod(0o711)
-    secret = data.parent / f"{data.name}.password"
-    private(secret, password("database"))
+    return make(home, data, USER, password("database"))
+
+
+def make(home: Path, data: Path, user: str, secret: str, *more: str) -> str:
+    """Make a server's files in a new folder, with one user who has a password; return why that failed, or nothing."""
+    data.mkdir()
+    told = data.with_name(f"{data.name}.password")
+    private(told, secret)
     if not os.getuid():
         shutil.chown(data, "nobody")
-        shutil.chown(secret, "nobody")
-    words = ("-D", data, "-U", USER, "-A", "scram-sha-256", "-EUTF8", f"--pwfile={secret}")
+        shutil.chown(told, "nobody")
+    words = ("-D", data, "-U", user, "-A", "scram-sha-256", "-EUTF8", f"--pwfile={told}", *more)
     try:
-        return _run(home / "initdb", *words)
+        return run(home / "initdb", *words)
     finally:
-        secret.unlink()
+        told.unlink()
 
 
 def _started(home: Path, data: Path, port: int) -> str:
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
-    return _run(home / "pg_ctl", "-D", data, "-w", "-o", options, "-l", data / "log", "start")
+    return run(home / "pg_ctl", "-D", data, "-w", "-o", options, "-l", data / "log", "start")
 
 
 def _port_of(data: Path) -> int | None:
@@ -150,7 +156,7 @@ def _make_database(server: Database, name: str) -> None:
     engine.dispose()
 
 
-def _run(*command: object) -> str:
+def run(*command: object) -> str:
     """Run one of its programs, which refuse to be root's; return what it said where it failed, or nothing.
 
     It says so in a file: a server that it leaves behind would hold a pipe open for good.

@@ -39,7 +39,8 @@ def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> 
     Raises `FraudError` where a part does not start: what was started before it goes on.
     """
     stop(say)
-    ports = free_ports(("store", "mlflow", "prefect", "service"))
+    parts = ("store", "mlflow", "prefect", "service")
+    ports = dict(zip(parts, free_ports(len(parts)), strict=True))
     say("the database")
     addresses, databases = _databases(say)
     say("the S3 server")

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -43,15 +42,10 @@ def private(file: Path, text: str) -> None:
     file.chmod(0o600)
 
 
-def free_ports(names: Iterable[str]) -> dict[str, int]:
-    """Return a port of the loopback for each name, all different, that nobody listens on."""
+def free_ports(number: int) -> list[int]:
+    """Return ports of the loopback that nobody listens on, all different."""
     with ExitStack() as held:
-        sockets = {name: held.enter_context(socket.socket()) for name in names}
-        for each in sockets.values():
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for each in sockets:
             each.bind(("127.0.0.1", 0))
-        return {name: each.getsockname()[1] for name, each in sockets.items()}
-
-
-def free_port() -> int:
-    """Return one such port."""
-    return free_ports(["one"])["one"]
+        return [each.getsockname()[1] for each in sockets]

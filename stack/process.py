@@ -34,8 +34,6 @@ def start(
     command: Sequence[object],
     environ: Mapping[str, str],
     ready: Callable[[], bool] = lambda: True,
-    *,
-    folder: Path | None = None,
 ) -> None:
     """Start a process in a session of its own and return once it is `ready`; one that runs already is left alone.
 
@@ -48,7 +46,6 @@ def start(
         process = subprocess.Popen(
             [str(word) for word in command],
             env={**os.environ, **environ},
-            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -73,17 +70,9 @@ def stop(name: str) -> bool:
     process = _found(name)
     if process is not None:
         everyone = [process, *process.children(recursive=True)]
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-        _, left = psutil.wait_procs(everyone[:1], timeout=GRACE_SECONDS)
-        for each in everyone if left else everyone[1:]:
-            with suppress(psutil.NoSuchProcess):
-                each.terminate()
-        _, left = psutil.wait_procs(everyone, timeout=GRACE_SECONDS / 3)
-        for each in left:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        psutil.wait_procs(left, timeout=GRACE_SECONDS / 3)
+        _end([process], psutil.Process.terminate, GRACE_SECONDS)
+        left = _end(everyone, psutil.Process.terminate, GRACE_SECONDS / 3)
+        _end(left, psutil.Process.kill, GRACE_SECONDS / 3)
     _file(name).unlink(missing_ok=True)
     return process is not None
 
@@ -92,12 +81,19 @@ def kill(name: str) -> None:
     """End a process and all that it started at once, as when its machine fails."""
     process = _found(name)
     if process is not None:
-        everyone = [process, *process.children(recursive=True)]
-        for each in everyone:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        psutil.wait_procs(everyone, timeout=GRACE_SECONDS)
+        _end([process, *process.children(recursive=True)], psutil.Process.kill, GRACE_SECONDS)
     _file(name).unlink(missing_ok=True)
+
+
+def _end(
+    processes: Sequence[psutil.Process], how: Callable[[psutil.Process], object], seconds: float
+) -> Sequence[psutil.Process]:
+    """Tell processes to end, wait for so long, and return those that have not."""
+    for each in processes:
+        with suppress(psutil.NoSuchProcess):
+            how(each)
+    left: Sequence[psutil.Process] = psutil.wait_procs(processes, timeout=seconds)[1]
+    return left
 
 
 def _file(name: str) -> Path:

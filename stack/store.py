@@ -39,37 +39,48 @@ class Store(NamedTuple):
 
     def takes_a_write(self) -> bool:
         """Return whether it does."""
-        client = client_of(self.endpoint_url)
-        try:
-            client.put_object(Bucket=BUCKET, Key=".ready", Body=b"")
-        except (BotoCoreError, ClientError):
-            return False
-        return True
+        return takes_a_write(client_of(self.endpoint_url), BUCKET)
 
 
-def client_of(endpoint_url: str) -> Any:
-    """Return a client of the server that does not try twice."""
+def client_of(endpoint_url: str, access_key: str = ACCESS_KEY, secret: str = "", *, attempts: int = 1) -> Any:
+    """Return a client of the server; the secret is the stack's where none is given."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint_url,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=password("store"),
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret or password("store"),
         region_name="us-east-1",
         config=Config(
+            signature_version="s3v4",
             s3={"addressing_style": "path"},
             connect_timeout=1,
             read_timeout=5,
-            retries={"mode": "standard", "total_max_attempts": 1},
+            retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )
 
 
+def takes_a_write(client: Any, bucket: str) -> bool:
+    """Return whether the server takes a write."""
+    try:
+        client.put_object(Bucket=bucket, Key=".ready", Body=b"")
+    except (BotoCoreError, ClientError):
+        return False
+    return True
+
+
+def command_of(folder: Path, logs: Path, bucket: str, port: int) -> tuple[list[str], list[int]]:
+    """Return what starts a server whose files are in `folder`, and all ports that it takes, `port` for S3 first."""
+    names = [name for pair in PORTS.items() for name in pair]
+    ports = [port, *free_ports(len(names) - 1)]
+    command = [str(WEED), f"-logdir={logs}", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    command += [f"-bucket={bucket}", "-webdav=false", "-admin.ui=false"]
+    return command + [f"-{name}={each}" for name, each in zip(names, ports, strict=True)], ports
+
+
 def start(port: int) -> Store:
     """Start the server on a port, with an empty bucket where there is none yet."""
-    folder, store = folder_of("store"), Store(f"http://127.0.0.1:{port}")
-    names = [name for pair in PORTS.items() for name in pair if name != "s3.port"]
-    command = [WEED, f"-logdir={folder_of('logs')}", "mini", f"-dir={folder}", "-ip=127.0.0.1"]
-    command += ["-ip.bind=127.0.0.1", f"-bucket={BUCKET}", "-webdav=false", "-admin.ui=false", f"-s3.port={port}"]
-    command += [f"-{name}={free}" for name, free in free_ports(names).items()]
+    store = Store(f"http://127.0.0.1:{port}")
+    command, _ = command_of(folder_of("store"), folder_of("logs"), BUCKET, port)
     process.start("store", command, store.credentials, store.takes_a_write)
     return store

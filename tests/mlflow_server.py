@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.loopback import free_ports, wait_for
+from stack.place import free_ports
+from tests.loopback import wait_for
 
 
 class MlflowServer:

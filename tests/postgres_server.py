@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from stack.database import homes
-from tests.loopback import free_ports
+from stack.database import homes, make, run
+from stack.place import free_ports
 
 USER, PASSWORD, DATABASE = "fraud", "a-test-secret", "mlflow"
 
@@ -55,40 +52,18 @@ def postgres_server() -> Iterator[Postgres]:
         folder.chmod(0o755)
         for home in homes():
             data = folder / home.parent.name
-            made = _made_in(data, home, folder)
             options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
             control: list[object] = [home / "pg_ctl", "-D", data, "-w"]
             start = [*control, "-o", options, "-l", data / "log", "start"]
             stop = [*control, "-m", "immediate", "stop"]
-            if made.returncode == 0:
-                made = run(*start)
-            if made.returncode == 0:
+            why = make(home, data, USER, PASSWORD, "-N") or run(*start)
+            if not why:
                 try:
                     yield Postgres(made_database(port), partial(run, *start), partial(run, *stop))
                 finally:
                     run(*stop)
                 return
-            why = f"{home}: {(made.stderr or made.stdout).strip()}"
         pytest.skip(f"no PostgreSQL server could be started: {why}")
-
-
-def _made_in(data: Path, home: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    data.mkdir()
-    if os.getuid() == 0:
-        shutil.chown(data, "nobody")
-    secret = folder / "password"
-    secret.write_text(PASSWORD)
-    return run(home / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", "-EUTF8", f"--pwfile={secret}", "-N")
-
-
-def run(*command: object) -> subprocess.CompletedProcess[str]:
-    """Run one of its programs, which refuse to be root's."""
-    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-    words = [str(word) for word in command]
-    who = "nobody" if os.getuid() == 0 else None
-    return subprocess.run(
-        words, user=who, env=environ, cwd="/", capture_output=True, text=True, timeout=120, check=False
-    )
 
 
 def made_database(port: int) -> str:

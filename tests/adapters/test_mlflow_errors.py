@@ -16,7 +16,7 @@ import pytest
 from mlflow_fraud.adapters import mlflow_tracking
 from mlflow_fraud.adapters.mlflow_errors import Patience, explain
 from mlflow_fraud.core.errors import FraudError, SettingsError, TrackingFailed
-from tests.loopback import free_ports
+from stack.place import free_ports
 from tests.tracked import a_training, database, tracking
 from tests.tracked import made_database as made_database
 from tests.tracked import project as project

@@ -8,7 +8,7 @@ import pytest
 
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.errors import FraudError, SettingsError
-from tests.loopback import free_ports
+from stack.place import free_ports
 from tests.s3_server import BUCKET, S3Server
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mlflow_fraud.adapters.s3_store import S3Store
 from mlflow_fraud.core.errors import FraudError, SettingsError
-from tests.loopback import free_ports
+from stack.place import free_ports
 from tests.s3_server import S3Server
 from tests.store_suite import BlobSuite, OpenBlobs
 

@@ -13,7 +13,7 @@ import pytest
 from mlflow_fraud.adapters.webhook import post
 from mlflow_fraud.core.errors import FraudError, SettingsError
 from mlflow_fraud.operations.reporting.person import call
-from tests.loopback import free_ports
+from stack.place import free_ports
 
 
 class Receiver(HTTPServer):

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from mlflow_fraud.core.contract.contract import Contract
+from stack.place import free_ports
 from tests.e2e.desk import Desk
-from tests.loopback import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

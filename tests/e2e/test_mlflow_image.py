@@ -20,7 +20,8 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tests.loopback import free_ports, wait_for
+from stack.place import free_ports
+from tests.loopback import wait_for
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim"

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from mlflow_fraud.simulation import SimulationPlan, simulate
+from stack.place import free_ports
 from tests.conftest import ROOT
 from tests.e2e.desk import Desk, fresh_clone, given_remotes
 from tests.e2e.reader import Reader, made_environment, reader, require_met
-from tests.loopback import free_ports
 from tests.pages import Block, every_shell_block, once_in_each_shell, shell_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -15,9 +15,10 @@ import polars as pl
 import pytest
 import yaml
 
+from stack.place import free_ports
 from tests.e2e.desk import Desk, fresh_clone
 from tests.layouts import LAYOUTS, write
-from tests.loopback import free_ports, wait_for
+from tests.loopback import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stack.place import free_ports
 from tests.e2e.desk import Desk
 from tests.e2e.reader import Reader, listens, reader
-from tests.loopback import free_ports
 from tests.pages import Block, blocks
 
 SERVER = "python3 -m http.server --bind 127.0.0.1 8000"

@@ -22,10 +22,10 @@ import pytest
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.publication.clone import places_from_anywhere
+from stack.place import free_ports
 from tests.conftest import ROOT
 from tests.e2e.desk import Desk, fresh_clone, given_remotes
 from tests.e2e.reader import Reader, made_environment, reader
-from tests.loopback import free_ports
 from tests.pages import Block, every_shell_block, shell_blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -19,7 +19,7 @@ from prefect.settings import (
 
 from flows.server import one_sentence, require_server, wait_for_server
 from mlflow_fraud.core.errors import SettingsError
-from tests.loopback import free_ports
+from stack.place import free_ports
 
 
 @pytest.fixture(autouse=True)

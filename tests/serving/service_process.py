@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
-from tests.loopback import free_ports
+from stack.place import free_ports
 from tests.serving.conftest import as_json
 
 PATIENCE = 60.0

@@ -19,7 +19,7 @@ import uvicorn
 
 from mlflow_fraud.serving import connections as module
 from mlflow_fraud.serving.connections import HEADER_SECONDS, Bounds, Server, connections
-from tests.loopback import free_ports
+from stack.place import free_ports
 from tests.serving.conftest import MakeRelease, Raw
 from tests.serving.service_process import Place, Service, answers, running_service
 from tests.serving.test_body import memory

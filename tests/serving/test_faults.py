@@ -35,7 +35,7 @@ from mlflow_fraud.serving.connections import Server
 from mlflow_fraud.serving.main import run
 from mlflow_fraud.serving.record import Record, open_record
 from mlflow_fraud.serving.warm_start import warm_history
-from tests.loopback import free_ports
+from stack.place import free_ports
 from tests.postgres_server import Postgres
 from tests.record_databases import MakeDatabase
 from tests.serving.conftest import PATIENCE, MakeRelease, Raw, fill, go_live

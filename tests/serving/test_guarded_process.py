@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from mlflow_fraud.adapters.key_file import KeyFile, sha256_of
-from tests.loopback import free_ports
+from stack.place import free_ports
 from tests.serving.conftest import MakeRelease, Raw, as_json
 from tests.serving.service_process import JSON, SERVE, Place, Service, running_service
 

@@ -23,7 +23,7 @@ from mlflow_fraud.operations.release.promote import mirror_champion, promote
 from mlflow_fraud.operations.tracking.mirror import look_at_mlflow, mark_challenger
 from mlflow_fraud.stages.logged import open_tracking, track, track_if_possible
 from mlflow_fraud.stages.trained import read_trained
-from tests.loopback import free_ports
+from stack.place import free_ports
 
 
 @pytest.fixture

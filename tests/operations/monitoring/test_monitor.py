@@ -19,7 +19,7 @@ from mlflow_fraud.operations.release.promote import promote
 from mlflow_fraud.operations.reporting.summary import windows_summary
 from mlflow_fraud.paths import VERDICT, WINDOWS
 from mlflow_fraud.simulation import simulate
-from tests.loopback import free_ports
+from stack.place import free_ports
 from tests.workspace import PLAN
 
 
