@@ -8,12 +8,10 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import HOUR, fails_clearly, run_from_shell
 from flows.person import call_person
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.operations.collection.collect import Collected, collect
-
-HOUR = 3600
 
 
 @flow(name="collection", log_prints=True, timeout_seconds=2 * HOUR)

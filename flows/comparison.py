@@ -8,13 +8,11 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import REPEATED, asks, fails_clearly, run_from_shell
+from flows.endings import HOUR, REPEATED, asks, fails_clearly, run_from_shell
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
-
-HOUR = 3600
 
 
 @flow(name="comparison", log_prints=True, timeout_seconds=2 * HOUR)

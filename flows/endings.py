@@ -28,6 +28,9 @@ from mlflow_fraud.stages.before import prepare_environment, tell
 P = ParamSpec("P")
 R = TypeVar("R")
 
+HOUR, DAY = 3600, 24 * 3600
+"""Seconds, after which a flow that has not ended is taken to hang."""
+
 RUN_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
 

@@ -12,7 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.asked import ask_for_retraining
-from flows.endings import REPEATED, fails_clearly, run_from_shell
+from flows.endings import DAY, REPEATED, fails_clearly, run_from_shell
 from flows.parity import publish
 from flows.person import CALLS_A_PERSON
 from mlflow_fraud.core.errors import NoRecord
@@ -23,8 +23,6 @@ from mlflow_fraud.operations.monitoring.watch import Seen, note_asked, watch_rec
 from mlflow_fraud.operations.record.parity import audit_record
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import watched_summary, windows_summary
-
-DAY = 24 * 3600
 
 
 @flow(name="monitoring", log_prints=True, timeout_seconds=DAY, **CALLS_A_PERSON)

@@ -10,12 +10,11 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import HOUR, fails_clearly, run_from_shell
 from flows.person import CALLS_A_PERSON
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.operations.record.parity import Audit, audit_record
 
-HOUR = 3600
 DAYS = 7
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import REPEATED, fails_clearly, run_from_shell
+from flows.endings import HOUR, REPEATED, fails_clearly, run_from_shell
 from mlflow_fraud.operations.release.promote import Promotion, mirror_champion, promote
 from mlflow_fraud.operations.release.store import open_configured_store
-
-HOUR = 3600
 
 
 @flow(name="promotion", log_prints=True, timeout_seconds=HOUR)

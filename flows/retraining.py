@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger
 
 from flows.collection import collection
 from flows.comparison import comparison
-from flows.endings import asks, fails_clearly, run_from_shell
+from flows.endings import DAY, asks, fails_clearly, run_from_shell
 from flows.person import CALLS_A_PERSON
 from flows.promotion import promotion, what_is_live
 from flows.publication import publication, take_newest
@@ -19,8 +19,6 @@ from mlflow_fraud.operations.data.up_to_date import require_up_to_date
 from mlflow_fraud.operations.release.promote import Promotion
 from mlflow_fraud.operations.release.store import require_store
 from mlflow_fraud.operations.workplace import require_workplace
-
-DAY = 24 * 3600
 
 
 @flow(name="retraining", log_prints=True, timeout_seconds=DAY, **CALLS_A_PERSON)

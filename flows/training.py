@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import DAY, fails_clearly, run_from_shell
 from flows.steps import reproduce
 from mlflow_fraud.adapters.dvc_repo import Outcome
 from mlflow_fraud.core.learning.candidates import CANDIDATES
@@ -16,8 +16,6 @@ from mlflow_fraud.operations.reporting.summary import candidates_summary, team_s
 from mlflow_fraud.operations.tracking.mirror import look_at_mlflow, not_tracked
 from mlflow_fraud.paths import SHIPPED
 from mlflow_fraud.stages.logged import Tried, try_to_track
-
-DAY = 24 * 3600
 
 
 @flow(name="training", log_prints=True, timeout_seconds=DAY)

@@ -8,13 +8,11 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.endings import fails_clearly, run_from_shell
+from flows.endings import DAY, fails_clearly, run_from_shell
 from flows.steps import reproduce
 from mlflow_fraud.operations.as_of import require_table_past
 from mlflow_fraud.operations.data.up_to_date import require_batches_here, require_key
 from mlflow_fraud.operations.reporting.summary import validation_summary
-
-DAY = 24 * 3600
 
 
 @flow(name="validation", log_prints=True, timeout_seconds=DAY)

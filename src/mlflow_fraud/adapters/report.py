@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from mlflow_fraud.adapters.page_style import STYLE
 from mlflow_fraud.core.measuring.metrics import defined, told
 from mlflow_fraud.core.release.guardrails import Guardrail
 from mlflow_fraud.paths import MODELS
@@ -50,18 +51,16 @@ HEADINGS = {
 Intervals = Mapping[str, Mapping[str, Sequence[float] | None]]
 NO_INTERVALS: Intervals = {}
 
-PAGE = """<!doctype html>
+PAGE = (
+    """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Verdict: {headline}</title>
-<style>
-  body {{ font: 15px/1.5 system-ui, sans-serif; color: #1b2330; max-width: 60rem }}
-  body {{ margin: 2.5rem auto; padding: 0 1rem }}
-  h1 {{ font-size: 1.5rem; border-left: .4rem solid {colour}; padding-left: .8rem }}
-  table {{ border-collapse: collapse; margin: 1rem 0 2rem }}
-  th, td {{ padding: .35rem .9rem; text-align: right; border-bottom: 1px solid #e6e9ee }}
-  td {{ font-variant-numeric: tabular-nums }}
-  th:first-child, td:first-child {{ text-align: left }}
+<style>"""
+    + STYLE
+    + """
+  body {{ max-width: 60rem }}
+  th, td {{ padding: .35rem .9rem }}
   img {{ width: 48%; min-width: 20rem }}
 </style>
 <h1>{headline}</h1>
@@ -78,6 +77,7 @@ PAGE = """<!doctype html>
 {figures}
 </html>
 """
+)
 
 
 def render_report(decision: Mapping[str, Any], models: Path = MODELS) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from mlflow_fraud.adapters.page_style import STYLE
 from mlflow_fraud.adapters.watch_figures import draw_windows
 from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.measuring.metrics import told
@@ -18,18 +19,16 @@ Row = Sequence[str]
 State = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
-PAGE = """<!doctype html>
+PAGE = (
+    """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>{title}</title>
-<style>
-  body {{ font: 15px/1.5 system-ui, sans-serif; color: #1b2330; max-width: 66rem }}
-  body {{ margin: 2.5rem auto; padding: 0 1rem }}
-  h1 {{ font-size: 1.5rem; border-left: .4rem solid {colour}; padding-left: .8rem }}
-  table {{ border-collapse: collapse; margin: 1rem 0 2rem }}
-  th, td {{ padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #e6e9ee }}
-  td {{ font-variant-numeric: tabular-nums }}
-  th:first-child, td:first-child {{ text-align: left }}
+<style>"""
+    + STYLE
+    + """
+  body {{ max-width: 66rem }}
+  th, td {{ padding: .3rem .7rem }}
   img {{ width: 100% }}
 </style>
 <h1>{title}</h1>
@@ -44,6 +43,7 @@ PAGE = """<!doctype html>
 <p>A dash: not known, which is neither good nor bad. What each figure is: docs/monitoring.md.</p>
 </html>
 """
+)
 
 
 def render_watch_page(state: State, windows: Sequence[Entry]) -> str:

@@ -13,7 +13,6 @@ from mlflow_fraud.adapters import dvc_repo
 from mlflow_fraud.adapters.forgotten_list import forgotten_in
 from mlflow_fraud.adapters.prediction_log.collectable import payments_of, seen
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
-from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.snapshot import snapshot
 from mlflow_fraud.adapters.raw_batches import batches_in
 from mlflow_fraud.adapters.raw_files import read_batches
@@ -21,13 +20,12 @@ from mlflow_fraud.core.contract.collect import Span, mature_until, spans_due
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.contract.forgotten import without
 from mlflow_fraud.core.errors import FraudError, NoRecord
-from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.core.labels import LABEL_TIME
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.operations.as_of import moment
 from mlflow_fraud.operations.collection.changes import collect_changes
 from mlflow_fraud.operations.collection.door import Door, Refused, let_in
 from mlflow_fraud.operations.collection.leftovers import clear_refused, remove_leftovers
+from mlflow_fraud.operations.record.now import now_in
 from mlflow_fraud.operations.record.opened import opened
 from mlflow_fraud.paths import forgotten_list, raw_folder
 from mlflow_fraud.settings import Dataset, contract_of, load_params
@@ -63,7 +61,7 @@ def collect(as_of: datetime | None = None) -> Collected:
         with opened() as log:
             remove_leftovers(params.dataset)
             clear_refused(params.dataset)
-            now = _now(as_of, log, contract)
+            now = now_in(log, contract, as_of)
             if now is None:
                 say(f"nothing is collected: {log} has no payment of {contract.name}")
                 return Collected()
@@ -76,15 +74,6 @@ def collect(as_of: datetime | None = None) -> Collected:
     found = Collected(tuple(pinned), corrections, tuple(refused))
     _share(found)
     return found
-
-
-def _now(as_of: datetime | None, log: PredictionLog, contract: Contract) -> datetime | None:
-    """Return now on the contract's clock: the time of day, or where the record's payments have come to."""
-    clock = contract.column("event_time")
-    timezone = clock.timezone if clock else ""
-    if as_of is not None or load_environment().clock == "wall":
-        return moment(as_of, timezone)
-    return RecordedPast(log, contract, log.last_place()).reached(STEADY)
 
 
 def _pinned(dataset: str, contract: Contract) -> pl.DataFrame | None:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from mlflow_fraud.core.labels import LABEL_TIME, arrival, is_mature, label_at, tells, weighed
-from mlflow_fraud.core.watching.expected import estimates, together
+from mlflow_fraud.core.watching.expected import Expected, estimates, together
 from mlflow_fraud.core.watching.feed import against_weekday, days_without, lag_of, longest_silence
 from mlflow_fraud.core.watching.missed import evidence, outcomes
 from mlflow_fraud.core.watching.retrain import Asked, Missed, Sight, Unlearned
@@ -87,8 +87,10 @@ def look(recorded: Recorded, watched: Watched, asked: Sequence[Asked]) -> tuple[
     last = recorded.now.date() - timedelta(days=1)
     days = [_day(span, rows.within(span), recorded, watched) for span in days_between(first, last)]
     spans = weeks_between(first, last)
-    weeks = [_week(span, rows.within(span), recorded, watched) for span in spans]
-    _add_outlook(weeks, spans, rows, recorded.now, watched)
+    parts = [rows.within(span) for span in spans]
+    sums = [sums_of(watched, part.known.filter(part.scored)) for part in parts]
+    weeks = [_week(*each, recorded, watched) for each in zip(spans, parts, sums, strict=True)]
+    _add_outlook(weeks, spans, sums, rows, recorded.now, watched)
     mature = [span for span in spans if span.is_mature(horizon, recorded.now)]
     frauds = [int(week["frauds"]) for week in weeks[: len(mature)]]
     pools = [
@@ -129,7 +131,7 @@ def _day(span: Span, rows: Rows, recorded: Recorded, watched: Watched) -> Entry:
     }
 
 
-def _week(span: Span, rows: Rows, recorded: Recorded, watched: Watched) -> Entry:
+def _week(span: Span, rows: Rows, sums: Expected, recorded: Recorded, watched: Watched) -> Entry:
     """Return a week: beside how good the release is, all that can be said without labels."""
     served = np.isfinite(rows.features).any(axis=1)
     drifts, drift = movement(watched, rows.features[served], rows.known["event_time"].filter(pl.Series(served)))
@@ -146,16 +148,17 @@ def _week(span: Span, rows: Rows, recorded: Recorded, watched: Watched) -> Entry
         "silence_hours": longest_silence(rows.known["event_time"].to_numpy()),
         "label_lag_days": lag and lag.median,
         "label_lag_most_days": lag and lag.most,
-        "expected": told_estimates(sums_of(watched, rows.known.filter(rows.scored))),
+        "expected": told_estimates(sums),
     }
 
 
-def _add_outlook(weeks: list[Entry], spans: list[Span], rows: Rows, now: datetime, watched: Watched) -> None:
+def _add_outlook(
+    weeks: list[Entry], spans: list[Span], sums: list[Expected], rows: Rows, now: datetime, watched: Watched
+) -> None:
     """Say of each week what probabilities expect of the shortest run of weeks up to it that has frauds enough.
 
     Once all of the run is mature, what it was stands beside it, and the error.
     """
-    sums = [sums_of(watched, part.known.filter(part.scored)) for part in map(rows.within, spans)]
     expected = [round(each.frauds) for each in sums]
     runs = {span.until: span for span in pools_of(spans, expected, watched.params.monitor.least_frauds)}
     for week, span in zip(weeks, spans, strict=True):

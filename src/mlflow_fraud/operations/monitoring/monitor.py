@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from mlflow_fraud.adapters.mlflow_runs import content_hash
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_files import read_batches
@@ -92,8 +91,7 @@ def log_window(window: Window) -> str:
     """
     measured = window.metrics | {f"drift_{name}": value for name, value in window.drifts.items()}
     metrics = {name: value for name, value in measured.items() if value is not None}
-    content = hashlib.sha256(json.dumps(metrics, sort_keys=True).encode()).hexdigest()
-    tags = {"model_version": window.version, "window": window.name, "window_content": content}
+    tags = {"model_version": window.version, "window": window.name, "window_content": content_hash(metrics)}
     try:
         return open_tracking(load_environment()).ensure_window(f"window {window.name}", metrics, tags)
     except TrackingFailed as error:

@@ -13,17 +13,14 @@ from sqlalchemy import Connection
 
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.prediction_log.days import RecordedDays
-from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.snapshot import snapshot
 from mlflow_fraud.adapters.release_files import schema_of
 from mlflow_fraud.core.errors import NoRecord
-from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import LABEL_TIME
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.watching.feed import WEEKS_BACK
-from mlflow_fraud.environment import load_environment
-from mlflow_fraud.operations.as_of import moment
+from mlflow_fraud.operations.record.now import now_in
 from mlflow_fraud.operations.record.opened import opened
 from mlflow_fraud.settings import load_params, require_chance
 
@@ -63,7 +60,9 @@ def read_recorded(live: Release, as_of: datetime | None = None) -> Recorded:
     schema, until = schema_of(live), live.manifest.learned_until
     require_chance(schema.contract, load_params().active, where="the live release's contract")
     with opened() as log:
-        now = _now(RecordedPast(log, schema.contract, log.last_place()), schema, as_of)
+        now = now_in(log, schema.contract, as_of)
+        if now is None:
+            raise NoRecord(f"no payment of {schema.contract.name} is in the record; nothing has come to watch")
         begin = now - LOOK_BACK if until is None else min(until, now - LOOK_BACK)
         with snapshot(log.engine) as connection:
             parts, volumes = _days(connection, schema, begin.date(), now, until)
@@ -73,17 +72,6 @@ def read_recorded(live: Release, as_of: datetime | None = None) -> Recorded:
         raise NoRecord(f"no payment of {schema.contract.name} is in the record by {now}; nothing has come to watch")
     features = _features(rows, schema, {release for release, sha256 in hashes.items() if sha256 == schema.sha256})
     return Recorded(_scored(rows, features, live), features, volumes, now)
-
-
-def _now(past: RecordedPast, schema: FeatureSchema, as_of: datetime | None) -> datetime:
-    """Return when it is on the contract's clock."""
-    clock = schema.contract.column("event_time")
-    if as_of is not None or load_environment().clock == "wall":
-        return moment(as_of, clock.timezone if clock else "")
-    newest = past.reached(STEADY)
-    if newest is None:
-        raise NoRecord(f"no payment of {schema.contract.name} is in the record; nothing has come to watch")
-    return newest
 
 
 def _days(

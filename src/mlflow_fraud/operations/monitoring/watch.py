@@ -83,10 +83,11 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
             f"{error} Or give the labelled windows as CSV files, oldest first; `mlflow-fraud data stream` makes some"
         ) from None
     today, rule = recorded.now.date(), watched.params.monitor
-    asked = [each for each in read_asked(version) if each.day < today]
+    told = read_asked(version)
+    asked = [each for each in told if each.day < today]
     windows, sight = look(recorded, watched, asked)
     write_windows(windows)
-    waits = waits_until(version)
+    waits, alarmed = waits_until(version), alarm_of(sight, rule).retrain
     answer = unless_waiting(answer_of(sight, rule, asked, today), until=waits, now=today)
     seen = Seen(
         version=version,
@@ -94,11 +95,11 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
         windows=read_windows(version, of_files=False),
         answer=answer,
         sight=sight,
-        since=_bad_since(windows, sight, rule),
+        since=_bad_since(windows, sight, rule) if alarmed else None,
         next_refresh=_next_refresh(watched),
         next_contest=waits if waits and waits > today else None,
         pointer_days=pointer_age(store),
-        alarmed=alarm_of(sight, rule).retrain or any(each.kind == "alarm" for each in read_asked(version)),
+        alarmed=alarmed or any(each.kind == "alarm" for each in told),
     )
     write_text(WATCH_PAGE, render_watch_page(seen.state, seen.windows))
     return seen
@@ -112,8 +113,6 @@ def note_asked(seen: Seen) -> None:
 
 def _bad_since(windows: list[Entry], sight: Sight, rule: MonitorRule) -> date | None:
     """Return the day from which on what alarms is so: the first missed burst that counts, or a window's first day."""
-    if not alarm_of(sight, rule).retrain:
-        return None
     found = list[date]()
     if sight.missed is not None and sight.missed.evidence >= rule.evidence and sight.missed.since is not None:
         found.append(sight.missed.since)

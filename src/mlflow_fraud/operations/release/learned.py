@@ -23,12 +23,12 @@ def reference_of(challenger: Shipped) -> Reference:
     trained, until = challenger.trained, challenger.shipping.learned_until
     for part in (*PARTS, BETWEEN):
         require_trained_on(SHIPPED, trained.lineage, part_file(part))
-    parts = [pl.read_parquet(part_file(part)) for part in (*PARTS, BETWEEN)]
-    learned = pl.concat(parts).filter(pl.col("event_time") <= until)
+    parts = {part: pl.read_parquet(part_file(part)) for part in (*PARTS, BETWEEN)}
+    learned = pl.concat(parts.values()).filter(pl.col("event_time") <= until)
     x = model_matrix(learned, trained.schema)
     features = {name: x[:, place] for place, name in enumerate(trained.schema.names)}
     scores, cuts = challenger.test["probability"].to_numpy(), challenger.test["threshold"].to_numpy()
-    cards = read_period(pl.read_parquet(part_file("test"))).cards
+    cards = read_period(parts["test"]).cards
     assessment = trained.assessment
     return Reference(
         rows=len(learned),
