@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,15 +41,17 @@ def write_pointer(file: Path) -> None:
     file.with_name(f"{file.name}.dvc").write_text(yaml.safe_dump({"outs": [out]}, sort_keys=False))
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test an environment without settings of the person who runs it."""
-    for name in os.environ:
-        if name.startswith(("FRAUD_", "MLFLOW_TRACKING", "AWS_")) or name in ("CI", "GITHUB_ACTIONS"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "false")
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """Give all tests, and what is made once for many, an environment without settings of the person who runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("FRAUD_", "MLFLOW_TRACKING", "AWS_")) or name in ("CI", "GITHUB_ACTIONS"):
+                patch.delenv(name)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        patch.setenv("GX_ANALYTICS_ENABLED", "false")
+        patch.setenv("DVC_NO_ANALYTICS", "1")
+        yield
 
 
 @pytest.fixture(scope="session")
