@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.labels import LABEL_TIME, arrival
+from mlflow_fraud.core.labels import ATTESTED, LABEL_TIME, arrival
 from mlflow_fraud.core.learning.split import PARTS, SplitRule, borders, clocked, require_horizon
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import evaluate
@@ -130,3 +130,20 @@ def test_a_fraud_that_is_told_after_the_border_was_none_by_then_and_is_one_later
     )
     row = clocked(late, cut, REPORTED).filter(rows["event_time"] == first)
     assert row.select("part", "label", "fraud").row(0) == ("train", 0, 1)
+
+
+def test_what_was_collected_when_it_was_mature_counts_at_once() -> None:
+    """The newest collected row is a horizon old, and its silence says so: nothing waits for a second horizon."""
+    collected = reported(1)
+    newest = clocked(collected, borders(collected, REPORTED), REPORTED)["part"].to_list()[-ATTESTED]
+    untold = collected.with_columns(pl.lit(None, pl.Datetime("us")).alias(LABEL_TIME))
+    assert newest == "test"
+    assert clocked(untold, borders(untold, REPORTED), REPORTED)["part"].to_list()[-ATTESTED] is None
+
+
+def test_labels_with_a_wrong_time_make_no_row_older_than_it_is() -> None:
+    rows = reported(1).with_row_index("place")
+    wrong = rows.with_columns(pl.when(pl.col("place") < ATTESTED - 1).then(datetime(2034, 1, 1)).alias(LABEL_TIME))
+    assert borders(wrong, REPORTED).known_until == rows["event_time"].max()
+    many = rows.with_columns(pl.lit(datetime(2034, 1, 1)).alias(LABEL_TIME))
+    assert borders(many, REPORTED).known_until == rows["event_time"].max() + REPORTED.horizon

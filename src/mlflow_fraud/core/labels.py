@@ -26,6 +26,9 @@ WEIGHT = "weight"
 LABELS_LATER = timedelta(days=366)
 """So long after the newest transactions of a recorded stream their labels may arrive."""
 
+ATTESTED = 10
+"""So many labels have to have arrived so late before the data is taken to tell what was known then."""
+
 WEIGHT_CAP = 50.0
 """The largest weight where none is stated."""
 
@@ -144,6 +147,27 @@ def is_mature(horizon: timedelta, *, as_of: datetime) -> pl.Expr:
     [True, False]
     """
     return pl.col("event_time") + horizon <= as_of
+
+
+def known_until(transactions: pl.DataFrame, horizon: timedelta) -> datetime:
+    """Return the instant of which the data tells what was known: of its newest transaction, or of labels after it.
+
+    Batches that are collected end with the newest mature row, whose silence was waited for: its label has arrived a
+    `horizon` later. `ATTESTED` labels have to say so, since one may have a wrong time.
+
+    >>> day = datetime(2020, 6, 1)
+    >>> rows = pl.DataFrame({"event_time": [day] * 10, "label_time": [day + timedelta(days=7)] * 10})
+    >>> known_until(rows, timedelta(days=7)) - day, known_until(rows[:9], timedelta(days=7)) - day
+    (datetime.timedelta(days=7), datetime.timedelta(0))
+    """
+    newest: datetime = transactions["event_time"].max()  # type: ignore[assignment]
+    if LABEL_TIME not in transactions.columns:
+        return newest
+    latest = transactions[LABEL_TIME].drop_nulls().top_k(ATTESTED)
+    if len(latest) < ATTESTED:
+        return newest
+    told: datetime = latest.min()  # type: ignore[assignment]
+    return max(newest, min(told, newest + horizon))
 
 
 def label_at(label: str, arrives: pl.Expr, *, as_of: datetime | pl.Expr) -> pl.Expr:

@@ -84,7 +84,7 @@ def _as_trained(chosen: TrainedCandidate) -> Practice:
 def _practised(chosen: TrainedCandidate, params: Params, schema: FeatureSchema, progress: Progress) -> Practice:
     """Return what the recipe makes of all that is mature but the newest days, judged by the chain before it."""
     rule = params.active.split
-    history = pl.read_parquet(TRANSACTIONS, columns=["event_time", "batch"])
+    history = pl.read_parquet(TRANSACTIONS)
     parts = [pl.read_parquet(part_file(part)) for part in (*PARTS, BETWEEN)]
     rows = Rows(pl.concat(parts).sort("event_time", maintain_order=True), schema, rule, borders(history, rule))
     recipe = Recipe(chosen.candidate, params.train, chosen.lineage.best, params.judging)

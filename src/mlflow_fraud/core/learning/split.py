@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from mlflow_fraud.core.contract.contract import BATCH
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.labels import LABEL_CHANCE, LABEL_TIME, WEIGHT, arrival, is_mature, label_at, tells
+from mlflow_fraud.core.labels import LABEL_CHANCE, LABEL_TIME, WEIGHT, arrival, is_mature, known_until, label_at, tells
 from mlflow_fraud.core.strict import Strict
 
 PARTS = ("train", "validation", "test")
@@ -90,14 +90,13 @@ def borders(transactions: pl.DataFrame, rule: SplitRule) -> Borders:
     """Return where the periods begin; raise `DataError` when one of them would be empty."""
     test_from = _test_from(transactions, rule)
     first: datetime = transactions["event_time"].min()  # type: ignore[assignment]
-    last: datetime = transactions["event_time"].max()  # type: ignore[assignment]
     validation_from = test_from - timedelta(days=rule.validation_days)
     if validation_from - rule.horizon <= first:
         raise DataError(
             f"nothing is left to train on: the data begins {first}, validation begins {validation_from} "
             f"and rows count after {rule.horizon.days} days; bring more data or shorten the split"
         )
-    return Borders(validation_from, test_from, last)
+    return Borders(validation_from, test_from, known_until(transactions, rule.horizon))
 
 
 def part(cut: Borders, rule: SplitRule, columns: Container[str] = ()) -> pl.Expr:
