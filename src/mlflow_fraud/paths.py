@@ -34,6 +34,8 @@ PUBLISHED = (RAW, LOCK, MODELS, DECISION)
 MONITORING = DATA / "monitoring"
 WINDOWS = MONITORING / "windows.json"
 ASKED = MONITORING / "asked.json"
+RETRAININGS = MONITORING / "retrainings.json"
+"""What became of the last retrainings in this folder."""
 WATCH_PAGE = MONITORING / "report.html"
 
 # this machine's own, in no commit

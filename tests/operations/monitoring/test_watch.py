@@ -17,8 +17,11 @@ from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import ReleaseRejected, SettingsError
 from mlflow_fraud.core.release.release import REFERENCE_FILE
 from mlflow_fraud.core.watching.reference import read_reference
+from mlflow_fraud.core.watching.retrain import Asked
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.operations.monitoring.kept import Entry, read_asked
+from mlflow_fraud.operations.monitoring.asked import read_asked
+from mlflow_fraud.operations.monitoring.kept import Entry
+from mlflow_fraud.operations.monitoring.retrainings import noted
 from mlflow_fraud.operations.monitoring.tracked import OF_EXPERIMENT, log_watched
 from mlflow_fraud.operations.monitoring.watch import Seen, note_asked, watch_record
 from mlflow_fraud.operations.reporting.summary import watched_summary
@@ -31,6 +34,10 @@ RECORD = "sqlite:///.local/record.db"
 
 def of_kind(seen: Seen, kind: str) -> list[Entry]:
     return [each for each in seen.windows if each["kind"] == kind]
+
+
+def asked_of(seen: Seen) -> list[Asked]:
+    return read_asked(seen.version, timedelta(hours=20))
 
 
 def midnight(days: int) -> datetime:
@@ -120,9 +127,16 @@ def test_a_refresh_is_asked_for_when_enough_is_mature_and_not_learned_and_nothin
     assert late.next_refresh is not None
     assert late.next_refresh <= late.now.date()
     note_asked(late)
-    assert [each.kind for each in read_asked(late.version)] == ["refresh"]
-    note_asked(watch_record(served, as_of=midnight(56)))
-    assert len(read_asked(late.version)) == 1
+    assert [each.kind for each in asked_of(late)] == ["refresh"]
+    same_day = watch_record(served, as_of=midnight(56))
+    note_asked(same_day)
+    assert len(asked_of(late)) == 1
+    assert f"the retraining asked for on {late.now.date()} is under way" in same_day.answer.reason
+    with pytest.raises(RuntimeError), noted(late.answer.reason):
+        raise RuntimeError
+    once_more = watch_record(served, as_of=midnight(56))
+    in_vain = f"asked for 2 times now: the retraining asked for on {late.now.date()} failed"
+    assert once_more.answer.reason.endswith(in_vain)
 
 
 @pytest.mark.slow
@@ -177,13 +191,16 @@ def test_a_new_kind_of_fraud_alarms_and_an_alarm_is_not_given_again_at_once(serv
     assert alarmed.since is not None
     assert AFTER <= alarmed.since < alarmed.now.date()
     assert "not good any more" in WATCH_PAGE.read_text()
-    assert read_asked(alarmed.version) == []  # nobody was told yet
+    assert asked_of(alarmed) == []  # nobody was told yet
     note_asked(alarmed)
     again = watch_record(served, alarmed.now + timedelta(days=2))
     note_asked(again)
     assert again.answer.kind != "alarm"
     assert "not good any more" in WATCH_PAGE.read_text()
-    assert [each.kind for each in read_asked(again.version)].count("alarm") == 1
+    assert [each.kind for each in asked_of(again)].count("alarm") == 1
+    with pytest.raises(RuntimeError), noted(alarmed.answer.reason):
+        raise RuntimeError
+    assert watch_record(served, again.now).answer.kind == "alarm", "nothing came of it, so nothing was answered"
 
 
 @pytest.mark.slow

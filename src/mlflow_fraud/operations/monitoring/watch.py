@@ -20,8 +20,9 @@ from mlflow_fraud.core.watching.retrain import (
     bad_since,
     unless_waiting,
 )
+from mlflow_fraud.operations.monitoring.asked import read_asked, write_asked
 from mlflow_fraud.operations.monitoring.figures import Watched
-from mlflow_fraud.operations.monitoring.kept import Entry, read_asked, read_windows, write_asked, write_windows
+from mlflow_fraud.operations.monitoring.kept import Entry, write_seen
 from mlflow_fraud.operations.monitoring.live import live_release, pointer_age
 from mlflow_fraud.operations.monitoring.look import look
 from mlflow_fraud.operations.monitoring.recorded import read_recorded
@@ -83,16 +84,17 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
             f"{error} Or give the labelled windows as CSV files, oldest first; `mlflow-fraud data stream` makes some"
         ) from None
     today, rule = recorded.now.date(), watched.params.monitor
-    told = read_asked(version)
-    asked = [each for each in told if each.day < today]
-    windows, sight = look(recorded, watched, asked)
-    write_windows(windows)
+    told = read_asked(version, timedelta(hours=rule.unheard_hours))
+    asked = [each for each in told if each.day <= today]
+    # what alarmed is counted anew once it was answered, and today's look again sees what it saw
+    windows, sight = look(recorded, watched, [each for each in asked if each.day < today and each.came != "nothing"])
+    revisited = write_seen(version, windows)
     waits, alarmed = waits_until(version), alarm_of(sight, rule).retrain
     answer = unless_waiting(answer_of(sight, rule, asked, today), until=waits, now=today)
     seen = Seen(
         version=version,
         now=recorded.now,
-        windows=read_windows(version, of_files=False),
+        windows=revisited,
         answer=answer,
         sight=sight,
         since=_bad_since(windows, sight, rule) if alarmed else None,
@@ -106,7 +108,7 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
 
 
 def note_asked(seen: Seen) -> None:
-    """Keep that a retraining was asked for, once it was: what nobody heard of is asked for again."""
+    """Keep that a retraining is asked for, before it is: so no other look asks for the same."""
     if seen.answer.retrain:
         write_asked(seen.version, Asked(seen.now.date(), seen.answer.kind, seen.answer.reason))
 
