@@ -78,6 +78,11 @@ def corrections_folder(dataset: str) -> Path:
     return raw_folder(dataset) / "corrections"
 
 
+def corrections_aside(dataset: str) -> Path:
+    """Return where the corrections of a data set are named that may not come in; there is none where all may."""
+    return REFUSED / dataset / "corrections.json"
+
+
 def forgotten_list(contract: str) -> Path:
     """Return the list of the people of a contract who are forgotten; there is none where nobody is."""
     return CONTRACTS / f"{contract}.forgotten"

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from sqlalchemy import delete, insert, update
 
-from mlflow_fraud.adapters.files import read_json
+from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.tables import FEATURE_SCHEMA, MODEL_RELEASE, PAYMENT
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
@@ -25,7 +25,7 @@ from mlflow_fraud.operations.monitoring.retrainings import noted
 from mlflow_fraud.operations.monitoring.tracked import OF_EXPERIMENT, log_watched
 from mlflow_fraud.operations.monitoring.watch import Seen, note_asked, watch_record
 from mlflow_fraud.operations.reporting.summary import watched_summary
-from mlflow_fraud.paths import TRANSACTIONS, WATCH_PAGE, part_file
+from mlflow_fraud.paths import TRANSACTIONS, WATCH_PAGE, corrections_aside, part_file
 from mlflow_fraud.stages.logged import open_tracking
 from tests.operations.monitoring.conftest import AFTER, HORIZON_DAYS, after, live, payments_of, write_record
 
@@ -141,6 +141,7 @@ def test_a_refresh_is_asked_for_when_enough_is_mature_and_not_learned_and_nothin
 
 @pytest.mark.slow
 def test_the_page_stands_alone_and_says_first_what_a_person_asks(served: ReleaseStore) -> None:
+    write_json(corrections_aside("simulated"), [{}, {}])
     seen = watch_record(served)
     page = WATCH_PAGE.read_text()
     assert "http" not in page
@@ -151,6 +152,7 @@ def test_the_page_stands_alone_and_says_first_what_a_person_asks(served: Release
         "Next refresh: ",
         "Next possible contest: now",
         "The pointer moved 0.0 days",
+        "2 corrections of pinned rows cannot come in",
     ):
         assert said in page
     assert f"### {seen.version}: still good, and a refresh is due" in watched_summary(seen)

@@ -22,6 +22,7 @@ from mlflow_fraud.core.contract.forgotten import without
 from mlflow_fraud.core.errors import FraudError, NoRecord
 from mlflow_fraud.core.labels import LABEL_TIME
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.collection.aside import Aside
 from mlflow_fraud.operations.collection.changes import collect_changes
 from mlflow_fraud.operations.collection.door import Door, Refused, let_in
 from mlflow_fraud.operations.collection.leftovers import clear_refused, remove_leftovers
@@ -34,11 +35,12 @@ from mlflow_fraud.stages.run import say
 
 
 class Collected(NamedTuple):
-    """What a collection brought: the batches and corrections that are pinned now, and the batches kept aside."""
+    """What a collection brought: the batches and corrections that are pinned now, and what is kept aside of both."""
 
     pinned: tuple[Path, ...] = ()
     corrections: tuple[Path, ...] = ()
     refused: tuple[Refused, ...] = ()
+    aside: tuple[Aside, ...] = ()
 
     @property
     def brought(self) -> tuple[Path, ...]:
@@ -67,11 +69,11 @@ def collect(as_of: datetime | None = None) -> Collected:
                 return Collected()
             door = Door(params.dataset, contract, environment.key, _pinned(params.dataset, contract))
             pinned, refused = _collect_days(log, door, dataset, now)
-            corrections = collect_changes(log, door, now)
+            changes = collect_changes(log, door, now)
     except NoRecord as error:
         say(f"nothing is collected: {error}")
         return Collected()
-    found = Collected(tuple(pinned), corrections, tuple(refused))
+    found = Collected(tuple(pinned), changes.pinned, tuple(refused), changes.aside)
     _share(found)
     return found
 

@@ -20,6 +20,7 @@ from mlflow_fraud.core.watching.retrain import (
     bad_since,
     unless_waiting,
 )
+from mlflow_fraud.operations.collection.aside import number_aside
 from mlflow_fraud.operations.monitoring.asked import read_asked, write_asked
 from mlflow_fraud.operations.monitoring.figures import Watched
 from mlflow_fraud.operations.monitoring.kept import Entry, write_seen
@@ -38,7 +39,8 @@ class Seen:
     `since` is the day from which on what is bad is so, None where nothing is or it cannot be said. `next_refresh` is
     the first day on which enough mature days are not learned, `next_contest` the first on which a contest has frauds
     enough, None where one has them now. `pointer_days` is how long the pointer has not moved.
-    `alarmed` is whether an alarm stands, whatever is asked for today.
+    `alarmed` is whether an alarm stands, whatever is asked for today. `aside` counts corrections that did not
+    come in.
     """
 
     version: str
@@ -51,6 +53,7 @@ class Seen:
     next_contest: date | None
     pointer_days: float | None
     alarmed: bool
+    aside: int
 
     @property
     def state(self) -> dict[str, Any]:
@@ -66,6 +69,7 @@ class Seen:
             "next_contest": self.next_contest,
             "pointer_days": self.pointer_days,
             "alarmed": self.alarmed,
+            "aside": self.aside,
         }
 
 
@@ -102,6 +106,7 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
         next_contest=waits if waits and waits > today else None,
         pointer_days=pointer_age(store),
         alarmed=alarmed or any(each.kind == "alarm" for each in told),
+        aside=number_aside(watched.params.dataset),
     )
     write_text(WATCH_PAGE, render_watch_page(seen.state, seen.windows))
     return seen
