@@ -47,6 +47,7 @@ def publish_collection(found: Collected) -> None:
     table += [
         {"file": f"{each.what} of payment {each.event_id}", "outcome": each.wrong} for each in found.aside[:SHOWN]
     ]
+    table += [{"file": "days that wait", "outcome": found.waits}] if found.waits else []
     brought, refused, aside = len(found.brought), len(found.refused), len(found.aside)
     get_run_logger().info("collected: %s, refused: %s, corrections that stand aside: %s", brought, refused, aside)
     create_table_artifact(key="collection", table=table, description="what came back from the record")

@@ -105,9 +105,9 @@ def fill(log: PredictionLog) -> Fill:
 
 
 def tell(log: PredictionLog, labels: Sequence[tuple[str, int, datetime]]) -> None:
-    log.add_labels(
-        [Label(("sparkov", event_id), label, at) for event_id, label, at in labels], received=RECEIVED, source="service"
-    )
+    told = [Label(("sparkov", event_id), label, at) for event_id, label, at in labels]
+    if told:
+        log.add_labels(told, received=RECEIVED, source="service")
 
 
 def table() -> pl.DataFrame:
@@ -191,6 +191,30 @@ def test_a_batch_that_the_gate_refuses_is_kept_aside_by_its_whole_span(fill: Fil
     assert "--from 2020-03-02 --to 2020-03-09" in refused.command
     assert "category is a known value: 1 row does not comply" in refused.sentence
     assert len(found.pinned) == 1
+
+
+def test_days_whose_silence_may_be_that_of_the_feed_wait_until_any_label_comes(
+    fill: Fill, log: PredictionLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alive = pl.col("event_time") < datetime(2020, 3, 12)
+    fill(SEEN.with_columns(label=pl.when(alive).then("label").otherwise(pl.lit(0, pl.Int8))))
+    last = max(FRAUDS.filter(alive)["event_time"]) + timedelta(days=5)
+    found = collect(A_WEEK_LATER)
+    assert names(found) == ["collected-2020-03-02_2020-03-08.parquet"]
+    assert found.waits.startswith(f"no label has come since {last:%Y-%m-%d %H:%M}, for ")
+    assert "days from 2020-03-09 on wait. Where it is the feed, they come once it is back" in capsys.readouterr().out
+
+    tell(log, [(SEEN["event_id"][-1], 0, A_WEEK_LATER)])
+    again = collect(A_WEEK_LATER)
+    assert (len(again.pinned), again.waits) == (2, "")
+
+
+def test_where_no_label_ever_came_silence_is_genuine_and_a_line_says_so(
+    fill: Fill, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(SEEN.filter(pl.col("event_time") < datetime(2020, 3, 9)).with_columns(label=pl.lit(0, pl.Int8)))
+    assert len(collect(NOW).pinned) == 1
+    assert "too few labels came yet to tell a silent feed from a good time" in capsys.readouterr().out
 
 
 def test_a_payment_that_comes_late_is_a_batch_of_its_own(fill: Fill) -> None:

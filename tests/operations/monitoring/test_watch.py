@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, update
 
 from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
-from mlflow_fraud.adapters.prediction_log.tables import FEATURE_SCHEMA, MODEL_RELEASE, PAYMENT
+from mlflow_fraud.adapters.prediction_log.tables import FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import ReleaseRejected, SettingsError
 from mlflow_fraud.core.release.release import REFERENCE_FILE
@@ -259,6 +259,23 @@ def test_mlflow_has_one_run_of_a_release_and_adds_only_what_is_new(served: Relea
     assert [point.step for point in history] == sorted({point.step for point in history})
     weeks = client.get_metric_history(run, "week/payments")
     assert len({point.step for point in weeks}) == len(of_kind(last, "week"))
+
+
+@pytest.mark.slow
+def test_where_the_feed_of_labels_is_silent_nothing_since_is_judged_or_asked_for(served: ReleaseStore) -> None:
+    log = PredictionLog(RECORD)
+    with log.engine.begin() as connection:
+        connection.execute(delete(LABEL).where(LABEL.c.arrived >= midnight(30)))
+    log.close()
+    seen = watch_record(served)
+    assert seen.silence.startswith("no label has come since ")
+    assert f"Trouble of the feed: {seen.silence}" in WATCH_PAGE.read_text()
+    since = datetime.fromisoformat(seen.silence[24:40])
+    judged = [each for each in of_kind(seen, "day") if each["rows"]]
+    assert max(each["since"] for each in judged) <= str(since - timedelta(days=HORIZON_DAYS)).replace(" ", "T")
+    assert seen.answer.kind != "alarm"
+    assert seen.sight.unlearned is not None
+    assert seen.sight.unlearned.days < (since - midnight(0)) / timedelta(days=1)
 
 
 def test_without_a_record_it_is_one_sentence_that_says_what_to_give(served: ReleaseStore) -> None:

@@ -40,7 +40,7 @@ class Seen:
     the first day on which enough mature days are not learned, `next_contest` the first on which a contest has frauds
     enough, None where one has them now. `pointer_days` is how long the pointer has not moved.
     `alarmed` is whether an alarm stands, whatever is asked for today. `aside` counts corrections that did not
-    come in.
+    come in. `silence` says that the feed of labels has fallen silent, where it has.
     """
 
     version: str
@@ -54,6 +54,7 @@ class Seen:
     pointer_days: float | None
     alarmed: bool
     aside: int
+    silence: str
 
     @property
     def state(self) -> dict[str, Any]:
@@ -70,6 +71,7 @@ class Seen:
             "pointer_days": self.pointer_days,
             "alarmed": self.alarmed,
             "aside": self.aside,
+            "silence": self.silence,
         }
 
 
@@ -107,6 +109,7 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
         pointer_days=pointer_age(store),
         alarmed=alarmed or any(each.kind == "alarm" for each in told),
         aside=number_aside(watched.params.dataset),
+        silence=recorded.heard.sentence,
     )
     write_text(WATCH_PAGE, render_watch_page(seen.state, seen.windows))
     return seen
