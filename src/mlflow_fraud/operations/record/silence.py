@@ -27,7 +27,7 @@ class Heard(NamedTuple):
             return ""
         since, days, plausible = self.silence
         return (
-            f"no label has come since {since:%Y-%m-%d %H:%M}, for {days:.0f} days, and by the feed's own past "
+            f"no label has come since {since:%Y-%m-%d %H:%M}, for {days:.0f} days, and by its own past "
             f"{plausible:.0f} are plausible: what has no label since is not taken for genuine"
         )
 
