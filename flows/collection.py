@@ -13,6 +13,9 @@ from flows.person import call_person
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.operations.collection.collect import Collected, collect
 
+SHOWN = 20
+"""Corrections that stand aside and are in the run's table; a file on the machine has all."""
+
 
 @flow(name="collection", log_prints=True, timeout_seconds=2 * HOUR)
 @fails_clearly
@@ -41,7 +44,12 @@ def publish_collection(found: Collected) -> None:
     """Show what came in and what did not."""
     table = [{"file": str(file), "outcome": "pinned", "to do": ""} for file in found.brought]
     table += [{"file": each.name, "outcome": each.sentence, "to do": each.command} for each in found.refused]
-    get_run_logger().info("collected: %s, refused: %s", len(found.brought), len(found.refused))
+    table += [
+        {"file": f"{each.what} of payment {each.event_id}", "outcome": each.wrong} for each in found.aside[:SHOWN]
+    ]
+    table += [{"file": "days that wait", "outcome": found.waits}] if found.waits else []
+    brought, refused, aside = len(found.brought), len(found.refused), len(found.aside)
+    get_run_logger().info("collected: %s, refused: %s, corrections that stand aside: %s", brought, refused, aside)
     create_table_artifact(key="collection", table=table, description="what came back from the record")
 
 

@@ -40,11 +40,11 @@ def monitoring(windows: list[str] | None = None, retrain_here: bool = False, as_
     seen = None if windows else look_at_record(as_of)
     decision = seen.answer if seen else look_at_files(windows or [], as_of)
     get_run_logger().info("retrain: %s, %s", "yes" if decision.retrain else "no", decision.reason)
-    if decision.retrain:
-        ask_for_retraining(decision.reason, decision.kind, here=retrain_here, as_of=as_of)
     if seen:
         keep_asked(seen)
     show_parity()
+    if decision.retrain:
+        ask_for_retraining(decision.reason, decision.kind, here=retrain_here, as_of=as_of)
     return decision
 
 
@@ -74,7 +74,7 @@ def watch_live(as_of: datetime | None) -> Seen:
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def keep_asked(seen: Seen) -> None:
-    """Keep that a retraining was asked for, so that tomorrow does not ask for the same."""
+    """Keep that a retraining is asked for, so that no other look asks for the same while nothing came of it."""
     note_asked(seen)
 
 

@@ -16,6 +16,7 @@ from flows.publication import publication, take_newest
 from flows.training import training
 from flows.validation import validation
 from mlflow_fraud.operations.data.up_to_date import require_up_to_date
+from mlflow_fraud.operations.monitoring.retrainings import noted
 from mlflow_fraud.operations.release.promote import Promotion
 from mlflow_fraud.operations.release.store import require_store
 from mlflow_fraud.operations.workplace import require_workplace
@@ -34,14 +35,15 @@ def retraining(reason: str = "asked for by hand", first: bool = False, as_of: da
         as_of: No row may be later than this; than now where it is empty.
     """
     get_run_logger().info("retraining: %s", reason)
-    require_workplace(commit=True)
-    missing = require_store(first=first)
-    if missing:
-        get_run_logger().warning("what is trained now will not go live: %s", missing)
-    take_newest()
-    make_and_judge(reason, first, as_of)
-    published = publication(reason, again=partial(make_and_judge, reason, first, as_of))
-    return promotion() if published.goes_live else what_is_live(published.said)
+    with noted(reason):
+        require_workplace(commit=True)
+        missing = require_store(first=first)
+        if missing:
+            get_run_logger().warning("what is trained now will not go live: %s", missing)
+        take_newest()
+        make_and_judge(reason, first, as_of)
+        published = publication(reason, again=partial(make_and_judge, reason, first, as_of))
+        return promotion() if published.goes_live else what_is_live(published.said)
 
 
 def make_and_judge(reason: str, first: bool, as_of: datetime | None) -> None:

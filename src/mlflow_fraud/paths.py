@@ -34,6 +34,8 @@ PUBLISHED = (RAW, LOCK, MODELS, DECISION)
 MONITORING = DATA / "monitoring"
 WINDOWS = MONITORING / "windows.json"
 ASKED = MONITORING / "asked.json"
+RETRAININGS = MONITORING / "retrainings.json"
+"""What became of the last retrainings in this folder."""
 WATCH_PAGE = MONITORING / "report.html"
 
 # this machine's own, in no commit
@@ -74,6 +76,11 @@ def decision_file(version: str) -> Path:
 def corrections_folder(dataset: str) -> Path:
     """Return the folder of what changes a data set's pinned rows; there is none where nothing does."""
     return raw_folder(dataset) / "corrections"
+
+
+def corrections_aside(dataset: str) -> Path:
+    """Return where the corrections of a data set are named that may not come in; there is none where all may."""
+    return REFUSED / dataset / "corrections.json"
 
 
 def forgotten_list(contract: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from flows import publication as sharing
 from flows import retraining as flow
 from flows.deploy import AT_ONCE, ONE_AT_A_TIME, POOL
 from mlflow_fraud.core.errors import PublicationRefused
+from mlflow_fraud.operations.monitoring.retrainings import read_notes
 from mlflow_fraud.operations.publication.publish import Published
 from mlflow_fraud.operations.release.promote import Promotion
 from tests.conftest import ROOT
@@ -25,8 +27,10 @@ Retrain = Callable[..., tuple[list[str], Any]]
 
 
 @pytest.fixture
-def retrain(monkeypatch: pytest.MonkeyPatch) -> Retrain:
+def retrain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Retrain:
     """Run the flow's steps with remotes that answer so, one after the other; return the steps and what came of them."""
+
+    monkeypatch.chdir(tmp_path)
 
     def retrained(*answers: Published | Exception) -> tuple[list[str], Any]:
         steps: list[str] = []
@@ -70,12 +74,14 @@ def retrain(monkeypatch: pytest.MonkeyPatch) -> Retrain:
 
 def test_what_is_shared_goes_live_then(retrain: Retrain) -> None:
     assert retrain(LIVE)[0] == ["newest", "make", "share, f1 below", "promote"]
+    assert [(each.reason, each.ended) for each in read_notes()] == [("f1 below", "verdict")]
 
 
 def test_what_the_remote_refuses_never_goes_live(retrain: Retrain) -> None:
     steps, said = retrain(PublicationRefused("main is protected"))
     assert steps == ["newest", "make", "share, f1 below"]
     assert said == "main is protected"
+    assert [(each.reason, each.ended) for each in read_notes()] == [("f1 below", "failed")]
 
 
 def test_who_was_overtaken_makes_and_judges_everything_again(retrain: Retrain) -> None:

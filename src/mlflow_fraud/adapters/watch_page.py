@@ -99,6 +99,10 @@ def facts(state: State, weeks: Sequence[Entry], pools: Sequence[Entry]) -> Itera
     yield f"Next possible contest: {_day_or(state['next_contest'], 'now')}"
     if state["pointer_days"] is not None:
         yield f"The pointer moved {state['pointer_days']:.1f} days ago"
+    if state["silence"]:
+        yield f"Trouble of the feed: {state['silence']}"
+    if state["aside"]:
+        yield f"{counted(state['aside'], 'correction')} of pinned rows cannot come in; `data collect` says why"
     silent = [day for week in weeks for day in week["days_without"]]
     if silent:
         yield f"No payment came on {listed(silent)}"

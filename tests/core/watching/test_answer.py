@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from mlflow_fraud.core.watching.retrain import (
     Asked,
+    Came,
     Limits,
     Missed,
     MonitorRule,
+    Reason,
     Refresh,
     Sight,
     Unlearned,
@@ -74,6 +76,25 @@ def test_an_alarm_is_given_again_after_its_cooldown_and_a_refresh_waits_for_no_a
     assert answer_of(Sight([BAD, BAD], [], None, Unlearned(20, 20)), RULE, asked, NOW).retrain
     due = answer_of(Sight([], [], None, Unlearned(20, 20)), RULE, [asked[0]._replace(kind="refresh")], NOW)
     assert due.retrain == (days >= RULE.refresh.every_days)
+
+
+OUTCOMES = st.sampled_from(["verdict", "under way", "nothing"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["alarm", "refresh"]), OUTCOMES), max_size=6))
+def test_asking_is_tied_to_what_came_of_it(told: list[tuple[int, Reason, Came]]) -> None:
+    """While one is under way nothing is asked, a verdict is left its time, and what came to nothing is asked again."""
+    ordered = sorted(told, key=lambda each: -each[0])
+    asked = [Asked(NOW - timedelta(days=days), kind, "x", came, "failed") for days, kind, came in ordered]
+    found = answer_of(Sight([BAD, BAD], []), RULE, asked, NOW)
+    answered = [days for days, kind, came in ordered if (kind, came) == ("alarm", "verdict")]
+    under_way = any(came == "under way" for _, _, came in ordered)
+    assert found.retrain == (not under_way and all(days >= RULE.cooldown_days for days in answered))
+    alarms = [came for _, kind, came in ordered if kind == "alarm"]
+    in_vain = len(alarms) - max((place + 1 for place, came in enumerate(alarms) if came != "nothing"), default=0)
+    assert (f"asked for {in_vain + 1} times now: the retraining asked for on " in found.reason) == bool(
+        found.retrain and in_vain
+    )
 
 
 @given(st.lists(st.sampled_from(["f1", "recall", "drift", "expected_f1", "frauds", "f1_upper"]), unique=True))

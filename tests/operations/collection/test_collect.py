@@ -17,8 +17,11 @@ from mlflow_fraud.adapters import dvc_repo
 from mlflow_fraud.adapters.prediction_log.entries import Correction, Label, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.raw_written import write_raw
+from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.gate.findings import Finding, Report
 from mlflow_fraud.operations.collection import door as at_the_door
 from mlflow_fraud.operations.collection.collect import Collected, collect
+from mlflow_fraud.operations.data import gating
 from mlflow_fraud.operations.record.forget import forget
 from mlflow_fraud.operations.record.quarantine import quarantine
 from mlflow_fraud.operations.record.seed import seed
@@ -102,9 +105,9 @@ def fill(log: PredictionLog) -> Fill:
 
 
 def tell(log: PredictionLog, labels: Sequence[tuple[str, int, datetime]]) -> None:
-    log.add_labels(
-        [Label(("sparkov", event_id), label, at) for event_id, label, at in labels], received=RECEIVED, source="service"
-    )
+    told = [Label(("sparkov", event_id), label, at) for event_id, label, at in labels]
+    if told:
+        log.add_labels(told, received=RECEIVED, source="service")
 
 
 def table() -> pl.DataFrame:
@@ -190,6 +193,30 @@ def test_a_batch_that_the_gate_refuses_is_kept_aside_by_its_whole_span(fill: Fil
     assert len(found.pinned) == 1
 
 
+def test_days_whose_silence_may_be_that_of_the_feed_wait_until_any_label_comes(
+    fill: Fill, log: PredictionLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alive = pl.col("event_time") < datetime(2020, 3, 12)
+    fill(SEEN.with_columns(label=pl.when(alive).then("label").otherwise(pl.lit(0, pl.Int8))))
+    last = max(FRAUDS.filter(alive)["event_time"]) + timedelta(days=5)
+    found = collect(A_WEEK_LATER)
+    assert names(found) == ["collected-2020-03-02_2020-03-08.parquet"]
+    assert found.waits.startswith(f"no label has come since {last:%Y-%m-%d %H:%M}, for ")
+    assert "days from 2020-03-09 on wait. Where it is the feed, they come once it is back" in capsys.readouterr().out
+
+    tell(log, [(SEEN["event_id"][-1], 0, A_WEEK_LATER)])
+    again = collect(A_WEEK_LATER)
+    assert (len(again.pinned), again.waits) == (2, "")
+
+
+def test_where_no_label_ever_came_silence_is_genuine_and_a_line_says_so(
+    fill: Fill, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(SEEN.filter(pl.col("event_time") < datetime(2020, 3, 9)).with_columns(label=pl.lit(0, pl.Int8)))
+    assert len(collect(NOW).pinned) == 1
+    assert "too few labels came yet to tell a silent feed from a good time" in capsys.readouterr().out
+
+
 def test_a_payment_that_comes_late_is_a_batch_of_its_own(fill: Fill) -> None:
     late = pl.col("event_id").is_in(SEEN["event_id"].head(60).sample(20, seed=1).implode())
     fill(SEEN.filter(~late))
@@ -240,6 +267,62 @@ def test_what_becomes_known_of_pinned_rows_is_a_correction_each_by_its_arrival(
     assert set(pl.read_parquet(erased)["what"]) == {"erased"}
     assert CARD not in set(table()["card"])
     assert collect(NOW) == Collected()
+
+
+def test_a_bad_correction_stands_aside_alone_until_it_is_mended(
+    desk: Path, fill: Fill, log: PredictionLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(SEEN.filter(pl.col("event_time") < datetime(2020, 3, 9)))
+    collect(NOW)
+    rows = SEEN.filter(pl.col("label") == 0).drop("label", "batch").head(5).to_dicts()
+    bad, early, *good = (row["event_id"] for row in rows)
+
+    def correct(row: dict[str, Any], amount: int, at: datetime) -> None:
+        told = Correction(("sparkov", row["event_id"]), row | {"amount": amount}, at)
+        log.add_correction(told, received=RECEIVED, source="service")
+
+    correct(rows[0], -5, datetime(2020, 3, 21))
+    tell(log, [(early, 1, BEGIN - timedelta(days=9))])
+    for row in rows[2:]:
+        correct(row, 777, datetime(2020, 3, 21))
+    found = collect(NOW)
+    (file,) = found.corrections
+    assert set(pl.read_parquet(file)["event_id"]) == set(good)
+    assert {(each.event_id, each.what) for each in found.aside} == {(bad, "amount"), (early, "label")}
+    said = Path(".local/refused/simulated/corrections.json").read_text()
+    assert "1 correction arrives before the payment was made" in said
+    assert "amt: 1 value is not what the contract allows" in said
+    assert "-5" not in said
+    assert "2 corrections of pinned rows cannot come in" in capsys.readouterr().out
+    assert len(collect(NOW).aside) == 2
+
+    correct(rows[0], 555, datetime(2020, 3, 22))
+    tell(log, [(early, 1, datetime(2020, 3, 20))])
+    again = collect(NOW)
+    assert not again.aside
+    assert set(pl.read_parquet(again.corrections[0])["event_id"]) == {bad, early}
+    assert not Path(".local/refused/simulated").exists()
+
+
+def test_a_correction_that_breaks_a_rule_of_the_gate_is_found_among_others(
+    fill: Fill, log: PredictionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the rule is that no amount is 666, which no bound of a column says."""
+    fill(SEEN.filter(pl.col("event_time") < datetime(2020, 3, 9)))
+    collect(NOW)
+    rows = SEEN.filter(pl.col("label") == 0).drop("label", "batch").head(6).to_dicts()
+    for number, row in enumerate(rows):
+        told = Correction(("sparkov", row["event_id"]), row | {"amount": 666 if number == 3 else 777}, NOW)
+        log.add_correction(told, received=RECEIVED, source="service")
+
+    def check(table: Path, contract: Contract) -> Report:
+        is_good = pl.read_parquet(table).filter(amount=666).is_empty()
+        return Report(contract.name, 1, (Finding("no 666", is_good, "critical", "amount", 1, ""),))
+
+    monkeypatch.setattr(gating.gx_contract, "check", check)
+    found = collect(NOW)
+    assert [(each.event_id, each.wrong) for each in found.aside] == [(rows[3]["event_id"], "broken: no 666")]
+    assert len(pl.read_parquet(found.corrections[0])) == 5
 
 
 def test_nothing_is_collected_where_there_is_no_record_or_no_id(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,19 +10,22 @@ import polars as pl
 import pytest
 from sqlalchemy import delete, insert, update
 
-from mlflow_fraud.adapters.files import read_json
+from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
-from mlflow_fraud.adapters.prediction_log.tables import FEATURE_SCHEMA, MODEL_RELEASE, PAYMENT
+from mlflow_fraud.adapters.prediction_log.tables import FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import ReleaseRejected, SettingsError
 from mlflow_fraud.core.release.release import REFERENCE_FILE
 from mlflow_fraud.core.watching.reference import read_reference
+from mlflow_fraud.core.watching.retrain import Asked
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.operations.monitoring.kept import Entry, read_asked
+from mlflow_fraud.operations.monitoring.asked import read_asked
+from mlflow_fraud.operations.monitoring.kept import Entry
+from mlflow_fraud.operations.monitoring.retrainings import noted
 from mlflow_fraud.operations.monitoring.tracked import OF_EXPERIMENT, log_watched
 from mlflow_fraud.operations.monitoring.watch import Seen, note_asked, watch_record
 from mlflow_fraud.operations.reporting.summary import watched_summary
-from mlflow_fraud.paths import TRANSACTIONS, WATCH_PAGE, part_file
+from mlflow_fraud.paths import TRANSACTIONS, WATCH_PAGE, corrections_aside, part_file
 from mlflow_fraud.stages.logged import open_tracking
 from tests.operations.monitoring.conftest import AFTER, HORIZON_DAYS, after, live, payments_of, write_record
 
@@ -31,6 +34,10 @@ RECORD = "sqlite:///.local/record.db"
 
 def of_kind(seen: Seen, kind: str) -> list[Entry]:
     return [each for each in seen.windows if each["kind"] == kind]
+
+
+def asked_of(seen: Seen) -> list[Asked]:
+    return read_asked(seen.version, timedelta(hours=20))
 
 
 def midnight(days: int) -> datetime:
@@ -120,13 +127,21 @@ def test_a_refresh_is_asked_for_when_enough_is_mature_and_not_learned_and_nothin
     assert late.next_refresh is not None
     assert late.next_refresh <= late.now.date()
     note_asked(late)
-    assert [each.kind for each in read_asked(late.version)] == ["refresh"]
-    note_asked(watch_record(served, as_of=midnight(56)))
-    assert len(read_asked(late.version)) == 1
+    assert [each.kind for each in asked_of(late)] == ["refresh"]
+    same_day = watch_record(served, as_of=midnight(56))
+    note_asked(same_day)
+    assert len(asked_of(late)) == 1
+    assert f"the retraining asked for on {late.now.date()} is under way" in same_day.answer.reason
+    with pytest.raises(RuntimeError), noted(late.answer.reason):
+        raise RuntimeError
+    once_more = watch_record(served, as_of=midnight(56))
+    in_vain = f"asked for 2 times now: the retraining asked for on {late.now.date()} failed"
+    assert once_more.answer.reason.endswith(in_vain)
 
 
 @pytest.mark.slow
 def test_the_page_stands_alone_and_says_first_what_a_person_asks(served: ReleaseStore) -> None:
+    write_json(corrections_aside("simulated"), [{}, {}])
     seen = watch_record(served)
     page = WATCH_PAGE.read_text()
     assert "http" not in page
@@ -137,6 +152,7 @@ def test_the_page_stands_alone_and_says_first_what_a_person_asks(served: Release
         "Next refresh: ",
         "Next possible contest: now",
         "The pointer moved 0.0 days",
+        "2 corrections of pinned rows cannot come in",
     ):
         assert said in page
     assert f"### {seen.version}: still good, and a refresh is due" in watched_summary(seen)
@@ -177,13 +193,16 @@ def test_a_new_kind_of_fraud_alarms_and_an_alarm_is_not_given_again_at_once(serv
     assert alarmed.since is not None
     assert AFTER <= alarmed.since < alarmed.now.date()
     assert "not good any more" in WATCH_PAGE.read_text()
-    assert read_asked(alarmed.version) == []  # nobody was told yet
+    assert asked_of(alarmed) == []  # nobody was told yet
     note_asked(alarmed)
     again = watch_record(served, alarmed.now + timedelta(days=2))
     note_asked(again)
     assert again.answer.kind != "alarm"
     assert "not good any more" in WATCH_PAGE.read_text()
-    assert [each.kind for each in read_asked(again.version)].count("alarm") == 1
+    assert [each.kind for each in asked_of(again)].count("alarm") == 1
+    with pytest.raises(RuntimeError), noted(alarmed.answer.reason):
+        raise RuntimeError
+    assert watch_record(served, again.now).answer.kind == "alarm", "nothing came of it, so nothing was answered"
 
 
 @pytest.mark.slow
@@ -240,6 +259,23 @@ def test_mlflow_has_one_run_of_a_release_and_adds_only_what_is_new(served: Relea
     assert [point.step for point in history] == sorted({point.step for point in history})
     weeks = client.get_metric_history(run, "week/payments")
     assert len({point.step for point in weeks}) == len(of_kind(last, "week"))
+
+
+@pytest.mark.slow
+def test_where_the_feed_of_labels_is_silent_nothing_since_is_judged_or_asked_for(served: ReleaseStore) -> None:
+    log = PredictionLog(RECORD)
+    with log.engine.begin() as connection:
+        connection.execute(delete(LABEL).where(LABEL.c.arrived >= midnight(30)))
+    log.close()
+    seen = watch_record(served)
+    assert seen.silence.startswith("no label has come since ")
+    assert f"Trouble of the feed: {seen.silence}" in WATCH_PAGE.read_text()
+    since = datetime.fromisoformat(seen.silence[24:40])
+    judged = [each for each in of_kind(seen, "day") if each["rows"]]
+    assert max(each["since"] for each in judged) <= str(since - timedelta(days=HORIZON_DAYS)).replace(" ", "T")
+    assert seen.answer.kind != "alarm"
+    assert seen.sight.unlearned is not None
+    assert seen.sight.unlearned.days < (since - midnight(0)) / timedelta(days=1)
 
 
 def test_without_a_record_it_is_one_sentence_that_says_what_to_give(served: ReleaseStore) -> None:

@@ -143,6 +143,32 @@ def test_the_later_of_two_takes_the_others_tree_lays_its_batch_upon_it_and_makes
 
 
 @pytest.mark.slow
+def test_days_that_two_collected_under_two_names_are_the_others_once(clones: Clones) -> None:
+    """The later one saw the week before its last payment came; what else it brought stays."""
+    days = ("02_2020-03-08", "03_2020-03-07", "09_2020-03-15")
+    week, same_week, next_week = (f"collected-2020-03-{each}" for each in days)
+    first, second = clones("first"), clones("second")
+    for project, names in ((first, [week]), (second, [same_week, next_week])):
+        project.enter()
+        begin()
+        for name in names:
+            project.brings(name)
+        project.makes()
+    first.enter()
+    assert publish("the week came").goes_live
+    second.enter()
+
+    assert publish("the week came").overtaken
+    begin()
+
+    assert git_branch.changed(["data/raw"]) == [f"data/raw/cards/{next_week}.csv.dvc"]
+    second.makes()
+    assert second.rows() == [week, next_week, "may"]
+    assert publish("the week came").goes_live
+    assert f"data/raw/cards/{same_week}.csv.dvc" not in second.has("origin/main")
+
+
+@pytest.mark.slow
 def test_a_pointer_that_both_changed_is_the_others_and_what_they_took_out_goes(clones: Clones) -> None:
     first, second = clones("first"), clones("second")
     second.brings("june")

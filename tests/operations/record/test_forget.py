@@ -111,6 +111,31 @@ def test_a_value_of_another_type_is_a_sentence_without_it(filled: list[Payment])
     assert "4111" not in str(caught.value)
 
 
+def test_what_a_collection_kept_aside_is_gone_where_it_has_them_or_nobody_can_say(
+    filled: list[Payment], desk: Path, contract: Contract
+) -> None:
+    rows = raw(make_transactions(50, cards=5), contract)
+    (number,) = (column.source for column in contract.in_files if column.name == "card")
+    theirs = rows.filter(pl.col(number) == CARD)
+    assert not theirs.is_empty()
+    kept = {
+        ".local/refused/simulated/collected-1": theirs,
+        ".local/refused/simulated/collected-2": rows.filter(pl.col(number) != CARD),
+        ".local/refused/simulated/collected-3": rows.drop("amt"),
+        ".local/clone/.local/refused/simulated/collected-1": theirs,
+    }
+    for folder, frame in kept.items():
+        Path(folder).mkdir(parents=True)
+        frame.write_parquet(f"{folder}/{Path(folder).name}.parquet")
+        Path(folder, "report.md").write_text("")
+    Path(".local/refused/simulated/corrections.json").write_text("[]\n")
+    said = told("--card", str(CARD))
+    left = [folder for folder in kept if Path(folder).exists()]
+    assert left == [".local/refused/simulated/collected-2"]
+    assert all((f"{folder}: gone, for it was refused" in said) == (folder not in left) for folder in kept)
+    assert not Path(".local/refused/simulated/corrections.json").exists()
+
+
 def test_a_person_who_comes_back_is_a_new_one(filled: list[Payment], log: PredictionLog, contract: Contract) -> None:
     told("--card", str(CARD))
     back = payments(60)[55]

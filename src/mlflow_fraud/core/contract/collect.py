@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -9,6 +10,11 @@ from typing import NamedTuple
 from pydantic import Field
 
 from mlflow_fraud.core.strict import Strict
+
+COLLECTED = "collected-"
+"""How the name of every batch that comes from the record begins; the days of its first and last row follow."""
+
+_DAYS = re.compile(rf"{COLLECTED}(\d{{4}}-\d\d-\d\d)_(\d{{4}}-\d\d-\d\d)(?:-\d+)?\.")
 
 
 class Collect(Strict):
@@ -27,6 +33,25 @@ class Span(NamedTuple):
 
     first: date
     until: date
+
+    def meets(self, other: Span) -> bool:
+        """Return whether a day is in both."""
+        return self.first < other.until and other.first < self.until
+
+
+def collected_days(file: str) -> Span | None:
+    """Return the days of a batch that comes from the record, by its file's name; None for any other.
+
+    >>> collected_days("collected-2020-03-02_2020-03-08-2.parquet.dvc")
+    Span(first=datetime.date(2020, 3, 2), until=datetime.date(2020, 3, 9))
+    >>> collected_days("2020-03.csv") is None
+    True
+    """
+    found = _DAYS.match(file)
+    if found is None:
+        return None
+    first, last = (date.fromisoformat(day) for day in found.groups())
+    return Span(first, last + timedelta(days=1))
 
 
 def mature_until(as_of: datetime, horizon: timedelta) -> date:

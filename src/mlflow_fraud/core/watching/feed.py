@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from math import log
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,42 @@ class Lag(NamedTuple):
 
     median: float
     most: float
+
+
+LABELS_BACK = timedelta(days=90)
+"""What is usual of labels is what was in so long before the last one."""
+FEWEST_LABEL_DAYS = 5
+"""Of labels that came on fewer days nobody can say how long they may stay away."""
+UNLIKELY = 0.001
+"""A silence that chance makes so rarely is the feed's."""
+
+
+class Silence(NamedTuple):
+    """Since when no label has come, for how many days, and how many by its own past are plausible."""
+
+    since: datetime
+    days: float
+    plausible: float
+
+
+def silence_of_labels(days: Sequence[date], first: datetime, last: datetime, now: datetime) -> Silence | None:
+    """Return the silence of a feed of labels at `now`, where it is longer than chance would make it; None otherwise.
+
+    `days` are those on which a label came in the `LABELS_BACK` before the `last` one, `first` is when the first ever
+    came. Of a Poisson process nothing comes in t days with probability exp(-rate t). Days are counted in place of
+    labels, for one burst of fraud, or one file of a week's labels, is one event. Where they are too few to tell, None.
+
+    >>> days = [date(2021, 1, 1) + timedelta(days=each) for each in range(90)]
+    >>> first, last = datetime(2020, 1, 1), datetime(2021, 3, 31)
+    >>> silence_of_labels(days, first, last, datetime(2021, 4, 6))
+    >>> silence_of_labels(days, first, last, datetime(2021, 4, 10))
+    Silence(since=datetime.datetime(2021, 3, 31, 0, 0), days=10.0, plausible=6.907755278982137)
+    """
+    known = min(LABELS_BACK, last - first + timedelta(days=1))
+    if len(days) < FEWEST_LABEL_DAYS:
+        return None
+    silent, plausible = (now - last) / timedelta(days=1), -log(UNLIKELY) * (known / timedelta(days=1)) / len(days)
+    return Silence(last, silent, plausible) if silent > plausible else None
 
 
 def against_weekday(volumes: Mapping[date, int], day: date) -> float | None:

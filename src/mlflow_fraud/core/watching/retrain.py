@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -14,6 +15,9 @@ from mlflow_fraud.core.measuring.metrics import defined
 from mlflow_fraud.core.strict import Strict
 
 Reason = Literal["alarm", "refresh", ""]
+Came = Literal["verdict", "under way", "nothing"]
+"""What came of a retraining that was asked for: a verdict, which answers it, nothing yet, or nothing any more."""
+
 Window = Mapping[str, float | None]
 """A window's figures by name. Of a figure `<name>_upper` is the upper end of its interval, `promised_<name>` the lower
 end of what the release promised; `expected_f1_upper` is what probabilities expect at most, `foreseen_f1` what those of
@@ -47,7 +51,7 @@ class MonitorRule(Strict):
 
     A window with fewer than `least_frauds` says nothing about F1 and recall. `evidence` is how much has to speak for
     missed fraud, in natural logarithms; `cooldown_days` is how long an alarm that was answered is not given again. A
-    refresh is asked for once in `refresh.every_days`.
+    refresh is asked for once in `refresh.every_days`. What nobody has heard of for `unheard_hours` was not begun.
     """
 
     limits: Limits
@@ -56,6 +60,7 @@ class MonitorRule(Strict):
     least_frauds: int = Field(default=30, ge=1)
     evidence: float = Field(default=5.0, gt=0)
     cooldown_days: int = Field(default=28, ge=0)
+    unheard_hours: int = Field(default=20, ge=1)
     refresh: Refresh = Refresh()
 
     @model_validator(mode="after")
@@ -75,11 +80,13 @@ class Answer:
 
 
 class Asked(NamedTuple):
-    """That a retraining was asked for on a day, and why."""
+    """That a retraining was asked for on a day, why, and what came of it; where that is nothing, `how` says why."""
 
     day: date
     kind: Reason
     reason: str
+    came: Came = "verdict"
+    how: str = ""
 
 
 class Missed(NamedTuple):
@@ -114,6 +121,9 @@ class Sight:
 def answer_of(sight: Sight, rule: MonitorRule, asked: Iterable[Asked], now: date) -> Answer:
     """Return whether the live model needs a successor, and for which of the two reasons; an alarm comes first.
 
+    `asked` is in the order of asking. While one is under way nothing is asked for, and one that ended with a verdict is
+    not repeated until its time is over; one of which nothing came is asked for again at once, and the reason says so.
+
     >>> rule = MonitorRule(limits=Limits(f1=0.6, recall=0.5, drift=0.25))
     >>> calm = Sight([], [], Missed(9, 1, 0.4), Unlearned(17, 12))
     >>> answer_of(calm, rule, [], date(2021, 3, 1)).kind
@@ -124,6 +134,9 @@ def answer_of(sight: Sight, rule: MonitorRule, asked: Iterable[Asked], now: date
     '5 of the newest 6 bursts of fraud were missed, fewer were promised (evidence 6.2, limit 5)'
     >>> answer_of(missing, rule, [Asked(date(2021, 2, 20), "alarm", "")], date(2021, 3, 1)).kind
     'refresh'
+    >>> in_vain = Asked(date(2021, 2, 27), "alarm", "", came="nothing", how="failed")
+    >>> answer_of(missing, rule, [in_vain], date(2021, 3, 1)).reason.rpartition("; ")[2]
+    'asked for 2 times now: the retraining asked for on 2021-02-27 failed'
     """
     told = [*asked]
     alarm = _unless_asked(alarm_of(sight, rule), told, rule.cooldown_days, now)
@@ -187,12 +200,27 @@ def unless_waiting(answer: Answer, *, until: date | None, now: date) -> Answer:
 
 
 def _unless_asked(answer: Answer, asked: Sequence[Asked], days: int, now: date) -> Answer:
-    """Return the answer, or no where the same was asked for less than so many days ago."""
-    last = max((each.day for each in asked if each.kind == answer.kind), default=None)
-    if not answer.retrain or last is None or now >= last + timedelta(days=days):
+    """Return the answer, or no where one is under way, or the same was answered less than so many days ago."""
+    if not answer.retrain:
         return answer
-    again = last + timedelta(days=days)
-    return Answer(False, f"{answer.reason}; asked for on {last} already, and again from {again} on")
+    under_way = [each.day for each in asked if each.came == "under way"]
+    if under_way:
+        return Answer(False, f"{answer.reason}; the retraining asked for on {under_way[-1]} is under way")
+    mine = [each for each in asked if each.kind == answer.kind]
+    last = max((each.day for each in mine if each.came == "verdict"), default=None)
+    if last is not None and now < last + timedelta(days=days):
+        again = last + timedelta(days=days)
+        return Answer(False, f"{answer.reason}; asked for on {last} already, and again from {again} on")
+    return _once_more(answer, [*takewhile(lambda each: each.came == "nothing", reversed(mine))])
+
+
+def _once_more(answer: Answer, in_vain: Sequence[Asked]) -> Answer:
+    """Return the answer with how often it was given in vain, and what came of the last time, the first of `in_vain`."""
+    if not in_vain:
+        return answer
+    last = in_vain[0]
+    said = f"asked for {len(in_vain) + 1} times now: the retraining asked for on {last.day} {last.how}"
+    return replace(answer, reason=f"{answer.reason}; {said}")
 
 
 def alarm_of(sight: Sight, rule: MonitorRule) -> Answer:

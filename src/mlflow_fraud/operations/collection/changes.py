@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -30,6 +31,7 @@ from mlflow_fraud.core.contract.corrections import (
 from mlflow_fraud.core.contract.forgotten import Forgotten, mark_of, without
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.operations.collection.aside import Aside, fit_for_pins, fit_for_the_gate, keep_aside
 from mlflow_fraud.operations.collection.door import Door
 from mlflow_fraud.operations.data.correct import pin_corrections
 from mlflow_fraud.paths import corrections_folder, forgotten_list
@@ -41,13 +43,17 @@ CALLED = "what the record says of pinned rows"
 WAS = "was"
 
 
-def collect_changes(log: PredictionLog, door: Door, as_of: datetime) -> tuple[Path, ...]:
-    """Pin what the record knows otherwise than the pinned rows, and return where; nothing where that is nothing.
+class Changes(NamedTuple):
+    """Where new corrections are pinned, and which ones stand aside."""
 
-    What cannot be let in is told, and stops nothing else: then each column has a file of its own.
-    """
+    pinned: tuple[Path, ...] = ()
+    aside: tuple[Aside, ...] = ()
+
+
+def collect_changes(log: PredictionLog, door: Door, as_of: datetime) -> Changes:
+    """Pin what the record knows otherwise than the pinned rows; one that may not come in stops no other one."""
     if door.history is None:
-        return ()
+        return Changes()
     contract = door.contract
     rows = without(door.history, forgotten_in(forgotten_list(contract.name)))
     known = read_corrections(pinned_corrections(corrections_folder(door.dataset)), contract)
@@ -55,26 +61,28 @@ def collect_changes(log: PredictionLog, door: Door, as_of: datetime) -> tuple[Pa
     with snapshot(log.engine) as connection:
         told = pl.concat([newest_labels(connection, contract, as_of), newest_versions(connection, contract, as_of)])
         laid = tombstones(connection)
-    new = pl.concat([otherwise(told, now, known, contract), _erased(now, _gone(laid, contract), log, contract)])
+    new = pl.concat([_erased(now, _gone(laid, contract), log, contract), otherwise(told, now, known, contract)])
     if new.is_empty():
-        return ()
+        return Changes()
     say(f"{counted(len(new), 'correction')} of pinned rows came into the record")
-    try:
-        return (pin_corrections(new, rows, known, contract, door.dataset, called=CALLED),)
-    except DataError as error:
-        parts = new.partition_by(WHAT)
-        if len(parts) == 1:
-            say(f"warning: {error}")
-            return ()
-        return tuple(file for part in parts for file in _pinned_alone(part, rows, known, door))
+    found = _pinned(new, rows, known, door)
+    keep_aside(found.aside, door.dataset)
+    return found
 
 
-def _pinned_alone(part: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, door: Door) -> tuple[Path, ...]:
+def _pinned(new: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, door: Door) -> Changes:
+    good, aside = fit_for_pins(new, rows, known, door.contract)
+    if good.is_empty():
+        return Changes((), tuple(aside))
     try:
-        return (pin_corrections(part, rows, known, door.contract, door.dataset, called=CALLED),)
-    except DataError as error:
-        say(f"warning: {error}")
-        return ()
+        file = pin_corrections(good, rows, known, door.contract, door.dataset, called=CALLED)
+    except DataError:  # all of them together break a rule of the gate
+        good, broken = fit_for_the_gate(good, rows, known, door.contract, door.dataset)
+        aside += broken
+        if good.is_empty():
+            return Changes((), tuple(aside))
+        file = pin_corrections(good, rows, known, door.contract, door.dataset, called=CALLED)
+    return Changes((file,), tuple(aside))
 
 
 def _gone(laid: Mapping[Known, datetime], contract: Contract) -> list[Forgotten]:

@@ -22,23 +22,33 @@ from mlflow_fraud.core.contract.forgotten import without
 from mlflow_fraud.core.errors import FraudError, NoRecord
 from mlflow_fraud.core.labels import LABEL_TIME
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.collection.aside import Aside
 from mlflow_fraud.operations.collection.changes import collect_changes
 from mlflow_fraud.operations.collection.door import Door, Refused, let_in
 from mlflow_fraud.operations.collection.leftovers import clear_refused, remove_leftovers
 from mlflow_fraud.operations.record.now import now_in
 from mlflow_fraud.operations.record.opened import opened
+from mlflow_fraud.operations.record.silence import Heard, heard_until
 from mlflow_fraud.paths import forgotten_list, raw_folder
 from mlflow_fraud.settings import Dataset, contract_of, load_params
 from mlflow_fraud.stages.pinned import pinned_batches
 from mlflow_fraud.stages.run import say
 
+HOW_IT_SPEAKS = (
+    "Where it is the feed, they come once it is back; where there truly was nothing to tell, tell of any payment what "
+    "it was (`mlflow-fraud labels add`), for any label ends the silence"
+)
+
 
 class Collected(NamedTuple):
-    """What a collection brought: the batches and corrections that are pinned now, and the batches kept aside."""
+    """What a collection brought: the batches and corrections that are pinned now, and what is kept aside of both."""
 
     pinned: tuple[Path, ...] = ()
     corrections: tuple[Path, ...] = ()
     refused: tuple[Refused, ...] = ()
+    aside: tuple[Aside, ...] = ()
+    waits: str = ""
+    """Why days are not collected although they are old enough; empty where none waits."""
 
     @property
     def brought(self) -> tuple[Path, ...]:
@@ -66,12 +76,14 @@ def collect(as_of: datetime | None = None) -> Collected:
                 say(f"nothing is collected: {log} has no payment of {contract.name}")
                 return Collected()
             door = Door(params.dataset, contract, environment.key, _pinned(params.dataset, contract))
-            pinned, refused = _collect_days(log, door, dataset, now)
-            corrections = collect_changes(log, door, now)
+            with log.reading() as connection:
+                heard = heard_until(connection, contract, dataset, now)
+            pinned, refused = _collect_days(log, door, dataset, now, heard)
+            changes = collect_changes(log, door, now)
     except NoRecord as error:
         say(f"nothing is collected: {error}")
         return Collected()
-    found = Collected(tuple(pinned), corrections, tuple(refused))
+    found = Collected(tuple(pinned), changes.pinned, tuple(refused), changes.aside, heard.sentence)
     _share(found)
     return found
 
@@ -82,11 +94,14 @@ def _pinned(dataset: str, contract: Contract) -> pl.DataFrame | None:
     return read_batches(files, contract, key=load_environment().key) if files else None
 
 
-def _collect_days(log: PredictionLog, door: Door, dataset: Dataset, now: datetime) -> tuple[list[Path], list[Refused]]:
+def _collect_days(
+    log: PredictionLog, door: Door, dataset: Dataset, now: datetime, heard: Heard
+) -> tuple[list[Path], list[Refused]]:
     """Let in each span that is due, oldest first; return what is pinned, and what is not let in."""
     pinned: list[Path] = []
     refused: list[Refused] = []
-    due = _due(log, door, dataset, now)
+    until = mature_until(heard.until, dataset.split.horizon)
+    due = _due(log, door, dataset, now, until)
     for span, rows in due:
         outcome = let_in(rows, span, door)
         if isinstance(outcome, Refused):
@@ -94,7 +109,11 @@ def _collect_days(log: PredictionLog, door: Door, dataset: Dataset, now: datetim
         else:
             pinned.append(outcome)
     if not due:
-        say(f"no new batch: all that was mature on {mature_until(now, dataset.split.horizon)} and is due is pinned")
+        say(f"no new batch: all that was mature on {until} and is due is pinned")
+    if heard.silence:
+        say(f"warning: {heard.sentence}; days from {until} on wait. {HOW_IT_SPEAKS}")
+    elif pinned and not heard.known and not dataset.selective:
+        say("too few labels came yet to tell a silent feed from a good time: what has no label is taken for genuine")
     if pinned and door.contract.column(LABEL_TIME) is None:
         say(
             f"warning: the contract {door.contract.name} has no column with the role label_time, so no batch says when "
@@ -103,9 +122,11 @@ def _collect_days(log: PredictionLog, door: Door, dataset: Dataset, now: datetim
     return pinned, refused
 
 
-def _due(log: PredictionLog, door: Door, dataset: Dataset, now: datetime) -> list[tuple[Span, pl.DataFrame]]:
-    """Return the spans that are over and mature, with the rows that a service saw and that are not pinned."""
-    contract, until = door.contract, mature_until(now, dataset.split.horizon)
+def _due(
+    log: PredictionLog, door: Door, dataset: Dataset, now: datetime, until: date
+) -> list[tuple[Span, pl.DataFrame]]:
+    """Return the spans that are over before `until`, with the rows that a service saw and that are not pinned."""
+    contract = door.contract
     known = set() if door.history is None else set(door.history["event_id"])
     forgotten = forgotten_in(forgotten_list(contract.name))
     ids: dict[date, list[object]] = defaultdict(list)

@@ -15,7 +15,7 @@ from mlflow_fraud.adapters import dvc_repo
 from mlflow_fraud.adapters.files import replacing, write_text
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.adapters.raw_written import write_raw
-from mlflow_fraud.core.contract.collect import Span
+from mlflow_fraud.core.contract.collect import COLLECTED, Span
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.counted import counted
@@ -24,7 +24,6 @@ from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.gate.day_by_day import report_of_days, shifted_days
 from mlflow_fraud.core.gate.findings import Finding, Report
 from mlflow_fraud.operations.as_of import require_past
-from mlflow_fraud.operations.collection.leftovers import COLLECTED
 from mlflow_fraud.operations.data.gating import look_at
 from mlflow_fraud.paths import REFUSED, raw_folder
 from mlflow_fraud.stages.run import say

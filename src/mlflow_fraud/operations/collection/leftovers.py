@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+from mlflow_fraud.core.contract.collect import COLLECTED
 from mlflow_fraud.paths import REFUSED, corrections_folder, raw_folder
 from mlflow_fraud.stages.run import say
 
-COLLECTED = "collected-"
-"""How the name of every batch that comes from the record begins."""
 OF_CORRECTIONS = "????-??-??-????????.parquet"
 
 

@@ -1,14 +1,12 @@
-"""What monitoring keeps beside the repository: the windows that releases were seen in, and what was asked for."""
+"""What monitoring keeps beside the repository: the windows that releases were seen in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Any
 
 from mlflow_fraud.adapters.files import read_json, write_json
-from mlflow_fraud.core.watching.retrain import Asked
-from mlflow_fraud.paths import ASKED, WINDOWS
+from mlflow_fraud.paths import WINDOWS
 
 Entry = dict[str, Any]
 
@@ -29,23 +27,15 @@ def write_windows(new: Iterable[Entry]) -> None:
     write_json(WINDOWS, sorted(kept.values(), key=_order))
 
 
-def read_asked(version: str) -> list[Asked]:
-    """Return what was asked for because of a release."""
-    found = read_json(ASKED) if ASKED.is_file() else []
-    return [
-        Asked(date.fromisoformat(each["day"]), each["kind"], each["reason"])
-        for each in found
-        if each["version"] == version
-    ]
+def write_seen(version: str, seen: Iterable[Entry]) -> list[Entry]:
+    """Write all windows of one look at the record and return them as they are written, in the order of time.
 
-
-def write_asked(version: str, asked: Asked) -> None:
-    """Add that a retraining was asked for; the same day and kind again is the same asking."""
-    found = read_json(ASKED) if ASKED.is_file() else []
-    new = {"version": version, "day": str(asked.day), "kind": asked.kind, "reason": asked.reason}
-    same = [each for each in found if (each["version"], each["day"], each["kind"]) == (version, new["day"], asked.kind)]
-    if not same:
-        write_json(ASKED, [*found, new])
+    They take the place of those that earlier looks saw of the release: pools are cut anew as labels come, and what is
+    not revisited any more, as its days were pruned, is not how it is today.
+    """
+    others = [each for each in read_windows() if each["version"] != version or each.get("kind", "file") == "file"]
+    write_json(WINDOWS, sorted([*others, *seen], key=_order))
+    return read_windows(version, of_files=False)
 
 
 def _key(window: Entry) -> tuple[str, str, str]:

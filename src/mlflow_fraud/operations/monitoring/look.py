@@ -61,14 +61,18 @@ class Rows:
 
 
 def rows_of(recorded: Recorded, watched: Watched) -> Rows:
-    """Return the record's rows with labels as they were known at its moment: silence of a mature payment is genuine."""
+    """Return the record's rows with labels as they were known at its moment: silence of a mature payment is genuine.
+
+    Mature is what was old enough when the feed of labels was last heard of: since then silence says nothing.
+    """
     active, now = watched.params.active, recorded.now
     known = weighed(recorded.rows, active)
     if known.is_empty():
         nothing = pl.Series([], dtype=pl.Boolean)
         return Rows(known, recorded.features, nothing, nothing)
     told = arrival(known.columns, active.split.label_delay)
-    old = known.select(is_mature(active.split.horizon, as_of=now) & tells(known.columns, told, as_of=now)).to_series()
+    old_enough = is_mature(active.split.horizon, as_of=recorded.heard.until)
+    old = known.select(old_enough & tells(known.columns, told, as_of=now)).to_series()
     scored = pl.Series(recorded.scored)
     return Rows(known.with_columns(label_at("label", told, as_of=now)), recorded.features, old & scored, scored)
 
@@ -90,11 +94,11 @@ def look(recorded: Recorded, watched: Watched, asked: Sequence[Asked]) -> tuple[
     parts = [rows.within(span) for span in spans]
     sums = [sums_of(watched, part.known.filter(part.scored)) for part in parts]
     weeks = [_week(*each, recorded, watched) for each in zip(spans, parts, sums, strict=True)]
-    _add_outlook(weeks, spans, sums, rows, recorded.now, watched)
-    mature = [span for span in spans if span.is_mature(horizon, recorded.now)]
+    _add_outlook(weeks, spans, sums, rows, recorded.heard.until, watched)
+    mature = [span for span in spans if span.is_mature(horizon, recorded.heard.until)]
     frauds = [int(week["frauds"]) for week in weeks[: len(mature)]]
     pools = [
-        _judged(span, rows.within(span), recorded.now, watched)
+        _judged(span, rows.within(span), recorded.heard.until, watched)
         for span in pools_of(mature, frauds, watched.params.monitor.least_frauds)
     ]
     alarmed = max((each.day for each in asked if each.kind == "alarm"), default=date.min + horizon)
@@ -107,7 +111,7 @@ def look(recorded: Recorded, watched: Watched, asked: Sequence[Asked]) -> tuple[
     return [*days, *weeks, *pools], sight
 
 
-def _judged(span: Span, rows: Rows, now: datetime, watched: Watched) -> Entry:
+def _judged(span: Span, rows: Rows, heard: datetime, watched: Watched) -> Entry:
     """Return how good the live release is on the mature rows of a span."""
     horizon = watched.params.active.split.horizon
     return {
@@ -118,14 +122,14 @@ def _judged(span: Span, rows: Rows, now: datetime, watched: Watched) -> Entry:
         "until": span.until.isoformat(),
         "payments": len(rows.known),
         "scored": int(rows.scored.sum()),
-        "final": span.is_mature(horizon, now),
+        "final": span.is_mature(horizon, heard),
         **performance(watched, rows.mature, sure=span.kind != "day"),
     }
 
 
 def _day(span: Span, rows: Rows, recorded: Recorded, watched: Watched) -> Entry:
     day = span.since.date()
-    return _judged(span, rows, recorded.now, watched) | {
+    return _judged(span, rows, recorded.heard.until, watched) | {
         "volume": against_weekday(recorded.volumes, day),
         "silence_hours": longest_silence(rows.known["event_time"].to_numpy()),
     }
@@ -139,7 +143,7 @@ def _week(span: Span, rows: Rows, sums: Expected, recorded: Recorded, watched: W
     frauds = rows.known.filter((pl.col("label") == 1) & pl.col(LABEL_TIME).is_not_null())
     lag = lag_of(frauds["event_time"].to_numpy(), frauds[LABEL_TIME].to_numpy())
     days = [each.since.date() for each in days_between(span.since.date(), (span.until - timedelta(days=1)).date())]
-    return _judged(span, rows, recorded.now, watched) | {
+    return _judged(span, rows, recorded.heard.until, watched) | {
         "drift": drift,
         "drifts": told_drifts(drifts),
         "score_drift": score and score.psi,
@@ -153,7 +157,7 @@ def _week(span: Span, rows: Rows, sums: Expected, recorded: Recorded, watched: W
 
 
 def _add_outlook(
-    weeks: list[Entry], spans: list[Span], sums: list[Expected], rows: Rows, now: datetime, watched: Watched
+    weeks: list[Entry], spans: list[Span], sums: list[Expected], rows: Rows, heard: datetime, watched: Watched
 ) -> None:
     """Say of each week what probabilities expect of the shortest run of weeks up to it that has frauds enough.
 
@@ -170,7 +174,7 @@ def _add_outlook(
             together(each for each, part in zip(sums, spans, strict=True) if run.since <= part.since < run.until)
         )
         week["outlook"] = {"since": run.since.isoformat()} | {name: each and list(each) for name, each in found.items()}
-        if run.is_mature(watched.params.active.split.horizon, now):
+        if run.is_mature(watched.params.active.split.horizon, heard):
             week["outlook"] |= _against_the_truth(rows.within(run), watched)
 
 
@@ -217,6 +221,6 @@ def _unlearned(rows: Rows, recorded: Recorded, watched: Watched) -> Unlearned | 
     until, horizon = watched.manifest.learned_until, watched.params.active.split.horizon
     if until is None:
         return None
-    known = rows.known
-    frauds = 0 if known.is_empty() else int(known.filter(is_mature(horizon, as_of=recorded.now))["label"].sum() or 0)
-    return Unlearned(max((recorded.now - horizon - watched.twin - until) / timedelta(days=1), 0.0), frauds)
+    known, heard = rows.known, recorded.heard.until
+    frauds = 0 if known.is_empty() else int(known.filter(is_mature(horizon, as_of=heard))["label"].sum() or 0)
+    return Unlearned(max((heard - horizon - watched.twin - until) / timedelta(days=1), 0.0), frauds)

@@ -22,6 +22,7 @@ from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.watching.feed import WEEKS_BACK
 from mlflow_fraud.operations.record.now import now_in
 from mlflow_fraud.operations.record.opened import opened
+from mlflow_fraud.operations.record.silence import Heard, heard_until
 from mlflow_fraud.settings import load_params, require_chance
 
 Matrix = npt.NDArray[np.float32]
@@ -35,13 +36,15 @@ class Recorded:
 
     `rows` are those that the live release has not learned: the transaction, `label` and `label_time` as they were known
     then, `probability` and `threshold`, null where it cannot be said what the release gives. `features` are as they
-    were served, NaN where they were of other features, or nothing was. `volumes` counts all payments of a day.
+    were served, NaN where they were of other features, or nothing was. `volumes` counts all payments of a day. `heard`
+    says up to when silence about a payment says that it was genuine.
     """
 
     rows: pl.DataFrame
     features: Matrix
     volumes: dict[date, int]
     now: datetime
+    heard: Heard
 
     @property
     def scored(self) -> npt.NDArray[np.bool_]:
@@ -67,11 +70,12 @@ def read_recorded(live: Release, as_of: datetime | None = None) -> Recorded:
         with snapshot(log.engine) as connection:
             parts, volumes = _days(connection, schema, begin.date(), now, until)
             hashes = RecordedDays(connection, schema.contract).feature_schemas()
+            heard = heard_until(connection, schema.contract, load_params().active, now)
     rows = pl.concat(parts, how="diagonal") if parts else pl.DataFrame()
     if not volumes:
         raise NoRecord(f"no payment of {schema.contract.name} is in the record by {now}; nothing has come to watch")
     features = _features(rows, schema, {release for release, sha256 in hashes.items() if sha256 == schema.sha256})
-    return Recorded(_scored(rows, features, live), features, volumes, now)
+    return Recorded(_scored(rows, features, live), features, volumes, now, heard)
 
 
 def _days(

@@ -20,8 +20,10 @@ from mlflow_fraud.core.watching.retrain import (
     bad_since,
     unless_waiting,
 )
+from mlflow_fraud.operations.collection.aside import number_aside
+from mlflow_fraud.operations.monitoring.asked import read_asked, write_asked
 from mlflow_fraud.operations.monitoring.figures import Watched
-from mlflow_fraud.operations.monitoring.kept import Entry, read_asked, read_windows, write_asked, write_windows
+from mlflow_fraud.operations.monitoring.kept import Entry, write_seen
 from mlflow_fraud.operations.monitoring.live import live_release, pointer_age
 from mlflow_fraud.operations.monitoring.look import look
 from mlflow_fraud.operations.monitoring.recorded import read_recorded
@@ -37,7 +39,8 @@ class Seen:
     `since` is the day from which on what is bad is so, None where nothing is or it cannot be said. `next_refresh` is
     the first day on which enough mature days are not learned, `next_contest` the first on which a contest has frauds
     enough, None where one has them now. `pointer_days` is how long the pointer has not moved.
-    `alarmed` is whether an alarm stands, whatever is asked for today.
+    `alarmed` is whether an alarm stands, whatever is asked for today. `aside` counts corrections that did not
+    come in. `silence` says that the feed of labels has fallen silent, where it has.
     """
 
     version: str
@@ -50,6 +53,8 @@ class Seen:
     next_contest: date | None
     pointer_days: float | None
     alarmed: bool
+    aside: int
+    silence: str
 
     @property
     def state(self) -> dict[str, Any]:
@@ -65,6 +70,8 @@ class Seen:
             "next_contest": self.next_contest,
             "pointer_days": self.pointer_days,
             "alarmed": self.alarmed,
+            "aside": self.aside,
+            "silence": self.silence,
         }
 
 
@@ -83,16 +90,17 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
             f"{error} Or give the labelled windows as CSV files, oldest first; `mlflow-fraud data stream` makes some"
         ) from None
     today, rule = recorded.now.date(), watched.params.monitor
-    told = read_asked(version)
-    asked = [each for each in told if each.day < today]
-    windows, sight = look(recorded, watched, asked)
-    write_windows(windows)
+    told = read_asked(version, timedelta(hours=rule.unheard_hours))
+    asked = [each for each in told if each.day <= today]
+    # what alarmed is counted anew once it was answered, and today's look again sees what it saw
+    windows, sight = look(recorded, watched, [each for each in asked if each.day < today and each.came != "nothing"])
+    revisited = write_seen(version, windows)
     waits, alarmed = waits_until(version), alarm_of(sight, rule).retrain
     answer = unless_waiting(answer_of(sight, rule, asked, today), until=waits, now=today)
     seen = Seen(
         version=version,
         now=recorded.now,
-        windows=read_windows(version, of_files=False),
+        windows=revisited,
         answer=answer,
         sight=sight,
         since=_bad_since(windows, sight, rule) if alarmed else None,
@@ -100,13 +108,15 @@ def watch_record(store: ReleaseStore, as_of: datetime | None = None) -> Seen:
         next_contest=waits if waits and waits > today else None,
         pointer_days=pointer_age(store),
         alarmed=alarmed or any(each.kind == "alarm" for each in told),
+        aside=number_aside(watched.params.dataset),
+        silence=recorded.heard.sentence,
     )
     write_text(WATCH_PAGE, render_watch_page(seen.state, seen.windows))
     return seen
 
 
 def note_asked(seen: Seen) -> None:
-    """Keep that a retraining was asked for, once it was: what nobody heard of is asked for again."""
+    """Keep that a retraining is asked for, before it is: so no other look asks for the same."""
     if seen.answer.retrain:
         write_asked(seen.version, Asked(seen.now.date(), seen.answer.kind, seen.answer.reason))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mlflow_fraud.adapters import dvc_repo, git_branch, git_repo
 from mlflow_fraud.adapters.files import write_text
+from mlflow_fraud.core.contract.collect import collected_days
 from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.environment import load_environment
@@ -50,7 +51,8 @@ def go_on_from(target: str) -> None:
     """Take the tree of a commit, unless it is in this one's history, and lay upon it what is pinned here alone.
 
     `dvc.lock` is not merged: it is the other's, and the stages that run next make it anew. A pointer that both have
-    changed is the other's, too. Raw files whose pointers the other took out go.
+    changed is the other's, too, and so are days of the record that both have collected, under whatever names: the next
+    collection brings what of them the other did not have. Raw files whose pointers the other took out go.
     """
     if git_branch.is_ancestor(target, git_repo.head()):
         if not all(Path(path.removesuffix(POINTER)).exists() for path in _pointers()):
@@ -61,13 +63,27 @@ def go_on_from(target: str) -> None:
     ours = {path: text for path, text in before.items() if git_branch.content_at(since, path) != text}
     git_branch.take_tree(target)
     kept = [path for path in ours if git_branch.content_at(target, path) == git_branch.content_at(since, path)]
+    theirs = [*(_pointers().keys() - before.keys()), *(ours.keys() - set(kept))]
+    twice = [path for path in kept if _is_collected_again(path, theirs)]
+    kept = [path for path in kept if path not in twice]
     for path in kept:
         write_text(Path(path), ours[path])
+    for path in twice:
+        Path(path).unlink(missing_ok=True)
+        say(f"{path.removesuffix(POINTER)}: its days are in what the other collected, so this one goes")
     for path in sorted(before.keys() - _pointers().keys()):
         Path(path.removesuffix(POINTER)).unlink(missing_ok=True)
     dvc_repo.bring(say)
     told = f"; laid upon it: {listed([Path(path).name.removesuffix(POINTER) for path in kept])}" if kept else ""
     say(f"going on from {target[:12]}, which is newer than what was here{told}")
+
+
+def _is_collected_again(path: str, theirs: Iterable[str]) -> bool:
+    """Return whether a pointer is of days of the record that one of the other's pointers is of, too."""
+    mine = collected_days(Path(path).name)
+    same = (Path(each) for each in theirs if Path(each).parent == Path(path).parent)
+    days = (collected_days(each.name) for each in same)
+    return mine is not None and any(each is not None and each.meets(mine) for each in days)
 
 
 def _asked_for() -> str | None:

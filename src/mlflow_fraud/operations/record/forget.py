@@ -23,6 +23,7 @@ from mlflow_fraud.core.features.clock import STEADY
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.record.opened import opened
 from mlflow_fraud.operations.record.pins import Places, places_of
+from mlflow_fraud.operations.record.refused import erase_refused
 from mlflow_fraud.paths import forgotten_list
 from mlflow_fraud.settings import contract_of, load_params
 from mlflow_fraud.wall import as_data_has_it, utc_now
@@ -45,6 +46,8 @@ def forget(who: Sequence[str]) -> Iterator[str]:
         yield _erased(done, one, log)
         yield _listed(done, one, contract, _reached(log, contract))
         yield from _overwritten(log)
+    for kept in erase_refused(contract, params, key, one):
+        yield f"{kept}: gone, for it was refused and had rows of them; `mlflow-fraud data collect` makes the rest anew"
     yield from _still_there(places_of(contract, params, key, one))
 
 

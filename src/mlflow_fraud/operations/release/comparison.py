@@ -15,7 +15,7 @@ from mlflow_fraud.core.release.decision import Verdict
 from mlflow_fraud.core.release.guardrails import Guardrail
 from mlflow_fraud.core.release.ledger import Judged
 from mlflow_fraud.operations.release.contest import Contestant
-from mlflow_fraud.paths import REPORT, VERDICT, decision_file
+from mlflow_fraud.paths import DECISION, REPORT, VERDICT, decision_file
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ def asked_for(version: str) -> str:
     """Return why the version was trained, as the first decision on it says; empty where there is none."""
     file = decision_file(version)
     return str(read_json(file).get("asked", "")) if file.is_file() else ""
+
+
+def was_decided(reason: str) -> bool:
+    """Return whether a decision that is kept here, this clone's or another's, was asked for with these words."""
+    return any(read_json(file).get("asked") == reason for file in DECISION.glob("*.json") if file != VERDICT)
 
 
 def read_comparison() -> Comparison:
