@@ -410,6 +410,20 @@ def test_a_label_that_is_told_between_two_others_counts_until_the_next_one(story
     assert frauds == [0, 1, 0]
 
 
+def test_where_frauds_alone_are_told_those_of_whom_nobody_told_count_as_genuine_once_they_are_old_enough(
+    everything: FeatureSchema,
+) -> None:
+    story = Story(everything.model_copy(update={"silence_days": 2}))
+    in_time, late, _ = (story.paid(NOON, amount) for amount in (100, 200, 300))
+    story.labelled(in_time, 1, NOON + DAY)
+    story.labelled(late, 1, NOON + 4 * DAY)
+    seen = ["labels_by_merchant_3d", "frauds_by_merchant_3d"]
+    assert story.found(NOON + 2 * DAY, *seen) == [1, 1]
+    assert story.found(NOON + 2 * DAY + HOUR, *seen) == [3, 1]
+    assert story.found(NOON + 4 * DAY, *seen) == [3, 1]
+    assert story.found(NOON + 4 * DAY + HOUR, *seen) == [2, 1]
+
+
 def test_corrections_and_labels_of_no_payment_change_nothing(story: Story, everything: FeatureSchema) -> None:
     unknown = {**story.paid(NOON, 100), "event_id": "unknown"}
     rows = frame([story.paid(NOON + HOUR, 50), story.told.payments[0]])
