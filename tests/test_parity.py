@@ -27,7 +27,7 @@ from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import warm_history
 from mlflow_fraud.wall import utc_now
-from tests.serving.conftest import MakeRelease, kept_in, make_release, recorded, stream
+from tests.serving.conftest import MakeRelease, kept_in, make_release, recorded, silent_after, stream
 
 __all__ = ["make_release", "recorded", "stream"]
 
@@ -87,10 +87,16 @@ def differing(found: Audit, kind: str) -> set[str]:
     return set(found.table.filter(pl.col(kind) > 0)["feature"])
 
 
+@pytest.mark.parametrize("days", [None, 0, 30], ids="silence {}".format)
 def test_all_that_was_served_in_time_order_is_equal(
-    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+    tmp_path: Path,
+    schema: FeatureSchema,
+    recorded: pl.DataFrame,
+    stream: pl.DataFrame,
+    make_release: MakeRelease,
+    days: int | None,
 ) -> None:
-    rows = stream.to_dicts()
+    rows, schema = stream.to_dicts(), silent_after(days, schema)
     with serving(tmp_path, schema, recorded, make_release) as live:
         serve(live, rows[:25])
     with serving(tmp_path, schema, recorded, make_release) as live:  # it started again

@@ -40,6 +40,11 @@ class Dataset(LabelRule):
     refit: Refit = "all"
     features: FeatureParams | None = None
 
+    @property
+    def silence_days(self) -> int | None:
+        """After how many days silence about a payment is a label, genuine; None where it says nothing."""
+        return None if self.selective else self.split.horizon.days
+
 
 class Simulation(Strict):
     """The built-in stream's size; its meaning is in `mlflow_fraud.simulation`."""

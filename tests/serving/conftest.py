@@ -65,6 +65,11 @@ def few_features(schema: FeatureSchema) -> FeatureSchema:
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories)
 
 
+def silent_after(days: int | None, schema: FeatureSchema) -> FeatureSchema:
+    """Return the features where silence is a label after so many days, or where it is none."""
+    return FeatureSchema.model_validate({**schema.model_dump(), "silence_days": days})
+
+
 def matrix(features: pl.DataFrame) -> np.ndarray:
     return np.ascontiguousarray(features.fill_null(np.nan).to_numpy(), dtype=np.float32)
 

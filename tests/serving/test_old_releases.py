@@ -46,7 +46,7 @@ def loaded(folder: Path, record: Record) -> LiveRelease:
 
 def test_there_are_trees_and_a_line_of_each_format() -> None:
     kinds = {(path.parts[-3], path.name.split("-")[0]) for path in KEPT}
-    assert kinds == {(f"format-{number}", kind) for number in (1, 2, 3, 4) for kind in ("xgboost", "logistic")}
+    assert kinds == {(f"format-{number}", kind) for number in (1, 2, 3, 4, 5) for kind in ("xgboost", "logistic")}
 
 
 @pytest.mark.parametrize("folder", KEPT, ids=lambda path: f"{path.parts[-3]} {path.name}")

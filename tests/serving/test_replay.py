@@ -15,11 +15,11 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import LABEL_TIME, arrival
+from mlflow_fraud.core.labels import LABEL_TIME, told_at
 from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.warm_start import warm_history
 from tests.conftest import ROOT, make_transactions
-from tests.serving.conftest import MakeRelease, kept_in
+from tests.serving.conftest import MakeRelease, kept_in, silent_after
 
 ARCHIVE = ROOT.parent / "shared/data/sparkov/archive.zip"
 WEEK = 7
@@ -38,9 +38,9 @@ def replay(whole: pl.DataFrame, served: int, schema: FeatureSchema, make_release
 
 def _serve(live: LiveRelease, whole: pl.DataFrame, stream: pl.DataFrame, schema: FeatureSchema) -> None:
     served = len(stream)
-    arrives = stream.select(arrival(stream.columns, schema.label_delay).alias("at"))["at"].to_list()
+    arrives = stream.select(told_at(stream.columns, schema.label_delay, schema.silence).alias("at"))["at"].to_list()
     rows = stream.to_dicts()
-    late = sorted(zip(arrives, range(served), strict=True))
+    late = sorted((at, of) for at, of in zip(arrives, range(served), strict=True) if at is not None)
     features, scores = [], []
     for row in rows:
         while late and late[0][0] <= row["event_time"]:
@@ -73,12 +73,19 @@ def delayed(schema: FeatureSchema, params: FeatureParams) -> FeatureSchema:
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories, label_delay_days=WEEK)
 
 
-@pytest.mark.parametrize("cards", [12, 400])  # of many, the last payment lies far behind the newest of all
+@pytest.mark.parametrize(
+    ("cards", "days"), [(12, None), (400, 30)], ids=["few cards", "many cards, silence is a label"]
+)  # of many, the last payment lies far behind the newest of all
 def test_a_period_served_one_by_one_with_late_labels_is_the_batch(
-    schema: FeatureSchema, feature_params: FeatureParams, make_release: MakeRelease, tmp_path: Path, cards: int
+    schema: FeatureSchema,
+    feature_params: FeatureParams,
+    make_release: MakeRelease,
+    tmp_path: Path,
+    cards: int,
+    days: int | None,
 ) -> None:
     whole = with_label_times(make_transactions(4000, cards=cards, days=300), seed=3)
-    replay(whole, 1200, delayed(schema, feature_params), make_release, tmp_path)
+    replay(whole, 1200, silent_after(days, delayed(schema, feature_params)), make_release, tmp_path)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from mlflow_fraud.serving.label_schema import LabelMessage
 from mlflow_fraud.serving.record import Record, open_record
 from mlflow_fraud.serving.warm_start import warm_history
 from tests.record_databases import MakeDatabase
-from tests.serving.conftest import MakeRelease, Raw, fill, kept_in
+from tests.serving.conftest import MakeRelease, Raw, fill, kept_in, silent_after
 from tests.serving.service_process import Place, running_service, until
 
 Row = dict[str, Any]
@@ -46,7 +46,7 @@ def never_stopped(address: str, schema: FeatureSchema, past: pl.DataFrame, rows:
         return served(warm_history(schema, record), rows)
 
 
-@pytest.mark.parametrize("replayed", [0, 2_000])
+@pytest.mark.parametrize(("replayed", "days"), [(0, 30), (2_000, 2)])
 def test_features_after_a_restart_are_those_of_a_service_that_never_stopped(
     recorded: pl.DataFrame,
     stream: pl.DataFrame,
@@ -54,8 +54,9 @@ def test_features_after_a_restart_are_those_of_a_service_that_never_stopped(
     empty_database: MakeDatabase,
     monkeypatch: pytest.MonkeyPatch,
     replayed: int,
+    days: int,
 ) -> None:
-    rows = stream.to_dicts()
+    rows, schema = stream.to_dicts(), silent_after(days, schema)
     expected = never_stopped(empty_database(), schema, recorded, rows)
     monkeypatch.setattr(warm_start, "REPLAYED", replayed)
     found: list[object] = []

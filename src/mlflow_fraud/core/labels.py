@@ -138,6 +138,35 @@ def arrival(columns: Container[str], delay: timedelta) -> pl.Expr:
     return pl.coalesce(LABEL_TIME, assumed) if LABEL_TIME in columns else assumed
 
 
+def told_at(columns: Container[str], delay: timedelta, silence: timedelta | None) -> pl.Expr:
+    """Return when somebody told what a row is, null where nobody did.
+
+    Where silence is a label, a row without fraud that has no `label_time` of its own is one that nobody told of.
+    Elsewhere, where `silence` is None, every label was told.
+    """
+    arrives = pl.when(pl.col("label").is_not_null()).then(arrival(columns, delay))
+    if silence is None:
+        return arrives
+    own = pl.col(LABEL_TIME).is_not_null() if LABEL_TIME in columns else pl.lit(False)
+    return pl.when(own | (pl.col("label") == 1)).then(arrives)
+
+
+def silence_speaks(first: pl.Expr, silence: timedelta) -> pl.Expr:
+    """Return whether silence says of a payment that it was genuine.
+
+    `first` is when the earliest of its labels arrives, null where none does. Where labels are complete silence is a
+    label, too: once a payment is `silence` old, the label horizon, and nobody has told a label of it, it is genuine
+    from exactly that instant on, as if that had been told then. A label that arrives by that instant leaves nothing to
+    silence; one that arrives later takes its place from there on. `core.features.arrivals` has it one label at a time.
+
+    >>> day = datetime(2020, 6, 1)
+    >>> rows = pl.DataFrame({"event_time": [day] * 3, "first": [None, day + timedelta(days=7), datetime(2020, 7, 1)]})
+    >>> rows.select(silence_speaks(pl.col("first"), timedelta(days=7))).to_series().to_list()
+    [True, False, True]
+    """
+    return first.is_null() | (first > pl.col("event_time") + silence)
+
+
 def is_mature(horizon: timedelta, *, as_of: datetime) -> pl.Expr:
     """Return whether a transaction was `horizon` old at `as_of`, so that it counts, whatever came early.
 

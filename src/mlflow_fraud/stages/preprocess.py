@@ -37,7 +37,8 @@ def preprocess() -> None:
     parts = clock["part"]
     _require_reviews(clock, transactions.select(part(cut, rule))["part"])
     require_learnable({name: clock.filter(parts == name)["label"].to_numpy() for name in PARTS})
-    schema = fit_schema(params.active_features, contract, transactions.filter(parts == "train"), rule.label_delay_days)
+    train, silence = transactions.filter(parts == "train"), params.active.silence_days
+    schema = fit_schema(params.active_features, contract, train, rule.label_delay_days, silence)
     features = _features(transactions, schema)
     block = [pl.col(contract.payer).rank("dense").alias("block")] if contract.payer else []
     keys = transactions.select("event_id", "event_time", *block, pl.col("amount").alias("amount_minor"))
@@ -77,7 +78,11 @@ def _features(transactions: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame
 
 
 def fit_schema(
-    params: FeatureParams, contract: Contract, train: pl.DataFrame, label_delay_days: int = 0
+    params: FeatureParams,
+    contract: Contract,
+    train: pl.DataFrame,
+    label_delay_days: int = 0,
+    silence_days: int | None = None,
 ) -> FeatureSchema:
     """Return the schema; categories that the contract does not list are those seen in training."""
     categories = {}
@@ -85,7 +90,13 @@ def fit_schema(
         column = contract.column(name)
         listed = column.values if column else ()
         categories[name] = listed or tuple(train[name].drop_nulls().unique().sort().to_list())
-    return FeatureSchema(params=params, contract=contract, categories=categories, label_delay_days=label_delay_days)
+    return FeatureSchema(
+        params=params,
+        contract=contract,
+        categories=categories,
+        label_delay_days=label_delay_days,
+        silence_days=silence_days,
+    )
 
 
 if __name__ == "__main__":

@@ -103,7 +103,8 @@ class ByTheRule:
         at, counted = payment["event_time"], []
         for of in self.payments:
             if _key(feature.by, of) == _key(feature.by, payment):
-                seen = [told for told in self.labels if told.event_id == of["event_id"] and told.arrived < at]
+                said = [told for told in self.labels if told.event_id == of["event_id"]]
+                seen = [told for told in [*said, *self._silence(of, said)] if told.arrived < at]
                 newest = sorted(seen, key=lambda told: told.arrived)[-1:]  # stable: the one that was told later
                 counted += [told.label for told in newest if told.arrived >= _start(feature.span, at)]
         if feature.statistic == "labels":
@@ -111,6 +112,13 @@ class ByTheRule:
         if feature.statistic == "frauds":
             return float(sum(counted))
         return float(sum(counted)) / len(counted) if counted else None
+
+    def _silence(self, of: Payment, said: list[Told]) -> list[Told]:
+        """Return what silence says of a payment of which that much is said."""
+        if self.schema.silence is None:
+            return []
+        due = of["event_time"] + self.schema.silence
+        return [] if any(told.arrived <= due for told in said) else [Told(of["event_id"], 0, due)]
 
     def _window(self, window: Window, payment: Payment) -> float | None:
         at = payment["event_time"]

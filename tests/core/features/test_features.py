@@ -69,7 +69,7 @@ events = st.fixed_dictionaries(
         "birth_date": st.dates(date(1930, 1, 1), date(2005, 1, 1)),
         "merchant_latitude": st.floats(-80, 80),
         "merchant_longitude": st.floats(-170, 170),
-        "label": st.integers(0, 1),
+        "label": st.one_of(st.none(), st.integers(0, 1)),
         "label_delay": st.one_of(st.none(), st.integers(0, 40 * 86_400).map(lambda s: timedelta(seconds=s))),
     }
 )
@@ -77,9 +77,9 @@ histories = st.lists(events, min_size=1, max_size=60).map(
     lambda rows: (
         pl.DataFrame(
             [{**row, "event_id": f"{place:04d}"} for place, row in enumerate(rows)],
-            schema_overrides={"city_pop": pl.Int64, "label_delay": pl.Duration("us")},
+            schema_overrides={"city_pop": pl.Int64, "label": pl.Int8, "label_delay": pl.Duration("us")},
         )
-        .cast({"amount": pl.Int64, "event_time": pl.Datetime("us"), "label": pl.Int8})
+        .cast({"amount": pl.Int64, "event_time": pl.Datetime("us")})
         .with_columns(label_time=pl.col("event_time") + pl.col("label_delay"))
         .sort(TIME_ORDER)
     )
@@ -92,6 +92,10 @@ def definitions(request: pytest.FixtureRequest, schema: FeatureSchema) -> Featur
         return schema
     params = FeatureParams.model_validate(EVERYTHING)
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories, label_delay_days=2)
+
+
+silences = st.sampled_from([None, 2, 5])
+"""After how many days silence is a label, never before the delay of one that states no time; or that it is none."""
 
 
 def batch(history: pl.DataFrame, schema: FeatureSchema) -> np.ndarray:
@@ -107,30 +111,37 @@ def assert_equal(one: np.ndarray, other: np.ndarray, schema: FeatureSchema) -> N
             np.testing.assert_array_equal(one[:, place], other[:, place], err_msg=name)
 
 
-@given(history=histories)
+@given(history=histories, days=silences)
 @TRUSTED
-def test_one_by_one_gives_what_all_at_once_gives(history: pl.DataFrame, definitions: FeatureSchema) -> None:
-    assert_equal(one_by_one(history, definitions), batch(history, definitions), definitions)
+def test_one_by_one_gives_what_all_at_once_gives(
+    history: pl.DataFrame, days: int | None, definitions: FeatureSchema
+) -> None:
+    schema = definitions.model_copy(update={"silence_days": days})
+    assert_equal(one_by_one(history, schema), batch(history, schema), schema)
 
 
-@given(history=histories, share=st.floats(0, 1))
+@given(history=histories, share=st.floats(0, 1), days=silences)
 @TRUSTED
-def test_the_future_does_not_change_the_past(history: pl.DataFrame, share: float, definitions: FeatureSchema) -> None:
+def test_the_future_does_not_change_the_past(
+    history: pl.DataFrame, share: float, days: int | None, definitions: FeatureSchema
+) -> None:
+    schema = definitions.model_copy(update={"silence_days": days})
     border = history["event_time"][int(share * (len(history) - 1))]
     until = history.filter(pl.col("event_time") <= border)
-    np.testing.assert_array_equal(batch(history, definitions)[: len(until)], batch(until, definitions))
+    np.testing.assert_array_equal(batch(history, schema)[: len(until)], batch(until, schema))
 
 
-@given(history=histories, share=st.floats(0, 1))
+@given(history=histories, share=st.floats(0, 1), days=silences)
 @TRUSTED
 def test_a_label_that_has_not_arrived_changes_no_feature(
-    history: pl.DataFrame, share: float, definitions: FeatureSchema
+    history: pl.DataFrame, share: float, days: int | None, definitions: FeatureSchema
 ) -> None:
+    schema = definitions.model_copy(update={"silence_days": days})
     border = history["event_time"][int(share * (len(history) - 1))]
     unknown = arrival(history.columns, definitions.label_delay) >= border
     changed = history.with_columns(label=pl.when(unknown).then(1 - pl.col("label")).otherwise("label"))
     seen = (history["event_time"] <= border).sum()
-    np.testing.assert_array_equal(batch(history, definitions)[:seen], batch(changed, definitions)[:seen])
+    np.testing.assert_array_equal(batch(history, schema)[:seen], batch(changed, schema)[:seen])
 
 
 @given(history=histories, seed=st.integers(0, 10))
@@ -154,11 +165,13 @@ def test_a_history_goes_on_from_its_snapshot_as_if_nothing_had_been(
     history: pl.DataFrame, definitions: FeatureSchema
 ) -> None:
     half = len(history) // 2
-    gone_on = CardHistory(definitions)
+    schema = definitions.model_copy(update={"silence_days": 2})
+    gone_on = CardHistory(schema)
     for transaction in history.head(half).iter_rows(named=True):
         gone_on.update(transaction)
-        gone_on.learn(transaction, transaction["label"], transaction["event_time"])
-    restored = CardHistory.restore(definitions, gone_on.snapshot())
+        if transaction["label"] is not None:
+            gone_on.learn(transaction, transaction["label"], transaction["event_time"])
+    restored = CardHistory.restore(schema, gone_on.snapshot())
     for transaction in history.tail(len(history) - half).iter_rows(named=True):
         assert restored.read(transaction) == gone_on.read(transaction)
         restored.update(transaction)

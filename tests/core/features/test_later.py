@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.features import arrivals, clock, past
+from mlflow_fraud.core.features import arrivals, clock, past, silence
 from mlflow_fraud.core.features import online as online_engine
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
 from mlflow_fraud.core.features.definitions import FeatureParams
@@ -67,6 +67,16 @@ DEFINITIONS: dict[str, Any] = {
 def everything(schema: FeatureSchema) -> FeatureSchema:
     params = FeatureParams.model_validate(DEFINITIONS)
     return FeatureSchema(params=params, contract=schema.contract, categories=schema.categories, label_delay_days=2)
+
+
+silences = st.sampled_from([None, 0, 2, 30])
+"""After how many days silence is a label, or that it is none."""
+
+
+@pytest.fixture(scope="module")
+def after(everything: FeatureSchema) -> dict[int | None, FeatureSchema]:
+    """Everything, for each of the silences."""
+    return {days: everything.model_copy(update={"silence_days": days}) for days in (None, 0, 2, 30)}
 
 
 def instants(days: int) -> st.SearchStrategy[datetime]:
@@ -256,47 +266,53 @@ def assert_same(one: np.ndarray, other: np.ndarray, schema: FeatureSchema) -> No
         np.testing.assert_array_equal(one[:, place], other[:, place], err_msg=name)
 
 
-@given(stream=streams(), restart=st.integers(0, 40))
+@given(stream=streams(), restart=st.integers(0, 40), days=silences)
 @TRUSTED
-def test_both_engines_see_them_as_the_rule_says(stream: Stream, restart: int, everything: FeatureSchema) -> None:
-    online = Online(everything, stream.payments)
+def test_both_engines_see_them_as_the_rule_says(
+    stream: Stream, restart: int, days: int | None, after: dict[int | None, FeatureSchema]
+) -> None:
+    schema = after[days]
+    online = Online(schema, stream.payments)
     for number, step in enumerate(in_time(online, stream)):
         if number == restart:
             online.restart()
         step()
-    expected = by_the_rule(online.stream, everything)
-    assert_same(in_batch(online.stream, everything), expected, everything)
-    assert_same(online.rows, expected, everything)
+    expected = by_the_rule(online.stream, schema)
+    assert_same(in_batch(online.stream, schema), expected, schema)
+    assert_same(online.rows, expected, schema)
 
 
-@given(stream=streams(), restart=st.integers(0, 60), random=st.randoms())
+@given(stream=streams(), restart=st.integers(0, 60), random=st.randoms(), days=silences)
 @OFTEN
 def test_the_order_in_which_they_are_told_does_not_matter(
-    stream: Stream, restart: int, random: Random, everything: FeatureSchema
+    stream: Stream, restart: int, random: Random, days: int | None, after: dict[int | None, FeatureSchema]
 ) -> None:
-    online = Online(everything, stream.payments)
+    schema = after[days]
+    online = Online(schema, stream.payments)
     for number, step in enumerate(anyhow(online, stream, random)):
         if number == restart:
             online.restart()
         step()
-    assert_same(online.rows, by_the_rule(online.stream, everything), everything)
+    assert_same(online.rows, by_the_rule(online.stream, schema), schema)
 
 
-@given(stream=streams(moves=False, days=80, most=48), random=st.randoms())
+@given(stream=streams(moves=False, days=80, most=48), random=st.randoms(), days=silences)
 @OFTEN
 def test_what_is_forgotten_is_not_missed_within_a_day(
-    stream: Stream, random: Random, everything: FeatureSchema
+    stream: Stream, random: Random, days: int | None, after: dict[int | None, FeatureSchema]
 ) -> None:
+    schema = after[days]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(past, "SMALL", 2)
         patch.setattr(past, "SPARE", 5)
         patch.setattr(clock, "STEADY", 2)
         patch.setattr(arrivals, "FEWEST_DROPPED", 0)
+        patch.setattr(silence, "FEWEST_DROPPED", 0)
         patch.setattr(online_engine, "FEWEST_CORRECTED", 1)
-        online = Online(everything, stream.payments)
+        online = Online(schema, stream.payments)
         for step in within_a_day(online, stream, random):
             step()
-    assert_same(online.rows, by_the_rule(online.stream, everything), everything)
+    assert_same(online.rows, by_the_rule(online.stream, schema), schema)
 
 
 NOON = BEGIN + 12 * HOUR
@@ -392,6 +408,20 @@ def test_a_label_that_is_told_between_two_others_counts_until_the_next_one(story
         story.labelled(payment, label, NOON + days * DAY)
     frauds = [story.found(NOON + days * DAY + HOUR, "frauds_by_merchant_3d")[0] for days in (1, 2, 3)]
     assert frauds == [0, 1, 0]
+
+
+def test_where_frauds_alone_are_told_those_of_whom_nobody_told_count_as_genuine_once_they_are_old_enough(
+    everything: FeatureSchema,
+) -> None:
+    story = Story(everything.model_copy(update={"silence_days": 2}))
+    in_time, late, _ = (story.paid(NOON, amount) for amount in (100, 200, 300))
+    story.labelled(in_time, 1, NOON + DAY)
+    story.labelled(late, 1, NOON + 4 * DAY)
+    seen = ["labels_by_merchant_3d", "frauds_by_merchant_3d"]
+    assert story.found(NOON + 2 * DAY, *seen) == [1, 1]
+    assert story.found(NOON + 2 * DAY + HOUR, *seen) == [3, 1]
+    assert story.found(NOON + 4 * DAY, *seen) == [3, 1]
+    assert story.found(NOON + 4 * DAY + HOUR, *seen) == [2, 1]
 
 
 def test_corrections_and_labels_of_no_payment_change_nothing(story: Story, everything: FeatureSchema) -> None:

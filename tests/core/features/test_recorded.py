@@ -35,6 +35,18 @@ def test_a_label_arrives_with_its_delay_and_none_does_where_nothing_was_told(
     assert rows.filter(pl.col("label").is_null())["arrived"].null_count() == rows["label"].null_count() > 0
 
 
+def test_what_only_silence_says_nobody_told_unless_it_says_so_at_once(
+    transactions: pl.DataFrame, schema: FeatureSchema
+) -> None:
+    week = as_recorded(transactions, schema.model_copy(update={"silence_days": 7}))
+    assert week["label"].drop_nulls().unique().to_list() == [1]
+    assert (week["arrived"].is_null() == week["label"].is_null()).all()
+    said = transactions.with_columns(pl.col("event_time").dt.offset_by("9d").alias("label_time"))
+    assert as_recorded(said, schema.model_copy(update={"silence_days": 7}))["arrived"].null_count() == 0
+    at_once = as_recorded(transactions, schema.model_copy(update={"silence_days": 0}))
+    assert at_once.equals(as_recorded(transactions, schema))
+
+
 def test_a_table_of_another_contract_is_an_error(transactions: pl.DataFrame, schema: FeatureSchema) -> None:
     with pytest.raises(pl.exceptions.ColumnNotFoundError, match="merchant"):
         as_recorded(transactions.drop("merchant"), schema)

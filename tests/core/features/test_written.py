@@ -24,6 +24,15 @@ def test_a_document_of_an_earlier_version_has_the_hash_that_it_was_given(path: P
     assert sha256_of(document) == document["sha256"]
 
 
+def test_a_schema_in_which_silence_is_no_label_says_nothing_of_it(schema: FeatureSchema) -> None:
+    silent = FeatureSchema.model_validate({**schema.model_dump(), "silence_days": 0})
+    assert "silence_days" not in json.loads(schema.to_json())
+    assert json.loads(silent.to_json())["silence_days"] == 0
+    assert silent.sha256 != schema.sha256
+    assert silent.definition != schema.definition
+    assert read_schema(json.loads(silent.to_json()), where="schema.json") == silent
+
+
 @pytest.mark.parametrize("key", ["names", "params", "contract", "categories", "label_delay_days"])
 def test_whatever_a_document_says_is_in_its_hash(schema: FeatureSchema, key: str) -> None:
     document = json.loads(schema.to_json())

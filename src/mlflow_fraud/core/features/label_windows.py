@@ -10,7 +10,7 @@ from mlflow_fraud.core.features.definitions import Entities, Labels
 from mlflow_fraud.core.features.facts import AT, SEEN, start, totals
 from mlflow_fraud.core.features.past_expressions import mean_expression
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.labels import arrival
+from mlflow_fraud.core.labels import silence_speaks, told_at
 
 
 def with_labels(
@@ -21,12 +21,12 @@ def with_labels(
     schema: FeatureSchema,
     told: pl.DataFrame | None = None,
 ) -> pl.LazyFrame:
-    """Add the label statistics of one entity; a label counts from after its arrival on.
+    """Add the label statistics of one entity; a label counts from after its arrival on, and so does silence.
 
     `told` are the labels with their arrival, where the transactions' own do not count. Of several of one transaction
-    each counts until the next one arrives.
+    each counts until the next one arrives, and silence until the first one does.
     """
-    known = _own(transactions, by, schema) if told is None else _told(transactions, by, told)
+    known = _own(transactions, by, schema) if told is None else _told(transactions, by, told, schema)
     arrivals = (
         known.select(*by, "label", "arrived")
         .sort("arrived")
@@ -36,7 +36,9 @@ def with_labels(
         )
         .drop("label")
     )
-    taken_back = None if told is None else _taken_back(known, by)
+    taken_back = None if told is None and schema.silence is None else _taken_back(known, by)
+    if taken_back is not None and taken_back.is_empty():
+        taken_back = None
     for span in dict.fromkeys(label.span for label in labels):
         until, since = _totals(rows, arrivals, by, pl.col("event_time")), _totals(rows, arrivals, by, start(span))
         counts = [until, since.rename({"labels": "labels_before", "frauds": "frauds_before"})]
@@ -53,15 +55,33 @@ def with_labels(
 
 
 def _own(transactions: pl.LazyFrame, by: Entities, schema: FeatureSchema) -> pl.LazyFrame:
-    arrives = arrival(transactions.collect_schema().names(), schema.label_delay)
-    return transactions.select(*by, "label", arrives.alias("arrived")).drop_nulls()
+    """Return the transactions' own labels and what silence says, each with what follows it as `_told` has it."""
+    arrives = told_at(transactions.collect_schema().names(), schema.label_delay, schema.silence)
+    payments = transactions.select(*by, "event_time", "label", arrives.alias("arrived"))
+    labels = payments.select(*by, "label", "arrived", pl.lit(None, pl.Datetime("us")).alias(SEEN))
+    return _and_silence(labels, payments, by, pl.col("arrived"), schema).drop_nulls([*by, "label", "arrived"])
 
 
-def _told(transactions: pl.LazyFrame, by: Entities, told: pl.DataFrame) -> pl.LazyFrame:
+def _told(transactions: pl.LazyFrame, by: Entities, told: pl.DataFrame, schema: FeatureSchema) -> pl.LazyFrame:
     """Return the labels in the order of their arrival, with the instant from after which the next one is seen."""
+    payments = transactions.select("event_id", "event_time", *by).drop_nulls()
     labels = told.lazy().select("event_id", "label", "arrived").drop_nulls().sort("arrived", maintain_order=True)
     followed = labels.with_columns(pl.col("arrived").shift(-1).over("event_id").alias(SEEN))
-    return followed.join(transactions.select("event_id", *by).drop_nulls(), on="event_id")
+    first = labels.group_by("event_id").agg(pl.col("arrived").min().alias("first"))
+    known = followed.join(payments, on="event_id").select(*by, "label", "arrived", SEEN)
+    return _and_silence(known, payments.join(first, on="event_id", how="left"), by, pl.col("first"), schema)
+
+
+def _and_silence(
+    labels: pl.LazyFrame, payments: pl.LazyFrame, by: Entities, first: pl.Expr, schema: FeatureSchema
+) -> pl.LazyFrame:
+    """Add what silence says of payments whose `first` label arrives too late for it, or never."""
+    if schema.silence is None:
+        return labels
+    speaks = payments.filter(silence_speaks(first, schema.silence))
+    due = (pl.col("event_time") + schema.silence).alias("arrived")
+    said = speaks.select(*by, pl.lit(0, pl.Int8).alias("label"), due, first.alias(SEEN))
+    return pl.concat([labels, said], how="vertical_relaxed")
 
 
 def _taken_back(known: pl.LazyFrame, by: Entities) -> pl.DataFrame:

@@ -13,20 +13,21 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from mlflow_fraud.core.contract.bounds import RATIO
-from mlflow_fraud.core.features.arrivals import Arrivals
 from mlflow_fraud.core.features.clock import Steady
 from mlflow_fraud.core.features.definitions import AMOUNT, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
 from mlflow_fraud.core.features.event import ALWAYS, Corrected, Event, Gone, Key, Number, Value, Version, gone
-from mlflow_fraud.core.features.instants import MICROSECOND, micros, moment, start_of
+from mlflow_fraud.core.features.facts import SEEN
+from mlflow_fraud.core.features.instants import MICROSECOND, micros, moment
+from mlflow_fraud.core.features.label_pasts import LabelPasts
 from mlflow_fraud.core.features.past import Past
-from mlflow_fraud.core.features.plan import LATENESS, AskedLabels, Plan, unscaled
+from mlflow_fraud.core.features.plan import LATENESS, Plan, unscaled
 from mlflow_fraud.core.features.schema import FeatureSchema
 
 __all__ = ["LATENESS", "CardHistory", "Snapshot", "Transaction"]
 
-SEEN, GONE = "seen after", "is gone"
-"""Columns of a snapshot beside a contract's: after when a version is seen, and whether there is nothing to see then."""
+GONE = "is gone"
+"""A column of a snapshot beside a contract's, as is `SEEN`, after when a version is seen: is there nothing then?"""
 
 FEWEST_CORRECTED = 64
 
@@ -35,8 +36,8 @@ class Snapshot(NamedTuple):
     """A history as tables: the events that are kept, with their scores, and each entity's arrived labels.
 
     Behind an event come its versions, in the order in which they were told. A label that was taken back is there again
-    with the instant from after which that is seen. Before `since` events may be missing; None where nothing was
-    forgotten.
+    with the instant from after which that is seen. A row without a label is of silence: what is due, and once more with
+    that instant where a label broke it. Before `since` events may be missing; None where nothing was forgotten.
     """
 
     events: pl.DataFrame
@@ -59,8 +60,7 @@ class CardHistory:
         self._plan = plan = Plan(schema)
         begin = ALWAYS if since is None else micros(since)
         self._entities = [EntityPasts(by, plan, schema, begin) for by in plan.entities]
-        self._arrivals: dict[Entities, dict[Any, Arrivals]] = {by: {} for by in plan.labels}
-        self._keys = {by: itemgetter(*by) for by in plan.labels}
+        self._labels = LabelPasts(plan, schema)
         self._steady: Steady[int] = Steady()
         self._corrected: dict[Key, Corrected] = {}
         self._told, self._many_corrected = 0, FEWEST_CORRECTED
@@ -74,8 +74,7 @@ class CardHistory:
             values[place] = function(transaction)
         for entity in self._entities:
             entity.read(transaction, at, values)
-        for by, asked in plan.labels.items():
-            self._read_labels(by, asked, transaction, at, values)
+        self._labels.read(transaction, at, values)
         scores = plan.scores_of(float(transaction[AMOUNT]), values)
         for place, name in plan.scores:
             values[place] = unscaled(scores[name])
@@ -97,6 +96,10 @@ class CardHistory:
         What is read after it is as if it had come in time, the scores of what came before it included. Scores that
         look back on what may be forgotten stay as they are; up to `LATENESS` there are none.
         """
+        self._labels.expect(transaction, self._steady.reached)
+        self._add(transaction)
+
+    def _add(self, transaction: Transaction) -> None:
         event = self._event(transaction)
         self._scored = None
         steady = self._steady
@@ -135,47 +138,25 @@ class CardHistory:
         `others` are the labels of the same transaction that were told before, and when they arrived, in the order in
         which they were told. Each counts until the next one arrives, of one instant the one that was told last.
         """
-        at, told = micros(arrived), [(micros(when), int(other)) for other, when in others]
-        for by, asked in self._plan.labels.items():
-            arrivals = self._arrivals[by].setdefault(self._keys[by](transaction), Arrivals())
-            if told:
-                arrivals.change(at, int(label), told)
-            else:
-                arrivals.add(at, int(label))
-            if self._steady.reached is not None:
-                arrivals.forget(self._steady.reached - asked.reach)
+        self._labels.learn(transaction, label, arrived, others, self._steady.reached)
 
     def snapshot(self) -> Snapshot:
         """Return what `restore` makes the same history of."""
-        events = {
+        kept = {
             event.key: [{**event.row, **event.scores}]
             for entity in self._entities
             for each in entity.pasts.values()
             for event in each.events
         }
         for key, corrected in self._corrected.items():
-            if key in events:
-                events[key] = [{**event.row, **event.scores} for event in corrected.events]
-                for row, (seen, _, event) in zip(events[key][1:], corrected.versions, strict=True):
+            if key in kept:
+                kept[key] = [{**event.row, **event.scores} for event in corrected.events]
+                for row, (seen, _, event) in zip(kept[key][1:], corrected.versions, strict=True):
                     row.update({SEEN: seen, GONE: isinstance(event, Gone)})
-        rows = [row for key in sorted(events) for row in events[key]]
-        labels = {
-            by: pl.DataFrame(
-                [
-                    (*(key if len(by) > 1 else (key,)), at, label, seen)
-                    for key, each in arrivals.items()
-                    for at, label, seen in each.told()
-                ],
-                schema=[*by, "arrived", "label", (SEEN, pl.Int64)],
-                orient="row",
-                infer_schema_length=None,
-            )
-            for by, arrivals in self._arrivals.items()
-        }
+        rows = [row for key in sorted(kept) for row in kept[key]]
         since = max((each.since for entity in self._entities for each in entity.pasts.values()), default=ALWAYS)
-        return Snapshot(
-            pl.DataFrame(rows, infer_schema_length=None), labels, None if since == ALWAYS else moment(since)
-        )
+        events = pl.DataFrame(rows, infer_schema_length=None)
+        return Snapshot(events, self._labels.tables(), None if since == ALWAYS else moment(since))
 
     @classmethod
     def restore(cls, schema: FeatureSchema, snapshot: Snapshot) -> CardHistory:
@@ -183,13 +164,7 @@ class CardHistory:
         history = cls(schema, snapshot.since)
         for _, versions in groupby(snapshot.events.iter_rows(named=True), itemgetter("event_time", "event_id")):
             history._restore(tuple(versions))
-        for by, labels in snapshot.labels.items():
-            for row in labels.iter_rows(named=True):
-                arrivals = history._arrivals[by].setdefault(history._keys[by](row), Arrivals())
-                if row[SEEN] is None:
-                    arrivals.add(row["arrived"], row["label"])
-                else:
-                    arrivals.take_back(row["arrived"], row[SEEN], row["label"])
+        history._labels.restore(snapshot.labels)
         return history
 
     def _event(self, transaction: Transaction) -> Event:
@@ -251,7 +226,7 @@ class CardHistory:
     def _restore(self, versions: Sequence[Transaction]) -> None:
         """Take in an event of a snapshot, and its versions, with the scores that they have there."""
         first, *later = versions
-        self.update(first)
+        self._add(first)
         if not later:
             return
         key = micros(first["event_time"]), first["event_id"]
@@ -273,18 +248,6 @@ class CardHistory:
             if event.scores != before:
                 for other in self._entities:
                     other.refresh(event)
-
-    def _read_labels(
-        self, by: Entities, asked: AskedLabels, transaction: Transaction, at: int, values: list[Value]
-    ) -> None:
-        arrivals = self._arrivals[by].get(self._keys[by](transaction)) or Arrivals()
-        for span, places in asked.places.items():
-            number, frauds = arrivals.between(start_of(span, at), at)
-            for place, statistic in places:
-                if statistic == "fraud_rate":
-                    values[place] = float(frauds) / number if number else None
-                else:
-                    values[place] = float(frauds if statistic == "frauds" else number)
 
 
 def _ratio(upper: Value, lower: Value) -> Value:

@@ -9,8 +9,12 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 
 
 def window_reach(schema: FeatureSchema) -> timedelta:
-    """Return the longest window, those inside scores included."""
-    return _longest(windows_behind(schema.features))
+    """Return how far back payments are looked at: the longest window, those inside scores included.
+
+    Where silence is a label it is as far as the longest window of labels sees it.
+    """
+    behind = _longest(windows_behind(schema.features))
+    return behind if schema.silence is None else max(behind, label_reach(schema))
 
 
 def score_reach(schema: FeatureSchema) -> timedelta:
@@ -19,8 +23,13 @@ def score_reach(schema: FeatureSchema) -> timedelta:
 
 
 def label_reach(schema: FeatureSchema) -> timedelta:
-    """Return the longest window of labels."""
-    return _longest(schema.label_windows)
+    """Return how old a label may be that still matters: as the longest window of labels.
+
+    Where silence is a label, so much older is what keeps it from being said. Nothing where no feature is of labels.
+    """
+    if not schema.label_windows:
+        return timedelta(0)
+    return _longest(schema.label_windows) + (schema.silence or timedelta(0))
 
 
 def remembered(schema: FeatureSchema) -> dict[Entities, int]:

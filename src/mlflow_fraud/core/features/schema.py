@@ -21,7 +21,8 @@ class FeatureSchema(Strict):
     """Everything needed to compute a model's inputs again, wherever the model goes.
 
     `categories` lists each text column's known values; a value's code is its place in the list,
-    and an unknown or missing value is missing to the model.
+    and an unknown or missing value is missing to the model. After `silence_days` silence about a payment is a label,
+    genuine; None where only what was told is one: with selective labels, and in schemas of before it could be stated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
@@ -30,6 +31,7 @@ class FeatureSchema(Strict):
     contract: Contract
     categories: dict[str, tuple[str, ...]]
     label_delay_days: int = Field(default=0, ge=0)
+    silence_days: int | None = Field(default=None, ge=0)
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -39,12 +41,17 @@ class FeatureSchema(Strict):
     @property
     def definition(self) -> dict[str, Any]:
         """How the features are made, whatever data they are made of: without the categories that a column had."""
-        return self.model_dump(mode="json", exclude={"categories"})
+        return {name: value for name, value in self._said().items() if name != "categories"}
 
     @property
     def label_delay(self) -> timedelta:
         """The time from a transaction to its label, where a label has no time of its own."""
         return timedelta(days=self.label_delay_days)
+
+    @property
+    def silence(self) -> timedelta | None:
+        """After how long silence is a label; see `core.labels.silence_speaks`."""
+        return None if self.silence_days is None else timedelta(days=self.silence_days)
 
     @cached_property
     def whole(self) -> frozenset[str]:
@@ -94,12 +101,16 @@ class FeatureSchema(Strict):
 
         Two schemas with the same hash give the same numbers for the same history.
         """
-        return sha256_of({"names": self.names, **self.model_dump(mode="json")})
+        return sha256_of({"names": self.names, **self._said()})
 
     def to_json(self) -> str:
         """Return the schema as the text of `schema.json`: the same schema, the same bytes."""
-        document = {"sha256": self.sha256, "names": self.names, **self.model_dump(mode="json")}
+        document = {"sha256": self.sha256, "names": self.names, **self._said()}
         return json.dumps(document, indent=1) + "\n"
+
+    def _said(self) -> dict[str, Any]:
+        """Return what there is to say; nothing of silence where that is no label: older documents keep their hash."""
+        return self.model_dump(mode="json", exclude={"silence_days"} if self.silence_days is None else None)
 
 
 def sha256_of(document: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from mlflow_fraud.core.release.recipe import Recipe
 from mlflow_fraud.core.release.twin import Twin
 from mlflow_fraud.core.strict import Strict
 
-FORMAT = 5
+FORMAT = 6
 """Raised when a reader of the old number could misread the new one.
 
 To raise it: make the number one more, write below what the new one means, keep the old ones in `READABLE`
@@ -31,9 +31,10 @@ with a line in `_in_the_present_format`, or take them out so that they are refus
 4. The model of every candidate is an ONNX file; a booster's own file lies beside it and answers nothing.
    `learned_until` and the chain's scores: on rows that the file has learned it is judged by its chain.
 5. The reference that its windows are held against; for an earlier one nothing tells how far they have moved.
+6. `silence_days` of its features: silence is a label; an earlier one counts labels that were told, and no others.
 """
 
-READABLE = (1, 2, 3, 4, 5)
+READABLE = (1, 2, 3, 4, 5, 6)
 
 GOLDEN_TOLERANCE = 1e-6
 """Scores of one file differ by rounding between processors; more than this is another model."""

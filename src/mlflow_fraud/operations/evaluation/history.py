@@ -156,6 +156,7 @@ def build_history(transactions: pl.DataFrame, params: Params, first: Cut) -> His
         contract,
         transactions.filter(first.parts == "train"),
         params.active.split.label_delay_days,
+        params.active.silence_days,
     )
     say(f"{params.dataset}: {len(schema.names)} features of {len(transactions):,} transactions")
     x = model_matrix(build_features(transactions, schema), schema)

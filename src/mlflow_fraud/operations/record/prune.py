@@ -82,6 +82,7 @@ def _schemas(log: PredictionLog, params: Params) -> list[FeatureSchema]:
         contract=contract,
         categories={},
         label_delay_days=params.active.split.label_delay_days,
+        silence_days=params.active.silence_days,
     )
     return [ours, *schemas_in(log, contract)]
 

@@ -35,6 +35,7 @@ def seed(*, add: bool = False) -> str:
         contract=contract,
         categories={},
         label_delay_days=params.active.split.label_delay_days,
+        silence_days=params.active.silence_days,
     )
     log = PredictionLog(load_environment().prediction_log)
     try:
