@@ -36,7 +36,7 @@ def worker_environment(environ: Mapping[str, str], root: Path, clone: Path) -> d
 
 
 def require_publishing() -> None:
-    """Raise `SettingsError` where what runs make would stay in the clone, which nobody looks into, and be lost with it."""
+    """Raise `SettingsError` where what runs make would be in the worker's clone alone, and lost with it."""
     if load_environment().publish == "desk":
         raise SettingsError(
             "FRAUD_PUBLISH is desk, expected branch or pull-request: a worker's clone must not be the only place where "

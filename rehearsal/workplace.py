@@ -122,7 +122,7 @@ def _begin(plan: Plan, desk: Path) -> None:
 
 
 def _bring_history(found: Workplace) -> None:
-    """Pin what came before and push it: the worker has the desk's DVC cache, and pushes the data with its own commit."""
+    """Pin what came before and push it: the worker has the desk's DVC cache, and pushes the data itself."""
     found.does(program("mlflow-fraud"), "data", "simulate")
     found.does("git", "add", "--all", "data/raw")
     found.does("git", "commit", "--quiet", "--message", "What came before")
