@@ -9,12 +9,12 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import HOUR, fails_clearly, run_from_shell
-from flows.person import call_person
+from flows.person import CALLS_A_PERSON, call_person
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.operations.collection.collect import Collected, collect
 
 
-@flow(name="collection", log_prints=True, timeout_seconds=2 * HOUR)
+@flow(name="collection", log_prints=True, timeout_seconds=2 * HOUR, **CALLS_A_PERSON)
 @fails_clearly
 def collection(as_of: datetime | None = None) -> Collected:
     """Pin the record's whole mature days and what became known of pinned rows; the same run twice adds nothing.

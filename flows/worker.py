@@ -10,8 +10,9 @@ from pathlib import Path
 
 from prefect.settings import get_current_settings
 
-from flows.deploy import BEAT_SECONDS, POOL
+from flows.deploy import POOL
 from flows.server import require_server
+from flows.silence import BEAT_SECONDS
 from mlflow_fraud.core.errors import FraudError, SettingsError
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.publication.clone import make_clone, places_from_anywhere
