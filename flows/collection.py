@@ -26,7 +26,8 @@ def collection(as_of: datetime | None = None) -> Collected:
     publish_collection(found)
     if found.refused:
         days = counted(len(found.refused), "batch", "batches")
-        call_person(f"{days} of the record did not pass the gate; `mlflow-fraud data collect` says which and why")
+        where = found.refused[0].folder.parent
+        call_person(f"{days} of the record did not pass the gate; {where} has which and why, and what to type")
     return found
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
+from mlflow_fraud.paths import DVC_CACHE, LAST_GOOD, POINTER, RAW
 from rehearsal.asking import Client
 from rehearsal.business import Business
 from rehearsal.checks import Check
@@ -80,7 +81,9 @@ def drill(business: Business, place: Workplace, say: Callable[[str], None]) -> l
             store_lost,
             release_lost,
             service_killed,
+            service_disk_lost,
             worker_lost,
+            worker_disk_lost,
         ):
             say(step.__name__.replace("_", " "))
             found.append(step(place, bank))
@@ -196,6 +199,51 @@ def service_killed(place: Workplace, bank: Bank) -> Check:
     lost = max(0, answered - _recorded(place))
     said = f"answers again after {time.monotonic() - began:.1f} s, {lost} payments lost"
     return Check("the service is killed and started again", "no payment lost", said, back < SECONDS and not lost)
+
+
+def service_disk_lost(place: Workplace, bank: Bank) -> Check:
+    """What the service keeps on its disk is gone, while it serves and at a restart: store and record have it."""
+    failed = bank.failed
+    shutil.rmtree(LAST_GOOD, ignore_errors=True)
+    bank.waits_for(RATE)
+    refused = bank.failed - failed
+    process.kill("service")
+    answered = bank.answered
+    shutil.rmtree(LAST_GOOD, ignore_errors=True)
+    scoring.start(int(place.client.url.rpartition(":")[2]), place.environ)
+    back = _until(lambda: Client(place.client.url, scoring.key()).live() != "")
+    lost, kept = max(0, answered - _recorded(place)), LAST_GOOD.is_dir()
+    said = f"{refused} failed while serving; answers again after {back:.1f} s, {lost} payments lost, "
+    return Check(
+        "the disk of the service is lost and back",
+        "answers go on, no payment lost",
+        said + ("a copy of the release is kept again" if kept else "no copy of the release is kept"),
+        not refused and not lost and kept and back < SECONDS,
+    )
+
+
+def worker_disk_lost(place: Workplace, bank: Bank) -> Check:
+    """The worker's clone is gone, and the DVC cache with it: repository and bucket have what was known."""
+    pinned, known = _pinned(place), place.does("git", "rev-parse", "HEAD", at=place.clone).strip()
+    process.stop("worker")
+    shutil.rmtree(place.clone)
+    shutil.rmtree(place.desk / DVC_CACHE)
+    orchestration.start_worker(place.environ)
+    run = place.prefect.run("retraining", reason="the drill, on an empty disk")
+    missing = len(pinned - _pinned(place))
+    has_it = known in place.does("git", "rev-list", "HEAD", at=place.clone).split()
+    said = f"the next run is {run['state_name']}; {missing} of {len(pinned)} pinned files missing, the last commit is "
+    return Check(
+        "the disk of the worker is lost and back",
+        "nothing known is missing",
+        said + ("there" if has_it else "missing"),
+        run["state_name"] == "Completed" and not missing and has_it,
+    )
+
+
+def _pinned(place: Workplace) -> set[tuple[str, int]]:
+    """Return the names and sizes of the raw files in the worker's clone."""
+    return {(file.name, file.stat().st_size) for file in (place.clone / RAW).rglob("*.*") if file.suffix != POINTER}
 
 
 def worker_lost(place: Workplace, bank: Bank) -> Check:

@@ -84,7 +84,7 @@ def read(tmp_path_factory: pytest.TempPathFactory, called: Called) -> Iterator[R
     with reader(desk, folder / "typed.log", {"4200": str(port)}, **proxies) as typist:
         for block in shell_blocks(ROOT / "docs/runbook.md"):
             typist.types(block)
-        desk.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+        desk.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "FRAUD_PUBLISH": "branch"}
         yield typist
 
 

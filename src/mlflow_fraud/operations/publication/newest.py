@@ -12,6 +12,7 @@ from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.publication.closed import goes_on_from_closed
 from mlflow_fraud.operations.publication.request import open_for, require_request, work_branch
+from mlflow_fraud.operations.workplace import here
 from mlflow_fraud.paths import POINTER, PUBLISHED, RAW
 from mlflow_fraud.stages.run import say
 
@@ -100,14 +101,14 @@ def _require_only_what_runs_bring(known: Sequence[str]) -> None:
     loose = [path for path in git_branch.changed(["."]) if not _is_brought(path)]
     if loose:
         raise SettingsError(
-            f"{counted(len(loose), 'file')} changed here and not committed, such as {loose[0]}, and FRAUD_PUBLISH is "
-            f"{way}: commit and push, or set FRAUD_PUBLISH=desk"
+            f"{counted(len(loose), 'file')} changed {here()} and not committed, such as {loose[0]}, and FRAUD_PUBLISH "
+            f"is {way}: commit and push, or set FRAUD_PUBLISH=desk"
         )
     unseen = [path for path in git_branch.changed_since(known) if not _is_brought(path)] if known else []
     if unseen:
         raise SettingsError(
-            f"commits here that the remote does not have change {listed(unseen[:3])}, and FRAUD_PUBLISH is {way}: push "
-            "them first, or set FRAUD_PUBLISH=desk"
+            f"commits {here()} that the remote does not have change {listed(unseen[:3])}, and FRAUD_PUBLISH is {way}: "
+            "push them first, or set FRAUD_PUBLISH=desk"
         )
 
 
