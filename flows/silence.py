@@ -40,10 +40,11 @@ def watch_silence(client: SyncPrefectClient, silence: timedelta = SILENCE, start
     A run has its slot from Pending on, and its first beat follows when it is Running; runs of other projects beat every
     three minutes by default, so only ours count.
     """
+    begun = {_RUNS, _BEAT, _CANCELLING, *_WAITS, *_ENDS}  # beats too: a busy server may have lost that it runs
     crashed, cancelled = StateType.CRASHED, StateType.CANCELLED  # the server takes no other end after Cancelling
     for watch in (
         _watch(SILENT, {_RUNS, _BEAT}, {_BEAT, *_ENDS}, silence, crashed, "it fell silent"),
-        _watch(NOT_BEGUN, {_PENDING}, {_RUNS, _CANCELLING, *_WAITS, *_ENDS}, start, crashed, "it did not begin"),
+        _watch(NOT_BEGUN, {_PENDING}, begun, start, crashed, "it did not begin"),
         _watch(NOT_ENDED, {_CANCELLING}, _ENDS, silence, cancelled, "it was cancelled and did not end"),
     ):
         put_automation(client, watch)
