@@ -113,7 +113,7 @@ deploy: repository $(READY) ## the deployments on the Prefect server of PREFECT_
 worker: repository $(READY) ## a worker for it, in a clone of its own
 	@exec python -m flows.worker
 
-stack: repository $(READY) ## database, S3 server, MLflow, Prefect, worker and service as real processes on this machine
+stack: repository $(READY) ## git, database, S3 server, MLflow, Prefect, worker and service as real processes on this machine
 	python -m stack start
 
 stack-stop: $(READY) ## end them
@@ -122,7 +122,7 @@ stack-stop: $(READY) ## end them
 simulate-year: repository $(READY) ## play a bank's year on such a stack: payments, late labels, new fraud, a broken feed; nothing by hand
 	python -m rehearsal year
 
-drill: repository $(READY) ## lose database, store, releases, service and worker on such a stack while payments go on, and get them back
+drill: repository $(READY) ## lose database, store, releases, service, worker and their disks on such a stack while payments go on, and get them back
 	python -m rehearsal drill
 
 test: $(READY) ## the fast tests

@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import HOUR, fails_clearly, run_from_shell
-from flows.person import call_person
+from flows.person import CALLS_A_PERSON, call_person
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.operations.collection.collect import Collected, collect
 
@@ -17,7 +17,7 @@ SHOWN = 20
 """Corrections that stand aside and are in the run's table; a file on the machine has all."""
 
 
-@flow(name="collection", log_prints=True, timeout_seconds=2 * HOUR)
+@flow(name="collection", log_prints=True, timeout_seconds=2 * HOUR, **CALLS_A_PERSON)
 @fails_clearly
 def collection(as_of: datetime | None = None) -> Collected:
     """Pin the record's whole mature days and what became known of pinned rows; the same run twice adds nothing.
@@ -29,7 +29,8 @@ def collection(as_of: datetime | None = None) -> Collected:
     publish_collection(found)
     if found.refused:
         days = counted(len(found.refused), "batch", "batches")
-        call_person(f"{days} of the record did not pass the gate; `mlflow-fraud data collect` says which and why")
+        where = found.refused[0].folder.parent
+        call_person(f"{days} of the record did not pass the gate; {where} has which and why, and what to type")
     return found
 
 

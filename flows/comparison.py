@@ -9,13 +9,14 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import HOUR, REPEATED, asks, fails_clearly, run_from_shell
+from flows.person import CALLS_A_PERSON
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
 
 
-@flow(name="comparison", log_prints=True, timeout_seconds=2 * HOUR)
+@flow(name="comparison", log_prints=True, timeout_seconds=2 * HOUR, **CALLS_A_PERSON)
 @fails_clearly
 def comparison(first: bool = False, reason: str = "") -> bool:
     """Return whether the challenger should go live; the reasons are in `data/decision/`.

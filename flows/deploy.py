@@ -1,79 +1,61 @@
-"""The deployments on a Prefect server: pool, queues, what `prefect.yaml` says, and the watch over silent runs."""
+"""The deployments on a Prefect server: pool, queues, what `prefect.yaml` says, and what the server does by itself."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 
-from prefect.automations import AutomationCore
+import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import EventTrigger, Posture
-from prefect.events.schemas.events import ResourceSpecification
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
+from flows.calling import let_server_call
+from flows.kept import as_on_server
 from flows.server import SERVER_GONE, one_sentence, require_server
+from flows.silence import watch_silence
 from mlflow_fraud.core.errors import FraudError, SettingsError
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages.before import prepare_environment
 
 POOL = "fraud"
-TAG = "fraud"
 ONE_AT_A_TIME = "clone"
 """The queue of whatever changes the clone: of all its runs one is under way."""
 AT_ONCE = "at-once"
 """The queue of what waits for nobody."""
-SILENT = "mlflow-fraud: a silent run has crashed"
-BEAT_SECONDS = 30
-"""How often a run says that it lives; Prefect allows no less."""
-BEATS = 3
-"""Heartbeats that a run may miss."""
-_ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
-_BEAT = "prefect.flow-run.heartbeat"
+DEPLOYMENTS = Path("prefect.yaml")
 
 
-def deploy(silence: timedelta) -> None:
-    """Make or renew all of it; safe to repeat."""
+def deploy() -> None:
+    """Make or renew all of it; safe to repeat. What a person set on the server stays."""
+    webhook = load_environment().webhook.get_secret_value()
     with get_client(sync_client=True) as client:
-        template = ProcessWorker.get_default_base_job_template()
-        client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template), overwrite=True)
+        _pool(client)
         _queue(client, ONE_AT_A_TIME, limit=1)
         _queue(client, AT_ONCE, limit=None)
-        watch_silence(client, silence)
-    ended = subprocess.run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], check=False)
+        watch_silence(client)
+        if webhook:
+            let_server_call(client, webhook)
+        wanted = as_on_server(client, yaml.safe_load(DEPLOYMENTS.read_text(encoding="utf-8")))
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        yaml.safe_dump(wanted, file, sort_keys=False)
+        file.flush()
+        words = ["--no-prompt", "deploy", "--all", "--prefect-file", file.name]
+        ended = subprocess.run([sys.executable, "-m", "prefect", *words], check=False)
     if ended.returncode:
         raise FraudError("prefect deploy did not end well; its own words are above")
 
 
-def watch_silence(client: SyncPrefectClient, silence: timedelta) -> None:
-    """Let a run that has not said for so long that it lives be Crashed: its machine is gone, and it holds a slot.
-
-    Runs of other projects on the same server say so every three minutes by default, so only those with our tag count.
-    """
-    watch = AutomationCore(
-        name=SILENT,
-        description="a run whose worker and machine are gone stays Running for good, and keeps others waiting",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            threshold=1,
-            within=silence,
-            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            match_related=ResourceSpecification({"prefect.resource.id": [f"prefect.tag.{TAG}"]}),
-            for_each={"prefect.resource.id"},
-            after={_BEAT},
-            expect={_BEAT, *(f"prefect.flow-run.{end}" for end in _ENDS)},
-        ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="it fell silent: its machine or worker is gone")],
-    )
-    there = client.read_automations_by_name(SILENT)
-    if there:
-        client.update_automation(there[0].id, watch)
-    else:
-        client.create_automation(watch)
+def _pool(client: SyncPrefectClient) -> None:
+    template = ProcessWorker.get_default_base_job_template()
+    with suppress(ObjectAlreadyExists):
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
+    client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
 
 
 def _queue(client: SyncPrefectClient, name: str, *, limit: int | None) -> None:
@@ -91,7 +73,7 @@ def main() -> None:
         if not get_current_settings().api.url:
             raise SettingsError("PREFECT_API_URL is not set, so there is no server to deploy to; docs/runbook.md")
         require_server()
-        deploy(timedelta(seconds=BEATS * BEAT_SECONDS))
+        deploy()
     except FraudError as error:
         sys.exit(f"error: {error}")
     except SERVER_GONE as error:

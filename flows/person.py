@@ -8,6 +8,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.utilities.urls import url_for
 
+from flows.server import SERVER_GONE
 from mlflow_fraud.operations.reporting.person import call
 
 WAYS = {"FAILED": "failed", "CRASHED": "crashed", "CANCELLED": "was cancelled"}
@@ -19,12 +20,26 @@ def call_person(what: str, page: str = "") -> None:
 
 
 def on_trouble(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
-    """Call a person to a run that came to no good end; whatever it had begun, the next one goes on from there."""
+    """Call a person to a run that came to no good end; whatever it had begun, the next one goes on from there.
+
+    One call a failure: a flow that called this one fails with it, and a server calls to the runs of its deployments.
+    """
+    if run.parent_task_run_id or (run.deployment_id and _server_calls()):
+        return
     how = WAYS.get(state.type.value, state.type.value.lower())
     call(f"{flow.name} {how}; the next run goes on from there", run=run.name, page=url_for(run) or "")
 
 
-# What a flow that somebody waits for is declared with.
+def _server_calls() -> bool:
+    from flows.calling import server_calls  # takes a while to import, and a run that ends well needs none of it
+
+    try:
+        return server_calls()
+    except SERVER_GONE:
+        return False
+
+
+# What each flow is declared with.
 CALLS_A_PERSON: dict[str, Any] = {
     "on_failure": [on_trouble],
     "on_crashed": [on_trouble],

@@ -6,11 +6,12 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import HOUR, REPEATED, fails_clearly, run_from_shell
+from flows.person import CALLS_A_PERSON
 from mlflow_fraud.operations.release.promote import Promotion, mirror_champion, promote
 from mlflow_fraud.operations.release.store import open_configured_store
 
 
-@flow(name="promotion", log_prints=True, timeout_seconds=HOUR)
+@flow(name="promotion", log_prints=True, timeout_seconds=HOUR, **CALLS_A_PERSON)
 @fails_clearly
 def promotion() -> Promotion:
     """Write the release, move the pointer, then let MLflow's alias follow."""

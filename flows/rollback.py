@@ -6,6 +6,7 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import REPEATED, fails_clearly_at_once
+from flows.person import CALLS_A_PERSON
 from mlflow_fraud.operations.release.promote import mirror_champion
 from mlflow_fraud.operations.release.rollback import Rollback
 from mlflow_fraud.operations.release.rollback import rollback as go_back
@@ -14,7 +15,7 @@ from mlflow_fraud.operations.release.store import open_configured_store
 MINUTES = 10 * 60
 
 
-@flow(name="rollback", log_prints=True, timeout_seconds=MINUTES)
+@flow(name="rollback", log_prints=True, timeout_seconds=MINUTES, **CALLS_A_PERSON)
 @fails_clearly_at_once
 def rollback(reason: str, to: str = "") -> Rollback:
     """Make the release live that was live before, or the version `to`, then let MLflow's alias follow.

@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import DAY, fails_clearly, run_from_shell
+from flows.person import CALLS_A_PERSON
 from flows.steps import reproduce
 from mlflow_fraud.adapters.dvc_repo import Outcome
 from mlflow_fraud.core.learning.candidates import CANDIDATES
@@ -18,7 +19,7 @@ from mlflow_fraud.paths import SHIPPED
 from mlflow_fraud.stages.logged import Tried, try_to_track
 
 
-@flow(name="training", log_prints=True, timeout_seconds=DAY)
+@flow(name="training", log_prints=True, timeout_seconds=DAY, **CALLS_A_PERSON)
 @fails_clearly
 def training() -> dict[str, Outcome]:
     """Train what has changed; return each one's outcome and that of what ships: ran, restored or unchanged."""

@@ -9,13 +9,14 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.endings import DAY, fails_clearly, run_from_shell
+from flows.person import CALLS_A_PERSON
 from flows.steps import reproduce
 from mlflow_fraud.operations.as_of import require_table_past
 from mlflow_fraud.operations.data.up_to_date import require_batches_here, require_key
 from mlflow_fraud.operations.reporting.summary import validation_summary
 
 
-@flow(name="validation", log_prints=True, timeout_seconds=DAY)
+@flow(name="validation", log_prints=True, timeout_seconds=DAY, **CALLS_A_PERSON)
 @fails_clearly
 def validation(as_of: datetime | None = None) -> None:
     """Ingest and validate; Failed with counts and examples when the data breaks its contract.

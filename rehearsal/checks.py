@@ -14,7 +14,8 @@ from mlflow_fraud.paths import raw_folder
 from rehearsal.afterwards import Answers
 from rehearsal.business import ID, TIME, Business
 from rehearsal.playing import Played
-from rehearsal.workplace import BRANCH, Workplace
+from rehearsal.workplace import Workplace
+from stack import git_host
 
 NOTICED_DAYS = 30
 """After the label horizon: by then an alarm or a refresh has to know a new kind of fraud, as the bench has it."""
@@ -100,7 +101,7 @@ def _has_its_lock(place: Workplace, record: Record) -> bool:
     manifest = place.store.manifest(record.to_version)
     lock = _git(place, "show", f"{manifest.git_sha}:dvc.lock")
     there = _git(place, "branch", "--remotes", "--contains", manifest.git_sha)
-    return f"origin/{BRANCH}" in there and all(md5 in lock for md5 in manifest.data.values())
+    return f"origin/{git_host.BRANCH}" in there and all(md5 in lock for md5 in manifest.data.values())
 
 
 def _git(place: Workplace, *words: str) -> str:

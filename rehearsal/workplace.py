@@ -1,4 +1,4 @@
-"""Where it is played: a clone with its remotes, the stack on it, and a first model live."""
+"""Where it is played: a clone, the stack on it, and a first model live."""
 
 from __future__ import annotations
 
@@ -15,22 +15,19 @@ import yaml
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import FraudError
-from mlflow_fraud.paths import CLONE, LOCAL, PARAMS_FILE
+from mlflow_fraud.paths import LOCAL, PARAMS_FILE
 from rehearsal.asking import Client
 from rehearsal.plan import Plan
 from rehearsal.prefect_runs import Prefect
-from stack import orchestration, parts, process, scoring, store
+from stack import git_host, orchestration, parts, process, scoring
 
 FOLDER = LOCAL / "rehearsal"
-BRANCH = "main"
 PERSON = ("-c", "user.name=Rehearsal", "-c", "user.email=rehearsal@bank.example")
 HABITS = {
     "GIT_AUTHOR_NAME": "Rehearsal",
     "GIT_AUTHOR_EMAIL": "rehearsal@bank.example",
     "GIT_COMMITTER_NAME": "Rehearsal",
     "GIT_COMMITTER_EMAIL": "rehearsal@bank.example",
-    "FRAUD_PUBLISH": "branch",
-    "FRAUD_BRANCH": BRANCH,
     "FRAUD_RATE_LIMIT": "100000",
     "FRAUD_RATE_BURST": "100000",
     "FRAUD_LABELS_PER_HOUR": "1000000",
@@ -75,7 +72,7 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     """Make everything anew and end with a first model live; the working folder is the desk from then on."""
     root = Path.cwd()
     folder = (root / FOLDER / plan.name).resolve()
-    desk, remote = folder / "desk", folder / "remote.git"
+    desk = folder / "desk"
     if desk.is_dir():  # one that was stopped in the middle may have left its servers
         os.chdir(desk)
         parts.stop(lambda line: None)
@@ -83,21 +80,20 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     _does(["git", "clone", "--quiet", "--no-hardlinks", root, desk], root, os.environ)
-    _does(["git", "init", "--quiet", "--bare", "--initial-branch", BRANCH, remote], root, os.environ)
     os.chdir(desk)
-    _begin(plan, desk, remote)
+    _begin(plan, desk)
     code = os.pathsep.join([str(desk / "src"), str(desk)])
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     running = parts.start(say, {**HABITS, "PYTHONPATH": code, "PATH": path})
     found = Workplace(
         desk,
-        desk / CLONE,
+        desk / orchestration.CLONE,
         running.environ,
         Client(running.addresses["scoring service"], scoring.key()),
         Prefect(running.variables),
     )
     say("the made-up history, pinned and pushed")
-    _bring_history(found, running.variables)
+    _bring_history(found)
     say("the record begins with it")
     process.stop("service")
     found.does(program("dvc"), "repro", "--quiet", "ingest")
@@ -111,32 +107,26 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     return found
 
 
-def _begin(plan: Plan, desk: Path, remote: Path) -> None:
+def _begin(plan: Plan, desk: Path) -> None:
+    """Commit what this business is, so that the stack's repository begins with it."""
     params = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
     PARAMS_FILE.write_text(yaml.safe_dump(plan.params(params), sort_keys=False), encoding="utf-8")
     for pointer in desk.glob("data/raw/*/*.dvc"):
         pointer.unlink()
     for command in (
-        ["remote", "set-url", "origin", remote],
-        ["checkout", "--quiet", "-B", BRANCH],
+        ["checkout", "--quiet", "-B", git_host.BRANCH],
         ["add", "--all"],
         [*PERSON, "commit", "--quiet", "--message", "The business that is played"],
-        ["push", "--quiet", "--set-upstream", "origin", BRANCH],
     ):
         _does(["git", *command], desk, os.environ)
 
 
-def _bring_history(found: Workplace, variables: Mapping[str, str]) -> None:
-    """Pin what came before, and let a worker begin again who knows where data is pushed to."""
-    process.stop("worker")
-    ours = program("mlflow-fraud")
-    found.does(ours, "data", "simulate")
-    found.does(ours, "data", "remote", f"s3://{store.BUCKET}/dvc")
+def _bring_history(found: Workplace) -> None:
+    """Pin what came before and push it: the worker has the desk's DVC cache, and pushes the data itself."""
+    found.does(program("mlflow-fraud"), "data", "simulate")
     found.does("git", "add", "--all", "data/raw")
     found.does("git", "commit", "--quiet", "--message", "What came before")
-    found.does(program("dvc"), "push", "--quiet")
-    found.does("git", "push", "--quiet", "origin", BRANCH)
-    orchestration.start_worker(found.environ)
+    found.does("git", "push", "--quiet", git_host.REPOSITORY, f"HEAD:{git_host.BRANCH}")
 
 
 def program(name: str) -> Path:

@@ -9,7 +9,7 @@ from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.operations.workplace import require_workplace
 from mlflow_fraud.stages.before import prepare_environment
 from mlflow_fraud.stages.run import say
-from stack import scoring
+from stack import git_host, scoring
 from stack.parts import ENVIRONMENT, running, start, stop
 
 FIRST = "prefect deployment run 'retraining/retraining' --param first=true --watch"
@@ -40,6 +40,7 @@ def _start() -> None:
     say(f"\n  . {ENVIRONMENT}\n      gives a shell all variables, passwords among them")
     say(f"  {scoring.KEY}\n      holds the key that the scoring service asks for")
     say(f"  {FIRST}\n      puts a first model live")
+    say(f"  git fetch {git_host.REPOSITORY} {git_host.BRANCH}\n      brings what the worker pushed")
     say("  make stack-stop\n      ends all of it")
 
 

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlflow_fraud.core.errors import FraudError
-from stack import process
+from mlflow_fraud.paths import STACK
+from stack import git_host, process, store
 from stack.answers import answers
 from stack.place import folder_of, password
 
 USER = "stack"
+CLONE = STACK / "clone"
+"""Where the worker works."""
 
 
 def client(url: str) -> dict[str, str]:
@@ -45,5 +48,8 @@ def deploy(environ: Mapping[str, str]) -> None:
 
 
 def start_worker(environ: Mapping[str, str]) -> None:
-    """Start a worker; it makes its clone first."""
-    process.start("worker", [sys.executable, "-m", "flows.worker"], environ)
+    """Start a worker; it makes its clone first, and pushes what its runs make to the stack's repository and bucket."""
+    command = [sys.executable, "-m", "flows.worker", "--clone", CLONE]
+    command += ["--of", git_host.start(), "--data", f"s3://{store.BUCKET}/dvc"]
+    told = {**environ, "FRAUD_PUBLISH": "branch", "FRAUD_BRANCH": git_host.BRANCH}
+    process.start("worker", command, told)

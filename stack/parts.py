@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from mlflow_fraud.paths import STACK
-from stack import database, orchestration, process, scoring, store, tracking
+from stack import database, git_host, orchestration, process, scoring, store, tracking
 from stack.place import folder_of, free_ports, private
 
 ENVIRONMENT = STACK / "environment"
@@ -41,6 +41,8 @@ def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> 
     stop(say)
     parts = ("store", "mlflow", "prefect", "service")
     ports = dict(zip(parts, free_ports(len(parts)), strict=True))
+    say("the git repository")
+    repository = git_host.start()
     say("the database")
     addresses, databases = _databases(say)
     say("the S3 server")
@@ -69,6 +71,7 @@ def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> 
     orchestration.start_worker(environ)
     say("the scoring service")
     service = scoring.start(ports["service"], environ)
+    addresses |= {"git": str(repository)}
     addresses |= {"S3 server": s3.endpoint_url, "MLflow": mlflow, "Prefect": prefect, "scoring service": service}
     told = variables | {"SERVICE_URL": service}
     private(ENVIRONMENT, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(told.items())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +27,7 @@ class GitHubServer:
         self.url = ""
         self._comments: list[dict[str, Any]] = []
         self.pulls: list[dict[str, Any]] = []
+        self.commit_of: Callable[[str], str] = lambda branch: ""
 
     def write(self, pull_request: int, body: str) -> dict[str, Any]:
         number = len(self._comments) + 1
@@ -36,6 +37,10 @@ class GitHubServer:
 
     def bodies(self, pull_request: int) -> list[str]:
         return [comment["body"] for comment in self._comments if comment["on"] == pull_request]
+
+    def close(self, number: int, *, merged: bool = False) -> None:
+        """Do what a person does at the page of a pull request."""
+        self.pulls[number - 1] |= {"state": "closed", "merged_at": "2026-01-05T12:00:00Z" if merged else None}
 
     def answer(self, method: str, target: str, told: dict[str, Any]) -> tuple[int, Any]:
         parts = urlsplit(target)
@@ -58,13 +63,14 @@ class GitHubServer:
         one = PULL.fullmatch(path)
         if method == "GET" and path == PULLS:
             ((state,), (head,)) = query["state"], query["head"]
-            return 200, [each for each in self.pulls if (each["state"], f"bank:{each['head']}") == (state, head)]
+            found = [each for each in self.pulls if (each["state"], f"bank:{each['head']}") == (state, head)]
+            return 200, [{**each, "head": {"sha": self.commit_of(each["head"])}} for each in reversed(found)]
         if method == "POST" and path == PULLS:
             if any((each["state"], each["head"]) == ("open", told["head"]) for each in self.pulls):
                 return 422, {"message": "Validation Failed"}
             number = len(self.pulls) + 1
             address = f"https://github.example/bank/fraud/pull/{number}"
-            self.pulls.append({**told, "number": number, "html_url": address, "state": "open"})
+            self.pulls.append({**told, "number": number, "html_url": address, "state": "open", "merged_at": None})
             return 201, self.pulls[-1]
         if method == "PATCH" and one and int(one[1]) <= len(self.pulls):
             self.pulls[int(one[1]) - 1] |= told

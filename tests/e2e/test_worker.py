@@ -9,12 +9,14 @@ import json
 import os
 import sqlite3
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -33,12 +35,45 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
+class Called(NamedTuple):
+    """Where a person is called, and the messages that came, oldest first."""
+
+    url: str
+    messages: list[dict[str, str]]
+
+    def to(self, flow: str) -> list[str]:
+        """Return what was said of a flow's runs, once it is clear that nothing more comes."""
+        time.sleep(2)
+        return [each["text"] for each in self.messages if f": {flow} " in each["text"]]
+
+
 @pytest.fixture(scope="module")
-def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def called() -> Iterator[Called]:
+    """A webhook's receiver on a free port of the loopback."""
+    messages: list[dict[str, str]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Called(f"http://127.0.0.1:{server.server_port}/hook", messages)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory, called: Called) -> Iterator[Reader]:
     """A reader who typed the runbook in a fresh clone, with another port; the servers go on."""
     (port,) = free_ports(1)
     folder = tmp_path_factory.mktemp("worker")
-    desk = fresh_clone(folder / "clone", PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200", FRAUD_PUBLISH="branch")
+    desk = fresh_clone(folder / "clone", PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200", FRAUD_WEBHOOK=called.url)
     made_environment(desk.folder)
     desk.does("mlflow-fraud", "data", "simulate")
     desk.does("git", "checkout", "--quiet", "-B", "main")
@@ -49,7 +84,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     with reader(desk, folder / "typed.log", {"4200": str(port)}, **proxies) as typist:
         for block in shell_blocks(ROOT / "docs/runbook.md"):
             typist.types(block)
-        desk.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+        desk.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "FRAUD_PUBLISH": "branch"}
         yield typist
 
 
@@ -126,7 +161,9 @@ def test_the_form_of_each_deployment_says_what_its_parameters_are(worker: Desk) 
         assert [key for key, told in said[name].items() if not told.get("description")] == [], name
 
 
-def test_a_misspelt_parameter_fails_the_run_with_the_nearest_right_name(worker: Desk) -> None:
+def test_a_misspelt_parameter_fails_the_run_with_the_nearest_right_name_and_calls_once(
+    worker: Desk, called: Called
+) -> None:
     params = worker.path(".local/clone/params.yaml")
     text = params.read_text()
     params.write_text(text.replace("eta:", "etta:"))
@@ -139,6 +176,8 @@ def test_a_misspelt_parameter_fails_the_run_with_the_nearest_right_name(worker: 
     (run,) = flow_runs(worker, "training")
     assert run["state_type"] == "FAILED"
     assert "train.xgboost.etta is not known, did you mean eta?" in str(run["state"])
+    assert called.to("training") == ["mlflow-fraud: training failed; the next run goes on from there"]
+    assert "etta" not in str(called.messages)
 
 
 def test_monitoring_that_sees_new_fraud_starts_retraining_with_the_reason(worker: Desk, read: Reader) -> None:
@@ -158,12 +197,13 @@ def test_monitoring_that_sees_new_fraud_starts_retraining_with_the_reason(worker
     assert main_of(worker) == commits  # it brought nothing, so there is nothing to commit
 
 
-def silent_run(desk: Desk) -> str:
-    """Return a run that is Running, as one whose machine is gone: it said once that it lives, and nobody is there."""
+def silent_run(desk: Desk, *states: str, beats: bool = False) -> str:
+    """Return a run that came so far, as one whose machine is gone, and may have said once that it lives."""
     (deployment,) = [each for each in asked(desk, "/deployments/filter", {}) if each["name"] == "training"]  # type: ignore[attr-defined]
     made = asked(desk, f"/deployments/{deployment['id']}/create_flow_run", {"state": {"type": "SCHEDULED"}})
     assert isinstance(made, dict)
-    asked(desk, f"/flow_runs/{made['id']}/set_state", {"state": {"type": "RUNNING"}, "force": True})
+    for state in states:
+        asked(desk, f"/flow_runs/{made['id']}/set_state", {"state": {"type": state}, "force": True})
     beat = {
         "occurred": datetime.now(UTC).isoformat(),
         "event": "prefect.flow-run.heartbeat",
@@ -171,38 +211,64 @@ def silent_run(desk: Desk) -> str:
         "related": [{"prefect.resource.id": "prefect.tag.fraud", "prefect.resource.role": "tag"}],
         "id": str(made["id"]),
     }
-    asked(desk, "/events", [beat])
+    if beats:
+        asked(desk, "/events", [beat])
     return str(made["id"])
 
 
-def watch_over_silence(desk: Desk) -> dict[str, Any]:
-    """Return the automation; there is one, however often was deployed."""
+def watches(desk: Desk) -> list[dict[str, Any]]:
+    """Return the automations over silent runs; there is one of each, however often was deployed."""
     found = asked(desk, "/automations/filter", {})
     assert isinstance(found, list)
-    (watch,) = [each for each in found if "silent" in each["name"]]
-    return dict(watch)
+    return [dict(each) for each in found if each["trigger"]["posture"] == "Proactive"]
 
 
-def test_a_run_that_fell_silent_is_crashed_and_only_then_the_next_one_begins(worker: Desk) -> None:
-    watch = watch_over_silence(worker)
-    assert watch["trigger"]["within"] == 90
-    sooner = {**watch, "trigger": {**watch["trigger"], "within": 10}}
-    told = {key: sooner[key] for key in ("name", "description", "enabled", "trigger", "actions")}
-    asked(worker, f"/automations/{watch['id']}", told, "PUT")
-    before = len(flow_runs(worker, "validation"))
-    run = silent_run(worker)
+def bounds(desk: Desk) -> list[float]:
+    return sorted(each["trigger"]["within"] for each in watches(desk))
+
+
+def test_runs_whose_machine_is_gone_are_over_and_only_then_the_next_one_begins(worker: Desk, called: Called) -> None:
+    assert bounds(worker) == [90, 90, 900]
+    for watch in watches(worker):
+        sooner = {**watch, "trigger": {**watch["trigger"], "within": 10}}
+        told = {key: sooner[key] for key in ("name", "description", "enabled", "trigger", "actions")}
+        asked(worker, f"/automations/{watch['id']}", told, "PUT")
+    before, messages = len(flow_runs(worker, "validation")), len(called.to("training"))
+    runs = [
+        silent_run(worker, "PENDING", "RUNNING", beats=True),
+        silent_run(worker, "PENDING", "RUNNING"),
+        silent_run(worker, "PENDING"),
+        silent_run(worker, "RUNNING", "CANCELLING"),
+    ]
     worker.does("prefect", "deployment", "run", "validation/validation")
 
     after = wait_for_run(worker, "validation", before)
 
-    found = asked(worker, f"/flow_runs/{run}", None, "GET")
-    assert isinstance(found, dict)
-    assert (found["state_type"], after["state_type"]) == ("CRASHED", "COMPLETED")
-    assert "it fell silent" in str(found["state"])
-    crashed = datetime.fromisoformat(found["state"]["timestamp"])
-    assert crashed <= datetime.fromisoformat(str(after["start_time"]))
-    worker.does("python", "-m", "flows.deploy")  # a second time, which renews what is there
-    assert watch_over_silence(worker)["trigger"]["within"] == 90
+    found = [dict(asked(worker, f"/flow_runs/{run}", None, "GET")) for run in runs]  # type: ignore[call-overload]
+    assert after["state_type"] == "COMPLETED"
+    assert [each["state_type"] for each in found] == ["CRASHED", "CRASHED", "CRASHED", "CANCELLED"]
+    said = [each["state"]["message"].partition(":")[0] for each in found]
+    assert said == ["it fell silent"] * 2 + ["it did not begin", "it was cancelled and did not end"]
+    over = max(datetime.fromisoformat(each["state"]["timestamp"]) for each in found)
+    assert over <= datetime.fromisoformat(str(after["start_time"]))
+    assert len(called.to("training")) == messages + 4
+
+
+def test_what_a_person_set_on_the_server_stays_when_it_is_deployed_again(worker: Desk) -> None:
+    def scheduled() -> dict[str, list[dict[str, Any]]]:
+        found = asked(worker, "/deployments/filter", {})
+        assert isinstance(found, list)
+        return {each["name"]: each["schedules"] for each in found}
+
+    (daily,) = scheduled()["monitoring"]
+    asked(worker, f"/deployments/{daily['deployment_id']}/schedules/{daily['id']}", {"active": True}, "PATCH")
+    try:
+        worker.does("python", "-m", "flows.deploy")
+        assert [each["active"] for each in scheduled()["monitoring"]] == [True]
+        assert [each["active"] for each in scheduled()["retraining"]] == [False]
+        assert bounds(worker) == [90, 90, 900]
+    finally:
+        asked(worker, f"/deployments/{daily['deployment_id']}/schedules/{daily['id']}", {"active": False}, "PATCH")
 
 
 @pytest.mark.parametrize("block", [block for block in every_shell_block() if block.needs == ["worker"]], ids=str)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from flows import asked, person
+from flows import asked, calling, person
 from flows import publication as sharing
 from flows import retraining as flow
 from flows.deploy import AT_ONCE, ONE_AT_A_TIME, POOL
@@ -151,4 +152,29 @@ def test_a_run_that_came_to_no_good_end_calls_a_person_without_what_it_said(
     assert "wise-owl" in told
     assert said in told[0]
     assert "4000" not in " ".join(told)
-    assert flow.retraining.on_failure_hooks == flow.retraining.on_crashed_hooks == [person.on_trouble]
+
+
+@pytest.mark.parametrize(
+    ("parent", "deployed", "server", "calls"), [(1, 0, 0, 0), (0, 1, 1, 0), (0, 1, 0, 1), (0, 0, 1, 1)]
+)
+def test_one_call_a_failure_by_the_server_where_it_does(
+    parent: int, deployed: int, server: int, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.client.schemas.objects import FlowRun, State, StateType
+
+    told: list[str] = []
+    monkeypatch.setattr(person, "call", lambda *words, **more: told.extend(words))
+    monkeypatch.setattr(person, "url_for", lambda run: None)
+    monkeypatch.setattr(calling, "server_calls", lambda: bool(server))
+    one = "00000000-0000-0000-0000-000000000001"
+    run = {"flow_id": one, "parent_task_run_id": one if parent else None, "deployment_id": one if deployed else None}
+    person.on_trouble(flow.retraining, FlowRun.model_validate(run), State(type=StateType.FAILED))
+    assert len(told) == calls
+
+
+@pytest.mark.parametrize("deployment", [each["name"] for each in deployments()])
+def test_every_deployed_flow_calls_a_person_when_it_fails_crashes_or_is_cancelled(deployment: str) -> None:
+    (entrypoint,) = [each["entrypoint"] for each in deployments() if each["name"] == deployment]
+    path, name = entrypoint.split(":")
+    found = getattr(import_module(path.removesuffix(".py").replace("/", ".")), name)
+    assert found.on_failure_hooks == found.on_crashed_hooks == found.on_cancellation_hooks == [person.on_trouble]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.operations.workplace import require_free_port
+from mlflow_fraud.operations.workplace import findable, here, require_free_port
 from tests.conftest import ROOT
 
 OURS = Path(sys.executable).with_name("mlflow-fraud")
@@ -61,3 +61,14 @@ def test_without_a_repository_nothing_begins(unpacked: Path, typed: list[str | P
     assert line.startswith("error: this folder is in no git repository")
     assert "clone the project with git, or `git init" in line
     assert files(unpacked) == before
+
+
+@pytest.mark.parametrize("entered", [True, False], ids=["in the worker's clone", "at a desk"])
+def test_a_path_in_a_message_is_whole_only_where_a_worker_says_it(
+    entered: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRAUD_CLONE", str(tmp_path))
+    monkeypatch.chdir(tmp_path if entered else tmp_path.parent)
+    file = Path(".local/refused/cards")
+    assert findable(file) == (tmp_path / file if entered else file)
+    assert here() == (f"in {tmp_path}" if entered else "here")

@@ -81,6 +81,19 @@ def changed_since(known: Sequence[str]) -> list[str]:
     return sorted({name.strip() for name in said.split("\0") if name.strip()})
 
 
+def differing(one: str, other: str, paths: Sequence[str]) -> list[str]:
+    """Return the files below `paths` in which two commits differ."""
+    said = _must("diff", "--name-only", "-z", "--no-renames", one, other, "--", *paths)
+    return [name for name in said.split("\0") if name]
+
+
+def has_request(commit: str, number: int) -> bool:
+    """Return whether the commit of a pull request of GitHub's is here, fetched where its branch is gone already."""
+    if run("cat-file", "-e", f"{commit}^{{commit}}").returncode:
+        run("fetch", "--quiet", REMOTE, f"refs/pull/{number}/head")
+    return not run("cat-file", "-e", f"{commit}^{{commit}}").returncode
+
+
 def content_at(commit: str, path: str) -> str | None:
     """Return a file as a commit has it, None where it is not in it."""
     ended = run("show", f"{commit}:{path}")

@@ -25,9 +25,24 @@ class Request(NamedTuple):
 
 def open_request(head: str, on: Repository) -> Request | None:
     """Return the open pull request of the branch `head`, or None. Source: GitHub's REST API, pulls."""
-    owner = on.name.partition("/")[0]
-    found = ask("GET", f"{_pulls(on)}?state=open&head={quote(f'{owner}:{head}')}", on.token)
+    found = _asked(head, on, "state=open")
     return _read(found[0]) if found else None
+
+
+class Closed(NamedTuple):
+    """A pull request that somebody closed without merging it, and the commit that it was at."""
+
+    number: int
+    address: str
+    commit: str
+
+
+def closed_request(head: str, on: Repository) -> Closed | None:
+    """Return the newest pull request of the branch `head` where that was closed without a merge, or None."""
+    newest = _asked(head, on, "state=closed&sort=created&direction=desc&per_page=1")
+    if not newest or newest[0]["merged_at"]:
+        return None
+    return Closed(*_read(newest[0]), str(newest[0]["head"]["sha"]))
 
 
 def keep_request(title: str, text: str, *, head: str, base: str, on: Repository) -> Request:
@@ -37,6 +52,11 @@ def keep_request(title: str, text: str, *, head: str, base: str, on: Repository)
     if there is None:
         return _read(ask("POST", _pulls(on), on.token, {**body, "head": head}))
     return _read(ask("PATCH", f"{_pulls(on)}/{there.number}", on.token, body))
+
+
+def _asked(head: str, on: Repository, which: str) -> Any:
+    owner = on.name.partition("/")[0]
+    return ask("GET", f"{_pulls(on)}?{which}&head={quote(f'{owner}:{head}')}", on.token)
 
 
 def _pulls(on: Repository) -> str:

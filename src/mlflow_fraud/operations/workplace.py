@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from mlflow_fraud.adapters import dvc_project, git_repo
 from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.environment import load_environment
 from mlflow_fraud.stages.before import tell
 
 P = ParamSpec("P")
@@ -27,6 +29,22 @@ def require_workplace(*, commit: bool = False) -> None:
     if commit:
         git_repo.require_head()
     dvc_project.require_project()
+
+
+def findable(path: Path) -> Path:
+    """Return a path for a message on which a person acts: whole in a worker's clone, where the person is not."""
+    clone = load_environment().clone
+    return path.absolute() if clone and Path(clone).resolve() == Path.cwd().resolve() else path
+
+
+def here() -> str:
+    """Return how a message calls this folder: `here`, or where the worker's clone is.
+
+    >>> here()
+    'here'
+    """
+    folder = findable(Path())
+    return f"in {folder}" if folder.is_absolute() else "here"
 
 
 def require_free_port(host: str, port: int) -> None:

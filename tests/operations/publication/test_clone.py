@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from flows.worker import worker_environment
+from flows.worker import require_publishing, worker_environment
+from mlflow_fraud.adapters.dvc_repo import push
+from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.operations.publication.clone import main, make_clone
 from tests.conftest import ROOT
 from tests.operations.publication.conftest import git
@@ -71,3 +74,34 @@ def test_a_worker_runs_the_clones_code_and_keeps_the_stores_of_the_checkout() ->
     assert told["FRAUD_TRACKING_URI"] == "sqlite:////srv/fraud/.local/mlflow.db"
     assert told["FRAUD_PREDICTION_LOG"] == "sqlite:////srv/fraud/.local/record.db"
     assert told["PATH"].split(":")[0] == str(Path(sys.executable).parent)
+
+
+@pytest.mark.parametrize("publish", ["", "desk"])
+def test_a_worker_whose_runs_would_tell_nobody_does_not_start(publish: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAUD_PUBLISH", publish)
+    with pytest.raises(SettingsError, match=r"expected branch or pull-request.*FRAUD_BRANCH.*mlflow-fraud data remote"):
+        require_publishing()
+
+
+@pytest.mark.parametrize("publish", ["branch", "pull-request"])
+def test_a_worker_whose_runs_are_shared_starts(publish: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAUD_PUBLISH", publish)
+    require_publishing()
+
+
+@pytest.mark.slow
+def test_a_worker_can_push_elsewhere_than_the_checkout(clones: Clones) -> None:
+    checkout = clones("first")
+    world = checkout.folder.parent
+    git("clone", "--quiet", "--bare", str(world / "remote.git"), str(world / "other.git"))
+    before = Path(".dvc/config.local").read_text()
+
+    clone = make_clone(Path(".local/other"), of=str(world / "other.git"), data=str(world / "bucket"))
+
+    assert clone == checkout.folder / ".local/other"
+    assert git("-C", str(clone), "remote", "get-url", "origin") == str(world / "other.git")
+    assert Path(".dvc/config.local").read_text() == before
+    assert git("remote", "get-url", "origin") == str(world / "remote.git")
+    os.chdir(clone)
+    push(print)
+    assert any((world / "bucket").rglob("*"))

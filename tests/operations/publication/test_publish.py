@@ -216,6 +216,7 @@ def by_request(clones: Clones, github_server: GitHubServer, monkeypatch: pytest.
     monkeypatch.setenv("GITHUB_REPOSITORY", "bank/fraud")
     monkeypatch.setenv("GITHUB_API_URL", github_server.url)
     monkeypatch.setattr("mlflow_fraud.operations.publication.publish.retraining_summary", lambda since: "how it went")
+    github_server.commit_of = lambda branch: git("ls-remote", "origin", f"refs/heads/{branch}").split()[0]
     return clones("first")
 
 
@@ -269,6 +270,29 @@ def test_a_base_that_went_on_is_taken_and_the_request_follows_it(
     log = git("log", "--format=%s", "origin/retraining-main").splitlines()
     assert log == ["Retraining: june came", "A change", "May"]
     assert by_request.rows() == ["june", "may"]
+
+
+def test_what_a_person_closed_stays_closed_and_the_next_run_begins_from_the_base(
+    by_request: Project, github_server: GitHubServer
+) -> None:
+    begin()
+    by_request.brings("june")
+    by_request.makes()
+    publish("june came")
+    github_server.close(1)
+    closed = git("rev-parse", "HEAD")
+
+    begin()
+    begun = git("rev-parse", "HEAD"), by_request.has("HEAD"), git_branch.changed(["data", "dvc.lock"])
+    by_request.brings("june")  # the record still has it
+    by_request.makes()
+    again = publish("nightly")
+
+    assert begun == (git("rev-parse", "origin/main"), by_request.has("origin/main"), [])
+    assert (again.asked_for, again.goes_live, again.overtaken) == ("", False, False)
+    assert "pull/1 was closed, and nothing new was brought" in again.said
+    assert github_server.commit_of("retraining-main") == closed != git("rev-parse", "HEAD")
+    assert len(github_server.pulls) == 1
 
 
 def test_a_pull_request_without_a_token_is_refused_before_any_work(

@@ -25,6 +25,7 @@ from mlflow_fraud.core.gate.day_by_day import report_of_days, shifted_days
 from mlflow_fraud.core.gate.findings import Finding, Report
 from mlflow_fraud.operations.as_of import require_past
 from mlflow_fraud.operations.data.gating import look_at
+from mlflow_fraud.operations.workplace import findable
 from mlflow_fraud.paths import REFUSED, raw_folder
 from mlflow_fraud.stages.run import say
 
@@ -121,7 +122,7 @@ def _from_to(first: date, last: date) -> Span:
 
 def _kept_aside(file: Path, report: Report, out: Span, door: Door) -> Refused:
     """Keep a batch and its report where nothing reads it; the report is the last thing written."""
-    folder = REFUSED / door.dataset / file.stem
+    folder = findable(REFUSED / door.dataset / file.stem)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     reason = f"broken: {report.failures[0].rule}"
     command = f'mlflow-fraud record quarantine --from {out.first} --to {out.until} --reason "{reason}"'

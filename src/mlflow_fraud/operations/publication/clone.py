@@ -14,6 +14,7 @@ from mlflow_fraud.adapters.files import write_text
 from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import FraudError, PublicationRefused, SettingsError
 from mlflow_fraud.environment import PREFIX, Environment, load_environment
+from mlflow_fraud.operations.data.remote import use_remote
 from mlflow_fraud.operations.publication.newest import go_on_from
 from mlflow_fraud.paths import CLONE, DVC_CACHE, DVC_LOCAL
 from mlflow_fraud.stages.before import prepare_environment, tell
@@ -26,13 +27,14 @@ _PLACES = ("release_store", "tracking_uri", "artifact_location", "prediction_log
 _SQLITE = "sqlite:///"
 
 
-def make_clone() -> Path:
+def make_clone(place: Path = CLONE, *, of: str = "", data: str = "") -> Path:
     """Return the worker's clone, whole path, of what this checkout was cloned from; it is made where it is not there.
 
-    It has this one's DVC cache and remote, so no file is fetched or kept twice.
+    It has this one's DVC cache and remote, so no file is fetched or kept twice. `of` is another repository to clone
+    and push to, `data` another DVC remote.
     """
-    here, clone = Path.cwd(), CLONE.absolute()
-    address = git_branch.address() or str(here)
+    here, clone = Path.cwd(), place.absolute()
+    address = of or git_branch.address() or str(here)
     if not (clone / ".git").exists():
         pending = clone.with_name(f"{clone.name}.new")
         shutil.rmtree(pending, ignore_errors=True)
@@ -46,6 +48,8 @@ def make_clone() -> Path:
         git_branch.point_to(address)
         if not (here / DVC_LOCAL).is_file() or not dvc_repo.has_own_cache():
             dvc_repo.share_cache(here / DVC_CACHE)
+        if data:
+            use_remote(data)
         with one_at_a_time(tell=tell):
             dvc_repo.bring(say)
     finally:

@@ -11,7 +11,9 @@ from mlflow_fraud.core.contract.collect import collected_days
 from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.publication.closed import goes_on_from_closed
 from mlflow_fraud.operations.publication.request import open_for, require_request, work_branch
+from mlflow_fraud.operations.workplace import here
 from mlflow_fraud.paths import POINTER, PUBLISHED, RAW
 from mlflow_fraud.stages.run import say
 
@@ -39,6 +41,9 @@ def begin() -> None:
     base = git_branch.fetched(environment.branch)
     asked = _asked_for() if environment.publish == "pull-request" else None
     _require_only_what_runs_bring([each for each in (base, asked) if each])
+    if base and _was_refused(base):
+        _lay_upon(base, since=git_repo.head())
+        say(f"the pull request was closed: going on from {base[:12]}, without what it had")
     if asked and base and not git_branch.is_ancestor(base, asked):
         go_on_from(asked)  # what it brought stays with us when the base, which went on, is taken
     elif asked:
@@ -58,7 +63,13 @@ def go_on_from(target: str) -> None:
         if not all(Path(path.removesuffix(POINTER)).exists() for path in _pointers()):
             dvc_repo.bring(say)  # a run before this one took the tree, and was stopped before its files were here
         return
-    since = git_branch.common(git_repo.head(), target) or target
+    kept = _lay_upon(target, since=git_branch.common(git_repo.head(), target) or target)
+    told = f"; laid upon it: {listed([Path(path).name.removesuffix(POINTER) for path in kept])}" if kept else ""
+    say(f"going on from {target[:12]}, which is newer than what was here{told}")
+
+
+def _lay_upon(target: str, *, since: str) -> list[str]:
+    """Take the tree of a commit and lay upon it the pointers that changed here `since` another one; return those."""
     before = _pointers()
     ours = {path: text for path, text in before.items() if git_branch.content_at(since, path) != text}
     git_branch.take_tree(target)
@@ -74,8 +85,14 @@ def go_on_from(target: str) -> None:
     for path in sorted(before.keys() - _pointers().keys()):
         Path(path.removesuffix(POINTER)).unlink(missing_ok=True)
     dvc_repo.bring(say)
-    told = f"; laid upon it: {listed([Path(path).name.removesuffix(POINTER) for path in kept])}" if kept else ""
-    say(f"going on from {target[:12]}, which is newer than what was here{told}")
+    return kept
+
+
+def _was_refused(base: str) -> bool:
+    """Return whether a person said no to what is here and not in the base, by closing the pull request."""
+    ours = git_repo.head()
+    by_request = load_environment().publish == "pull-request"
+    return by_request and not git_branch.is_ancestor(ours, base) and goes_on_from_closed(ours)
 
 
 def _is_collected_again(path: str, theirs: Iterable[str]) -> bool:
@@ -100,14 +117,14 @@ def _require_only_what_runs_bring(known: Sequence[str]) -> None:
     loose = [path for path in git_branch.changed(["."]) if not _is_brought(path)]
     if loose:
         raise SettingsError(
-            f"{counted(len(loose), 'file')} changed here and not committed, such as {loose[0]}, and FRAUD_PUBLISH is "
-            f"{way}: commit and push, or set FRAUD_PUBLISH=desk"
+            f"{counted(len(loose), 'file')} changed {here()} and not committed, such as {loose[0]}, and FRAUD_PUBLISH "
+            f"is {way}: commit and push, or set FRAUD_PUBLISH=desk"
         )
     unseen = [path for path in git_branch.changed_since(known) if not _is_brought(path)] if known else []
     if unseen:
         raise SettingsError(
-            f"commits here that the remote does not have change {listed(unseen[:3])}, and FRAUD_PUBLISH is {way}: push "
-            "them first, or set FRAUD_PUBLISH=desk"
+            f"commits {here()} that the remote does not have change {listed(unseen[:3])}, and FRAUD_PUBLISH is {way}: "
+            "push them first, or set FRAUD_PUBLISH=desk"
         )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mlflow_fraud.adapters import dvc_repo, git_branch, git_repo
 from mlflow_fraud.core.errors import PublicationRefused, StageFailed
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.publication.closed import closed_with
 from mlflow_fraud.operations.publication.newest import PLACES
 from mlflow_fraud.operations.publication.request import ask_for_merge, work_branch
 from mlflow_fraud.operations.release.comparison import Comparison, read_comparison
@@ -62,6 +63,8 @@ def _to_request(comparison: Comparison, reason: str) -> Published:
         return _overtaken(load_environment().branch)
     if base == ours:
         return Published(False, "", False, "nothing was brought that a merge could take")
+    if (closed := closed_with(ours)) is not None:
+        return Published(False, "", False, f"{closed.address} was closed, and nothing new was brought: it stays so")
     there = git_branch.fetched(work_branch())
     if there != ours:
         _push_data()

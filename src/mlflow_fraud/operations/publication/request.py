@@ -7,7 +7,7 @@ import re
 
 from mlflow_fraud.adapters import git_branch
 from mlflow_fraud.adapters.github_api import API
-from mlflow_fraud.adapters.github_request import Repository, keep_request, open_request
+from mlflow_fraud.adapters.github_request import Closed, Repository, closed_request, keep_request, open_request
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.environment import load_environment
 
@@ -29,6 +29,11 @@ def require_request() -> None:
 def open_for(branch: str) -> bool:
     """Return whether a pull request of the branch is open."""
     return open_request(branch, _repository()) is not None
+
+
+def closed_for(branch: str) -> Closed | None:
+    """Return the newest pull request of the branch where a person closed it; None where one is open."""
+    return None if open_for(branch) else closed_request(branch, _repository())
 
 
 def ask_for_merge(title: str, text: str) -> str:
