@@ -55,17 +55,15 @@ class Business:
             yield day, rows.drop("day").to_dicts(), told.get(day, [])
 
     def _told(self) -> dict[int, list[Told]]:
-        """Return what is told at the end of each day.
-
-        A fraud after some days, everything else by the last day on which a fraud could have been told.
-        """
+        """Return what is told at the end of each day: a fraud after some days; of all else silence tells."""
         labels, corrections = defaultdict[int, list[dict[str, Any]]](list), defaultdict[int, list[Told]](list)
         known = self.payments.select(ID, TIME, LABEL, "day").iter_rows(named=True)
         first, last = self.plan.told_days
         for row, payment in zip(known, self.payments.drop(LABEL, "day").iter_rows(named=True), strict=True):
             lot, at = _lot(row[ID]), datetime.strptime(row[TIME], FORM)  # noqa: DTZ007
-            late = first + lot % (last - first + 1) if row[LABEL] else last
-            labels[row["day"] + late].append(_label(row[ID], row[LABEL], at + timedelta(days=late)))
+            late = first + lot % (last - first + 1)
+            if row[LABEL]:
+                labels[row["day"] + late].append(_label(row[ID], 1, at + timedelta(days=late)))
             if row[LABEL] and lot // 100 % REVERSED == 0:
                 labels[row["day"] + late + 2].append(_label(row[ID], 0, at + timedelta(days=late + 2)))
             if lot // 7 % CORRECTED == 0:

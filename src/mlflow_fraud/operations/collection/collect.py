@@ -147,9 +147,13 @@ def _due(
 def _settled(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """Return the rows with their labels as a batch has them.
 
-    With complete labels silence after the horizon is a verdict of genuine; where labels are selective it says nothing.
+    With complete labels silence after the horizon is a verdict of genuine that arrives then, and tells whoever reads the
+    batch until when it was waited for; where labels are selective it says nothing.
     """
-    return rows if dataset.selective else rows.with_columns(pl.col("label").fill_null(0))
+    if dataset.selective:
+        return rows
+    silence = pl.when(pl.col("label").is_null()).then(pl.col("event_time") + dataset.split.horizon)
+    return rows.with_columns(pl.col("label").fill_null(0), pl.coalesce(silence, LABEL_TIME).alias(LABEL_TIME))
 
 
 def _share(found: Collected) -> None:
