@@ -119,7 +119,17 @@ def test_the_deployments_are_there_and_a_worker_asks_for_runs(desk: Desk) -> Non
     ).stdout
 
     assert "retraining/retraining" in found
-    assert desk.path(".local/clone/.git").exists()
+    assert desk.path(".local/stack/clone/.git").exists()
+
+
+def test_what_the_worker_learned_is_in_the_stacks_repository_and_the_checkouts_remote_is_not_touched(
+    desk: Desk, played: Desk
+) -> None:
+    desk.does("git", "fetch", "--quiet", ".local/stack/remote.git", "main")
+    pushed = desk.does("git", "log", "--format=%s", "FETCH_HEAD").splitlines()
+    assert "Retraining: the first model" in pushed
+    assert Path(desk.does("git", "remote", "get-url", "origin").strip()).samefile(played.folder)
+    assert "Retraining: the first model" not in played.does("git", "log", "--format=%s", "--all")
 
 
 def test_one_command_ends_all_of_it(desk: Desk) -> None:
