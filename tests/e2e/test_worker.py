@@ -267,6 +267,8 @@ def test_what_a_person_set_on_the_server_stays_when_it_is_deployed_again(worker:
         assert [each["active"] for each in scheduled()["monitoring"]] == [True]
         assert [each["active"] for each in scheduled()["retraining"]] == [False]
         assert bounds(worker) == [90, 90, 900]
+        asked(worker, f"/deployments/{daily['deployment_id']}/schedule", {})
+        assert "SCHEDULED" in [run["state_type"] for run in flow_runs(worker, "monitoring")]
     finally:
         asked(worker, f"/deployments/{daily['deployment_id']}/schedules/{daily['id']}", {"active": False}, "PATCH")
 
