@@ -147,8 +147,8 @@ def _due(
 def _settled(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """Return the rows with their labels as a batch has them.
 
-    With complete labels silence is a verdict of genuine that arrives after the horizon: so the batch tells until when it
-    was waited for. Where labels are selective silence says nothing.
+    With complete labels silence is a verdict of genuine that arrives after the horizon, so the batch tells until when
+    it was waited for. Where labels are selective silence says nothing.
     """
     if dataset.selective:
         return rows
