@@ -16,7 +16,7 @@ from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import SMALL, Blob, BlobStore
 from mlflow_fraud.core.release.ledger import Judged
 from mlflow_fraud.core.release.release import FORMAT, Release, entry, to_json
-from tests.manifests import REFERENCE, plain_manifest
+from tests.manifests import REASONS, REFERENCE, plain_manifest
 
 OpenBlobs = Callable[[], BlobStore]
 RIVALS = 8
@@ -25,7 +25,7 @@ RIVALS = 8
 def make_release(version: str = "xgboost-1", *, model: bytes = b"trees", **extra: str) -> Release:
     """Return a whole release whose model nobody loads; `extra` is for the manifest."""
     files = {"model.ubj": model, "schema.json": b"{}", "golden.json": b"{}", "dvc.lock": b"a", "params.yaml": b"b"}
-    files |= REFERENCE
+    files |= REFERENCE | REASONS
     manifest = plain_manifest(
         version=version,
         created=extra.get("created", "2026-01-01T00:00:00+00:00"),
