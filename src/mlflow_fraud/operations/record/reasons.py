@@ -1,4 +1,4 @@
-"""Why an answer was given: from the record, or worked out now from its features as served and the release that gave it."""
+"""Why an answer was given: from the record, or worked out now from its features and the release that gave it."""
 
 from __future__ import annotations
 
