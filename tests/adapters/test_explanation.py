@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +16,11 @@ import xgboost
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 
+from mlflow_fraud.adapters.booster_library import BoosterLibrary
 from mlflow_fraud.adapters.explanation import FOREST, Explanation, NoReasons, load_explanation
 from mlflow_fraud.adapters.model_export import MODEL_FILE, booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_log_odds, load_scorer
-from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE, load_booster
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.explaining.reasons import ADDITIVE
 from mlflow_fraud.core.explaining.vocabulary import Code, Vocabulary
@@ -117,6 +121,32 @@ def test_base_and_contributions_add_up_to_the_log_odds_of_the_graph(candidate: s
         assert parts.log_odds == pytest.approx(answer, rel=ADDITIVE, abs=ADDITIVE)
         assert found.reasons(row.tobytes()).log_odds == pytest.approx(answer, rel=2 * ADDITIVE, abs=2 * ADDITIVE)
         assert found.reasons(row.tobytes()) == found.reasons(row.tobytes())
+
+
+@pytest.mark.parametrize("number", [1, 7])
+def test_what_the_library_says_is_what_its_own_package_says(number: int) -> None:
+    content = released("xgboost")[BOOSTER_FILE]
+    library, package = BoosterLibrary(content), load_booster(content)
+    fresh = rows(number, 50)
+    expected = package.predict(xgboost.DMatrix(fresh), pred_contribs=True, validate_features=False)
+    np.testing.assert_array_equal([library.contributions(row) for row in fresh], expected)
+
+
+def test_the_library_takes_no_row_of_other_features() -> None:
+    with pytest.raises(ValueError, match="expected 6 features, found"):
+        BoosterLibrary(released("xgboost")[BOOSTER_FILE]).contributions(np.zeros(5, np.float32))
+
+
+def test_reasons_bring_no_training_tool_into_the_service(tmp_path: Path) -> None:
+    (tmp_path / BOOSTER_FILE).write_bytes(released("xgboost")[BOOSTER_FILE])
+    code = (
+        "import sys, numpy as np; from pathlib import Path; "
+        "from mlflow_fraud.adapters.explanation import BoosterLibrary, Trees; "
+        f"Trees(BoosterLibrary(Path({str(tmp_path / BOOSTER_FILE)!r}).read_bytes())).contributions(np.zeros(6, 'f4')); "
+        "print({'sklearn', 'pandas', 'scipy', 'xgboost'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_a_term_of_the_linear_model_depends_on_its_own_feature_alone() -> None:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from mlflow_fraud.adapters.booster_library import BoosterLibrary
 from mlflow_fraud.adapters.model_file import load_log_odds
-from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE, load_booster
+from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.explaining.reasons import ADDITIVE, Contributions, Explainer, Reasons, Row, reasons_of
 from mlflow_fraud.core.explaining.terms import LogOdds, median_of, terms
 from mlflow_fraud.core.explaining.vocabulary import Vocabulary, read_vocabulary
 from mlflow_fraud.core.release.release import GOLDEN_FILE, REASONS_FILE, REFERENCE_FILE, Golden, Manifest
 from mlflow_fraud.core.watching.reference import read_reference
-
-if TYPE_CHECKING:
-    import xgboost
 
 FOREST = "a forest adds up probabilities and not log odds, and its file does not say how many rows went which way"
 
@@ -46,20 +44,16 @@ class Explanation:
         return reasons_of(self.explainer.contributions(row), self.vocabulary, self.names)
 
 
+@dataclass(frozen=True)
 class Trees:
     """The exact contributions of boosted trees: TreeSHAP (Lundberg et al., 2020) as XGBoost has it, on one thread."""
 
-    def __init__(self, booster: xgboost.Booster) -> None:
-        booster.set_param({"nthread": 1})
-        self._booster = booster
+    booster: BoosterLibrary
 
     def contributions(self, row: Row) -> Contributions:
         """Return what each feature added to the average of the rows that the trees learned from."""
-        import xgboost
-
-        rows = xgboost.DMatrix(row[np.newaxis], nthread=1)
-        *each, base = self._booster.predict(rows, pred_contribs=True, validate_features=False)[0].astype(np.float64)
-        return Contributions(float(base), np.array(each))
+        found = self.booster.contributions(row)
+        return Contributions(float(found[-1]), found[:-1])
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ def load_explanation(manifest: Manifest, files: Mapping[str, bytes], names: Sequ
     if log_odds is None:
         return NoReasons(FOREST)
     if BOOSTER_FILE in files:
-        explainer: Explainer = Trees(load_booster(files[BOOSTER_FILE]))
+        explainer: Explainer = Trees(BoosterLibrary(files[BOOSTER_FILE]))
     else:
         explainer = Terms(log_odds, _typical(files[REFERENCE_FILE], names, version=manifest.version))
     _require_additive(explainer, log_odds, Golden.model_validate_json(files[GOLDEN_FILE]), version=manifest.version)
