@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.adapters.explanation import NoReasons
 from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.errors import ReleaseRejected
@@ -46,7 +47,7 @@ def loaded(folder: Path, record: Record) -> LiveRelease:
 
 def test_there_are_trees_and_a_line_of_each_format() -> None:
     kinds = {(path.parts[-3], path.name.split("-")[0]) for path in KEPT}
-    assert kinds == {(f"format-{number}", kind) for number in (1, 2, 3, 4) for kind in ("xgboost", "logistic")}
+    assert kinds == {(f"format-{number}", kind) for number in (1, 2, 3, 4, 5) for kind in ("xgboost", "logistic")}
 
 
 @pytest.mark.parametrize("folder", KEPT, ids=lambda path: f"{path.parts[-3]} {path.name}")
@@ -64,6 +65,7 @@ def test_a_release_of_an_earlier_format_goes_live_and_answers(folder: Path, empt
     assert first.answer is not None
     assert 0 <= first.answer.probability <= 1
     assert first == again
+    assert isinstance(live.explanation, NoReasons)
 
 
 ANSWERS = json.loads((RELEASES / "answers.json").read_text())
