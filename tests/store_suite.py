@@ -231,7 +231,9 @@ class ReleaseSuite:
     def test_a_release_of_a_newer_format_is_refused(self, store: ReleaseStore, blobs: BlobStore) -> None:
         manifest = make_release().manifest.model_copy(update={"format": FORMAT + 1})
         blobs.write("releases/xgboost-1/manifest.json", to_json(manifest))
-        with pytest.raises(ReleaseRejected, match=f"has format {FORMAT + 1}, this program reads 1, 2, 3, 4, {FORMAT};"):
+        with pytest.raises(
+            ReleaseRejected, match=f"has format {FORMAT + 1}, this program reads 1, 2, 3, 4, 5, {FORMAT};"
+        ):
             store.fetch("xgboost-1")
 
     @pytest.mark.parametrize("name", ["model.ubj", "schema.json", "golden.json"])
@@ -363,7 +365,7 @@ class ReleaseSuite:
         assert len(won) == RIVALS
         assert store.fetch("xgboost-1").files == make_release().files
 
-    @pytest.mark.parametrize("step", range(1, 10))
+    @pytest.mark.parametrize("step", range(1, 11))
     def test_a_crash_before_any_write_leaves_the_old_release_live_and_can_be_finished(
         self, store: ReleaseStore, blobs: BlobStore, step: int
     ) -> None:
@@ -382,12 +384,12 @@ class ReleaseSuite:
         effective = store.ledger()[pointer.record - 1]
         assert (effective.from_version, effective.to_version) == ("xgboost-1", "xgboost-2")
 
-    def test_a_promotion_is_nine_writes(self, store: ReleaseStore, blobs: BlobStore) -> None:
+    def test_a_promotion_is_ten_writes(self, store: ReleaseStore, blobs: BlobStore) -> None:
         """So that the crash test cannot miss one."""
         put_and_promote(store, make_release("xgboost-1"))
-        put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=10)), make_release("xgboost-2"))
+        put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=11)), make_release("xgboost-2"))
         with pytest.raises(Crash):
-            put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=9)), make_release("xgboost-3"))
+            put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=10)), make_release("xgboost-3"))
 
     @pytest.mark.parametrize("number", [1, 2, 3])
     def test_a_changed_ledger_record_is_noticed(self, store: ReleaseStore, blobs: BlobStore, number: int) -> None:
