@@ -94,11 +94,6 @@ class Explaining:
                 del self._newest[next(iter(self._newest))]
         return given
 
-    def follow(self, live: LiveRelease, asked: Asked) -> Outlook:
-        """Have an answer explained without waiting for it; return why it is not, or None where the reasons follow."""
-        found = self.ask(live, asked)
-        return found if isinstance(found, NoReasons) else None
-
     async def told(self, live: LiveRelease, asked: Asked) -> Outlook:
         """Return the reasons of an answer after a short wait at most, None where they follow."""
         given = self.ask(live, asked)

@@ -54,7 +54,11 @@ def reasons_told(outlook: Outlook, number: int = MOST) -> ReasonsTold:
 
 
 def followed(explaining: Explaining, live: LiveRelease, payment: Payment) -> ReasonsTold | None:
-    """Have a payment explained after its answer where it is flagged, and return what is said of that until then."""
+    """Have a payment explained after its answer where it is flagged, and return what is said of that until then.
+
+    That is the same whatever becomes of it, since a payment that is sent again gets the answer that it got.
+    """
     if payment.answer is None or not payment.answer.flagged:
         return None
-    return reasons_told(explaining.follow(live, asked_of(payment)))
+    explaining.ask(live, asked_of(payment))
+    return FOLLOW
