@@ -13,8 +13,9 @@ from mlflow_fraud.adapters.model_file import load_log_odds
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.explaining.reasons import ADDITIVE, Contributions, Explainer, Reasons, Row, reasons_of
-from mlflow_fraud.core.explaining.terms import LogOdds, median_of, terms
+from mlflow_fraud.core.explaining.terms import median_of, terms
 from mlflow_fraud.core.explaining.vocabulary import Vocabulary, read_vocabulary
+from mlflow_fraud.core.ports import LogOdds
 from mlflow_fraud.core.release.release import GOLDEN_FILE, REASONS_FILE, REFERENCE_FILE, Golden, Manifest
 from mlflow_fraud.core.watching.reference import read_reference
 

@@ -17,9 +17,8 @@ from mlflow_fraud.adapters.model_formats.booster_file import read_booster
 from mlflow_fraud.adapters.model_formats.booster_graph import LOG_ODDS, booster_graph
 from mlflow_fraud.adapters.model_formats.graph_check import check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
-from mlflow_fraud.core.explaining.terms import LogOdds
 from mlflow_fraud.core.measuring.calibration import Calibrated, Calibration, logistic
-from mlflow_fraud.core.ports import Scorer
+from mlflow_fraud.core.ports import LogOdds, Scorer
 from mlflow_fraud.core.release.release import Manifest, check_version
 
 BLOCK = 4096

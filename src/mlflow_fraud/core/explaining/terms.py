@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from mlflow_fraud.core.explaining.reasons import Contributions, Row
-
-LogOdds = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
-"""Rows, shape (n, features), to their log odds."""
+from mlflow_fraud.core.ports import LogOdds
 
 
 def terms(log_odds: LogOdds, row: Row, typical: Row) -> Contributions:
