@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks import distributed, features, gate, recording, scoring, starting, training
+from benchmarks import distributed, features, gate, reasons, recording, scoring, starting, training
 from benchmarks.table import some_cards
 from mlflow_fraud.adapters.raw_files import read_batches
 from mlflow_fraud.core.contract.contract import Contract
@@ -35,6 +35,7 @@ OF_ROWS = (
     training.xgboost_against_unwatched,
     scoring.batch,
     scoring.one_row,
+    reasons.of_one_row,
     recording.sqlite,
     recording.sqlite_full,
     recording.postgres,

@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from mlflow_fraud.core.measuring.calibration import Calibration
-from mlflow_fraud.core.release.release import FORMAT, REFERENCE_FILE, Manifest, entry
+from mlflow_fraud.core.release.release import FORMAT, REASONS_FILE, REFERENCE_FILE, Manifest, entry
 
 REFERENCE = {REFERENCE_FILE: b"{}"}
 """A reference that nobody reads."""
+
+REASONS = {REASONS_FILE: b"{}"}
+"""Reasons that nobody reads."""
 
 
 def plain_manifest(**told: Any) -> Manifest:
@@ -30,7 +33,7 @@ def plain_manifest(**told: Any) -> Manifest:
         metrics={},
         verdict=(),
         libraries={},
-        files={name: entry(content) for name, content in REFERENCE.items()},
+        files={name: entry(content) for name, content in (REFERENCE | REASONS).items()},
         learned_until=datetime(2025, 12, 1),
         refit="validation",
     ).model_copy(update=told)

@@ -16,7 +16,7 @@ from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import SMALL, Blob, BlobStore
 from mlflow_fraud.core.release.ledger import Judged
 from mlflow_fraud.core.release.release import FORMAT, Release, entry, to_json
-from tests.manifests import REFERENCE, plain_manifest
+from tests.manifests import REASONS, REFERENCE, plain_manifest
 
 OpenBlobs = Callable[[], BlobStore]
 RIVALS = 8
@@ -25,7 +25,7 @@ RIVALS = 8
 def make_release(version: str = "xgboost-1", *, model: bytes = b"trees", **extra: str) -> Release:
     """Return a whole release whose model nobody loads; `extra` is for the manifest."""
     files = {"model.ubj": model, "schema.json": b"{}", "golden.json": b"{}", "dvc.lock": b"a", "params.yaml": b"b"}
-    files |= REFERENCE
+    files |= REFERENCE | REASONS
     manifest = plain_manifest(
         version=version,
         created=extra.get("created", "2026-01-01T00:00:00+00:00"),
@@ -365,7 +365,7 @@ class ReleaseSuite:
         assert len(won) == RIVALS
         assert store.fetch("xgboost-1").files == make_release().files
 
-    @pytest.mark.parametrize("step", range(1, 10))
+    @pytest.mark.parametrize("step", range(1, 11))
     def test_a_crash_before_any_write_leaves_the_old_release_live_and_can_be_finished(
         self, store: ReleaseStore, blobs: BlobStore, step: int
     ) -> None:
@@ -384,12 +384,12 @@ class ReleaseSuite:
         effective = store.ledger()[pointer.record - 1]
         assert (effective.from_version, effective.to_version) == ("xgboost-1", "xgboost-2")
 
-    def test_a_promotion_is_nine_writes(self, store: ReleaseStore, blobs: BlobStore) -> None:
+    def test_a_promotion_is_ten_writes(self, store: ReleaseStore, blobs: BlobStore) -> None:
         """So that the crash test cannot miss one."""
         put_and_promote(store, make_release("xgboost-1"))
-        put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=10)), make_release("xgboost-2"))
+        put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=11)), make_release("xgboost-2"))
         with pytest.raises(Crash):
-            put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=9)), make_release("xgboost-3"))
+            put_and_promote(ReleaseStore(InterruptedBlobs(blobs, before=10)), make_release("xgboost-3"))
 
     @pytest.mark.parametrize("number", [1, 2, 3])
     def test_a_changed_ledger_record_is_noticed(self, store: ReleaseStore, blobs: BlobStore, number: int) -> None:

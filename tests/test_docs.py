@@ -11,6 +11,7 @@ from mlflow_fraud.adapters.key_file import BYTES
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.describing.page import page_of
+from mlflow_fraud.core.explaining.reasons import MOST as MOST_REASONS
 from mlflow_fraud.core.features.clock import IN_A_ROW, SEVERAL, STEADY
 from mlflow_fraud.core.gate.in_words import HOW
 from mlflow_fraud.core.gate.rules import rules_of
@@ -18,6 +19,7 @@ from mlflow_fraud.environment import PREFIX, Environment
 from mlflow_fraud.serving.batch import PIECE, PIECE_SECONDS
 from mlflow_fraud.serving.body import BODY_SECONDS, LARGE_AT_ONCE
 from mlflow_fraud.serving.connections import HEADER_BYTES, HEADER_SECONDS, IDLE_SECONDS, MOST, UNREAD_SECONDS, Bounds
+from mlflow_fraud.serving.explaining import AT_MOST, WAIT_SECONDS
 from mlflow_fraud.serving.keyring import LOOK_SECONDS
 from mlflow_fraud.serving.logs import LINES_A_SECOND
 from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS
@@ -89,6 +91,12 @@ def test_no_file_names_a_registry_or_a_machine() -> None:
 
 def test_the_page_on_the_service_says_the_real_numbers() -> None:
     page = (ROOT / "docs/serving.md").read_text()
+    assert (
+        f"?reasons=5` asks for the five strongest with the answer, whatever was decided; 1 to {MOST_REASONS} may"
+        in page
+    )
+    assert f"waits for them at most\n  {WAIT_SECONDS * 1000:g} milliseconds" in page
+    assert f"At most {AT_MOST:,} answers wait for theirs" in page
     assert f"more than {BODY_BYTES:,} bytes ({BODY_BYTES // 1024} KiB)" in page
     assert f"not there after {BODY_SECONDS:g} seconds" in page
     assert f"its headers after {HEADER_SECONDS:g} seconds, or its body after {BODY_SECONDS:g} seconds" in page

@@ -16,7 +16,7 @@ import typer
 import yaml
 from pydantic.fields import FieldInfo
 
-from docs.made import commands, engines, statistics
+from docs.made import commands, engines, reasons, statistics
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.cli import app
 from mlflow_fraud.core.contract.contract import Contract
@@ -197,6 +197,10 @@ def tried() -> str:
 
 def test_the_table_of_engines_is_what_comes_out_when_each_is_asked(tried: str) -> None:
     assert page("features.md").partition(engines.HEADING)[2] == tried, AGAIN
+
+
+def test_the_table_of_reasons_is_what_the_rule_makes() -> None:
+    assert page("reasons.md").partition(reasons.HEADING)[2] == reasons.table(), AGAIN
 
 
 def test_every_engine_gives_every_statistic(tried: str) -> None:

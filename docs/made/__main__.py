@@ -1,15 +1,18 @@
-"""Write the page of commands, and the table of statistics by engine."""
+"""Write the page of commands, and the tables of statistics by engine and of reasons."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from docs.made import commands, engines
+from docs.made import commands, engines, reasons
 from mlflow_fraud.adapters.files import write_text
 
-COMMANDS, FEATURES = (Path(__file__).parents[1] / name for name in ("commands.md", "features.md"))
+COMMANDS, FEATURES, REASONS = (
+    Path(__file__).parents[1] / name for name in ("commands.md", "features.md", "reasons.md")
+)
 
 if __name__ == "__main__":
     write_text(COMMANDS, commands.page())
-    by_hand, heading, _ = FEATURES.read_text(encoding="utf-8").partition(engines.HEADING)
-    write_text(FEATURES, by_hand + heading + engines.table())
+    for page, made in ((FEATURES, engines), (REASONS, reasons)):
+        by_hand, heading, _ = page.read_text(encoding="utf-8").partition(made.HEADING)
+        write_text(page, by_hand + heading + made.table())

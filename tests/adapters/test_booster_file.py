@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_fraud.adapters.model_export import model_bytes
-from mlflow_fraud.adapters.model_file import load_scorer
+from mlflow_fraud.adapters.model_file import load_log_odds, load_scorer
 from mlflow_fraud.adapters.model_formats.booster_file import load_booster, read_booster
 from mlflow_fraud.adapters.model_formats.booster_graph import booster_graph
 from mlflow_fraud.core.errors import ReleaseRejected
@@ -49,7 +49,9 @@ def hard_rows(booster: xgboost.Booster, seed: int, count: int = 400) -> np.ndarr
 
 
 def log_odds(content: bytes, rows: np.ndarray) -> np.ndarray:
-    return load_scorer("model.onnx", content, threads=1)._answer(rows)  # type: ignore[attr-defined]
+    answer = load_log_odds("model.onnx", content)
+    assert answer is not None
+    return answer(rows)
 
 
 @settings(max_examples=25, deadline=None)

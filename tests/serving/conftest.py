@@ -22,11 +22,12 @@ from mlflow_fraud.adapters.prediction_log.history import take_in_history
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.explaining.vocabulary import to_json, vocabulary_of
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.recorded import as_recorded
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.calibration import Calibration
-from mlflow_fraud.core.release.release import GOLDEN_FILE, Golden, Release, entry, version_of
+from mlflow_fraud.core.release.release import GOLDEN_FILE, REASONS_FILE, Golden, Release, entry, version_of
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.record import Record, open_record
@@ -111,6 +112,7 @@ def release_of(
         **model,
         "schema.json": schema.to_json().encode(),
         GOLDEN_FILE: golden.model_dump_json().encode(),
+        REASONS_FILE: to_json(vocabulary_of(schema)),
         **REFERENCE,
     }
     manifest = plain_manifest(

@@ -50,6 +50,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.release.release import GOLDEN_FILE, Release
 from mlflow_fraud.serving.app import SCORE_PATH, create_app
+from mlflow_fraud.serving.reasoned import FOLLOW
 from mlflow_fraud.serving.telling import CORRECTION_PATH, LABEL_PATH
 from tests.conftest import make_transactions
 from tests.serving.conftest import MakeRelease, Raw, go_live, kept_in, with_file
@@ -257,6 +258,7 @@ class Service(RuleBasedStateMachine):
             "prediction_id": f"{manifest.version}.{digest}",
             "recorded": True,
             "review": False,
+            "reasons": FOLLOW.model_dump() if probability >= manifest.threshold else None,
         }
         return answer, dict(zip(live.schema.names, features, strict=True))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.adapters.explanation import NoReasons
 from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.errors import ReleaseRejected
@@ -64,6 +65,7 @@ def test_a_release_of_an_earlier_format_goes_live_and_answers(folder: Path, empt
     assert first.answer is not None
     assert 0 <= first.answer.probability <= 1
     assert first == again
+    assert isinstance(live.explanation, NoReasons)
 
 
 ANSWERS = json.loads((RELEASES / "answers.json").read_text())

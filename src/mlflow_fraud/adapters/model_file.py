@@ -18,7 +18,7 @@ from mlflow_fraud.adapters.model_formats.booster_graph import LOG_ODDS, booster_
 from mlflow_fraud.adapters.model_formats.graph_check import check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibrated, Calibration, logistic
-from mlflow_fraud.core.ports import Scorer
+from mlflow_fraud.core.ports import LogOdds, Scorer
 from mlflow_fraud.core.release.release import Manifest, check_version
 
 BLOCK = 4096
@@ -64,6 +64,15 @@ def load_scorer(name: str, content: bytes, *, threads: int = 0) -> Scorer:
         raise ReleaseRejected(f"{name} is not a model that can be loaded: {_first_line(error)}") from error
 
 
+def load_log_odds(name: str, content: bytes) -> LogOdds | None:
+    """Return what gives rows the log odds that a model adds up; None of one that adds up something else.
+
+    It is of one thread. Raises as `load_scorer` does.
+    """
+    scorer = load_scorer(name, content, threads=1)
+    return scorer.answer if isinstance(scorer, _OnnxScorer) and scorer.says_log_odds else None
+
+
 class _OnnxScorer:
     """A session of one thread, since two add up a batch's trees in another order; rows are shared out in blocks."""
 
@@ -81,14 +90,19 @@ class _OnnxScorer:
         """Score in blocks of rows, which are the same however many threads there are."""
         blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
         if len(blocks) < 2 or self._threads == 1:
-            scored = [self._answer(block) for block in blocks]
+            scored = [self.answer(block) for block in blocks]
         else:
             with ThreadPoolExecutor(self._threads) as pool:
-                scored = list(pool.map(self._answer, blocks))
+                scored = list(pool.map(self.answer, blocks))
         scores = np.concatenate(scored) if scored else np.empty(0)
-        return logistic(scores) if self._output == LOG_ODDS else scores
+        return logistic(scores) if self.says_log_odds else scores
 
-    def _answer(self, block: Rows) -> Probabilities:
+    @property
+    def says_log_odds(self) -> bool:
+        """Whether `answer` gives log odds, and not probabilities."""
+        return bool(self._output == LOG_ODDS)
+
+    def answer(self, block: Rows) -> Probabilities:
         """Return the last column: of two, it is that of fraud."""
         (answer,) = self._session.run([self._output], {self._input: block})
         if len(answer) != len(block):

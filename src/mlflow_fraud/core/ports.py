@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -52,3 +53,7 @@ class Scorer(Protocol):
         With the model's calibration the score is the fraud probability; without it is the model's own.
         A row scores alone as it does among many. Safe to call from several threads.
         """
+
+
+LogOdds = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
+"""What gives rows, shape (n, features), the log odds that a model adds up for each."""

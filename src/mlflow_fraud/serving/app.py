@@ -5,28 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from mlflow_fraud import __version__
 from mlflow_fraud.adapters.last_good import LastGood
+from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import RecordUnavailable
+from mlflow_fraud.core.explaining.reasons import MOST
 from mlflow_fraud.serving.answering import answered
-from mlflow_fraud.serving.asked import NOT_READ, live_of, metrics_of, model_of, record_of
+from mlflow_fraud.serving.asked import NOT_READ, explaining_of, live_of, metrics_of, model_of, record_of
 from mlflow_fraud.serving.batch import BATCH_PATH
 from mlflow_fraud.serving.batch import router as batch
 from mlflow_fraud.serving.body import BoundedBody
 from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
 from mlflow_fraud.serving.described import with_problems
+from mlflow_fraud.serving.explaining import Explaining, asked_of
 from mlflow_fraud.serving.guard import Guard, Guarded
 from mlflow_fraud.serving.live_model import LiveModel, polling
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
@@ -34,8 +37,9 @@ from mlflow_fraud.serving.logs import Watched
 from mlflow_fraud.serving.measured import router as measured
 from mlflow_fraud.serving.metrics import Metrics
 from mlflow_fraud.serving.page import router as page
-from mlflow_fraud.serving.predictions import Prediction, prediction_of
+from mlflow_fraud.serving.predictions import Prediction, kept_reasons, prediction_of
 from mlflow_fraud.serving.problems import answer_in_problems
+from mlflow_fraud.serving.reasoned import ReasonsTold, followed, reasons_told
 from mlflow_fraud.serving.record import OtherContent, Record
 from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS
 from mlflow_fraud.serving.schema import problem, problems
@@ -53,6 +57,10 @@ PREDICTION, LED_BY = "prediction", {"id": "$response.body#/prediction_id"}
 
 LARGER = {BATCH_PATH: BATCH_BYTES, LABEL_PATH: LABELS_BYTES}
 """The bodies that may be larger than that of one transaction."""
+
+HowMany = Annotated[
+    int | None, Query(ge=1, le=MOST, description="how many reasons to give with the answer, where they are soon there")
+]
 
 router = APIRouter()
 
@@ -109,16 +117,17 @@ def create_app(
     copy = LastGood(last_good, str(store)) if last_good else None
     metrics = Metrics()
     model = LiveModel(store, record, clock, copy, key, metrics.of_version)
-    metrics.watch(model, record)
+    explaining = Explaining(record)
+    metrics.watch(model, record, explaining)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with polling(model, every=poll_seconds):
+        with closing(explaining), polling(model, every=poll_seconds):
             yield
 
     told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
-    app.state.model, app.state.record, app.state.metrics = model, record, metrics
+    app.state.model, app.state.record, app.state.metrics, app.state.explaining = model, record, metrics, explaining
     app.state.pieces = asyncio.Lock()  # of batches: one piece at a time
     app.add_middleware(BoundedBody, larger=LARGER)
     if guard:
@@ -142,7 +151,7 @@ def create_app(
         503: {"description": "no model"},
     },
 )
-async def score(request: Request) -> Scored:
+async def score(request: Request, reasons: HowMany = None) -> Scored:
     """Score one transaction, given by the contract's own column names; one that is sent again gets its answer again."""
     began, live, record = perf_counter(), live_of(request), record_of(request)
     try:
@@ -160,7 +169,16 @@ async def score(request: Request) -> Scored:
             raise error.__cause__ from None  # the log has its kind and place
         log.error("not scored: %s", error)
         raise HTTPException(500, "the model's score is no number; the transaction is not scored") from None
-    return scored(payment, await record.writer.written(done), model_of(request), metrics_of(request))
+    explained = await _explained(request, live, payment, reasons)
+    return scored(payment, await record.writer.written(done), model_of(request), metrics_of(request), explained)
+
+
+async def _explained(request: Request, live: LiveRelease, payment: Payment, number: int | None) -> ReasonsTold | None:
+    """Have what is flagged explained after its answer; wait for it, not for long, where reasons are asked for."""
+    explaining = explaining_of(request)
+    if number is None:
+        return followed(explaining, live, payment)
+    return reasons_told(await explaining.told(live, asked_of(payment)), number)
 
 
 @router.get("/livez")
@@ -214,7 +232,7 @@ async def prediction(request: Request, id: str) -> Prediction:
         raise HTTPException(503, "the record cannot be read now", headers={"Retry-After": "2"}) from None
     if told is None:
         raise HTTPException(404, "the record has no prediction of this id")
-    return prediction_of(told)
+    return prediction_of(told, await kept_reasons(told, explaining_of(request), model_of(request).current))
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a handler asks of the application: the release that answers, the record, what counts; how a body is refused."""
+"""What a handler asks of the application: what answers, the record, reasons, what counts; how a body is refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fastapi import HTTPException, Request
 
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.serving.body import BODY_SECONDS
+from mlflow_fraud.serving.explaining import Explaining
 from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.loading import LiveRelease
 from mlflow_fraud.serving.metrics import Metrics
@@ -36,6 +37,12 @@ def metrics_of(request: Request) -> Metrics:
     """Return what counts."""
     metrics: Metrics = request.app.state.metrics
     return metrics
+
+
+def explaining_of(request: Request) -> Explaining:
+    """Return what works out reasons."""
+    explaining: Explaining = request.app.state.explaining
+    return explaining
 
 
 def live_of(request: Request) -> LiveRelease:

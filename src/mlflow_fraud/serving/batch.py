@@ -14,13 +14,14 @@ from pydantic import ValidationError
 from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
 from mlflow_fraud.serving.answering import answered
-from mlflow_fraud.serving.asked import live_of, metrics_of, model_of, record_of
+from mlflow_fraud.serving.asked import explaining_of, live_of, metrics_of, model_of, record_of
 from mlflow_fraud.serving.body import BODY_SECONDS
 from mlflow_fraud.serving.clock import AheadOfNow
 from mlflow_fraud.serving.guard import Client
 from mlflow_fraud.serving.history import Observed
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
 from mlflow_fraud.serving.problems import ProblemDocument, document, document_of_values
+from mlflow_fraud.serving.reasoned import followed
 from mlflow_fraud.serving.record import OtherContent, Record
 from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS, rows_of
 from mlflow_fraud.serving.schema import problem, problems
@@ -82,10 +83,13 @@ async def score_batch(request: Request) -> Response:
             model.unscored += piece.unscored
             await asyncio.sleep(perf_counter() - piece.began)  # half of the time is the others'
     await _written(record, outcomes)
+    explaining = explaining_of(request)
     told = [
         each
         if isinstance(each, bytes)
-        else scored(each.payment, bool(each.ticket.written), model, metrics).model_dump_json().encode()
+        else scored(each.payment, bool(each.ticket.written), model, metrics, followed(explaining, live, each.payment))
+        .model_dump_json()
+        .encode()
         for each in outcomes
     ]
     return Response(b"[" + b",".join(told) + b"]", media_type="application/json")

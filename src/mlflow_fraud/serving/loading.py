@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mlflow_fraud.adapters.explanation import Explanation, NoReasons, load_explanation
 from mlflow_fraud.adapters.model_file import load_calibrated, load_released
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment, ReleaseNote
@@ -62,6 +63,7 @@ class LiveRelease:
     scorer: Scorer
     history: History
     note: ReleaseNote
+    explanation: Explanation | NoReasons
     tally: Tally = uncounted
 
     def score(self, transaction: Transaction, began: float | None = None) -> Payment:
@@ -147,6 +149,7 @@ def load_release(
         if BOOSTER_FILE in files:  # the one that gives reasons is the one that answers
             beside = load_calibrated(BOOSTER_FILE, files[BOOSTER_FILE], manifest.calibration, threads=1)
             check_golden(manifest, golden, beside.score(golden.matrix).tolist())
+        explanation = load_explanation(manifest, files, schema.names)
     except (ReleaseRejected, SettingsError):
         raise
     except Exception as error:  # parsers and models raise kinds of their own; whatever it is, it cannot answer
@@ -154,7 +157,8 @@ def load_release(
             f"release {manifest.version} cannot be loaded: {' '.join(str(error).split())[:300]}; promote another"
         ) from error
     note = ReleaseNote(manifest.version, schema.sha256, schema.to_json(), manifest.model_dump_json())
-    return LiveRelease(manifest, schema, request, label, correction, share, scorer, history_for(schema), note)
+    history = history_for(schema)
+    return LiveRelease(manifest, schema, request, label, correction, share, scorer, history, note, explanation)
 
 
 def _require_its_features(manifest: Manifest, document: Mapping[str, Any], schema: FeatureSchema) -> None:

@@ -23,6 +23,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mlflow_fraud.serving.explaining import Explaining
 from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.problems import KINDS
 from mlflow_fraud.serving.record import Record
@@ -105,9 +106,9 @@ class Metrics:
         for collect in (ProcessCollector, PlatformCollector, GCCollector):
             collect(registry=registry)
 
-    def watch(self, model: LiveModel, record: Record) -> None:
-        """Show what a model and a record say of themselves, each time it is asked for."""
-        self.registry.register(_OfTheService(model, record))
+    def watch(self, model: LiveModel, record: Record, explaining: Explaining) -> None:
+        """Show what a model, a record and what gives reasons say of themselves, each time it is asked for."""
+        self.registry.register(_OfTheService(model, record, explaining))
 
     def answered(self, path: str, status: int, seconds: float, key: str | None = None) -> None:
         """Count an answer of the application; `path` is the name of one that is stated, or empty."""
@@ -171,10 +172,12 @@ class _Read(NamedTuple):
 
 
 class _OfTheService(Collector):
-    """What the model and the record say of themselves."""
+    """What the model, the record and what gives reasons say of themselves."""
 
-    def __init__(self, model: LiveModel, record: Record, clock: Callable[[], float] = time.monotonic) -> None:
-        self._model, self._record, self._clock = model, record, clock
+    def __init__(
+        self, model: LiveModel, record: Record, explaining: Explaining, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._model, self._record, self._explaining, self._clock = model, record, explaining, clock
 
     def collect(self) -> Iterator[Metric]:
         for read in self._numbers():
@@ -190,7 +193,7 @@ class _OfTheService(Collector):
             yield InfoMetricFamily("fraud_live_release", "The release that answers", value=told)
 
     def _numbers(self) -> Iterable[_Read]:
-        model, writer, now = self._model, self._record.writer, self._clock()
+        model, writer, explaining, now = self._model, self._record.writer, self._explaining, self._clock()
         yield _Read("fraud_model_live", "1 where a release answers", bool(model.current))
         yield _Read("fraud_model_from_copy", "1 where it is the copy of what answered last", model.from_copy)
         yield _Read(
@@ -207,3 +210,9 @@ class _OfTheService(Collector):
         yield _Read("fraud_record_trouble", "1 where the record cannot be written", writer.trouble is not None)
         yield _Read("fraud_record_waiting", "Payments that wait for the record", writer.backlog)
         yield _Read("fraud_record_lost", "Payments that are lost to the record", writer.lost, counts=True)
+        yield _Read("fraud_reasons_waiting", "Answers that wait for their reasons", explaining.waiting)
+        yield _Read("fraud_reasons_given", "Answers whose reasons were worked out", explaining.given, counts=True)
+        yield _Read(
+            "fraud_reasons_dropped", "Answers whose reasons had no room to wait", explaining.dropped, counts=True
+        )
+        yield _Read("fraud_reasons_failed", "Answers whose reasons were no numbers", explaining.failed, counts=True)

@@ -8,7 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, WithJsonSchema
 
+from mlflow_fraud.adapters.explanation import NoReasons
 from mlflow_fraud.adapters.prediction_log.log import Told
+from mlflow_fraud.core.explaining.reasons import Reasons
+from mlflow_fraud.serving.explaining import ANOTHER, Asked, Explaining
+from mlflow_fraud.serving.loading import LiveRelease
+from mlflow_fraud.serving.reasoned import ReasonsTold, reasons_told
 
 OnOwnClock = Annotated[
     datetime, WithJsonSchema({"type": "string", "description": "ISO 8601 without an offset, on the data's own clock"})
@@ -33,6 +38,8 @@ class Change(BaseModel):
 class Prediction(BaseModel):
     """An answer with its transaction and its features as they were served; a feature that was missing is null.
 
+    `reasons` are null of a payment that was not flagged, unless they were asked for when it was scored.
+
     `release` leads to the run in MLflow and the commit that it was made of; these are null where the release was put
     away before the record knew it.
     """
@@ -47,6 +54,7 @@ class Prediction(BaseModel):
     event_time: OnOwnClock
     transaction: dict[str, Any]
     features: dict[str, float | None]
+    reasons: ReasonsTold | None
     release: str
     mlflow_run_id: str | None
     git_sha: str | None
@@ -54,7 +62,20 @@ class Prediction(BaseModel):
     corrections: list[Change]
 
 
-def prediction_of(told: Told) -> Prediction:
+async def kept_reasons(told: Told, explaining: Explaining, live: LiveRelease | None) -> ReasonsTold | None:
+    """Return the reasons of an answer as the record has them; what it lacks of what is flagged is worked out."""
+    payment = told.payment
+    if payment["reasons"]:
+        return reasons_told(Reasons.model_validate_json(payment["reasons"]))
+    if not payment["flagged"]:
+        return None
+    if live is None:
+        return reasons_told(NoReasons(ANOTHER.format(payment["release"])))
+    asked = Asked(payment["place"], payment["prediction"], payment["release"], bytes(payment["features"]))
+    return reasons_told(await explaining.told(live, asked))
+
+
+def prediction_of(told: Told, reasons: ReasonsTold | None) -> Prediction:
     """Return what the record tells of an answer."""
     payment, manifest = told.payment, told.manifest
     return Prediction(
@@ -68,6 +89,7 @@ def prediction_of(told: Told) -> Prediction:
         event_time=payment["event_time"],
         transaction=told.transaction,
         features=told.features,
+        reasons=reasons,
         release=payment["release"],
         mlflow_run_id=manifest.get("mlflow_run_id"),
         git_sha=manifest.get("git_sha"),

@@ -9,13 +9,15 @@ from pydantic import BaseModel
 from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.metrics import Metrics
+from mlflow_fraud.serving.reasoned import ReasonsTold
 
 
 class Scored(BaseModel):
     """What the service says of a transaction: `flag` when the probability is at or over the threshold.
 
     `recorded` is false where the record could not take it in time: it will, unless the service is killed before.
-    `review` is true where the payment was drawn to be looked into although it was not flagged.
+    `review` is true where the payment was drawn to be looked into although it was not flagged. `reasons` says of what
+    is flagged that its reasons follow, or has them where they were asked for.
     """
 
     probability: float
@@ -25,9 +27,12 @@ class Scored(BaseModel):
     prediction_id: str
     recorded: bool
     review: bool
+    reasons: ReasonsTold | None
 
 
-def scored(payment: Payment, recorded: bool, model: LiveModel, metrics: Metrics) -> Scored:
+def scored(
+    payment: Payment, recorded: bool, model: LiveModel, metrics: Metrics, reasons: ReasonsTold | None = None
+) -> Scored:
     """Return what is said of a payment that has an answer; an answer in need is counted."""
     answer = payment.answer
     assert answer is not None  # or it is `NotScored`
@@ -43,4 +48,5 @@ def scored(payment: Payment, recorded: bool, model: LiveModel, metrics: Metrics)
         prediction_id=answer.prediction,
         recorded=recorded,
         review=answer.label_chance is not None and not answer.flagged,
+        reasons=reasons,
     )

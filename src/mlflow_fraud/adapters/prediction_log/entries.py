@@ -58,6 +58,14 @@ class Completed(NamedTuple):
     answer: Answer
 
 
+class Reasoned(NamedTuple):
+    """The reasons of an answer, in JSON, as they were worked out after it."""
+
+    place: int
+    prediction: str
+    reasons: str
+
+
 class Label(NamedTuple):
     """What became known of a payment: 1 for a fraud, `arrived` then on the contract's clock."""
 
@@ -106,5 +114,5 @@ class ReleaseNote(NamedTuple):
     manifest: str
 
 
-Entry = Payment | Completed | ReleaseNote
+Entry = Payment | Completed | Reasoned | ReleaseNote
 """What a service adds while it answers."""

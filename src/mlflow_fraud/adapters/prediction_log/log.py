@@ -21,6 +21,7 @@ from mlflow_fraud.adapters.prediction_log.entries import (
     Entry,
     Label,
     Payment,
+    Reasoned,
     ReleaseNote,
     Source,
 )
@@ -99,7 +100,10 @@ class PredictionLog:
         return where(self.engine)
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Add releases, then payments, then answers to payments, all or none; what is there already stays as it is."""
+        """Add releases, then payments, then answers to payments and their reasons, all or none.
+
+        What is there already stays as it is.
+        """
         payments = [self._rows.of(entry) for entry in entries if isinstance(entry, Payment)]
         with self._writing.connection() as connection:
             self._own.gives(entry for entry in entries if isinstance(entry, Payment))
@@ -120,6 +124,9 @@ class PredictionLog:
                 if isinstance(entry, Completed):
                     unanswered = update(PAYMENT).where(PAYMENT.c.place == entry.place, PAYMENT.c.prediction.is_(None))
                     connection.execute(unanswered.values(entry.answer._asdict()))
+                if isinstance(entry, Reasoned):
+                    this = (PAYMENT.c.place == entry.place, PAYMENT.c.prediction == entry.prediction)
+                    connection.execute(update(PAYMENT).where(*this).values(reasons=entry.reasons))
 
     def take_in(self, parts: Iterable[Part], *, received: datetime, source: Source) -> None:
         """Add what comes from elsewhere than a service, all or none; what is there already stays as it is."""

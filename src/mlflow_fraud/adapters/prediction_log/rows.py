@@ -44,6 +44,7 @@ class PaymentRows:
             "content": content_of(transaction),
             "scores": None if scores is None else json.dumps(scores, separators=(",", ":")),
             **(payment.answer._asdict() if payment.answer else UNANSWERED),
+            "reasons": None,  # which come after the answer
         }
         return tuple([values[name] for name in self._order]) if self._order else values
 

@@ -67,6 +67,7 @@ PAYMENT = Table(
     Column("threshold", Float),
     Column("took_us", Integer),
     Column("label_chance", Float),  # with which its label is looked for: see `core.labels`
+    Column("reasons", Text),  # JSON: see `core.explaining.reasons`, where they were worked out while serving
     UniqueConstraint("contract", "event_id"),
     Index("ix_payment_prediction", "prediction"),
     Index("ix_payment_event_time", "event_time"),

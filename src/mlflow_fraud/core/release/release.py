@@ -32,6 +32,7 @@ with a line in `_in_the_present_format`, or take them out so that they are refus
    `learned_until` and the chain's scores: on rows that the file has learned it is judged by its chain.
 5. The reference that its windows are held against; for an earlier one nothing tells how far they have moved.
 6. `silence_days` of its features: silence is a label; an earlier one counts labels that were told, and no others.
+   The reasons of its scores, in words; an earlier one gives none.
 """
 
 READABLE = (1, 2, 3, 4, 5, 6)
@@ -44,6 +45,8 @@ CHAIN_FILE = "chain.parquet"
 """`event_id`, `event_time`, `probability` and `threshold` of the test rows, by models that had not learned them."""
 REFERENCE_FILE = "reference.json"
 """What it has learned from, in counts: see `core.watching.reference`."""
+REASONS_FILE = "reasons.json"
+"""What may be told of why it answers so: see `core.explaining.vocabulary`."""
 
 PROVENANCE = frozenset({"dvc.lock", "params.yaml", CHAIN_FILE, REFERENCE_FILE})
 """Files that say where a release came from, not what it answers: the first ones stay, and no version is of them."""
@@ -102,6 +105,8 @@ class Manifest(Strict):
             raise ValueError(f"what has learned all has a twin check and {CHAIN_FILE}")
         if self.format >= 5 and REFERENCE_FILE not in self.files:
             raise ValueError(f"from format 5 on it has {REFERENCE_FILE}, which its windows are held against")
+        if self.format >= 6 and REASONS_FILE not in self.files:
+            raise ValueError(f"from format 6 on it has {REASONS_FILE}, which says what its scores are put down to")
         return self
 
 

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from mlflow_fraud.adapters.explanation import NoReasons
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog, Told
 from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.explaining.reasons import Reasons
 from mlflow_fraud.environment import load_environment
+from mlflow_fraud.operations.record.reasons import reasons_behind
 from mlflow_fraud.paths import LOCK
 
 
@@ -28,10 +31,10 @@ def show_prediction(prediction_id: str) -> str:
             )
     finally:
         log.close()
-    return "\n".join(_lines(told))
+    return "\n".join(_lines(told, reasons_behind(told)))
 
 
-def _lines(told: Told) -> list[str]:
+def _lines(told: Told, reasons: Reasons | NoReasons) -> list[str]:
     payment, manifest, features = told.payment, told.manifest, told.features
     lines = [
         f"prediction   {payment['prediction']}",
@@ -46,6 +49,7 @@ def _lines(told: Told) -> list[str]:
         f"transaction  {payment['event_id']} of {payment['contract']}, {_second(payment['event_time'])}",
         *(f"  {name} = {value}" for name, value in told.transaction.items()),
     ]
+    lines += ["", *_why(reasons)]
     if features:
         lines += ["", "features, as they were served"]
         lines += [f"  {name} = {'missing' if value is None else f'{value:.9g}'}" for name, value in features.items()]
@@ -59,6 +63,16 @@ def _lines(told: Told) -> list[str]:
         now = json.loads(each["content"]) if each["content"] else None
         lines += ["  reversed"] if now is None else _changes(told.transaction, now)
     return lines
+
+
+def _why(reasons: Reasons | NoReasons) -> list[str]:
+    if isinstance(reasons, NoReasons):
+        return ["reasons", f"  none: {reasons.why}"]
+    return [
+        f"reasons, in log odds before calibration: {reasons.log_odds:+.3f}, beginning at {reasons.base:+.3f}",
+        *(f"  {each.contribution:+.3f}  {each.code}: {each.en} / {each.fr}" for each in reasons.strongest),
+        f"  {reasons.others:+.3f}  all others",
+    ]
 
 
 def _changes(scored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

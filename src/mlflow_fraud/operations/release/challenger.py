@@ -9,6 +9,7 @@ from mlflow_fraud.adapters.dvc_lock import locked_code, locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
+from mlflow_fraud.core.explaining import vocabulary
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.release.decision import Verdict
 from mlflow_fraud.core.release.recipe import Recipe
@@ -16,6 +17,7 @@ from mlflow_fraud.core.release.release import (
     CHAIN_FILE,
     FORMAT,
     GOLDEN_FILE,
+    REASONS_FILE,
     REFERENCE_FILE,
     Golden,
     Manifest,
@@ -41,6 +43,7 @@ def core_files(challenger: Shipped) -> dict[str, bytes]:
         trained.model_file.name: trained.model,
         SCHEMA_FILE: trained.schema.to_json().encode(),
         GOLDEN_FILE: _golden(challenger).model_dump_json().encode(),
+        REASONS_FILE: vocabulary.to_json(vocabulary.vocabulary_of(trained.schema)),
     }
 
 

@@ -1,0 +1,1 @@
+"""The reasons of a score, in a person's words."""
