@@ -61,11 +61,11 @@ class Bank:
             if self._over.wait(1 / RATE):
                 return
             began = time.monotonic()
-            answer = self._client.post("/v1/score", payment)
+            answer = self._client.score(payment)
             self.slowest = max(self.slowest, time.monotonic() - began)
             if answer is not None:
                 self.answered += 1
-                self.unrecorded += not answer["recorded"]
+                self.unrecorded += not answer.recorded
 
 
 def drill(business: Business, place: Workplace, say: Callable[[str], None]) -> list[Check]:
@@ -155,7 +155,7 @@ def store_lost(place: Workplace, bank: Bank) -> Check:
     live = place.client.live()
     process.kill("store")
     bank.waits_for(RATE)
-    goes_on = Client(place.client.url, scoring.key()).live() == live
+    goes_on = place.client.live() == live
     _until(lambda: _ready(place)["reload"] is not None)
     store.start(int(endpoint.rpartition(":")[2]))
     back = _until(lambda: _ready(place)["reload"] is None)
@@ -192,7 +192,7 @@ def service_killed(place: Workplace, bank: Bank) -> Check:
     answered = bank.answered
     began = time.monotonic()
     scoring.start(int(place.client.url.rpartition(":")[2]), place.environ)
-    back = _until(lambda: Client(place.client.url, scoring.key()).live() != "")
+    back = _until(lambda: place.client.live() != "")
     lost = max(0, answered - _recorded(place))
     said = f"answers again after {time.monotonic() - began:.1f} s, {lost} payments lost"
     return Check("the service is killed and started again", "no payment lost", said, back < SECONDS and not lost)
@@ -220,9 +220,9 @@ def worker_lost(place: Workplace, bank: Bank) -> Check:
 
 
 def _ready(place: Workplace) -> dict[str, Any]:
-    """Return what the service says of itself, on a connection of its own: the bank has the other one."""
+    """Return what the service says of itself."""
     nothing = {"waiting": -1, "record": "no answer", "reload": "no answer", "lost": -1}
-    return Client(place.client.url, scoring.key()).get("/readyz") or nothing
+    return place.client.ready() or nothing
 
 
 def _recorded(place: Workplace) -> int:

@@ -77,7 +77,7 @@ async def score_batch(request: Request) -> Response:
     outcomes: list[Outcome] = []
     while len(outcomes) < len(rows):
         async with request.app.state.pieces:
-            piece = Piece(live, record, len(outcomes))
+            piece = Piece(live, record, len(outcomes), seconds=PIECE_SECONDS)
             outcomes += await piece.answered(rows[len(outcomes) : len(outcomes) + PIECE])
             model.unscored += piece.unscored
             await asyncio.sleep(perf_counter() - piece.began)  # half of the time is the others'
@@ -98,7 +98,7 @@ class Piece:
     Others wait for `seconds` and a row at most.
     """
 
-    def __init__(self, live: LiveRelease, record: Record, start: int, *, seconds: float = PIECE_SECONDS) -> None:
+    def __init__(self, live: LiveRelease, record: Record, start: int, *, seconds: float) -> None:
         self.unscored = 0
         self._live, self._record, self._start, self._seconds = live, record, start, seconds
         self.began = perf_counter()
