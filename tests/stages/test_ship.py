@@ -65,7 +65,7 @@ def test_each_block_is_scored_by_what_had_learned_only_rows_that_were_mature_whe
     assert learned[-1]["event_time"].max() == shipped.shipping.learned_until < newest  # type: ignore[operator]
     for block, link in scored:
         rows = shipped.test.filter(pl.col("event_time").is_between(block.begins, block.ends, closed="left"))
-        assert set(rows["threshold"]) == {link.settled.threshold}
+        assert set(rows["threshold"]) == {link.settled.cutoff.threshold}
 
 
 @pytest.mark.usefixtures("workspace")

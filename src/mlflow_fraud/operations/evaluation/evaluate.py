@@ -123,7 +123,7 @@ def _fold(history: History, cut: Cut, candidate: str, params: Params, rules: Jud
     shown = " ".join(
         f"{name} {told(assessment.test[name])}" for name in ("f1", "precision", "recall", "average_precision")
     )
-    say(f"{cut.name}: test {shown} at threshold {assessment.threshold:.4f} from validation")
+    say(f"{cut.name}: test {shown} at {assessment.cutoff} from validation")
     return Fold(name=cut.name, assessment=assessment)
 
 
