@@ -31,13 +31,14 @@ class Cutoff(NamedTuple):
         """Return the threshold of one payment; the same bits as `of_rows`. `amount` is in minor units."""
         if self.expected_loss is None:
             return self.threshold
-        return self.expected_loss * 10**decimals / max(amount, LEAST)
+        return self.expected_loss * float(10**decimals) / max(amount, LEAST)
 
     def of_rows(self, amounts: Whole, *, decimals: int) -> Probabilities:
         """Return the threshold of each payment, shape (rows,); `amounts` are in minor units."""
         if self.expected_loss is None:
             return np.full(len(amounts), self.threshold)
-        return self.expected_loss * 10**decimals / np.maximum(amounts, LEAST)
+        thresholds: Probabilities = self.expected_loss * float(10**decimals) / np.maximum(amounts, LEAST)
+        return thresholds
 
     def __str__(self) -> str:
         """Return it in words.
