@@ -36,7 +36,7 @@ def judge(
 
     Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
-    learn, validation, test = (_part(history, cut, name) for name in ("train", "validation", "test"))
+    learn, validation, test = (part_of(history, cut, name) for name in ("train", "validation", "test"))
     return fit_and_judge(
         candidate, learn.examples, validation, test, train, rules, progress, refit=refit
     ).judged.assessment
@@ -46,7 +46,7 @@ def average_precision(
     history: History, cut: Cut, candidate: str, train: TrainParams, part: str, progress: Progress
 ) -> float:
     """Return the candidate's average precision on one part; raise `DataError` where a part has not both classes."""
-    learn, validation, asked = (_part(history, cut, name).examples for name in ("train", "validation", part))
+    learn, validation, asked = (part_of(history, cut, name).examples for name in ("train", "validation", part))
     fitted = CANDIDATES[candidate](learn, validation, train, progress)
     scores = load_scorer(*model_bytes(fitted.estimator)).score(asked.x)
     return float(average_precision_score(asked.y, scores, sample_weight=asked.weights))
@@ -65,7 +65,8 @@ def require_cuts(transactions: pl.DataFrame, cuts: Sequence[Cut], parts: Sequenc
             _require_both(cut, name, cut.labels.filter((cut.parts == name).fill_null(False)).to_numpy())
 
 
-def _part(history: History, cut: Cut, name: str) -> Part:
+def part_of(history: History, cut: Cut, name: str) -> Part:
+    """Return a part's rows with what was known of them then; raise `DataError` where it has not both classes."""
     chosen = cut.parts == name
     examples, period = history.examples(chosen), history.period(chosen)
     known = (
