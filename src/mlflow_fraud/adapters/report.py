@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_fraud.adapters.page_style import STYLE
+from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.measuring.metrics import defined, told
 from mlflow_fraud.core.release.guardrails import Guardrail
 from mlflow_fraud.paths import MODELS
@@ -68,6 +69,7 @@ PAGE = (
 <ul>{reasons}</ul>
 <h2>On the same test rows</h2>
 {contest}
+<p>{cutoffs}</p>
 <ul>{guardrails}</ul>
 <h2>All candidates</h2>
 {candidates}
@@ -95,6 +97,7 @@ def render_report(decision: Mapping[str, Any], models: Path = MODELS) -> str:
         guardrails="".join(f"<li>{escape(line)}</li>" for line in guardrail_lines(decision)),
         reasons="".join(f"<li>{escape(reason)}</li>" for reason in decision["reasons"]),
         contest=_table(contestants),
+        cutoffs=escape(cutoffs_line(decision)),
         candidates=_table(decision["candidates"], intervals=decision["intervals"]),
         team=_table({**contestants, **decision["candidates"]}, TEAM),
         budget=escape(budget_line(decision.get("budget", ""))),
@@ -114,6 +117,18 @@ def asked(decision: Mapping[str, Any]) -> str:
     again = f" Look {look} since something last won by proof: it has to be surer." if look > 1 else ""
     question = str(decision["question"])
     return f"{question[:1].upper()}{question[1:]}. Judged by {decision['rule']}.{again}"
+
+
+def cutoffs_line(decision: Mapping[str, Any]) -> str:
+    """Return from what each contestant flags.
+
+    >>> cutoffs_line({"challenger": {"threshold": 0.4}, "champion": {"threshold": 0.01, "expected_loss": 5.0}})
+    'Flags: the challenger from threshold 0.4000, the champion from an expected loss of 5.00, threshold 0.0100 for a \
+typical fraud.'
+    """
+    sides = {role: decision[role] for role in ("challenger", "champion") if decision[role]}
+    said = [f"the {role} from {Cutoff(side['threshold'], side.get('expected_loss'))}" for role, side in sides.items()]
+    return f"Flags: {', '.join(said)}."
 
 
 def guardrail_lines(decision: Mapping[str, Any]) -> list[str]:
