@@ -11,6 +11,7 @@ from typing import Any
 from mlflow_fraud.adapters.page_style import STYLE
 from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.measuring.metrics import defined, told
+from mlflow_fraud.core.measuring.slices import Share, Slice
 from mlflow_fraud.core.release.guardrails import Guardrail
 from mlflow_fraud.paths import MODELS
 
@@ -76,6 +77,7 @@ PAGE = (
 <h2>What they mean for the team</h2>
 {team}
 <p>{budget}</p>
+{slices}
 {figures}
 </html>
 """
@@ -101,6 +103,7 @@ def render_report(decision: Mapping[str, Any], models: Path = MODELS) -> str:
         candidates=_table(decision["candidates"], intervals=decision["intervals"]),
         team=_table({**contestants, **decision["candidates"]}, TEAM),
         budget=escape(budget_line(decision.get("budget", ""))),
+        slices=_slices(decision.get("slices", {})),
         figures="\n".join(_figure(path) for path in sorted(models.glob("*/*.png"))),
     )
 
@@ -195,6 +198,37 @@ def _cells(
 def _cell(value: float | None, form: str, bounds: Sequence[float] | None) -> str:
     number = told(value, form)
     return f"{number} ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds and defined(value) is not None else number
+
+
+def _slices(slices: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return what each contestant found and flagged in parts of the test, each with how sure that is."""
+    sides = {role: [Slice.model_validate(each) for each in found] for role, found in slices.items()}
+    if not sides:
+        return ""
+    heads = ["", "", "rows", "frauds", *(f"{role}'s {what}" for role in sides for what in ("recall", "precision"))]
+    lines = []
+    for of_each in zip(*sides.values(), strict=True):
+        shares = [_share(share) for each in of_each for share in (each.recall, each.precision)]
+        first = of_each[0]
+        lines.append([first.of, first.value, f"{first.rows:,}", f"{first.frauds:,}", *shares])
+    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines)
+    return f"<h2>In parts of the test, with 95 % intervals</h2><table><tr>{head}</tr>{body}</table>"
+
+
+def slices_table(slices: Sequence[Slice]) -> str:
+    """Return what was found and flagged in parts of a test as a Markdown table, each with how sure that is."""
+    lines = ["| part of the test | rows | frauds | alerts | recall | precision |", f"| --- |{' ---: |' * 5}"]
+    lines += [
+        f"| {each.of}: {each.value} | {each.rows:,} | {each.frauds:,} | {each.alerts:,} "
+        f"| {_share(each.recall)} | {_share(each.precision)} |"
+        for each in slices
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _share(share: Share | None) -> str:
+    return f"{share.share:.2f} ({share.lower:.2f} to {share.upper:.2f})" if share else told(None)
 
 
 def _words(column: str) -> str:

@@ -19,7 +19,7 @@ from mlflow_fraud.core.learning.split import PARTS
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules
 from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.operations.evaluation.history import Cut, History
-from mlflow_fraud.stages.fit import Part, fit_and_judge
+from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge
 
 
 def judge(
@@ -36,10 +36,22 @@ def judge(
 
     Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
+    return fitted_and_judged(history, cut, candidate, train, rules, progress, refit=refit).assessment
+
+
+def fitted_and_judged(
+    history: History,
+    cut: Cut,
+    candidate: str,
+    train: TrainParams,
+    rules: JudgeRules,
+    progress: Progress,
+    *,
+    refit: Refit = "none",
+) -> Judged:
+    """Return the candidate as it was judged on the cut's test; raises as `judge` does."""
     learn, validation, test = (part_of(history, cut, name) for name in ("train", "validation", "test"))
-    return fit_and_judge(
-        candidate, learn.examples, validation, test, train, rules, progress, refit=refit
-    ).judged.assessment
+    return fit_and_judge(candidate, learn.examples, validation, test, train, rules, progress, refit=refit).judged
 
 
 def average_precision(

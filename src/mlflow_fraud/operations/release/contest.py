@@ -111,7 +111,8 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema)
 class Contest:
     """Two sides on the rows for which both are honest; one alone, on those for which it is.
 
-    `rows` is the hash of these rows' ids: the same contest again is no new look.
+    `rows` is the hash of these rows' ids, `ids`: the same contest again is no new look. `flags` are which of them each
+    side flags, ours first.
     """
 
     ours: Contestant
@@ -119,6 +120,8 @@ class Contest:
     gains: Gains
     period: Period
     rows: str
+    ids: pl.Series
+    flags: tuple[Flags, ...]
 
 
 def hold(
@@ -141,6 +144,8 @@ def hold(
         gains,
         period,
         hashlib.sha256("\n".join(shared["event_id"].cast(pl.String)).encode()).hexdigest(),
+        shared["event_id"],
+        tuple(each.scores[rows] >= each.thresholds[rows] for each in (ours, theirs) if each),
     )
 
 
