@@ -167,7 +167,7 @@ def _fit(
 
 def _from_a_half(fit: Fit, raw: Scores) -> Scores:
     """Return its probabilities moved along the log odds, so that what it flags is at or over .5."""
-    scores, threshold = fit.settled.calibration(raw.astype(np.float64)), fit.settled.threshold
+    scores, threshold = fit.settled.calibration(raw.astype(np.float64)), fit.settled.cutoff.threshold
     odds = np.log(scores / (1 - scores)) - np.float32(np.log(threshold / (1 - threshold)))
     moved = 1 / (1 + np.exp(-odds))
     return np.where(

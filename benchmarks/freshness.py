@@ -143,7 +143,9 @@ def _next_window(practice: Practice, learned: Business, model: Model, now: float
     true = practice.business
     rows = true.between(now, now + WINDOW_DAYS)
     raw = learned.fits[model.learned_until].inplace_predict(true.x[rows]).astype(np.float64)
-    metrics = evaluate(true.period(rows), model.settled.calibration(raw), model.settled.threshold, practice.costs)
+    metrics = evaluate(
+        true.period(rows), model.settled.calibration(raw), model.settled.cutoff.threshold, practice.costs
+    )
     return metrics["average_precision"] or 0.0
 
 
@@ -174,7 +176,7 @@ def _thresholds(practice: Practice, days: int, begin: float, end: float) -> list
         honest = settled.calibration(practice.raw(mature - days, mature, mature))
         labels = choose_threshold(business.period(rows), honest, practice.params.threshold, practice.costs)
         shipped, frauds = practice.shipped(now), int(business.labels[rows].sum())
-        for way, threshold in (("labels alone", labels), ("held", settled.threshold)):
+        for way, threshold in (("labels alone", labels), ("held", settled.cutoff.threshold)):
             model = replace(shipped, settled=settled._replace(threshold=threshold))
             seen = _measure(practice, Live([(now, model)]), now)
             found.append(Threshold(days, way, frauds, threshold, seen["f1"] or 0.0, seen["expected_cost"] or 0.0))

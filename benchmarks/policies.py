@@ -47,13 +47,13 @@ class Model:
         honest, thresholds = self.honest[rows], self.thresholds[rows]
         chained = np.isfinite(honest)
         file = self.score(business, rows)
-        return np.where(chained, honest, file), np.where(chained, thresholds, self.settled.threshold)
+        return np.where(chained, honest, file), np.where(chained, thresholds, self.settled.cutoff.threshold)
 
     def speaks(self, business: Business, rows: Flags) -> tuple[Floats, Floats]:
         """Return what it defends itself by: on rows that it has learned its chain's, on later ones its file's."""
         learned = business.at[rows] < self.learned_until
         probabilities = np.where(learned, self.honest[rows], self.score(business, rows))
-        return probabilities, np.where(learned, self.thresholds[rows], self.settled.threshold)
+        return probabilities, np.where(learned, self.thresholds[rows], self.settled.cutoff.threshold)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Practice:
             rows = self.business.between(begin, begin + self.block_days)
             settled = self.settle(begin - LABEL_DAYS, mature)
             probabilities[rows] = settled.calibration(self.raw(begin, begin + self.block_days, mature))
-            thresholds[rows] = settled.threshold
+            thresholds[rows] = settled.cutoff.threshold
         return probabilities, thresholds
 
     def shipped(self, now: float) -> Model:
@@ -151,7 +151,7 @@ class Practice:
         last = mature - self.block_days
         settled = self.settle(last - LABEL_DAYS, mature)
         judged = settled.calibration(self.business.score(last - LABEL_DAYS, rows))
-        pair = (settled.threshold, ours.settled.threshold)
+        pair = (settled.cutoff.threshold, ours.settled.cutoff.threshold)
         rule = self.params.compare.twin
         return compare_twins(judged, ours.score(self.business, rows), pair).against(rule)
 
@@ -174,7 +174,7 @@ class Live:
         found = []
         for (day, model), until in zip(self.models, [*since, end], strict=True):
             rows = business.between(max(day, begin), min(until, end))
-            found.append((model.score(business, rows), np.full(int(rows.sum()), model.settled.threshold)))
+            found.append((model.score(business, rows), np.full(int(rows.sum()), model.settled.cutoff.threshold)))
         probabilities, thresholds = zip(*found, strict=True)
         return np.concatenate(probabilities), np.concatenate(thresholds)
 

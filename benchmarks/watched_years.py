@@ -130,7 +130,7 @@ def _watch(params: Params, seed: int, scenario: str, payments: int) -> Year:
     rows = business.between(HISTORY_DAYS, HISTORY_DAYS + DAYS)
     at, scores, x = business.at[rows] - HISTORY_DAYS, model.score(business, rows), business.x[rows]
     cards, fraud = business.period(rows).cards, business.labels[rows] == 1
-    flagged = scores >= model.settled.threshold
+    flagged = scores >= model.settled.cutoff.threshold
     kept, day = fraud | flagged, at.astype(np.int64)
     columns = {
         name: (x[:, place], reference.columns[name].bins.edges) for name, place in zip(names, places, strict=True)
@@ -147,7 +147,7 @@ def _watch(params: Params, seed: int, scenario: str, payments: int) -> Year:
         flagged[kept],
         cards[kept],
         business.new[rows][kept],
-        np.array([_sums(scores[each], model.settled.threshold, cards[each]) for each in of_day]),
+        np.array([_sums(scores[each], model.settled.cutoff.threshold, cards[each]) for each in of_day]),
         {name: np.array([count(values[each], edges) for each in of_day]) for name, (values, edges) in columns.items()},
         month,
     )

@@ -1,17 +1,20 @@
-"""A bank's program: it posts payments one by one over a connection that stays, and keeps what it was answered."""
+"""A bank's program: it posts payments one by one over a connection that stays, and counts what failed."""
 
 from __future__ import annotations
 
-import http.client
-import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+
+from mlflow_fraud.client import Client as Service
+from mlflow_fraud.client import Patience, Scored, ServiceError
 
 TAKEN = ("noted", "known")
+ONCE = Patience(attempts=1, timeout=30)
+"""For a look at the service as it is now."""
 
 
 class Refused(NamedTuple):
-    """A request that was not answered well."""
+    """A request that was not answered well, however often it was sent."""
 
     path: str
     status: int
@@ -23,37 +26,46 @@ class Client:
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url
-        self._host = urlsplit(url).netloc
-        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        self._connection = http.client.HTTPConnection(self._host, timeout=30)
+        self._service, self._once = (
+            Service(url, key=key, patience=Patience(timeout=30)),
+            Service(url, key=key, patience=ONCE),
+        )
         self.sent = 0
         self.refused: list[Refused] = []
 
-    def post(self, path: str, body: object) -> Any:
-        """Post a body and return the answer, None where it was refused or, of a list, one was not taken."""
+    def score(self, payment: Mapping[str, Any]) -> Scored | None:
+        """Return the answer to a payment, None where there is none."""
         self.sent += 1
-        status, said = self._asked("POST", path, json.dumps(body))
-        answer = json.loads(said) if status == 200 else None
-        if answer is None or (isinstance(answer, list) and any(each["status"] not in TAKEN for each in answer)):
-            self.refused.append(Refused(path, status, said[:300]))
+        try:
+            return self._service.score(payment)
+        except ServiceError as error:
+            self._failed("/v1/score", error)
             return None
-        return answer
 
-    def get(self, path: str) -> Any:
-        """Return the answer to a request, None where there is none."""
-        status, said = self._asked("GET", path, None)
-        return json.loads(said) if status == 200 else None
+    def tell(self, path: str, body: Any) -> None:
+        """Tell labels or a correction."""
+        self.sent += 1
+        try:
+            labels = path == "/v1/labels"
+            outcomes = self._service.tell_labels(body) if labels else [self._service.correct(body)]
+            if any(each not in TAKEN for each in outcomes):
+                self.refused.append(Refused(path, 200, ", ".join(outcomes)[:300]))
+        except ServiceError as error:
+            self._failed(path, error)
+
+    def ready(self) -> dict[str, Any] | None:
+        """Return what the service says of itself now, None where it says nothing good."""
+        try:
+            return self._once.ready()
+        except ServiceError:
+            return None
 
     def live(self) -> str:
-        """Return the version that answers, or nothing."""
-        found = self.get("/v1/model")
-        return str(found["version"]) if found else ""
-
-    def _asked(self, method: str, path: str, body: str | None) -> tuple[int, str]:
+        """Return the version that answers now, or nothing."""
         try:
-            self._connection.request(method, path, body, self._headers)
-            answer = self._connection.getresponse()
-            return answer.status, answer.read().decode()
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            return 0, type(error).__name__
+            return self._once.model().version
+        except ServiceError:
+            return ""
+
+    def _failed(self, path: str, error: ServiceError) -> None:
+        self.refused.append(Refused(path, error.status, str(error)[:300]))

@@ -51,8 +51,8 @@ class Bank:
             if self._over.wait(1 / RATE):
                 return
             began = time.monotonic()
-            answer = self._client.post("/v1/score", payment)
+            answer = self._client.score(payment)
             self.slowest = max(self.slowest, time.monotonic() - began)
             if answer is not None:
                 self.answered += 1
-                self.unrecorded += not answer["recorded"]
+                self.unrecorded += not answer.recorded

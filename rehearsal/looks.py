@@ -11,16 +11,14 @@ from sqlalchemy import func, select
 
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
-from rehearsal.asking import Client
 from rehearsal.bank import SECONDS
 from rehearsal.workplace import Workplace
-from stack import scoring
 
 
 def ready(place: Workplace) -> dict[str, Any]:
-    """Return what the service says of itself, on a connection of its own: the bank has the other one."""
+    """Return what the service says of itself."""
     nothing = {"waiting": -1, "record": "no answer", "reload": "no answer", "lost": -1}
-    return Client(place.client.url, scoring.key()).get("/readyz") or nothing
+    return place.client.ready() or nothing
 
 
 def recorded(place: Workplace) -> int:

@@ -6,7 +6,6 @@ import shutil
 import time
 
 from mlflow_fraud.paths import DVC_CACHE, LAST_GOOD, POINTER, RAW
-from rehearsal.asking import Client
 from rehearsal.bank import RATE, SECONDS, Bank
 from rehearsal.checks import Check
 from rehearsal.looks import ready, recorded, until
@@ -39,7 +38,7 @@ def store_lost(place: Workplace, bank: Bank) -> Check:
     live = place.client.live()
     process.kill("store")
     bank.waits_for(RATE)
-    goes_on = Client(place.client.url, scoring.key()).live() == live
+    goes_on = place.client.live() == live
     until(lambda: ready(place)["reload"] is not None)
     store.start(int(endpoint.rpartition(":")[2]))
     back = until(lambda: ready(place)["reload"] is None)
@@ -76,7 +75,7 @@ def service_killed(place: Workplace, bank: Bank) -> Check:
     answered = bank.answered
     began = time.monotonic()
     scoring.start(int(place.client.url.rpartition(":")[2]), place.environ)
-    back = until(lambda: Client(place.client.url, scoring.key()).live() != "")
+    back = until(lambda: place.client.live() != "")
     lost = max(0, answered - recorded(place))
     said = f"answers again after {time.monotonic() - began:.1f} s, {lost} payments lost"
     return Check("the service is killed and started again", "no payment lost", said, back < SECONDS and not lost)
@@ -92,7 +91,7 @@ def service_disk_lost(place: Workplace, bank: Bank) -> Check:
     answered = bank.answered
     shutil.rmtree(LAST_GOOD, ignore_errors=True)
     scoring.start(int(place.client.url.rpartition(":")[2]), place.environ)
-    back = until(lambda: Client(place.client.url, scoring.key()).live() != "")
+    back = until(lambda: place.client.live() != "")
     lost, kept = max(0, answered - recorded(place)), LAST_GOOD.is_dir()
     said = f"{refused} failed while serving; answers again after {back:.1f} s, {lost} payments lost, "
     return Check(

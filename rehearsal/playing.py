@@ -35,9 +35,9 @@ def play(business: Business, place: Workplace, say: Say) -> Played:
     played.live.append((0, played.first))
     for day, payments, told in business.by_day():
         for payment in payments:
-            place.client.post("/v1/score", payment)
+            place.client.score(payment)
         for each in told:
-            place.client.post(each.path, each.body)
+            place.client.tell(each.path, each.body)
         if (day + 1) % business.plan.look_days == 0:
             _look(day, business, place, played, say)
     played.runs = place.prefect.runs("retraining")

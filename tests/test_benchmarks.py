@@ -26,6 +26,7 @@ from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning.training import Settled
 from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.settings import load_params
 from tests.conftest import make_period, make_transactions
 
@@ -102,7 +103,7 @@ def test_a_challenger_of_the_bench_enters_by_its_chain_and_a_champion_by_its_fil
     """As `enter_challenger` and `enter_champion` have it."""
     business: Any = SimpleNamespace(at=np.arange(4.0), score=lambda until, rows: np.full(int(rows.sum()), 0.9))
     honest, cuts = np.array([np.nan, 0.1, 0.2, 0.3]), np.array([np.nan, 0.6, 0.6, 0.7])
-    model = Model(2.0, Settled(Calibration(method="none"), 0.5, {}), honest, cuts)
+    model = Model(2.0, Settled(Calibration(method="none"), Cutoff(0.5), {}), honest, cuts)
     rows = np.ones(4, np.bool_)
     entered, spoken = model.enters(business, rows), model.speaks(business, rows)
     np.testing.assert_array_equal(entered, [[0.9, 0.1, 0.2, 0.3], [0.5, 0.6, 0.6, 0.7]])

@@ -586,6 +586,33 @@ def keys_remove(
 
 
 @app.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file in the contract's columns")],
+    release: Annotated[str, typer.Option(help="the version that scores; the live one if not given")] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="the .csv or .parquet file to write; <file>.scores beside it if not given")
+    ] = None,
+    without_record: Annotated[
+        bool, typer.Option("--without-record", help="only the file's own rows are the past of later ones")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 where a row was refused")] = False,
+) -> None:
+    """Write what the service would answer to each row of a file, without the service; the record stays as it is."""
+    from mlflow_fraud.core.errors import DataError
+    from mlflow_fraud.environment import load_environment
+    from mlflow_fraud.serving.scored_file import score_file
+    from mlflow_fraud.stages.progress import watched
+
+    with watched("scoring", lambda line: typer.echo(line, err=True)) as progress:
+        summary = score_file(
+            load_environment(), file, progress, release=release, out=out, without_record=without_record
+        )
+    if strict and summary.refused:
+        raise DataError(f"{summary}")
+    typer.echo(f"{summary}")
+
+
+@app.command()
 def serve(
     host: Annotated[
         str, typer.Option(help="the address to listen on; one that others reach asks for API keys")

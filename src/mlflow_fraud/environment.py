@@ -35,6 +35,7 @@ class Environment(Strict):
     clock: Literal["wall", "stream"] = "stream"
     clock_tolerance: str = "1d"
     api_keys: Path = API_KEYS
+    api_key: SecretStr = SecretStr("")
     rate_limit: float = Field(default=500.0, gt=0)
     rate_burst: int = Field(default=1000, ge=1)
     labels_per_hour: int = Field(default=1000, ge=1)

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ORDER = (
     "README.md",
     "docs/record.md",
+    "docs/serving.md",
     "docs/collection.md",
     "docs/monitoring.md",
     "docs/metrics.md",

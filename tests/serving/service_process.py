@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.client import Client, Patience, Scored
 from stack.place import free_ports
 from tests.serving.conftest import as_json
 
@@ -56,11 +57,10 @@ class Service:
         assert found is not None
         return found
 
-    def send(self, path: str, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Post a row; return the answer, which must be a good one."""
-        status, body = self.post(path, row)
-        assert status == 200, body
-        return body
+    def score(self, row: Mapping[str, Any]) -> Scored:
+        """Return the answer to a row."""
+        with Client(f"http://127.0.0.1:{self.port}", key="", patience=Patience(timeout=PATIENCE)) as client:
+            return client.score(row)
 
     def post(self, path: str, row: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Post a row; return the answer's status and what it says."""

@@ -219,12 +219,12 @@ def test_a_service_of_few_descriptors_answers_while_hundreds_hold_on_to_it(
         half_open = [connect(service.port) for _ in range(450)]
         half_said = [connect(service.port, ASKED[:20]) for _ in range(450)]
         for row in rows[:20]:
-            service.send("/v1/score", row)
+            service.score(row)
             assert answers(service.port, "/livez")
         assert open_files(service) < DESCRIPTORS
         with_bodies = [connect(service.port, head(60_000) + b"x" * 50_000) for _ in range(60)]
         for row in rows[20:30]:
-            service.send("/v1/score", row)
+            service.score(row)
         assert memory(service.process.pid) - before < 30_000_000
         time.sleep(HEADER_SECONDS + 1)
         assert [len(rest(each)) for each in half_open] == [0] * 450
@@ -232,7 +232,7 @@ def test_a_service_of_few_descriptors_answers_while_hundreds_hold_on_to_it(
         assert statuses <= {b"408", b""}
         assert {rest(each)[9:12] for each in with_bodies} <= {b"408", b""}
         assert open_files(service) < 60
-        service.send("/v1/score", rows[30])
+        service.score(rows[30])
     assert "out of system resource" not in (tmp_path / "service.log").read_text()
 
 

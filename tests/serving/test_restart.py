@@ -115,11 +115,11 @@ def test_a_killed_service_goes_on_where_it_was_and_every_answer_that_left_is_in_
         fill(address, schema, recorded)
         for start, end in zip((0, *stops), (*stops, len(rows)), strict=True):
             with running_service(place, tmp_path, record=address) as service:
-                again = [service.send("/v1/score", row)["prediction_id"] for row in rows[:start]]
+                again = [service.score(row).prediction_id for row in rows[:start]]
                 assert again == answers[name]
-                found = [service.send("/v1/score", row) for row in rows[start:end]]
-                answers[name] += [answer["prediction_id"] for answer in found]
-                if not all(answer["recorded"] for answer in found):  # the machine is slow: they were not promised yet
+                found = [service.score(row) for row in rows[start:end]]
+                answers[name] += [answer.prediction_id for answer in found]
+                if not all(answer.recorded for answer in found):  # the machine is slow: they were not promised yet
                     until(lambda service=service: service.readiness()["waiting"] == 0)
                 if end < len(rows):
                     service.kill()

@@ -34,6 +34,7 @@ def test_each_block_is_scored_by_what_had_learned_only_rows_that_were_mature_whe
 ) -> None:
     change("split", label_delay_days=HORIZON.days)
     change("ship", judge_blocks=3, twin_days=5)
+    change("threshold", policy="expected-loss")
     preprocess()
     for candidate in CANDIDATES:
         train(candidate)
@@ -65,7 +66,10 @@ def test_each_block_is_scored_by_what_had_learned_only_rows_that_were_mature_whe
     assert learned[-1]["event_time"].max() == shipped.shipping.learned_until < newest  # type: ignore[operator]
     for block, link in scored:
         rows = shipped.test.filter(pl.col("event_time").is_between(block.begins, block.ends, closed="left"))
-        assert set(rows["threshold"]) == {link.settled.threshold}
+        amounts = rows.join(test, on="event_id", maintain_order="left")["amount_minor"].cast(pl.Int64).to_numpy()
+        cuts = link.settled.cutoff.of_rows(amounts, decimals=2)
+        assert link.settled.cutoff.expected_loss == 5.0
+        assert rows["threshold"].to_list() == pytest.approx(cuts.tolist(), rel=1e-8)
 
 
 @pytest.mark.usefixtures("workspace")

@@ -37,6 +37,7 @@ class TrainingRun:
     figures: Sequence[Path]
     data: Mapping[str, str]
     tags: Mapping[str, str]
+    expected_loss: float | None = None
 
 
 @dataclass(frozen=True)

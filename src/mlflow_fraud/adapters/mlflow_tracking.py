@@ -229,6 +229,7 @@ class Tracking:
             client.log_param(run_id, name, value)
         final = {f"{part}_{k}": v for part, values in training.metrics.items() for k, v in values.items()}
         final |= {**training.metrics["test"], "threshold": training.threshold}
+        final |= {} if training.expected_loss is None else {"expected_loss": training.expected_loss}
         for name, bounds in training.intervals.items():
             final |= dict(zip((f"{name}_lower", f"{name}_upper"), bounds or (None, None), strict=True))
         measured = [Metric(name, value, 0, 0) for name, value in final.items() if value is not None]

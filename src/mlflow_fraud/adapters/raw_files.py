@@ -93,20 +93,17 @@ def read_file(file: Path, door: Door, warn: Tell) -> pl.DataFrame:
     """Return the rows of one file by pipeline names and types, in the file's order; raises as `read_batches` does."""
     door.progress.begin(file.name)
     if file.suffix.lower() == ".parquet":
-        frame = _read_parquet(file, door, warn)
+        frame = _typed(file, parquet_as_told(file, door.contract, warn), door, warn)
     else:
-        csv = door.contract.csv
-        if is_utf8_after_all(file, csv):
-            warn(f"its letters are those of UTF-8, the contract's csv.encoding says {csv.encoding}")
-        with as_utf8(file, csv) as content:
-            frame = _read_csv(file, content, door, warn)
+        with as_utf8(file, door.contract.csv) as content:
+            frame = _typed(file, csv_as_told(file, content, door.contract, warn), door, warn)
     if frame.is_empty():
         raise DataError(f"{file.name} has a header and no rows")
     return frame
 
 
-def _read_parquet(file: Path, door: Door, warn: Tell) -> pl.DataFrame:
-    contract = door.contract
+def parquet_as_told(file: Path, contract: Contract, warn: Tell) -> pl.LazyFrame:
+    """Return the contract's columns of a file as text, and times as they are; raise `DataError` as `read_file` does."""
     try:
         whole = pl.scan_parquet(file, glob=False)
         _look_at_header(file, whole.collect_schema().names(), contract, warn)
@@ -114,11 +111,13 @@ def _read_parquet(file: Path, door: Door, warn: Tell) -> pl.DataFrame:
             warn(sentence)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file.name} cannot be read as Parquet: {first_line(error)}") from None
-    return _typed(file, _with_optional(_scan_parquet(file, contract), contract), door, warn)
+    return _with_optional(_scan_parquet(file, contract), contract)
 
 
-def _read_csv(file: Path, content: Path, door: Door, warn: Tell) -> pl.DataFrame:
-    contract = door.contract
+def csv_as_told(file: Path, content: Path, contract: Contract, warn: Tell) -> pl.LazyFrame:
+    """Return the columns of a file, whose text in UTF-8 is in `content`; raise `DataError` as `read_file` does."""
+    if is_utf8_after_all(file, contract.csv):
+        warn(f"its letters are those of UTF-8, the contract's csv.encoding says {contract.csv.encoding}")
     raw = scan_csv(file, content, contract.csv)
     names = header_of(content, contract.csv, raw.collect_schema().names())
     require_readable(file, names, contract)
@@ -128,7 +127,7 @@ def _read_csv(file: Path, content: Path, door: Door, warn: Tell) -> pl.DataFrame
     if lines.empty:
         raw = without_empty(raw)
         warn(f"{counted(lines.empty, 'line')} without any value {'is' if lines.empty == 1 else 'are'} no row")
-    return _typed(file, _with_optional(raw, contract), door, warn)
+    return _with_optional(raw, contract)
 
 
 def _look_at_header(file: Path, names: Sequence[str], contract: Contract, warn: Tell) -> None:

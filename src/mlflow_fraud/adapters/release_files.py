@@ -122,7 +122,7 @@ def _require_same(stored: Manifest, new: Manifest) -> None:
 
 def _what_answers(manifest: Manifest) -> tuple[object, ...]:
     files = {name: entry for name, entry in manifest.files.items() if name not in PROVENANCE}
-    return manifest.candidate, manifest.model_file, manifest.threshold, manifest.calibration, files
+    return manifest.candidate, manifest.model_file, manifest.cutoff, manifest.calibration, files
 
 
 def _key(version: str, name: str) -> str:

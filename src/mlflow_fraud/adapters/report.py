@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_fraud.adapters.page_style import STYLE
+from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.measuring.metrics import defined, told
+from mlflow_fraud.core.measuring.slices import Share, Slice
 from mlflow_fraud.core.release.guardrails import Guardrail
 from mlflow_fraud.paths import MODELS
 
@@ -68,12 +70,14 @@ PAGE = (
 <ul>{reasons}</ul>
 <h2>On the same test rows</h2>
 {contest}
+<p>{cutoffs}</p>
 <ul>{guardrails}</ul>
 <h2>All candidates</h2>
 {candidates}
 <h2>What they mean for the team</h2>
 {team}
 <p>{budget}</p>
+{slices}
 {figures}
 </html>
 """
@@ -95,9 +99,11 @@ def render_report(decision: Mapping[str, Any], models: Path = MODELS) -> str:
         guardrails="".join(f"<li>{escape(line)}</li>" for line in guardrail_lines(decision)),
         reasons="".join(f"<li>{escape(reason)}</li>" for reason in decision["reasons"]),
         contest=_table(contestants),
+        cutoffs=escape(cutoffs_line(decision)),
         candidates=_table(decision["candidates"], intervals=decision["intervals"]),
         team=_table({**contestants, **decision["candidates"]}, TEAM),
         budget=escape(budget_line(decision.get("budget", ""))),
+        slices=_slices(decision.get("slices", {})),
         figures="\n".join(_figure(path) for path in sorted(models.glob("*/*.png"))),
     )
 
@@ -114,6 +120,18 @@ def asked(decision: Mapping[str, Any]) -> str:
     again = f" Look {look} since something last won by proof: it has to be surer." if look > 1 else ""
     question = str(decision["question"])
     return f"{question[:1].upper()}{question[1:]}. Judged by {decision['rule']}.{again}"
+
+
+def cutoffs_line(decision: Mapping[str, Any]) -> str:
+    """Return from what each contestant flags.
+
+    >>> cutoffs_line({"challenger": {"threshold": 0.4}, "champion": {"threshold": 0.01, "expected_loss": 5.0}})
+    'Flags: the challenger from threshold 0.4000, the champion from an expected loss of 5.00, threshold 0.0100 for a \
+typical fraud.'
+    """
+    sides = {role: decision[role] for role in ("challenger", "champion") if decision[role]}
+    said = [f"the {role} from {Cutoff(side['threshold'], side.get('expected_loss'))}" for role, side in sides.items()]
+    return f"Flags: {', '.join(said)}."
 
 
 def guardrail_lines(decision: Mapping[str, Any]) -> list[str]:
@@ -180,6 +198,37 @@ def _cells(
 def _cell(value: float | None, form: str, bounds: Sequence[float] | None) -> str:
     number = told(value, form)
     return f"{number} ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds and defined(value) is not None else number
+
+
+def _slices(slices: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return what each contestant found and flagged in parts of the test, each with how sure that is."""
+    sides = {role: [Slice.model_validate(each) for each in found] for role, found in slices.items()}
+    if not sides:
+        return ""
+    heads = ["", "", "rows", "frauds", *(f"{role}'s {what}" for role in sides for what in ("recall", "precision"))]
+    lines = []
+    for of_each in zip(*sides.values(), strict=True):
+        shares = [_share(share) for each in of_each for share in (each.recall, each.precision)]
+        first = of_each[0]
+        lines.append([first.of, first.value, f"{first.rows:,}", f"{first.frauds:,}", *shares])
+    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines)
+    return f"<h2>In parts of the test, with 95 % intervals</h2><table><tr>{head}</tr>{body}</table>"
+
+
+def slices_table(slices: Sequence[Slice]) -> str:
+    """Return what was found and flagged in parts of a test as a Markdown table, each with how sure that is."""
+    lines = ["| part of the test | rows | frauds | alerts | recall | precision |", f"| --- |{' ---: |' * 5}"]
+    lines += [
+        f"| {each.of}: {each.value} | {each.rows:,} | {each.frauds:,} | {each.alerts:,} "
+        f"| {_share(each.recall)} | {_share(each.precision)} |"
+        for each in slices
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _share(share: Share | None) -> str:
+    return f"{share.share:.2f} ({share.lower:.2f} to {share.upper:.2f})" if share else told(None)
 
 
 def _words(column: str) -> str:

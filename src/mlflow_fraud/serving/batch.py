@@ -78,7 +78,7 @@ async def score_batch(request: Request) -> Response:
     outcomes: list[Outcome] = []
     while len(outcomes) < len(rows):
         async with request.app.state.pieces:
-            piece = _Piece(live, record, len(outcomes))
+            piece = Piece(live, record, len(outcomes), seconds=PIECE_SECONDS)
             outcomes += await piece.answered(rows[len(outcomes) : len(outcomes) + PIECE])
             model.unscored += piece.unscored
             await asyncio.sleep(perf_counter() - piece.began)  # half of the time is the others'
@@ -95,15 +95,16 @@ async def score_batch(request: Request) -> Response:
     return Response(b"[" + b",".join(told) + b"]", media_type="application/json")
 
 
-class _Piece:
+class Piece:
     """Some rows of a batch: their features one by one, their scores in one call, their writing in one go.
 
     Nothing is awaited between a payment's features and its answer, so no other request sees one without the other.
+    Others wait for `seconds` and a row at most.
     """
 
-    def __init__(self, live: LiveRelease, record: Record, start: int) -> None:
+    def __init__(self, live: LiveRelease, record: Record, start: int, *, seconds: float) -> None:
         self.unscored = 0
-        self._live, self._record, self._start = live, record, start
+        self._live, self._record, self._start, self._seconds = live, record, start, seconds
         self.began = perf_counter()
         self._outcomes: list[Outcome] = []
         self._observed: dict[int, Observed] = {}
@@ -114,7 +115,7 @@ class _Piece:
             for number, row in enumerate(rows):
                 self._outcomes.append(b"")
                 self._outcomes[number] = await self._outcome(number, row)
-                if perf_counter() - self.began > PIECE_SECONDS:
+                if perf_counter() - self.began > self._seconds:
                     break
         finally:
             self._settle()

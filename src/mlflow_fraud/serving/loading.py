@@ -116,7 +116,8 @@ class LiveRelease:
         The answer's id begins with the version, which leads to the release and from there to run, data and code.
         """
         digest = hashlib.sha256(f"{payment.transaction['event_id']}".encode() + row).hexdigest()[:16]
-        version, threshold = self.manifest.version, self.manifest.threshold
+        version, amount = self.manifest.version, payment.transaction["amount"]
+        threshold = self.manifest.cutoff.of(amount, decimals=self.schema.contract.currency_decimals)
         if not 0 <= probability <= 1:  # so that NaN is refused
             raise NotScored(payment, f"{version} gave {probability} to the features {digest}")
         took, flagged = 0 if began is None else int((perf_counter() - began) * 1e6), probability >= threshold

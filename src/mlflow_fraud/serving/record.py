@@ -84,12 +84,21 @@ class Record:
     """The payments and labels of this service, each once, in the order in which they came.
 
     `lock` is held while a past is read and written, so that all see one order. A payment has its place and is in memory
-    from `enter` on; `settle` has it written, with its answer. What the record cannot take now waits in memory.
+    from `enter` on; `settle` has it written, with its answer. What the record cannot take now waits in memory. Where
+    there is a log `aside`, what comes is written into that one, and the record stays as it is.
     """
 
-    def __init__(self, log: PredictionLog, *, tail: int = TAIL, known: int = KNOWN, wait: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        log: PredictionLog,
+        *,
+        aside: PredictionLog | None = None,
+        tail: int = TAIL,
+        known: int = KNOWN,
+        wait: float = WAIT_SECONDS,
+    ) -> None:
         self.lock, self._labelling = Lock(), Lock()
-        self.log, self.writer = log, Writer(log, wait=wait)
+        self.log, self._aside, self.writer = log, aside, Writer(aside or log, wait=wait)
         self._kept = tail
         self._entries: list[Past] = []
         self._forgotten = 0
@@ -117,7 +126,8 @@ class Record:
 
         Raises `RecordUnavailable` where the record had to be read and cannot be.
         """
-        return self.recent(contract, event_id) or self.log.find(contract, event_id)
+        came = self.recent(contract, event_id) or (self._aside and self._aside.find(contract, event_id))
+        return came or self.log.find(contract, event_id)
 
     def recent(self, contract: Contract, event_id: Any) -> Payment | None:
         """Return the payment of this id if it came a short while ago, or None: without a look into the record."""
@@ -148,7 +158,7 @@ class Record:
         assert payment.answer is not None
         if payment.key in self._recent:
             self._recent[payment.key] = payment
-        return self.writer.put(Completed(payment.place, payment.answer))
+        return self.writer.put(payment if self._aside else Completed(payment.place, payment.answer))
 
     def writing(self, payment: Payment) -> Ticket:
         """Return what says whether a payment that came before is written."""

@@ -23,6 +23,7 @@ from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.measuring.weights import read_weights
 from mlflow_fraud.core.ports import Scorer
 from mlflow_fraud.core.progress import Progress
+from mlflow_fraud.core.release.twin import Twin, compare_twins
 
 MOMENT = timedelta(microseconds=1)
 
@@ -64,6 +65,11 @@ class Rows(NamedTuple):
         """Return the rows that were old enough at `as_of`, with what was known of them then."""
         return mature_at(self.table, self.rule.horizon, as_of)
 
+    def thresholds(self, settled: Settled, rows: pl.DataFrame) -> Probabilities:
+        """Return from which probability on each of the rows is flagged."""
+        amounts = rows["amount_minor"].cast(pl.Int64).to_numpy()
+        return settled.cutoff.of_rows(amounts, decimals=self.schema.contract.currency_decimals)
+
     def examples(self, rows: pl.DataFrame) -> Examples:
         """Return rows as the models take them."""
         weights = read_weights(rows)
@@ -95,9 +101,8 @@ class Chain:
         own = link.scorer.score(model_matrix(mine, self._rows.schema))
         keys = mine.select("event_id", "event_time")
         self.honest = pl.concat([self.honest, keys.with_columns(score=own)])
-        self.test.append(
-            keys.with_columns(probability=link.settled.calibration(own), threshold=pl.lit(link.settled.threshold))
-        )
+        cuts = pl.Series(self._rows.thresholds(link.settled, mine))
+        self.test.append(keys.with_columns(probability=link.settled.calibration(own), threshold=cuts))
         return link
 
     def fit(self, learned: pl.DataFrame) -> Link:
@@ -132,8 +137,10 @@ def blocks_of(rows: Rows, rule: ShipRule) -> tuple[Block, ...]:
     return found
 
 
-def twin_scores(rows: Rows, judged: Link, shipped: Link, since: datetime) -> tuple[Probabilities, Probabilities]:
-    """Return what two links give to the mature rows from `since` on, which neither has learned."""
-    x = model_matrix(rows.mature(rows.cut.known_until).filter(pl.col("event_time") >= since), rows.schema)
+def twin_of(rows: Rows, judged: Link, shipped: Link, since: datetime) -> Twin:
+    """Return how alike two links answer to the mature rows from `since` on, which neither has learned."""
+    newest = rows.mature(rows.cut.known_until).filter(pl.col("event_time") >= since)
+    x = model_matrix(newest, rows.schema)
     first, second = (link.settled.calibration(link.scorer.score(x)) for link in (judged, shipped))
-    return first, second
+    ours, theirs = (rows.thresholds(link.settled, newest) for link in (judged, shipped))
+    return compare_twins(first, second, (ours, theirs))

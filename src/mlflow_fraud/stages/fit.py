@@ -12,6 +12,7 @@ from mlflow_fraud.core.learning.learnable import require_learnable
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules, Scored, Settled, assess, settle
 from mlflow_fraud.core.measuring.metrics import Thresholds
 from mlflow_fraud.core.measuring.period import Period
+from mlflow_fraud.core.measuring.threshold import thresholds_of
 from mlflow_fraud.core.progress import Progress
 
 
@@ -70,7 +71,8 @@ def fit_and_judge(
         name, model = model_bytes(shipped.estimator)
     tested, booster = _score(name, model, settled, test), booster_bytes(shipped.estimator)
     assessment = assess(settled, watched, tested, rules, progress)
-    return Trained(Judged(name, model, booster, assessment, tested, settled.threshold), fitted, settled, honest)
+    cuts = thresholds_of(settled.cutoff, test.period)
+    return Trained(Judged(name, model, booster, assessment, tested, cuts), fitted, settled, honest)
 
 
 def _score(name: str, model: bytes, settled: Settled, part: Part) -> Scored:

@@ -73,6 +73,7 @@ def _run(trained: TrainedCandidate, git_sha: str) -> TrainingRun:
         params=trained.params,
         metrics={"validation": trained.assessment.validation, "test": trained.assessment.test},
         threshold=trained.assessment.threshold,
+        expected_loss=trained.assessment.expected_loss,
         rounds=trained.rounds,
         intervals=trained.assessment.intervals,
         calibration=trained.assessment.calibration.model_dump(mode="json"),

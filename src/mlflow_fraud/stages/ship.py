@@ -21,11 +21,12 @@ from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import intervals
 from mlflow_fraud.core.measuring.metrics import told
 from mlflow_fraud.core.measuring.period import read_period
+from mlflow_fraud.core.measuring.threshold import thresholds_of
 from mlflow_fraud.core.progress import Progress
-from mlflow_fraud.core.release.twin import Twin, compare_twins
+from mlflow_fraud.core.release.twin import Twin
 from mlflow_fraud.paths import SCHEMA, SHIPPED, TRANSACTIONS, model_folder, part_file
 from mlflow_fraud.settings import Params, load_params
-from mlflow_fraud.stages.chain import Chain, Link, Recipe, Rows, blocks_of, twin_scores
+from mlflow_fraud.stages.chain import Chain, Link, Recipe, Rows, blocks_of, twin_of
 from mlflow_fraud.stages.fit import Judged
 from mlflow_fraud.stages.judged import write_honest, write_judged
 from mlflow_fraud.stages.lineage import HONEST, write_lineage
@@ -74,9 +75,11 @@ def _as_trained(chosen: TrainedCandidate) -> Practice:
     until: datetime = pl.scan_parquet(learned).select("event_time").max().collect().item()
     table = pl.read_parquet(part_file("test"))
     assessment = chosen.assessment
-    settled = Settled(assessment.calibration, assessment.threshold, {})
+    settled = Settled(assessment.calibration, assessment.cutoff, {})
+    period = read_period(table, decimals=chosen.schema.contract.currency_decimals)
     test = table.select("event_id", "event_time").with_columns(
-        probability=chosen.scorer.score(model_matrix(table, chosen.schema)), threshold=pl.lit(assessment.threshold)
+        probability=chosen.scorer.score(model_matrix(table, chosen.schema)),
+        threshold=pl.Series(thresholds_of(assessment.cutoff, period)),
     )
     return Practice(Link(chosen.model_file.name, chosen.model, chosen.booster, settled, until), test, (), None)
 
@@ -90,7 +93,7 @@ def _practised(chosen: TrainedCandidate, params: Params, schema: FeatureSchema, 
     recipe = Recipe(chosen.candidate, params.train, chosen.lineage.best, params.judging)
     chain = Chain(rows, recipe, pl.read_parquet(chosen.folder / "model" / HONEST), progress)
     found, now = blocks_of(rows, params.ship), rows.cut.known_until
-    settled = Settled(chosen.assessment.calibration, chosen.assessment.threshold, {})
+    settled = Settled(chosen.assessment.calibration, chosen.assessment.cutoff, {})
     link = Link(chosen.model_file.name, chosen.model, chosen.booster, settled, rows.cut.test_from)
     for number, block in enumerate(found):
         link = chain.add(block, link if number == 0 else None)
@@ -98,8 +101,7 @@ def _practised(chosen: TrainedCandidate, params: Params, schema: FeatureSchema, 
     newest: datetime = mature["event_time"].max()  # type: ignore[assignment]
     since = newest - timedelta(days=params.ship.twin_days)
     shipped = chain.fit(mature.filter(pl.col("event_time") < since))
-    pair = (link.settled.threshold, shipped.settled.threshold)
-    twin = compare_twins(*twin_scores(rows, link, shipped, since), pair)
+    twin = twin_of(rows, link, shipped, since)
     return Practice(shipped, pl.concat(chain.test), tuple(block.begins for block in found), twin)
 
 
@@ -116,7 +118,8 @@ def _write(chosen: TrainedCandidate, made: Practice, params: Params, schema: Fea
         | {
             "test": rounded_figures(evaluate(*test, cuts, costs)),
             "intervals": rounded_figures(found),
-            "threshold": settled.threshold,
+            "threshold": settled.cutoff.threshold,
+            "expected_loss": settled.cutoff.expected_loss,
             "calibration": settled.calibration,
             "calibrations_tried": {method: rounded_figures(each._asdict()) for method, each in settled.tried.items()}
             or chosen.assessment.calibrations_tried,

@@ -51,7 +51,7 @@ def train(candidate: str) -> None:
     write_honest(folder, honest_scores("validation", trained.honest.scores))
     write_lineage(candidate, candidate, params, schema, best=trained.fitted.best)
     shown = " ".join(f"{k} {told(assessment.test[k])}" for k in ("f1", "precision", "recall", "average_precision"))
-    say(f"{candidate}: test {shown} at threshold {assessment.threshold:.4f} from validation")
+    say(f"{candidate}: test {shown} at {assessment.cutoff} from validation")
     say(f"{candidate}: recall in the budget {told(assessment.test['recall_at_budget'])} at {assessment.budget}")
     track_if_possible(candidate, git_sha=git_repo.code_state())
 

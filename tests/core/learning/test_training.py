@@ -50,10 +50,10 @@ def test_the_threshold_is_on_the_calibrated_probability() -> None:
     settled = settle(validation, RULES)
     assert settled.calibration.method != "none"
     probabilities = settled.calibration(validation.scores)
-    assert settled.threshold == in_few_digits(expected_best(probabilities), probabilities)
+    assert settled.cutoff.threshold == in_few_digits(expected_best(probabilities), probabilities)
     for rules in (replace(RULES, threshold=ThresholdRule(policy="min-cost")), replace(RULES, held=False)):
         chosen = choose_threshold(validation.period, probabilities, rules.threshold, COSTS)
-        assert settle(validation, rules).threshold == in_few_digits(chosen, probabilities)
+        assert settle(validation, rules).cutoff.threshold == in_few_digits(chosen, probabilities)
 
 
 def test_a_threshold_moves_less_from_draw_to_draw_than_the_best_by_labels_and_is_no_worse() -> None:
@@ -62,7 +62,7 @@ def test_a_threshold_moves_less_from_draw_to_draw_than_the_best_by_labels_and_is
         drawn = scored(seed, rows=1000)
         settled = settle(drawn, RULES)
         probabilities = settled.calibration(drawn.scores)
-        held.append((settled, settled.threshold))
+        held.append((settled, settled.cutoff.threshold))
         labels.append((settled, choose_threshold(drawn.period, probabilities, RULES.threshold, COSTS)))
     spread = [np.std([np.log(threshold) for _, threshold in each]) for each in (held, labels)]
     f1 = [np.mean([_f1(fresh, *each) for each in some]) for some in (held, labels)]
@@ -76,7 +76,7 @@ def test_scores_that_are_no_probabilities_are_cut_where_their_labels_say() -> No
     plain = replace(RULES, calibration=CalibrationRule(method="none"))
     chosen = choose_threshold(crooked.period, crooked.scores, RULES.threshold, COSTS)
     assert expected_best(crooked.scores) < chosen / 2
-    assert settle(crooked, plain).threshold == in_few_digits(chosen, crooked.scores)
+    assert settle(crooked, plain).cutoff.threshold == in_few_digits(chosen, crooked.scores)
 
 
 def test_of_frauds_on_too_few_cards_the_labels_cut_what_nobody_calibrated() -> None:
@@ -85,8 +85,8 @@ def test_of_frauds_on_too_few_cards_the_labels_cut_what_nobody_calibrated() -> N
     scores = np.where(np.array(labels) == 1, 0.9, 0.4)
     plain = replace(RULES, calibration=CalibrationRule(method="none"))
     assert expected_best(scores) == 0.4
-    assert 0.4 < settle(Scored(period, scores), plain).threshold < 0.9
-    assert 0 < settle(Scored(period, scores), RULES).threshold < 1
+    assert 0.4 < settle(Scored(period, scores), plain).cutoff.threshold < 0.9
+    assert 0 < settle(Scored(period, scores), RULES).cutoff.threshold < 1
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,7 @@ def test_of_frauds_on_too_few_cards_the_labels_cut_what_nobody_calibrated() -> N
         ThresholdRule(policy="min-cost"),
         ThresholdRule(policy="min-precision", precision=1.0),
         ThresholdRule(policy="alert-budget", alerts_per_day=0.1),
+        ThresholdRule(policy="expected-loss"),
     ],
     ids=lambda rule: rule.policy,
 )
@@ -108,7 +109,7 @@ def test_a_threshold_is_a_probability_whatever_the_scores(
 ) -> None:
     rules = replace(RULES, threshold=rule, calibration=CalibrationRule(method=method, folds=2))
     settled = settle(Scored(make_period([0, 1, 1, 0] * 10), np.array(scores * 10)), rules)
-    assert 0 <= settled.threshold <= 1
+    assert 0 <= settled.cutoff.threshold <= 1
 
 
 def test_what_judges_a_model_has_no_say_in_its_threshold() -> None:

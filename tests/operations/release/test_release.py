@@ -26,6 +26,7 @@ from mlflow_fraud.operations.release.promote import mirror_champion, promote
 from mlflow_fraud.operations.release.rollback import put_back, rollback
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
+from mlflow_fraud.paths import REPORT
 from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.preprocess import preprocess
@@ -79,7 +80,11 @@ def pictures_of(run: Run) -> set[str]:
 
 
 def test_the_first_challenger_goes_live_and_explains_itself(store: ReleaseStore) -> None:
-    assert compare(store, first=True).verdict.promote
+    found = compare(store, first=True)
+    assert found.verdict.promote
+    parts = found.slices["challenger"]
+    assert sum(each["rows"] for each in parts if each["of"] == "amount") == found.challenger.metrics["rows"]
+    assert "known for longer" in REPORT.read_text()
     outcome = promote(store)
     assert outcome.moved
     assert outcome.version is not None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mlflow_fraud.core.measuring.calibrating import CalibrationRule, Tried, choose_calibration
 from mlflow_fraud.core.measuring.calibration import Calibration, Method
 from mlflow_fraud.core.measuring.cost import AlertBudget, CostRule, budget_of
+from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.measuring.difference import differences
 from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.evaluation import evaluate
@@ -16,11 +17,13 @@ from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.measuring.threshold import (
     ThresholdRule,
+    choose_cutoff,
     choose_threshold,
     expected_best,
     in_few_digits,
     require_fraud,
     require_numbers,
+    thresholds_of,
 )
 from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.core.strict import Strict
@@ -56,15 +59,17 @@ class Scored(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What honest scores decide of a model: how its scores become probabilities, and from which on it flags."""
+    """What honest scores decide of a model: how its scores become probabilities, and from which of them on it flags."""
 
     calibration: Calibration
-    threshold: float
+    cutoff: Cutoff
     tried: dict[Method, Tried]
 
 
 class Assessment(Strict):
     """The content of a candidate's `metrics.json`; its figures have the digits that every processor finds.
+
+    `threshold` and `expected_loss` are the `cutoff`.
 
     `intervals` are those of the test metrics, `calibrations_tried` what each method came to on validation, and
     `budget` is how many alerts a day both periods are judged with.
@@ -73,10 +78,16 @@ class Assessment(Strict):
     validation: Metrics
     test: Metrics
     threshold: float
+    expected_loss: float | None = None
     intervals: dict[str, Bounds | None]
     calibration: Calibration
     calibrations_tried: dict[Method, dict[str, float]]
     budget: AlertBudget
+
+    @property
+    def cutoff(self) -> Cutoff:
+        """From which probability on it flags."""
+        return Cutoff(self.threshold, self.expected_loss)
 
 
 def settle(validation: Scored, rules: JudgeRules) -> Settled:
@@ -88,14 +99,13 @@ def settle(validation: Scored, rules: JudgeRules) -> Settled:
     require_numbers(validation.scores)
     choice = choose_calibration(*validation, rules.calibration)
     probabilities = choice.calibration(validation.scores)
-    threshold = choose_threshold(validation.period, probabilities, rules.threshold, rules.costs)
     if rules.held and rules.threshold.policy == "max-f1":
+        threshold = choose_threshold(validation.period, probabilities, rules.threshold, rules.costs)
         threshold = _steadied(threshold, validation.period, probabilities, rules)
-    return Settled(
-        calibration=choice.calibration,
-        threshold=min(1.0, in_few_digits(threshold, probabilities)),
-        tried=choice.tried,
-    )
+        cutoff = Cutoff(min(1.0, in_few_digits(threshold, probabilities)))
+    else:
+        cutoff = choose_cutoff(validation.period, probabilities, rules.threshold, rules.costs)
+    return Settled(calibration=choice.calibration, cutoff=cutoff, tried=choice.tried)
 
 
 def _steadied(best: float, period: Period, probabilities: Probabilities, rules: JudgeRules) -> float:
@@ -119,11 +129,13 @@ def assess(
     """Return the metrics of calibrated probabilities; the test labels are read once, after all is settled."""
     budget = rules.budget or budget_of(rules.costs, validation.period)
     costs = rules.costs.within(budget)
+    before, after = (thresholds_of(settled.cutoff, each.period) for each in (validation, test))
     return Assessment(
-        validation=rounded_figures(evaluate(*validation, settled.threshold, costs)),
-        test=rounded_figures(evaluate(*test, settled.threshold, costs)),
-        threshold=settled.threshold,
-        intervals=rounded_figures(intervals(*test, settled.threshold, costs, rules.bootstrap, progress)),
+        validation=rounded_figures(evaluate(*validation, before, costs)),
+        test=rounded_figures(evaluate(*test, after, costs)),
+        threshold=settled.cutoff.threshold,
+        expected_loss=settled.cutoff.expected_loss,
+        intervals=rounded_figures(intervals(*test, after, costs, rules.bootstrap, progress)),
         calibration=settled.calibration,
         calibrations_tried={method: rounded_figures(tried._asdict()) for method, tried in settled.tried.items()},
         budget=budget,

@@ -1,4 +1,4 @@
-"""From which probability on a transaction is flagged: chosen on scores of rows not learned, frozen in the release."""
+"""From which probability on a payment is flagged: chosen on scores of rows not learned, frozen in the release."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from mlflow_fraud.core.errors import DataError
+from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.core.measuring.cost import CostRule
-from mlflow_fraud.core.measuring.digits import ROOM, below
+from mlflow_fraud.core.measuring.cutoff import LEAST, Cutoff
+from mlflow_fraud.core.measuring.digits import ROOM, below, rounded
 from mlflow_fraud.core.measuring.metrics import Probabilities, Weighing
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.strict import Strict
 
 Values = npt.NDArray[np.float64]
-Policy = Literal["max-f1", "min-precision", "alert-budget", "min-cost"]
+Policy = Literal["max-f1", "min-precision", "alert-budget", "min-cost", "expected-loss"]
 
 ASKS = {"min-precision": "precision", "alert-budget": "alerts_per_day"}
 """The number that a policy needs; the others need none."""
@@ -33,6 +34,7 @@ class ThresholdRule(Strict):
     - `min-precision`: the highest recall with at least this `precision`.
     - `alert-budget`: the highest recall with at most so many `alerts_per_day`, in the mean over calendar days.
     - `min-cost`: the lowest cost of alerts and missed frauds, as the section `costs` has them.
+    - `expected-loss`: each payment by its own amount, where what would be lost of it is more than an alert costs.
     """
 
     policy: Policy
@@ -65,12 +67,48 @@ class Cuts:
     days: int
 
 
+def choose_cutoff(period: Period, probabilities: Probabilities, rule: ThresholdRule, costs: CostRule) -> Cutoff:
+    """Return what the policy flags from, written as a short number that parts no equal ones.
+
+    Raises `DataError` as `choose_threshold` does, and `SettingsError` where `expected-loss` is asked for and a missed
+    fraud costs nothing.
+    """
+    if rule.policy == "expected-loss":
+        return _by_expected_loss(period, probabilities, costs)
+    threshold = choose_threshold(period, probabilities, rule, costs)
+    return Cutoff(min(1.0, in_few_digits(threshold, probabilities)))
+
+
+def _by_expected_loss(period: Period, probabilities: Probabilities, costs: CostRule) -> Cutoff:
+    """Return the loss that an alert is worth, or a larger one where the team could not look into so many.
+
+    The budget is `costs.alerts_per_day` where that is stated: at most so many alerts a day in the mean over the
+    period's calendar days, which the least such loss keeps.
+    """
+    require_fraud(period)
+    require_numbers(probabilities)
+    if not costs.missed_share:
+        raise SettingsError(
+            "the policy expected-loss weighs an alert against what a missed fraud costs, and costs.missed_share is 0; "
+            "expected more than 0, or another policy"
+        )
+    worth = costs.alert / costs.missed_share
+    if costs.alerts_per_day is not None:
+        losses = probabilities * np.maximum(period.amounts, LEAST) / 10**period.decimals
+        cuts = cuts_of(period, losses)
+        kept = np.flatnonzero(cuts.flagged / cuts.days <= costs.alerts_per_day)
+        worth = max(worth, in_few_digits(float(cuts.thresholds[kept[-1]]), losses))
+    typical = int(np.median(period.amounts[period.fraud]))
+    return Cutoff(min(1.0, rounded(Cutoff(1.0, worth).of(typical, decimals=period.decimals))), worth)
+
+
 def choose_threshold(period: Period, scores: Probabilities, rule: ThresholdRule, costs: CostRule) -> float:
     """Return the score at which flagging it and everything above serves the policy best; the highest such score.
 
     Where no score does, because even the highest breaks the policy or costs more than it saves, the
     threshold is the next number above it, and nothing of the period is flagged.
-    Raises `DataError` when the period holds no fraud: then nothing tells a good threshold from a bad one.
+    Raises `DataError` when the period holds no fraud: then nothing tells a good threshold from a bad one. `rule` is
+    none that gives each payment its own.
 
     >>> at = np.array(["2020-01-01"] * 4, "datetime64[us]")
     >>> rows = Period(np.array([0, 1, 0, 1], np.int8), np.arange(4), at, np.full(4, 5000))
@@ -115,6 +153,11 @@ def in_few_digits(threshold: float, scores: Probabilities) -> float:
     flagged, passed = scores[scores >= threshold], scores[scores < threshold]
     least = float(flagged.min()) if len(flagged) else threshold + ROOM * abs(threshold)
     return below(least, float(passed.max()) if len(passed) else None)
+
+
+def thresholds_of(cutoff: Cutoff, period: Period) -> Values:
+    """Return from which probability on each row of a period is flagged, shape (rows,)."""
+    return cutoff.of_rows(period.amounts, decimals=period.decimals)
 
 
 def require_fraud(validation: Period) -> None:

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.measuring.calibration import Calibration
+from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.release.recipe import Recipe
 from mlflow_fraud.core.release.twin import Twin
 from mlflow_fraud.core.strict import Strict
@@ -33,6 +34,7 @@ with a line in `_in_the_present_format`, or take them out so that they are refus
 5. The reference that its windows are held against; for an earlier one nothing tells how far they have moved.
 6. `silence_days` of its features: silence is a label; an earlier one counts labels that were told, and no others.
    The reasons of its scores, in words; an earlier one gives none.
+   `expected_loss`, where each payment is flagged by its amount; an older program takes one threshold for all.
 """
 
 READABLE = (1, 2, 3, 4, 5, 6)
@@ -67,7 +69,8 @@ class FileEntry(Strict):
 class Manifest(Strict):
     """Everything that leads from a live model back to where it came from.
 
-    `threshold` is on the probability, which `calibration` makes of the model's score. `data` maps each
+    `threshold` is on the probability, which `calibration` makes of the model's score; where `expected_loss` is given it
+    is that of a typical fraud alone, and each payment has its own (see `Cutoff`). `data` maps each
     DVC-tracked input to its MD5. `learned_until` is the newest row that the file has learned; with `refit: all`
     `metrics` are those of the chain that was judged, whose scores are in `chain.parquet`, and `twin` says how alike the
     file is to its last link. `recipe` is how it was made: the same one again is a refresh. Releases before format 4 say
@@ -80,6 +83,7 @@ class Manifest(Strict):
     candidate: str
     model_file: str
     threshold: float = Field(ge=0, le=1)
+    expected_loss: float | None = Field(default=None, ge=0)
     calibration: Calibration
     feature_schema_sha256: str
     git_sha: str
@@ -95,8 +99,15 @@ class Manifest(Strict):
     refit: Literal["none", "validation", "all"] | None = None
     twin: Twin | None = None
 
+    @property
+    def cutoff(self) -> Cutoff:
+        """From which probability on a payment is flagged."""
+        return Cutoff(self.threshold, self.expected_loss)
+
     @model_validator(mode="after")
     def _says_what_its_format_asks(self) -> Self:
+        if self.format < 6 and self.expected_loss is not None:
+            raise ValueError("an expected loss is of format 6 and later")
         if self.format < 4:
             return self
         if self.learned_until is None or self.learned_until.tzinfo is not None or self.refit is None:
@@ -136,20 +147,23 @@ def entry(content: bytes) -> FileEntry:
 
 
 def version_of(
-    candidate: str, files: Mapping[str, bytes], threshold: float, calibration: Calibration = UNCALIBRATED
+    candidate: str, files: Mapping[str, bytes], cutoff: float | Cutoff, calibration: Calibration = UNCALIBRATED
 ) -> str:
-    """Return the version: the same model, features, calibration and threshold are the same release, whenever made.
+    """Return the version: the same model, features, calibration and cutoff are the same release, whenever made.
 
-    A model that needs no calibration has the version that it had in format 1.
+    A model that needs no calibration has the version that it had in format 1; a number is one threshold for all.
 
     >>> version_of("xgboost", {"model.ubj": b"trees"}, 0.5)
     'xgboost-a928af5a4ece'
     """
-    return _version(candidate, {name: entry(files[name]) for name in files}, threshold, calibration)
+    return _version(candidate, {name: entry(files[name]) for name in files}, cutoff, calibration)
 
 
-def _version(candidate: str, files: Mapping[str, FileEntry], threshold: float, calibration: Calibration) -> str:
+def _version(candidate: str, files: Mapping[str, FileEntry], cutoff: float | Cutoff, calibration: Calibration) -> str:
+    threshold, expected_loss = cutoff if isinstance(cutoff, Cutoff) else Cutoff(cutoff)
     digest = hashlib.sha256(repr(threshold).encode())
+    if expected_loss is not None:
+        digest.update(f"expected loss {expected_loss!r}".encode())
     if calibration != UNCALIBRATED:
         digest.update(calibration.model_dump_json().encode())
     for name in sorted(files.keys() - PROVENANCE):
@@ -191,7 +205,7 @@ def _in_the_present_format(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def check_version(manifest: Manifest) -> None:
     """Raise `ReleaseRejected` unless the version is that of what the manifest names: a version is a content's name."""
-    found = _version(manifest.candidate, manifest.files, manifest.threshold, manifest.calibration)
+    found = _version(manifest.candidate, manifest.files, manifest.cutoff, manifest.calibration)
     if found != manifest.version:
         raise ReleaseRejected(
             f"release {manifest.version} holds what would be {found}: its threshold, calibration or files are others; "

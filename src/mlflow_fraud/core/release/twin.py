@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from mlflow_fraud.core.measuring.metrics import Probabilities
+from mlflow_fraud.core.measuring.metrics import Probabilities, Thresholds
 from mlflow_fraud.core.strict import Strict
 
 SURELY = 0.05
@@ -64,7 +64,7 @@ class Twin(Strict):
         return tuple(against)
 
 
-def compare_twins(judged: Probabilities, shipped: Probabilities, thresholds: tuple[float, float]) -> Twin:
+def compare_twins(judged: Probabilities, shipped: Probabilities, thresholds: tuple[Thresholds, Thresholds]) -> Twin:
     """Return how alike two models answer on the same rows; a threshold that is no number leaves nothing to be told.
 
     >>> scores = np.linspace(0.0, 0.9, 50)
@@ -73,7 +73,7 @@ def compare_twins(judged: Probabilities, shipped: Probabilities, thresholds: tup
     >>> compare_twins(scores, 1 - scores, (0.5, 0.5)).against(TwinRule())
     ('rank correlation -1.00 with the last judged model, at least 0.40 is needed',)
     """
-    if not all(map(isfinite, thresholds)):
+    if not all(np.isfinite(each).all() for each in thresholds):
         return Twin(rows=0, rank=None, alerts=(0, 0), alone=(0, 0), means=(None, None))
     ours, theirs = (scores >= at for scores, at in zip((judged, shipped), thresholds, strict=True))
     return Twin(

@@ -12,13 +12,15 @@ import polars as pl
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import write_json, write_text
 from mlflow_fraud.adapters.mlflow_runs import PlainRun
-from mlflow_fraud.adapters.report import QUALITY, markdown_table
+from mlflow_fraud.adapters.report import QUALITY, markdown_table, slices_table
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.learning.prequential import PrequentialRule
 from mlflow_fraud.core.learning.protocols import check_protocol, over_folds, split_for
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules
 from mlflow_fraud.core.measuring.cost import CostRule, budget_of
+from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.metrics import told
+from mlflow_fraud.core.measuring.slices import Slice, groups_of, slices_of
 from mlflow_fraud.core.strict import Strict, parse
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.evaluation.history import (
@@ -30,9 +32,10 @@ from mlflow_fraud.operations.evaluation.history import (
     read_transactions,
     rolling_tests,
 )
-from mlflow_fraud.operations.evaluation.judging import check_candidate, judge, require_cuts
+from mlflow_fraud.operations.evaluation.judging import check_candidate, fitted_and_judged, require_cuts
 from mlflow_fraud.paths import EVALUATIONS
 from mlflow_fraud.settings import Params, contract_of, load_params
+from mlflow_fraud.stages.fit import Judged
 from mlflow_fraud.stages.logged import open_tracking
 from mlflow_fraud.stages.progress import watched
 from mlflow_fraud.stages.run import say
@@ -41,10 +44,11 @@ COLUMNS = {**QUALITY, "card_precision_at_k": ".4f"}
 
 
 class Fold(Strict):
-    """One test period and what the candidate was worth there."""
+    """One test period and what the candidate was worth there, in all and in parts."""
 
     name: str
     assessment: Assessment
+    slices: tuple[Slice, ...]
 
 
 class Evaluation(Strict):
@@ -119,12 +123,20 @@ def _fold(history: History, cut: Cut, candidate: str, params: Params, rules: Jud
     sizes = ", ".join(f"{part} {int((cut.parts == part).sum()):,}" for part in ("train", "validation", "test"))
     say(f"{cut.name} ({sizes} rows)")
     with watched(candidate) as progress:
-        assessment = judge(history, cut, candidate, params.train, rules, progress, refit=params.active.refit)
+        judged = fitted_and_judged(history, cut, candidate, params.train, rules, progress, refit=params.active.refit)
+    assessment = judged.assessment
     shown = " ".join(
         f"{name} {told(assessment.test[name])}" for name in ("f1", "precision", "recall", "average_precision")
     )
-    say(f"{cut.name}: test {shown} at threshold {assessment.threshold:.4f} from validation")
-    return Fold(name=cut.name, assessment=assessment)
+    say(f"{cut.name}: test {shown} at {assessment.cutoff} from validation")
+    return Fold(name=cut.name, assessment=assessment, slices=_slices(history, cut, judged))
+
+
+def _slices(history: History, cut: Cut, judged: Judged) -> tuple[Slice, ...]:
+    rows = history.transactions.filter((cut.parts == "test").fill_null(False))
+    groups = groups_of(rows, history.transactions, history.schema.contract)
+    found = slices_of(judged.test.period, judged.test.scores >= judged.thresholds, groups)
+    return tuple(Slice.model_validate(rounded_figures(each.model_dump())) for each in found)
 
 
 def _evaluation(
@@ -162,7 +174,8 @@ def _page(evaluation: Evaluation) -> str:
     title = f"## {evaluation.dataset}, {evaluation.protocol}: {evaluation.candidate}"
     rule = ", ".join(f"{name} {value}" for name, value in evaluation.rule.items() if value != evaluation.protocol)
     said = f"Test periods, at the threshold from validation; {rule}; k is {evaluation.budget}."
-    return f"{title}\n\n{said}\n\n{markdown_table(rows, first='test', columns=COLUMNS)}"
+    parts = "" if len(evaluation.folds) > 1 else "\n" + slices_table(evaluation.folds[0].slices)
+    return f"{title}\n\n{said}\n\n{markdown_table(rows, first='test', columns=COLUMNS)}{parts}"
 
 
 def _log_if_possible(evaluation: Evaluation) -> None:

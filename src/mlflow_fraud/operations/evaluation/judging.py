@@ -19,7 +19,7 @@ from mlflow_fraud.core.learning.split import PARTS
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules
 from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.operations.evaluation.history import Cut, History
-from mlflow_fraud.stages.fit import Part, fit_and_judge
+from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge
 
 
 def judge(
@@ -36,17 +36,29 @@ def judge(
 
     Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
-    learn, validation, test = (_part(history, cut, name) for name in ("train", "validation", "test"))
-    return fit_and_judge(
-        candidate, learn.examples, validation, test, train, rules, progress, refit=refit
-    ).judged.assessment
+    return fitted_and_judged(history, cut, candidate, train, rules, progress, refit=refit).assessment
+
+
+def fitted_and_judged(
+    history: History,
+    cut: Cut,
+    candidate: str,
+    train: TrainParams,
+    rules: JudgeRules,
+    progress: Progress,
+    *,
+    refit: Refit = "none",
+) -> Judged:
+    """Return the candidate as it was judged on the cut's test; raises as `judge` does."""
+    learn, validation, test = (part_of(history, cut, name) for name in ("train", "validation", "test"))
+    return fit_and_judge(candidate, learn.examples, validation, test, train, rules, progress, refit=refit).judged
 
 
 def average_precision(
     history: History, cut: Cut, candidate: str, train: TrainParams, part: str, progress: Progress
 ) -> float:
     """Return the candidate's average precision on one part; raise `DataError` where a part has not both classes."""
-    learn, validation, asked = (_part(history, cut, name).examples for name in ("train", "validation", part))
+    learn, validation, asked = (part_of(history, cut, name).examples for name in ("train", "validation", part))
     fitted = CANDIDATES[candidate](learn, validation, train, progress)
     scores = load_scorer(*model_bytes(fitted.estimator)).score(asked.x)
     return float(average_precision_score(asked.y, scores, sample_weight=asked.weights))
@@ -65,7 +77,8 @@ def require_cuts(transactions: pl.DataFrame, cuts: Sequence[Cut], parts: Sequenc
             _require_both(cut, name, cut.labels.filter((cut.parts == name).fill_null(False)).to_numpy())
 
 
-def _part(history: History, cut: Cut, name: str) -> Part:
+def part_of(history: History, cut: Cut, name: str) -> Part:
+    """Return a part's rows with what was known of them then; raise `DataError` where it has not both classes."""
     chosen = cut.parts == name
     examples, period = history.examples(chosen), history.period(chosen)
     known = (

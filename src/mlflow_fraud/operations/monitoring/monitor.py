@@ -140,7 +140,10 @@ def _measure(
     known, features, counts = _with_past(window, between, schema, known_by, manifest.learned_until)
     x = model_matrix(features, schema)
     scores = load_released(manifest, watched.release.files).score(x[counts.to_numpy()])
-    mature = known.filter(counts).with_columns(probability=scores, threshold=pl.lit(manifest.threshold))
+    mature = known.filter(counts)
+    amounts, decimals = mature["amount"].cast(pl.Int64).to_numpy(), schema.contract.currency_decimals
+    cuts = pl.Series(manifest.cutoff.of_rows(amounts, decimals=decimals))
+    mature = mature.with_columns(probability=scores, threshold=cuts)
     found = performance(watched, mature, sure=True)
     judged = {name: found.pop(name) for name in ("intervals", "promised_intervals", "foreseen_f1")}
     promised = found.pop("promised")

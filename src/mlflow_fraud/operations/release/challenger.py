@@ -50,7 +50,7 @@ def core_files(challenger: Shipped) -> dict[str, bytes]:
 def release_version(challenger: Shipped) -> str:
     """Return the version that the challenger has, or would have, as a release."""
     settled = challenger.trained.assessment
-    return version_of(challenger.trained.candidate, core_files(challenger), settled.threshold, settled.calibration)
+    return version_of(challenger.trained.candidate, core_files(challenger), settled.cutoff, settled.calibration)
 
 
 def recipe_of(challenger: Shipped) -> Recipe:
@@ -83,6 +83,7 @@ def build_release(challenger: Shipped, logged: Logged, verdict: Verdict) -> Rele
         candidate=challenger.trained.candidate,
         model_file=challenger.trained.model_file.name,
         threshold=challenger.trained.assessment.threshold,
+        expected_loss=challenger.trained.assessment.expected_loss,
         calibration=challenger.trained.assessment.calibration,
         feature_schema_sha256=challenger.trained.schema.sha256,
         git_sha=commit,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -14,7 +14,9 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.difference import Difference
+from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.interval import Interval
+from mlflow_fraud.core.measuring.slices import groups_of, slices_of
 from mlflow_fraud.core.release.decision import Verdict, decide
 from mlflow_fraud.core.release.ledger import Kind
 from mlflow_fraud.core.release.looks import alpha_at
@@ -26,7 +28,7 @@ from mlflow_fraud.operations.release.challenger import recipe_of
 from mlflow_fraud.operations.release.comparison import Comparison, asked_for, write_comparison
 from mlflow_fraud.operations.release.contest import Contest, Entry, enter_challenger, enter_champion, hold
 from mlflow_fraud.operations.release.standing import Standing, read_standing
-from mlflow_fraud.paths import PARAMS_FILE, VALIDATION_REPORT, part_file
+from mlflow_fraud.paths import PARAMS_FILE, TRANSACTIONS, VALIDATION_REPORT, part_file
 from mlflow_fraud.settings import Params, load_params, read_judging
 from mlflow_fraud.stages.shipped import Shipped, read_shipped
 from mlflow_fraud.stages.trained import read_trained
@@ -97,7 +99,21 @@ def _judge(
         store=store,
         first=first,
         asked="",
+        slices=_slices(contest, challenger),
     )
+
+
+def _slices(contest: Contest, challenger: Shipped) -> dict[str, list[dict[str, Any]]]:
+    """Return what each contestant found and flagged in parts of the contest's rows."""
+    contract = challenger.trained.schema.contract
+    history = pl.read_parquet(TRANSACTIONS)
+    rows = pl.DataFrame({"event_id": contest.ids}).join(history, on="event_id", how="left", maintain_order="left")
+    groups = groups_of(rows, history, contract)
+    sides = zip(("challenger", "champion"), contest.flags, strict=False)
+    return {
+        role: [rounded_figures(each.model_dump()) for each in slices_of(contest.period, flags, groups)]
+        for role, flags in sides
+    }
 
 
 def _contest(challenger: Shipped, ours: Entry, other: Release | None, test: pl.DataFrame, rules: Rules) -> Contest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
@@ -27,7 +27,8 @@ class Comparison:
     rows, `anchor` the version that a refresh was held against too, and `waits_until` the day on which there will be
     frauds enough, where there were too few. `rule` says whose section `compare` judged, and `asked` why was trained,
     empty where nobody said. `candidates` and `intervals` are those of all candidates on the test period; `budget` says
-    how many alerts a day all of them are judged with.
+    how many alerts a day all of them are judged with. `slices` are what each contestant found and flagged in parts of
+    the contest's rows.
     """
 
     challenger: Contestant
@@ -46,6 +47,7 @@ class Comparison:
     store: str
     first: bool
     asked: str
+    slices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def judged(self) -> Judged:

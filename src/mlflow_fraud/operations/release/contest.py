@@ -17,6 +17,7 @@ from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.cost import CostRule
+from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.measuring.difference import differences
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.metrics import Metrics, Probabilities
@@ -38,6 +39,7 @@ class Contestant:
     candidate: str
     threshold: float
     metrics: Metrics
+    expected_loss: float | None = None
 
 
 class Entry(NamedTuple):
@@ -48,7 +50,7 @@ class Entry(NamedTuple):
 
     version: str
     candidate: str
-    threshold: float
+    cutoff: Cutoff
     scores: Probabilities
     thresholds: Probabilities
     honest: Flags
@@ -63,7 +65,7 @@ def enter_challenger(challenger: Shipped, test: pl.DataFrame) -> Entry:
     return Entry(
         version=release_version(challenger),
         candidate=trained.candidate,
-        threshold=trained.assessment.threshold,
+        cutoff=trained.assessment.cutoff,
         scores=challenger.test["probability"].to_numpy(),
         thresholds=challenger.test["threshold"].to_numpy(),
         honest=np.ones(len(test), np.bool_),
@@ -89,14 +91,16 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema)
         if manifest.learned_until
         else pl.repeat(False, len(test), eager=True)
     )
-    sides = told.with_columns(learned.alias("learned"), by_file.alias("by_file")).select(
+    amounts, decimals = test["amount_minor"].cast(pl.Int64).to_numpy(), schema.contract.currency_decimals
+    by_cutoff = pl.Series("by_cutoff", manifest.cutoff.of_rows(amounts, decimals=decimals))
+    sides = told.with_columns(learned.alias("learned"), by_file.alias("by_file"), by_cutoff).select(
         pl.when("learned").then("probability").otherwise("by_file").alias("score"),
-        pl.when("learned").then("threshold").otherwise(pl.lit(manifest.threshold)).alias("threshold"),
+        pl.when("learned").then("threshold").otherwise("by_cutoff").alias("threshold"),
     )
     return Entry(
         version=manifest.version,
         candidate=manifest.candidate,
-        threshold=manifest.threshold,
+        cutoff=manifest.cutoff,
         scores=sides["score"].to_numpy(),
         thresholds=sides["threshold"].to_numpy(),
         honest=sides["score"].is_not_null().to_numpy(),
@@ -107,7 +111,8 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema)
 class Contest:
     """Two sides on the rows for which both are honest; one alone, on those for which it is.
 
-    `rows` is the hash of these rows' ids: the same contest again is no new look.
+    `rows` is the hash of these rows' ids, `ids`: the same contest again is no new look. `flags` are which of them each
+    side flags, ours first.
     """
 
     ours: Contestant
@@ -115,6 +120,8 @@ class Contest:
     gains: Gains
     period: Period
     rows: str
+    ids: pl.Series
+    flags: tuple[Flags, ...]
 
 
 def hold(
@@ -137,13 +144,15 @@ def hold(
         gains,
         period,
         hashlib.sha256("\n".join(shared["event_id"].cast(pl.String)).encode()).hexdigest(),
+        shared["event_id"],
+        tuple(each.scores[rows] >= each.thresholds[rows] for each in (ours, theirs) if each),
     )
 
 
 def contestant(entry: Entry, rows: Flags, period: Period, costs: CostRule) -> Contestant:
     """Return the side with its metrics on the contest's rows, which `period` holds."""
     metrics = evaluate(period, entry.scores[rows], entry.thresholds[rows], costs)
-    return Contestant(entry.version, entry.candidate, entry.threshold, metrics)
+    return Contestant(entry.version, entry.candidate, entry.cutoff.threshold, metrics, entry.cutoff.expected_loss)
 
 
 def _chain_of(champion: Release, ids: pl.DataType | DataTypeClass) -> pl.DataFrame:
@@ -159,8 +168,9 @@ def _chain_of(champion: Release, ids: pl.DataType | DataTypeClass) -> pl.DataFra
         chain = pl.read_parquet(BytesIO(content), columns=list(kinds)).cast(kinds)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{CHAIN_FILE} of {champion.manifest.version} cannot be read: {error}") from None
-    numbers = chain.select("probability", "threshold").to_numpy()
-    if chain["event_id"].is_duplicated().any() or not ((numbers >= 0) & (numbers <= 1)).all():
+    scores, cuts = chain["probability"].to_numpy(), chain["threshold"].to_numpy()
+    told = ((scores >= 0) & (scores <= 1) & (cuts >= 0) & np.isfinite(cuts)).all()
+    if chain["event_id"].is_duplicated().any() or not told:
         raise DataError(f"{CHAIN_FILE} of {champion.manifest.version} has a row twice, or a score that is none")
     return chain
 

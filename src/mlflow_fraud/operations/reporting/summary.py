@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from mlflow_fraud.adapters.dvc_repo import metrics_since
 from mlflow_fraud.adapters.files import read_json
-from mlflow_fraud.adapters.report import TEAM, asked, budget_line, guardrail_lines, headline, markdown_table
+from mlflow_fraud.adapters.report import (
+    TEAM,
+    asked,
+    budget_line,
+    cutoffs_line,
+    guardrail_lines,
+    headline,
+    markdown_table,
+)
 from mlflow_fraud.adapters.watch_page import markdown_of
 from mlflow_fraud.core.gate.findings import report_of
 from mlflow_fraud.core.learning.candidates import CANDIDATES
@@ -80,7 +88,7 @@ def verdict_summary() -> str:
     reasons = "".join(f"- {reason}\n" for reason in decision["reasons"])
     table = markdown_table(contestants, first="")
     guards = "".join(f"\n- {line}" for line in guardrail_lines(decision))
-    return f"### {headline(decision)}\n\n{asked(decision)}\n\n{reasons}\n{table}{guards}"
+    return f"### {headline(decision)}\n\n{asked(decision)}\n\n{reasons}\n{table}\n{cutoffs_line(decision)}\n{guards}"
 
 
 def _changes(since: str) -> str:

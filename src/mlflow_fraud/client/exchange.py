@@ -1,0 +1,89 @@
+"""One request and its answer, tried again where that is safe: what to do next, for a client that waits or awaits.
+
+Everything that is asked of the service may be asked again: a transaction of a known id is one row and one answer, a
+label or a correction that is known adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+
+from mlflow_fraud.client.answers import Refused
+from mlflow_fraud.client.errors import TRY_AGAIN, Unavailable, error_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an answer is waited for: `timeout` seconds each time, `attempts` times, `pause` doubling in between.
+
+    A service that says when to come again (`Retry-After`) is believed, up to `longest` seconds.
+    """
+
+    timeout: float = 5.0
+    attempts: int = 4
+    pause: float = 0.1
+    longest: float = 10.0
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send this request next."""
+
+    method: str
+    path: str
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+Came = httpx.Response | httpx.TransportError | None
+"""What came of a step: an answer, what broke off, or nothing after a wait."""
+
+Exchange = Generator[Send | Wait, Came, T]
+
+
+def exchange(send: Send, patience: Patience, read: Callable[[Any], T]) -> Exchange[T]:
+    """Give the steps to an answer, and return what `read` makes of it.
+
+    Raises the `ServiceError` that the last answer is.
+    """
+    for attempt in range(1, patience.attempts + 1):
+        came = yield send
+        last = attempt == patience.attempts
+        if isinstance(came, httpx.Response):
+            if came.is_success:
+                return read(came.json())
+            if last or came.status_code not in TRY_AGAIN:
+                raise error_of(_problem(came))
+            yield Wait(_pause(patience, attempt, came.headers.get("Retry-After", "")))
+        else:
+            if last:
+                kind = type(came).__name__
+                raise Unavailable(f"no answer to {send.method} {send.path} in {patience.attempts} attempts: {kind}")
+            yield Wait(_pause(patience, attempt))
+    raise ValueError(f"attempts is {patience.attempts}; expected at least 1")
+
+
+def _pause(patience: Patience, attempt: int, asked: str = "") -> float:
+    own = patience.pause * 2.0 ** (attempt - 1)
+    return min(max(own, float(asked) if asked.isdigit() else 0.0), patience.longest)
+
+
+def _problem(answer: httpx.Response) -> Refused:
+    """Return the problem that an answer is; one from something in between may be no JSON."""
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    return Refused.of(said if isinstance(said, dict) else {"detail": answer.reason_phrase}, answer.status_code)

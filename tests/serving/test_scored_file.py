@@ -1,0 +1,179 @@
+"""A file is scored as the service would score its rows, to the bit, and the record stays as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving.app import create_app
+from mlflow_fraud.serving.clock import TOLERANCE
+from mlflow_fraud.serving.scored_file import NUMBER, score_file
+from tests.serving.conftest import MakeRelease, fill, go_live, kept_in
+
+ANSWERED = ["probability", "decision", "threshold", "model_version", "review"]
+BAD = {"amt": "much", "trans_date_trans_time": "2020-02-30 10:00:00", "category": "gambling"}
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where the tests run: one folder."""
+
+    folder: Path
+    s3_endpoint_url: str = ""
+    key: None = None
+    clock: Literal["wall", "stream"] = "stream"
+    tolerance: timedelta = TOLERANCE
+    prediction_log_synchronous: Literal["normal", "full"] = "normal"
+    journal: Path = Path("journal")
+    poll_seconds: float = 2.0
+    api_keys: Path = Path("keys")
+    rate_limit: float = 1.0
+    rate_burst: int = 1
+    labels_per_hour: int = 1
+
+    @property
+    def release_store(self) -> str:
+        return str(self.folder / "releases")
+
+    @property
+    def prediction_log(self) -> str:
+        return f"sqlite:///{self.folder / 'record.db'}"
+
+    @property
+    def store(self) -> ReleaseStore:
+        return open_store(self.release_store)
+
+
+@pytest.fixture
+def here(tmp_path: Path, make_release: MakeRelease, schema: FeatureSchema, recorded: pl.DataFrame) -> Here:
+    """A release that is live, and a record that holds `recorded`."""
+    place = Here(tmp_path)
+    go_live(place.store, make_release())
+    fill(place.prediction_log, schema, recorded)
+    return place
+
+
+def as_file(rows: list[dict[str, Any]], file: Path) -> Path:
+    """Write rows as they are sent into a file, with a column that the contract does not read."""
+    frame = pl.DataFrame(rows).with_columns(pl.lit("Ann").alias("first"))
+    if file.suffix == ".parquet":
+        times = pl.col("trans_date_trans_time").str.to_datetime("%Y-%m-%d %H:%M:%S"), pl.col("dob").str.to_date()
+        frame.with_columns(*times).write_parquet(file)
+    else:
+        frame.write_csv(file)
+    return file
+
+
+def served(here: Here, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what the service says to the rows, one by one."""
+    with kept_in(here.folder) as record:
+        app = create_app(here.store, record=record, poll_seconds=3600)
+        app.state.model.poll()
+        answers = [TestClient(app).post("/v1/score", json=row) for row in rows]
+    return [answer.json() for answer in answers]
+
+
+def alike(told: pl.DataFrame, answers: list[Mapping[str, Any]]) -> bool:
+    return told.select(ANSWERED).to_dicts() == [{name: each[name] for name in ANSWERED} for each in answers]
+
+
+def quiet(line: str) -> None:
+    """Tell nobody."""
+
+
+@pytest.mark.parametrize("name", ["june.parquet", "june.csv"])
+def test_a_file_has_the_scores_of_the_service_to_the_bit(here: Here, rows: list[dict[str, Any]], name: str) -> None:
+    sent = [*rows, rows[3]]  # one comes again
+    summary = score_file(here, as_file(sent, here.folder / name), quiet, out=here.folder / "scores.parquet")
+    told = pl.read_parquet(summary.out)
+    assert told["trans_num"].to_list() == [row["trans_num"] for row in sent]
+    assert told[NUMBER].to_list() == list(range(1, len(sent) + 1))
+    assert alike(told, served(here, sent))
+    assert summary.refused == 0
+    assert not list(here.folder.glob("*.refused.csv"))
+
+
+def test_rows_that_the_service_refuses_are_told_by_their_number_and_keep_no_other_back(
+    here: Here, rows: list[dict[str, Any]]
+) -> None:
+    sent = [
+        {**row, **({name: BAD[name]} if (name := list(BAD)[n % 3]) and n in (4, 8, 9) else {})}
+        for n, row in enumerate(rows)
+    ]
+    sent.append({**rows[0], "amt": 1.0})  # another payment of a known id
+    file = as_file([{**row, "amt": str(row["amt"])} for row in sent], here.folder / "june.csv")
+    summary = score_file(here, file, quiet)
+    assert summary.out == here.folder / "june.scores.csv"
+    assert summary.refused_in == here.folder / "june.scores.refused.csv"
+    problems = pl.read_csv(summary.refused_in)
+    assert problems[NUMBER].to_list() == [5, 9, 10, 51]
+    assert problems["status"].to_list() == [422, 422, 422, 409]
+    assert [problem.partition(":")[0] for problem in problems["problem"]][:3] == [
+        "trans_date_trans_time",
+        "category",
+        "amt",
+    ]
+    assert "gambling" not in summary.refused_in.read_text()
+    good = [answer for answer in served(here, sent) if "probability" in answer]
+    assert alike(pl.read_csv(summary.out), good)
+    assert summary.scored == len(good) == 47
+
+
+def test_scoring_a_file_leaves_the_record_as_it_is(
+    here: Here, rows: list[dict[str, Any]], contract: Contract, recorded: pl.DataFrame
+) -> None:
+    score_file(here, as_file(rows, here.folder / "june.csv"), quiet)
+    log = PredictionLog(here.prediction_log)
+    assert log.count(contract) == len(recorded)
+    log.close()
+    assert not list(here.folder.glob(".*"))
+
+
+def test_what_a_release_scores_is_known_from_the_file_alone_without_the_record(
+    here: Here, rows: list[dict[str, Any]], make_release: MakeRelease
+) -> None:
+    other = make_release(rounds=3)
+    here.store.put(other)
+    (here.folder / "record.db").unlink()
+    file = as_file(rows, here.folder / "june.csv")
+    with pytest.raises(DataError, match="--without-record scores"):
+        score_file(here, file, quiet)
+    summary = score_file(here, file, quiet, release=other.manifest.version, without_record=True)
+    assert not (here.folder / "record.db").exists()
+    told = pl.read_csv(summary.out)
+    assert set(told["model_version"]) == {other.manifest.version}
+    go_live(here.store, other)
+    assert alike(told, served(here, rows))
+
+
+def test_a_file_that_is_no_table_of_the_contract_leaves_nothing(here: Here, rows: list[dict[str, Any]]) -> None:
+    short = as_file([{name: row[name] for name in row if name != "amt"} for row in rows], here.folder / "june.csv")
+    with pytest.raises(DataError, match="1 column of the contract sparkov is missing: amt"):
+        score_file(here, short, quiet)
+    with pytest.raises(DataError, match="is not there or is no table"):
+        score_file(here, here.folder / "june.json", quiet)
+    with pytest.raises(SettingsError, match="expected the name of another file"):
+        score_file(here, short, quiet, out=short)
+    assert not list(here.folder.glob("*scores*"))
+
+
+def test_a_problem_does_not_say_what_was_sent(here: Here, rows: list[dict[str, Any]]) -> None:
+    row = {**rows[0], "trans_date_trans_time": "2034-01-01 00:00:00"}
+    summary = score_file(here, as_file([row], here.folder / "june.csv"), quiet)
+    assert summary.refused_in is not None
+    said = summary.refused_in.read_text()
+    assert "not there yet" in said
+    assert json.dumps(rows[0]["cc_num"]) not in said
