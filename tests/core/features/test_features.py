@@ -37,13 +37,30 @@ EVERYTHING: dict[str, Any] = {
             (["card"], "merchant", "any", ["distinct"]),
             (["card", "category"], "category", "night", ["distinct"]),
         )
+    ]
+    + [
+        {"by": by, "spans": spans, "take": take, "of": of, "only": only, "hop": hop}
+        for by, spans, of, only, take, hop in (
+            (["category"], ["3d", "30d"], "amount", "any", ["count", "sum", "mean", "min", "max", "std"], "1d"),
+            (["card", "merchant"], ["3d"], "city_pop", "large", ["count", "mean", "max"], "6h"),
+            (["category"], ["3d"], "amount", "night", ["sum", "min"], "3d"),
+        )
     ],
     "last": [
         {"by": ["card"], "take": ["seconds", "amount", "category"]},
         {"by": ["card"], "take": ["seconds", "city_pop", "amount_score_by_category_3d"], "back": 3},
     ],
-    "scores": [{"by": ["category"], "span": "3d"}, {"by": ["card"], "span": "30d"}, {"by": ["card"], "span": "today"}],
-    "ratios": [["amount", "amount_mean_by_card_30d"], ["amount_score_by_card_30d", "amount_std_by_card_30d"]],
+    "scores": [
+        {"by": ["category"], "span": "3d"},
+        {"by": ["card"], "span": "30d"},
+        {"by": ["card"], "span": "today"},
+        {"by": ["category"], "span": "30d", "hop": "6h"},
+    ],
+    "ratios": [
+        ["amount", "amount_mean_by_card_30d"],
+        ["amount_score_by_card_30d", "amount_std_by_card_30d"],
+        ["amount", "amount_mean_by_category_3d_hop_1d"],
+    ],
     "labels": [
         {"by": ["merchant"], "spans": ["today", "3d"], "take": ["labels", "frauds", "fraud_rate"]},
         {"by": ["card", "category"], "spans": ["30d"], "take": ["fraud_rate"]},

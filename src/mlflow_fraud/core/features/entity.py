@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, Entities, Last, Only, Window, span_of
-from mlflow_fraud.core.features.event import Corrected, Event, Value, View
+from mlflow_fraud.core.features.definitions import THOUSANDTHS, Entities, Last, span_of
+from mlflow_fraud.core.features.event import Corrected, Event, Value
 from mlflow_fraud.core.features.instants import DAY, MICROSECOND, span_micros
 from mlflow_fraud.core.features.past import Past
-from mlflow_fraud.core.features.plan import LATENESS, Plan, in_thousandths, unscaled
-from mlflow_fraud.core.features.row import is_night, row_function
+from mlflow_fraud.core.features.plan import LATENESS, Plan, unscaled
+from mlflow_fraud.core.features.row import row_function
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.features.statistics import STATISTICS
-from mlflow_fraud.core.features.track import Kept, Track
+from mlflow_fraud.core.features.track import Track
+from mlflow_fraud.core.features.views import kept_of, looked_at_by, view_of
 
 Transaction = Mapping[str, Any]
 """A transaction by pipeline names: `event_id`, `event_time`, `amount` in minor units, the entities, …
@@ -32,15 +33,15 @@ class EntityPasts:
     def __init__(self, by: Entities, plan: Plan, schema: FeatureSchema, since: int) -> None:
         self._key = itemgetter(*by)
         self.pasts: dict[Any, Past] = {}
-        self.scores = [name for name, (of, _, _) in plan.score_parts.items() if of == by]
+        self.scores = [name for name, of in plan.rescored if of == by]
         self.kept_scores = [kept for name in self.scores for kept in (name, *plan.usual.get(name, ()))]
         mine = [(place, window) for place, window in plan.windows if window.by == by]
-        kept = _kept(window for _, window in mine)
-        self._tracks = [(_view(looked_at, schema), keeps) for looked_at, keeps in kept.items()]
+        kept = kept_of(window for _, window in mine)
+        self._tracks = [(view_of(looked_at, schema), keeps) for looked_at, keeps in kept.items()]
         spans, views = list(dict.fromkeys(window.span for _, window in mine)), list(kept)
         self._starts = [span_micros(span) for span in spans]
         computed = [
-            (place, STATISTICS[window.statistic].of, spans.index(window.span), views.index(_looked_at(window)))
+            (place, STATISTICS[window.statistic].of, spans.index(window.span), views.index(looked_at_by(window)))
             for place, window in mine
         ]
         scaled = {place for place, window in mine if window.name in schema.in_thousandths}
@@ -117,50 +118,6 @@ class EntityPasts:
     def _new(self) -> Past:
         tracks = [Track(view, kept) for view, kept in self._tracks]
         return Past(tracks, reach=self._reach, back=self._back, since=self._since)
-
-
-class _LookedAt(NamedTuple):
-    """What windows look at; `raw` values are counted, others are whole numbers that are added up."""
-
-    only: Only
-    of: str
-    raw: bool
-
-
-def _looked_at(window: Window) -> _LookedAt:
-    return _LookedAt(window.only, window.of, raw=window.statistic == "distinct")
-
-
-def _kept(windows: Iterable[Window]) -> dict[_LookedAt, Kept]:
-    """Return what is to be kept of all that is looked at."""
-    kept: dict[_LookedAt, Kept] = {}
-    for window in windows:
-        looked_at = _looked_at(window)
-        kept[looked_at] = kept.get(looked_at, Kept()).and_also(STATISTICS[window.statistic].kept)
-    return kept
-
-
-def _view(looked_at: _LookedAt, schema: FeatureSchema) -> View:
-    only, of, raw = looked_at
-    if of in schema.scores:
-
-        def value(event: Event) -> Any:
-            return event.scores[of]
-    elif raw or of in schema.whole:
-
-        def value(event: Event) -> Any:
-            return event.row[of]
-    else:
-
-        def value(event: Event) -> Any:
-            return in_thousandths(event.row[of])
-
-    if only == "any":
-        return value
-    if only == "night":
-        return lambda event: value(event) if is_night(event.row["event_time"]) else None
-    large = schema.large_amount
-    return lambda event: value(event) if event.row[AMOUNT] >= large else None
 
 
 def _taker(last: Last, schema: FeatureSchema) -> Callable[[Event, int], Value]:

@@ -15,9 +15,10 @@ import polars as pl
 from mlflow_fraud.core.contract.bounds import RATIO
 from mlflow_fraud.core.features.arrivals import Arrivals
 from mlflow_fraud.core.features.clock import Steady
-from mlflow_fraud.core.features.definitions import AMOUNT, Entities
+from mlflow_fraud.core.features.definitions import AMOUNT, ARRIVAL, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
 from mlflow_fraud.core.features.event import ALWAYS, Corrected, Event, Gone, Key, Number, Value, Version, gone
+from mlflow_fraud.core.features.hops import Hops, HopSnapshot
 from mlflow_fraud.core.features.instants import MICROSECOND, micros, moment, start_of
 from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import LATENESS, AskedLabels, Plan, unscaled
@@ -42,6 +43,7 @@ class Snapshot(NamedTuple):
     events: pl.DataFrame
     labels: dict[Entities, pl.DataFrame]
     since: datetime | None
+    hops: HopSnapshot
 
 
 class CardHistory:
@@ -59,6 +61,7 @@ class CardHistory:
         self._plan = plan = Plan(schema)
         begin = ALWAYS if since is None else micros(since)
         self._entities = [EntityPasts(by, plan, schema, begin) for by in plan.entities]
+        self._hops = Hops(plan, schema)
         self._arrivals: dict[Entities, dict[Any, Arrivals]] = {by: {} for by in plan.labels}
         self._keys = {by: itemgetter(*by) for by in plan.labels}
         self._steady: Steady[int] = Steady()
@@ -74,6 +77,7 @@ class CardHistory:
             values[place] = function(transaction)
         for entity in self._entities:
             entity.read(transaction, at, values)
+        self._hops.read(transaction, values)
         for by, asked in plan.labels.items():
             self._read_labels(by, asked, transaction, at, values)
         scores = plan.scores_of(float(transaction[AMOUNT]), values)
@@ -95,14 +99,18 @@ class CardHistory:
         """Take `transaction` into the past; one that arrives late is put where it belongs.
 
         What is read after it is as if it had come in time, the scores of what came before it included. Scores that
-        look back on what may be forgotten stay as they are; up to `LATENESS` there are none.
+        look back on what may be forgotten stay as they are; up to `LATENESS` there are none. Where windows move by hops
+        it counts from its arrival on (`ARRIVAL`, beside its columns), and their scores are never worked out again.
         """
         event = self._event(transaction)
         self._scored = None
-        steady = self._steady
-        steady.note(event.at)
+        self._steady.note(event.at)
+        self._hops.add(transaction, self._steady.reached)
+        self._keep(event)
+
+    def _keep(self, event: Event) -> None:
         for entity in self._entities:
-            found, later = entity.add(event, steady.reached)
+            found, later = entity.add(event, self._steady.reached)
             if later and entity.scores:
                 self._score_again(entity, found, event.at, event.at)
 
@@ -116,12 +124,12 @@ class CardHistory:
         The scores of what was read after `observed` are worked out again. Those of `instead` are by what was usual at
         the transaction. Where nothing tells that any more (it was recorded without) its scores stay as they are.
         """
-        key = micros(transaction["event_time"]), transaction["event_id"]
+        key, seen = (micros(transaction["event_time"]), transaction["event_id"]), micros(observed)
+        self._hops.correct(transaction, instead, seen, self._steady.reached)
         corrected = self._corrected.get(key) or self._uncorrected(transaction, key)
         if corrected is None:
             return
         event = gone(corrected.original) if instead is None else self._instead(corrected.original, instead)
-        seen = micros(observed)
         for entity, found in self._take(corrected, seen, event):
             if entity.scores:
                 self._score_again(entity, found, event.at, max(event.at, seen))
@@ -174,13 +182,17 @@ class CardHistory:
         }
         since = max((each.since for entity in self._entities for each in entity.pasts.values()), default=ALWAYS)
         return Snapshot(
-            pl.DataFrame(rows, infer_schema_length=None), labels, None if since == ALWAYS else moment(since)
+            pl.DataFrame(rows, infer_schema_length=None),
+            labels,
+            None if since == ALWAYS else moment(since),
+            self._hops.snapshot(),
         )
 
     @classmethod
     def restore(cls, schema: FeatureSchema, snapshot: Snapshot) -> CardHistory:
         """Return the history whose `snapshot` it is."""
         history = cls(schema, snapshot.since)
+        history._hops.restore(snapshot.hops)
         for _, versions in groupby(snapshot.events.iter_rows(named=True), itemgetter("event_time", "event_id")):
             history._restore(tuple(versions))
         for by, labels in snapshot.labels.items():
@@ -195,6 +207,8 @@ class CardHistory:
     def _event(self, transaction: Transaction) -> Event:
         at = micros(transaction["event_time"])
         row = {column: transaction[column] for column in self._plan.columns}
+        if self._plan.hop_scores and transaction.get(ARRIVAL) is not None:
+            row[ARRIVAL] = transaction[ARRIVAL]
         return Event(at, transaction["event_id"], row, self._scores(transaction, at))
 
     def _scores(self, transaction: Transaction, at: int) -> dict[str, Number]:
@@ -209,6 +223,7 @@ class CardHistory:
         for entity in self._entities:
             if entity.scores:
                 entity.read(transaction, at, values)
+        self._hops.read(transaction, values)
         return self._plan.scores_of(float(transaction[AMOUNT]), values)
 
     def _uncorrected(self, transaction: Transaction, key: Key) -> Corrected | None:
@@ -218,7 +233,7 @@ class CardHistory:
 
     def _instead(self, original: Event, instead: Transaction) -> Event:
         """Return another version of the event, with those scores that features look at."""
-        row = {column: instead[column] for column in self._plan.columns}
+        row = {**original.row, **{column: instead[column] for column in self._plan.columns}}
         again = self._plan.scores_again(float(row[AMOUNT]), original.scores)
         for entity in self._entities:
             looked_at = [name for name in entity.kept_scores if name in self._plan.looked_at]
@@ -227,6 +242,10 @@ class CardHistory:
                 read = self._scores_from_the_past(row, original.at)
                 if moves or entity.past_of(row).since + entity.score_reach <= original.at:
                     again |= {name: read[name] for name in looked_at}
+        for by, names in self._plan.hop_scores.items():
+            if any(original.row[column] != row[column] for column in by):
+                read = self._scores_from_the_past(row, original.at)
+                again |= {name: read[name] for name in names}
         return Event(original.at, original.id, row, original.scores | again)
 
     def _take(self, corrected: Corrected, seen: int, event: Event) -> list[tuple[EntityPasts, Past]]:
@@ -251,10 +270,11 @@ class CardHistory:
     def _restore(self, versions: Sequence[Transaction]) -> None:
         """Take in an event of a snapshot, and its versions, with the scores that they have there."""
         first, *later = versions
-        self.update(first)
+        key = micros(first["event_time"]), first["event_id"]
+        self._steady.note(key[0])
+        self._keep(self._event(first))
         if not later:
             return
-        key = micros(first["event_time"]), first["event_id"]
         corrected = self._uncorrected(first, key) or Corrected(self._event(first), [])
         for row in later:
             event = self._event(row)

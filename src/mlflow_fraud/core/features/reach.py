@@ -9,7 +9,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 
 
 def window_reach(schema: FeatureSchema) -> timedelta:
-    """Return the longest window, those inside scores included."""
+    """Return the longest window, those inside scores included; one that moves by hops begins up to one earlier."""
     return _longest(windows_behind(schema.features))
 
 
@@ -33,4 +33,9 @@ def remembered(schema: FeatureSchema) -> dict[Entities, int]:
 
 
 def _longest(windows: tuple[Window, ...] | tuple[Labels, ...]) -> timedelta:
-    return max((span_of(window.span) for window in windows), default=timedelta(0))
+    return max((_reach(window) for window in windows), default=timedelta(0))
+
+
+def _reach(window: Window | Labels) -> timedelta:
+    hop = window.hop if isinstance(window, Window) else None
+    return span_of(window.span) + (span_of(hop) if hop else timedelta(0))
