@@ -16,7 +16,7 @@ from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
 from mlflow_fraud.core.features.define import define
-from mlflow_fraud.core.features.definitions import FeatureParams, Row, Window
+from mlflow_fraud.core.features.definitions import ARRIVAL, FeatureParams, Row, Window
 from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import arrival
@@ -88,16 +88,20 @@ events = st.fixed_dictionaries(
         "merchant_longitude": st.floats(-170, 170),
         "label": st.integers(0, 1),
         "label_delay": st.one_of(st.none(), st.integers(0, 40 * 86_400).map(lambda s: timedelta(seconds=s))),
+        "late": st.one_of(st.none(), st.integers(1, 100).map(lambda hours: timedelta(hours=hours))),
     }
 )
 histories = st.lists(events, min_size=1, max_size=60).map(
     lambda rows: (
         pl.DataFrame(
             [{**row, "event_id": f"{place:04d}"} for place, row in enumerate(rows)],
-            schema_overrides={"city_pop": pl.Int64, "label_delay": pl.Duration("us")},
+            schema_overrides={"city_pop": pl.Int64, "label_delay": pl.Duration("us"), "late": pl.Duration("us")},
         )
         .cast({"amount": pl.Int64, "event_time": pl.Datetime("us"), "label": pl.Int8})
-        .with_columns(label_time=pl.col("event_time") + pl.col("label_delay"))
+        .with_columns(
+            (pl.col("event_time") + pl.col("late")).alias(ARRIVAL),
+            label_time=pl.col("event_time") + pl.col("label_delay"),
+        )
         .sort(TIME_ORDER)
     )
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from mlflow_fraud.core.features.definitions import ARRIVAL
 from mlflow_fraud.core.features.facts import AT, SEEN, counts_at
 
 UNTIL, TOLD = "seen until", "number of the version"
@@ -21,7 +22,8 @@ def versions_of(transactions: pl.DataFrame, corrections: pl.DataFrame) -> pl.Dat
     windows that move by hops.
     """
     corrected = transactions.filter(pl.col("event_id").is_in(corrections["event_id"].implode()))
-    told = [c for c in corrections.columns if c in transactions.columns and c not in ("event_id", "event_time")]
+    its_own = ("event_id", "event_time", ARRIVAL)
+    told = [c for c in corrections.columns if c in transactions.columns and c not in its_own]
     later = (
         corrections.select(pl.int_range(1, pl.len() + 1).alias(TOLD), "event_id", "observed", "reversed", *told)
         .join(corrected.drop(told), on="event_id")
