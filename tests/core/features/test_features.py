@@ -41,9 +41,9 @@ EVERYTHING: dict[str, Any] = {
     + [
         {"by": by, "spans": spans, "take": take, "of": of, "only": only, "hop": hop}
         for by, spans, of, only, take, hop in (
-            (["category"], ["3d", "30d"], "amount", "any", ["count", "sum", "mean", "min", "max", "std"], "1d"),
+            (["category"], ["30d"], "amount", "any", ["count", "sum", "mean", "min", "max", "std"], "1d"),
+            (["category"], ["30d"], "amount", "night", ["sum", "min"], "1d"),
             (["card", "merchant"], ["3d"], "city_pop", "large", ["count", "mean", "max"], "6h"),
-            (["category"], ["3d"], "amount", "night", ["sum", "min"], "3d"),
         )
     ],
     "last": [
@@ -54,12 +54,12 @@ EVERYTHING: dict[str, Any] = {
         {"by": ["category"], "span": "3d"},
         {"by": ["card"], "span": "30d"},
         {"by": ["card"], "span": "today"},
-        {"by": ["category"], "span": "30d", "hop": "6h"},
+        {"by": ["category"], "span": "30d", "hop": "1d"},
     ],
     "ratios": [
         ["amount", "amount_mean_by_card_30d"],
         ["amount_score_by_card_30d", "amount_std_by_card_30d"],
-        ["amount", "amount_mean_by_category_3d_hop_1d"],
+        ["amount", "amount_mean_by_category_30d_hop_1d"],
     ],
     "labels": [
         {"by": ["merchant"], "spans": ["today", "3d"], "take": ["labels", "frauds", "fraud_rate"]},
@@ -231,6 +231,28 @@ def test_memory_is_bounded_by_the_longest_window(schema: FeatureSchema) -> None:
     assert len(past.snapshot().events) <= 2 * 92 + 2
 
 
+def test_a_schema_without_hops_says_nothing_of_them(schema: FeatureSchema) -> None:
+    """The hash of a release of before there were hops is what it was."""
+    assert '"hop"' not in schema.to_json()
+    hopping = FeatureParams.model_validate(
+        {"windows": [{"by": ["category"], "spans": ["90d"], "take": ["mean"], "hop": "1d"}]}
+    )
+    assert hopping.model_dump()["windows"][0]["hop"] == "1d"
+
+
+def test_of_a_window_that_moves_by_hops_numbers_are_kept_and_no_payments(schema: FeatureSchema) -> None:
+    params = FeatureParams.model_validate(
+        {"windows": [{"by": ["category"], "spans": ["30d"], "take": ["mean", "max"], "hop": "1d"}]}
+    )
+    past = CardHistory(FeatureSchema(params=params, contract=schema.contract, categories={}))
+    row = make_row()
+    for hour in range(24 * 365):
+        past.update({**row, "event_time": BEGIN + timedelta(hours=hour), "event_id": str(hour)})
+    events, _, _, hops = past.snapshot()
+    assert events.is_empty()
+    assert len(hops.sums[("category",), "1d"]) < 30 + 10
+
+
 def make_row() -> dict[str, object]:
     return {
         "card": 1,
@@ -268,6 +290,29 @@ def make_row() -> dict[str, object]:
             {"labels": [{"by": ["terminal"], "spans": ["7d"], "take": ["fraud_rate"]}]},
             "no entity of sparkov: terminal",
             id="labels of an unknown entity",
+        ),
+        pytest.param(
+            {"windows": [{"by": ["card"], "spans": ["36h"], "take": ["sum"], "hop": "1d"}]},
+            "whole number of hops of 1d, found 36h",
+            id="a span that is no whole number of hops",
+        ),
+        pytest.param(
+            {"scores": [{"by": ["card"], "span": "today", "hop": "1h"}]}, "today is no hop and has none", id="today"
+        ),
+        pytest.param(
+            {"windows": [{"by": ["card"], "spans": ["2d"], "take": ["distinct"], "of": "merchant", "hop": "1d"}]},
+            "take distinct without `hop`",
+            id="distinct by hops",
+        ),
+        pytest.param(
+            {
+                "windows": [
+                    {"by": ["merchant"], "spans": ["2d"], "take": ["sum"], "of": "amount_score_by_card_3d", "hop": "1d"}
+                ],
+                "scores": [{"by": ["card"], "span": "3d"}],
+            },
+            "look at a score without `hop`",
+            id="scores by hops",
         ),
         pytest.param({"windows": [{"by": [], "spans": ["7d"], "take": ["sum"]}]}, "found none", id="no entity"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from mlflow_fraud.core.features.definitions import ARRIVAL
+from mlflow_fraud.core.features.definitions import ARRIVAL, SERVED
 
 Source = Literal["service", "journal", "history", "file"]
 """Where it came from: a request, the journal of an earlier program, the pinned history, or a file of labels."""
@@ -51,8 +51,11 @@ class Payment(NamedTuple):
 
     @property
     def as_it_came(self) -> Mapping[str, Any]:
-        """The transaction, with its arrival where it counts then and not at its time."""
-        return self.transaction if self.arrival is None else {**self.transaction, ARRIVAL: self.arrival}
+        """The transaction, with its arrival where that counts, and the scores that it was served with."""
+        if self.arrival is None and self.scores is None:
+            return self.transaction
+        beside = {ARRIVAL: self.arrival, SERVED: self.scores}
+        return {**self.transaction, **{name: value for name, value in beside.items() if value is not None}}
 
     @property
     def key(self) -> Key:

@@ -29,6 +29,9 @@ MOST_BACK = 20
 ARRIVAL = "when it arrived"
 """A transaction's arrival, where that is known and counts: beside a contract's columns, which have no such name."""
 
+SERVED = "the scores it was served with"
+"""Beside them, too: the scores of a recorded transaction by their names. Those of hops are not worked out again."""
+
 _SPAN = re.compile(r"([1-9]\d*)(h|d)")
 
 Hop = Annotated[str | None, Field(exclude_if=lambda hop: hop is None)]

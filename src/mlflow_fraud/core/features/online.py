@@ -15,7 +15,7 @@ import polars as pl
 from mlflow_fraud.core.contract.bounds import RATIO
 from mlflow_fraud.core.features.arrivals import Arrivals
 from mlflow_fraud.core.features.clock import Steady
-from mlflow_fraud.core.features.definitions import AMOUNT, ARRIVAL, Entities
+from mlflow_fraud.core.features.definitions import AMOUNT, ARRIVAL, SERVED, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
 from mlflow_fraud.core.features.event import ALWAYS, Corrected, Event, Gone, Key, Number, Value, Version, gone
 from mlflow_fraud.core.features.hops import Hops, HopSnapshot
@@ -100,7 +100,8 @@ class CardHistory:
 
         What is read after it is as if it had come in time, the scores of what came before it included. Scores that
         look back on what may be forgotten stay as they are; up to `LATENESS` there are none. Where windows move by hops
-        it counts from its arrival on (`ARRIVAL`, beside its columns), and their scores are never worked out again.
+        it counts from its arrival on (`ARRIVAL`, beside its columns), and their scores are never worked out again: a
+        recorded transaction brings them along (`SERVED`).
         """
         event = self._event(transaction)
         self._scored = None
@@ -216,7 +217,11 @@ class CardHistory:
         if self._scored and self._scored[0] == transaction["event_id"]:
             return self._scored[1]
         told = self._plan.scores_told(transaction)
-        return self._scores_from_the_past(transaction, at) if told is None else told
+        if told is not None:
+            return told
+        served = transaction.get(SERVED) or {}
+        hopping = {name: served[name] for name in self._plan.never_rescored if name in served}
+        return self._scores_from_the_past(transaction, at) | hopping
 
     def _scores_from_the_past(self, transaction: Transaction, at: int) -> dict[str, Number]:
         values: list[Value] = [None] * self._plan.size

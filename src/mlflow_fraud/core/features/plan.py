@@ -62,6 +62,7 @@ class Plan:
             by: [name for s in hopping if s.by == by for name in (s.name, *self.usual[s.name])]
             for by in dict.fromkeys(score.by for score in hopping)
         }
+        self.never_rescored = [s.name for s in scores if s.hop] + [name for s in hopping for name in self.usual[s.name]]
         self.looked_at = frozenset(name for score, usual in self.usual.items() for name in (score, *usual))
         self._usual_places = [(name, place[name]) for names in self.usual.values() for name in names]
         self.ratios = [(place[f.name], place[f.upper], place[f.lower]) for f in features if isinstance(f, Ratio)]
