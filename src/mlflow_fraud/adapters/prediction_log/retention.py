@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic, sleep
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, or_, select, tuple_
 
@@ -88,8 +88,8 @@ def _older(log: PredictionLog, contract: str, cut: datetime) -> Iterator[Sequenc
         behind = chosen.where(order > tuple_(*_bound(rows[-1])))
 
 
-def _bound(row: object) -> tuple[object, object]:
-    return row.event_time, row.place  # type: ignore[attr-defined]
+def _bound(row: Any) -> tuple[Any, Any]:
+    return row.event_time, row.place
 
 
 def _remembered(log: PredictionLog, contract: str, age: Age) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from operator import itemgetter
@@ -14,6 +14,7 @@ from mlflow_fraud.core.features.event import Corrected, Event, Value
 from mlflow_fraud.core.features.instants import DAY, MICROSECOND, span_micros
 from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import LATENESS, Plan, unscaled
+from mlflow_fraud.core.features.resting import Resting
 from mlflow_fraud.core.features.row import row_function
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.features.statistics import STATISTICS
@@ -31,8 +32,11 @@ class EntityPasts:
     """The pasts of all cards, or of all merchants, and what is read from them."""
 
     def __init__(self, by: Entities, plan: Plan, schema: FeatureSchema, since: int) -> None:
-        self._key = itemgetter(*by)
+        self.by, self._key = by, itemgetter(*by)
         self.pasts: dict[Any, Past] = {}
+        self._keys: dict[Any, list[Any]] = {}  # of each card, where the entity is of several columns
+        self.resting: Resting | None = None
+        self.is_noted = False
         self.scores = [name for name, of in plan.rescored if of == by]
         self.kept_scores = [kept for name in self.scores for kept in (name, *plan.usual.get(name, ()))]
         mine = [(place, window) for place, window in plan.windows if window.by == by]
@@ -50,15 +54,15 @@ class EntityPasts:
         self._lasts = [(place, last.back, _taker(last, schema)) for place, last in plan.lasts if last.by == by]
         longest = max((span_of(span) for span in spans), default=timedelta(0))
         self.score_reach = longest // MICROSECOND
-        self._reach = (longest + LATENESS) // MICROSECOND
-        self._back = max((back for _, back, _ in self._lasts), default=1)
+        self.reach = (longest + LATENESS) // MICROSECOND
+        self.back = max((back for _, back, _ in self._lasts), default=0)
         self._since = since
         self._nothing = self._new()
         self._looks_at_scores = any(view.of in schema.scores for view in views)
 
     def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
         """Fill in this entity's windows and last ones."""
-        found = self.pasts.get(self._key(transaction), self._nothing)
+        found = self.past_of(transaction)
         if found.versions is not None:
             found.show(at)
         times, events, tracks = found.times, found.events, found.tracks
@@ -81,23 +85,58 @@ class EntityPasts:
     def add(self, event: Event, reached: int | None) -> tuple[Past, int]:
         """Put the event into its past; return that, and how many events come after it."""
         key = self._key(event.row)
-        found = self.pasts.get(key)
-        if found is None:
-            found = self.pasts[key] = self._new()
+        found = self.pasts.get(key) or self._woken(key) or self._made(key, self._new())
         return found, found.add(event, reached)
 
     def correct(self, corrected: Corrected, earliest: int | None) -> Iterator[Past]:
         """Take in all versions of an event, wherever one of them belongs; yield these pasts."""
         for key in dict.fromkeys(self._key(event.row) for event in corrected.events):
-            found = self.pasts.get(key) or self._new()
+            found = self.pasts.get(key) or self._woken(key) or self._new()
             versions = corrected.where(partial(self._is_of, key))
             if found.correct(corrected.original.key, versions, earliest):
-                self.pasts[key] = found
+                if key not in self.pasts:
+                    self._made(key, found)
                 yield found
 
     def past_of(self, transaction: Transaction) -> Past:
         """Return the past of the transaction's card, or merchant; an empty one where there is none."""
-        return self.pasts.get(self._key(transaction), self._nothing)
+        key = self._key(transaction)
+        return self.pasts.get(key) or self._woken(key) or self._nothing
+
+    def pasts_of(self, first: Any) -> Sequence[Past]:
+        """Return the pasts of a card: its own, or those that it has with others."""
+        keys = [first] if len(self.by) == 1 else self._keys.get(first, ())
+        return [self.pasts[key] for key in keys if key in self.pasts]
+
+    def let_go(self, first: Any) -> None:
+        """Forget the pasts of a card."""
+        for key in [first] if len(self.by) == 1 else self._keys.pop(first, ()):
+            self.pasts.pop(key, None)
+
+    def put_back(self, event: Event) -> None:
+        """Take in an event that was there before."""
+        key = self._key(event.row)
+        (self.pasts.get(key) or self._made(key, self._new())).add(event, None)
+
+    def _woken(self, key: Any) -> Past | None:
+        """Return the past of one whose card rested; None where there is none."""
+        if self.resting is not None and self.resting.wake(self._first(key)):
+            return self.pasts.get(key)
+        return None
+
+    def _made(self, key: Any, past: Past) -> Past:
+        """Take in a past of one that had none."""
+        self.pasts[key] = past
+        first, is_new = self._first(key), True
+        if len(self.by) > 1:
+            is_new = first not in self._keys
+            self._keys.setdefault(first, []).append(key)
+        if is_new and self.is_noted and self.resting is not None:
+            self.resting.note(first)
+        return past
+
+    def _first(self, key: Any) -> Any:
+        return key if len(self.by) == 1 else key[0]
 
     def holds(self, corrected: Corrected) -> bool:
         """Return whether a version of the event is still in a past."""
@@ -117,7 +156,8 @@ class EntityPasts:
 
     def _new(self) -> Past:
         tracks = [Track(view, kept) for view, kept in self._tracks]
-        return Past(tracks, reach=self._reach, back=self._back, since=self._since)
+        since = self._since if self.resting is None else max(self._since, self.resting.since)
+        return Past(tracks, reach=self.reach, back=max(self.back, 1), since=since)
 
 
 def _taker(last: Last, schema: FeatureSchema) -> Callable[[Event, int], Value]:

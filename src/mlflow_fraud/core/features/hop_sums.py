@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -58,6 +59,7 @@ class HopSums:
 
     def __init__(self, by: Entities, hop: str, windows: Sequence[tuple[int, Window]], schema: FeatureSchema) -> None:
         self.by, self.hop, self.sums = by, hop, dict[Any, Sums]()
+        self._turns: deque[Any] = deque()
         self.key: Callable[[Mapping[str, Any]], Any] = itemgetter(*by)
         self._width = span_micros(hop)
         kept = kept_of(window for _, window in windows)
@@ -88,7 +90,7 @@ class HopSums:
         key, hop = self.key(event.row), at // self._width
         sums = self.sums.get(key)
         if sums is None:
-            sums = self.sums[key] = Sums()
+            sums = self._made(key)
         numbers = sums.hops.get(hop)
         if numbers is None:
             numbers = sums.hops[hop] = [*NOTHING] * len(self._views)
@@ -107,6 +109,8 @@ class HopSums:
                     numbers[place + 4] = value if largest is None or value > largest else largest
         if hop < sums.read_from:
             sums.read_from = ALWAYS
+        if reached is not None:
+            self._look(reached)
 
     def change(self, before: Event, after: Event, at: int, seen: int) -> None:
         """Count an event of the hop of `at` as another one, for those who read after the hop of `seen`.
@@ -121,7 +125,7 @@ class HopSums:
 
     def take(self, key: Any, told: Sum) -> None:
         """Add numbers to an entity's."""
-        sums = self.sums.setdefault(key, Sums())
+        sums = self.sums.get(key) or self._made(key)
         sums.read_from = ALWAYS
         if told.seen == told.hop:
             _add(sums, told)
@@ -142,6 +146,22 @@ class HopSums:
         first = reader - self._longest
         sums.hops = {hop: numbers for hop, numbers in sums.hops.items() if hop >= first}
         sums.later = [told for told in sums.later if told.hop >= first]
+
+    def _made(self, key: Any) -> Sums:
+        self._turns.append(key)
+        sums = self.sums[key] = Sums()
+        return sums
+
+    def _look(self, reached: int) -> None:
+        """Look at the next entity, and let it go where no window reaches its newest hop."""
+        key = self._turns.popleft()
+        sums = self.sums[key]
+        if next(reversed(sums.hops), ALWAYS) < self._first_reader(reached) - self._longest:
+            self.forget(sums, reached)
+            if not sums.hops and not sums.later:
+                del self.sums[key]
+                return
+        self._turns.append(key)
 
     def _first_reader(self, reached: int) -> int:
         """Return the earliest hop that somebody may still read from."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
+from sys import intern
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -22,6 +23,7 @@ from mlflow_fraud.core.features.hops import Hops, HopSnapshot
 from mlflow_fraud.core.features.instants import MICROSECOND, micros, moment, start_of
 from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import LATENESS, AskedLabels, Plan, unscaled
+from mlflow_fraud.core.features.resting import Resting
 from mlflow_fraud.core.features.schema import FeatureSchema
 
 __all__ = ["LATENESS", "CardHistory", "Snapshot", "Transaction"]
@@ -51,7 +53,8 @@ class CardHistory:
 
     `read` first, then `update`: a transaction must not see itself. A label comes in by `learn`, whenever it arrives, a
     correction by `correct`.
-    Memory is bounded by the longest window of each entity, plus its newest transactions. What is forgotten goes by
+    Memory is bounded by the longest window of each entity, plus its newest transactions, or the numbers of its hops. A
+    card that no window sees any more rests (`Resting`). What is forgotten goes by
     where time has surely come (`Steady`), so that a transaction with a wrong time costs no other its past. One that
     begins with a past that is cut off says `since` when it is whole.
     """
@@ -61,6 +64,7 @@ class CardHistory:
         self._plan = plan = Plan(schema)
         begin = ALWAYS if since is None else micros(since)
         self._entities = [EntityPasts(by, plan, schema, begin) for by in plan.entities]
+        self._resting = _resting(plan, self._entities)
         self._hops = Hops(plan, schema)
         self._arrivals: dict[Entities, dict[Any, Arrivals]] = {by: {} for by in plan.labels}
         self._keys = {by: itemgetter(*by) for by in plan.labels}
@@ -114,6 +118,8 @@ class CardHistory:
             found, later = entity.add(event, self._steady.reached)
             if later and entity.scores:
                 self._score_again(entity, found, event.at, event.at)
+        for resting in self._resting:
+            resting.look(self._steady.reached)
 
     def correct(self, transaction: Transaction, instead: Transaction | None, observed: datetime) -> None:
         """Take into the past that `transaction`, as it came to `update`, is `instead`, or reversed where that is None.
@@ -162,6 +168,8 @@ class CardHistory:
             for each in entity.pasts.values()
             for event in each.events
         }
+        for event in (event for resting in self._resting for event in resting.events()):
+            events.setdefault(event.key, [{**event.row, **event.scores}])
         for key, corrected in self._corrected.items():
             if key in events:
                 events[key] = [{**event.row, **event.scores} for event in corrected.events]
@@ -181,7 +189,8 @@ class CardHistory:
             )
             for by, arrivals in self._arrivals.items()
         }
-        since = max((each.since for entity in self._entities for each in entity.pasts.values()), default=ALWAYS)
+        whole = [each.since for entity in self._entities for each in entity.pasts.values()]
+        since = max([*whole, *(resting.since for resting in self._resting)], default=ALWAYS)
         return Snapshot(
             pl.DataFrame(rows, infer_schema_length=None),
             labels,
@@ -208,6 +217,9 @@ class CardHistory:
     def _event(self, transaction: Transaction) -> Event:
         at = micros(transaction["event_time"])
         row = {column: transaction[column] for column in self._plan.columns}
+        for column in self._plan.texts:
+            if type(row[column]) is str:
+                row[column] = intern(row[column])
         if self._plan.hop_scores and transaction.get(ARRIVAL) is not None:
             row[ARRIVAL] = transaction[ARRIVAL]
         return Event(at, transaction["event_id"], row, self._scores(transaction, at))
@@ -310,6 +322,18 @@ class CardHistory:
                     values[place] = float(frauds) / number if number else None
                 else:
                     values[place] = float(frauds if statistic == "frauds" else number)
+
+
+def _resting(plan: Plan, entities: Sequence[EntityPasts]) -> list[Resting]:
+    """Let those entities rest together that begin with the same column; the one of fewest columns is always there."""
+    resting = []
+    for first in dict.fromkeys(entity.by[0] for entity in entities):
+        together = sorted((e for e in entities if e.by[0] == first), key=lambda entity: len(entity.by))
+        resting.append(Resting(plan, together))
+        together[0].is_noted = True
+        for entity in together:
+            entity.resting = resting[-1]
+    return resting
 
 
 def _ratio(upper: Value, lower: Value) -> Value:

@@ -69,6 +69,8 @@ class Plan:
         self.labels = _asked_labels([f for f in features if isinstance(f, Labels)], place)
         self.entities = list(dict.fromkeys([w.by for _, w in self.windows] + [last.by for _, last in self.lasts]))
         self.columns = self._columns(schema)
+        said_often = {c.name for c in schema.contract.kept if c.type == "text" and c.role in ("entity", "categorical")}
+        self.texts = [column for column in self.columns if column in said_often]
 
     def scores_of(self, amount: float, values: list[Value]) -> dict[str, Number]:
         """Return the scores of an amount in thousandths, from the usual amounts and spreads among the values.
