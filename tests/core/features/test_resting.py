@@ -108,6 +108,20 @@ def test_cards_rest_once_no_window_sees_them_and_merchants_without_last_ones_are
     assert [len(resting) for resting in many._resting] == [100, 0]
 
 
+def test_a_card_with_a_reversed_payment_rests_without_it(lasting: FeatureSchema) -> None:
+    history = silent(lasting, 5)
+    events = history.snapshot().events.filter(pl.col("card") == 10)
+    kind = events.filter(pl.col("category") == events["category"][-1])
+    first, last = (kind.row(place, named=True) for place in (-2, -1))
+    history.correct(last, None, last["event_time"] + timedelta(hours=1))
+    for row in rows_of([(24 * 30 + hour, 1 + hour % 2, 50, "travel") for hour in range(24 * 60)]):
+        history.update({**row, "event_id": f"later {row['event_id']}"})
+    assert [len(resting) for resting in history._resting] == [100, 0]
+    asked = {**make_row(), "event_id": "asked", "event_time": BEGIN + 95 * DAY, "card": 10, "city_pop": None}
+    amount = lasting.names.index("amount_of_last_by_card_category")
+    assert history.read({**asked, "category": last["category"]})[amount] == first["amount"]
+
+
 def test_a_payment_of_a_card_that_rests_is_corrected_where_a_feature_remembers_it(lasting: FeatureSchema) -> None:
     history = silent(lasting, 60)
     asked = {**make_row(), "event_id": "asked", "event_time": BEGIN + 85 * DAY, "card": 10, "city_pop": None}

@@ -11,6 +11,7 @@ from mlflow_fraud.core.features.definitions import THOUSANDTHS, Entities, Statis
 from mlflow_fraud.core.features.event import ALWAYS, Event, Gone, Value
 from mlflow_fraud.core.features.instants import MICROSECOND, span_micros
 from mlflow_fraud.core.features.plan import LATENESS
+from mlflow_fraud.core.features.resting import LOOKED_AT
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.features.statistics import mean_of, std_of
 from mlflow_fraud.core.features.views import kept_of, looked_at_by, view_of
@@ -153,15 +154,16 @@ class HopSums:
         return sums
 
     def _look(self, reached: int) -> None:
-        """Look at the next entity, and let it go where no window reaches its newest hop."""
-        key = self._turns.popleft()
-        sums = self.sums[key]
-        if next(reversed(sums.hops), ALWAYS) < self._first_reader(reached) - self._longest:
-            self.forget(sums, reached)
-            if not sums.hops and not sums.later:
+        """Look at the next entities, and let go of those whose newest hop no window reaches."""
+        for _ in range(min(LOOKED_AT, len(self._turns))):
+            key = self._turns.popleft()
+            sums = self.sums[key]
+            if next(reversed(sums.hops), ALWAYS) < self._first_reader(reached) - self._longest:
+                self.forget(sums, reached)
+            if sums.hops or sums.later:
+                self._turns.append(key)
+            else:
                 del self.sums[key]
-                return
-        self._turns.append(key)
 
     def _first_reader(self, reached: int) -> int:
         """Return the earliest hop that somebody may still read from."""

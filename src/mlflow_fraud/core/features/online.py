@@ -222,7 +222,7 @@ class CardHistory:
                 row[column] = intern(row[column])
         if self._plan.hop_scores and transaction.get(ARRIVAL) is not None:
             row[ARRIVAL] = transaction[ARRIVAL]
-        return Event(at, transaction["event_id"], row, self._scores(transaction, at))
+        return Event(at, transaction["event_id"], row, self._plan.kept_scores(self._scores(transaction, at)))
 
     def _scores(self, transaction: Transaction, at: int) -> dict[str, Number]:
         """Return the transaction's scores: as recorded, as just read, or from the past."""

@@ -36,9 +36,9 @@ class Kind(Protocol):
 class Resting:
     """The cards that rest, or whatever the column is that some entities begin with.
 
-    A card rests once no window can reach its newest transaction, and none of them was corrected. What its last ones are
-    is kept however old; where no feature looks at those it is let go. It wakes when it is asked for. Before `since`
-    there were others, of somebody.
+    A card rests once no window can reach its newest transaction, nor what was corrected of it lately. What its last
+    ones are is kept however old; where no feature looks at those it is let go. It wakes when it is asked for. Before
+    `since` there were others, of somebody.
     """
 
     def __init__(self, plan: Plan, kinds: Sequence[Kind]) -> None:
@@ -83,17 +83,12 @@ class Resting:
         return len(self._asleep)
 
     def _rests(self, first: Any, before: int) -> bool:
-        kinds = [(kind, kind.pasts_of(first)) for kind in self._kinds]
-        pasts = [past for _, each in kinds for past in each]
-        if any(past.versions is not None or past.times[-1] >= before for past in pasts):
+        if any(past.times[-1] >= before for past in self._kinds[0].pasts_of(first)):  # nearly always
             return False
-        last = {
-            event.key: event
-            for kind, each in kinds
-            if kind.back
-            for past in each
-            for event in past.events[-kind.back :]
-        }
+        pasts = [(kind.back, past) for kind in self._kinds for past in kind.pasts_of(first)]
+        if any(past.times[-1] >= before or not past.is_settled(before) for _, past in pasts):
+            return False
+        last = {event.key: event for back, past in pasts for event in past.newest(back)}
         for kind in self._kinds:
             kind.let_go(first)
         self.since = max(self.since, before)
