@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmarks.state import with_hops
 from mlflow_fraud.adapters.raw_files import batches_in, read_batches
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features, model_matrix
@@ -23,7 +24,6 @@ from tests.serving.conftest import MakeRelease, kept_in
 
 ARCHIVE = ROOT.parent / "shared/data/sparkov/archive.zip"
 WEEK = 7
-BUSY = (("category",), ("merchant",))
 
 
 def replay(whole: pl.DataFrame, served: int, schema: FeatureSchema, make_release: MakeRelease, folder: Path) -> None:
@@ -80,16 +80,6 @@ def test_a_period_served_one_by_one_with_late_labels_is_the_batch(
 ) -> None:
     whole = with_label_times(make_transactions(4000, cards=cards, days=300), seed=3)
     replay(whole, 1200, delayed(schema, feature_params), make_release, tmp_path)
-
-
-def with_hops(params: FeatureParams) -> FeatureParams:
-    """Let the windows and scores of merchants and categories move by days."""
-    windows = [w.model_copy(update={"hop": "1d"}) if w.by in BUSY else w for w in params.windows]
-    scores = [s.model_copy(update={"hop": "1d"}) if s.by in BUSY else s for s in params.scores]
-    named = {"amount_score_by_category_90d": "amount_score_by_category_90d_hop_1d"}
-    lasts = [last.model_copy(update={"take": tuple(named.get(t, t) for t in last.take)}) for last in params.last]
-    windows = [w.model_copy(update={"of": named.get(w.of, w.of)}) for w in windows]
-    return params.model_copy(update={"windows": tuple(windows), "scores": tuple(scores), "last": tuple(lasts)})
 
 
 def test_a_period_with_windows_that_move_by_hops_is_the_batch(
