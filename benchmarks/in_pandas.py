@@ -142,7 +142,7 @@ class PandasFeatures:
         values = self._seen(window.of, window)
         if window.span == TODAY:
             return self._since_midnight(values, window)
-        rolling = self._grouped(values, window.by).rolling(window.span, closed="left")
+        rolling = self._grouped(values, window.by, window.hop).rolling(window.span, closed="left")
         match window.statistic:
             case "distinct":
                 made = (
@@ -154,9 +154,8 @@ class PandasFeatures:
                 made = getattr(rolling, statistic)()
         result = self._put_back(made.to_numpy(float), window.by)
         if window.statistic == "std":
-            return np.where(
-                self._window(Window(window.by, window.span, "count", window.only, window.of)) > 1, result, np.nan
-            )
+            count = Window(window.by, window.span, "count", window.only, window.of, window.hop)
+            return np.where(self._window(count) > 1, result, np.nan)
         return np.nan_to_num(result) if window.statistic in ("count", "sum", "distinct") else result
 
     def _since_midnight(self, values: Floats, window: Window) -> Floats:
@@ -226,8 +225,10 @@ class PandasFeatures:
     def _start(self, span: str) -> npt.NDArray[Any]:
         return self.frame["midnight"].to_numpy() if span == TODAY else self.at - np.timedelta64(span_of(span))
 
-    def _grouped(self, values: Floats, by: Entities) -> Any:
-        return pd.Series(values, self.frame.index).groupby([self.frame[name].to_numpy() for name in by], dropna=False)
+    def _grouped(self, values: Floats, by: Entities, hop: str | None = None) -> Any:
+        at: Any = self.frame.index
+        at = at if hop is None else at.floor(span_of(hop))
+        return pd.Series(values, at).groupby([self.frame[name].to_numpy() for name in by], dropna=False)
 
     def _order(self, by: Entities) -> npt.NDArray[np.int64]:
         """Return the places of the rows in the order in which a grouped window hands them back."""

@@ -36,7 +36,8 @@ SENTENCE = """
 This table is made by `python -m docs.made`, which asks each engine for each of these on one small stream and compares;
 a test keeps it so. The batch engine (Polars; for training and monitoring) is the measure. "Online" is the service's,
 one transaction after the other; "Dask" is `FRAUD_FEATURE_ENGINE=dask`, with the rows in several files. "Of nothing" is
-what the first transaction of all has, before which nothing was.
+what the first transaction of all has, before which nothing was. Windows are asked for with a `hop`, too, but for
+`distinct`, which has none.
 
 """
 

@@ -69,11 +69,19 @@ def everything() -> Iterator[Asked]:
             for only in get_args(Only)
         ]
         windows.append({"by": ["merchant", "category"], "spans": SPANS, "take": [statistic], "of": columns[0]})
+        if statistic != "distinct":
+            windows += [
+                {"by": by, "spans": ["3d"], "take": [statistic], "of": column, "only": only, "hop": hop}
+                for by, hop in zip(BY, ("1d", "6h"), strict=True)
+                for column in ("amount", "risk", "city_pop")
+                for only in get_args(Only)
+            ]
         yield Asked("windows", statistic, OF_A_WINDOW[statistic], {"windows": windows, "scores": SCORES})
     for name, says in OF_THE_LAST.items():
         last = [{"by": by, "take": [name], "back": back} for by in BY for back in (1, 3)]
         yield Asked("last", name, says, {"last": last, "scores": SCORES})
     scores = [{"by": by, "span": span} for by in BY for span in SPANS]
+    scores.append({"by": BY[0], "span": "3d", "hop": "1d"})
     yield Asked(
         "scores", "{by: …, span: …}", "how many standard deviations the amount is from the mean", {"scores": scores}
     )

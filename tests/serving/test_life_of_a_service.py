@@ -205,10 +205,11 @@ class Service(RuleBasedStateMachine):
         current = self.app.state.model.current
         if current is None:
             return None
-        events, labels, since = current.history._past.snapshot()
+        events, labels, since, hops = current.history._past.snapshot()
         seen = pl.col("arrived") >= micros(self.past.now - SEEN)  # what no window sees may be forgotten or not
         by_arrival = {by: each.filter(seen).sort(each.columns).to_dicts() for by, each in labels.items()}
-        return events.to_dicts(), by_arrival, since
+        sums = {kind: each.sort(each.columns).to_dicts() for kind, each in hops.sums.items()}
+        return events.to_dicts(), by_arrival, since, sums
 
     @invariant()
     def the_newest_release_that_can_be_trusted_is_live(self) -> None:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.clock import StreamClock
+from mlflow_fraud.core.features.instants import arrival_told
 from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.labels import LABELS_LATER
 from mlflow_fraud.wall import wall_time
@@ -28,6 +29,9 @@ class Clock(Protocol):
 
     def require_arrived(self, arrived: datetime) -> None:
         """Raise `AheadOfNow` for a label that says it arrives later than now."""
+
+    def arrival(self, transaction: Transaction) -> datetime | None:
+        """Return when a transaction that comes now arrives; None where it counts at its own time."""
 
     def note(self, transaction: Transaction) -> None:
         """Take in a transaction that belongs to the past from now on."""
@@ -67,6 +71,10 @@ class WallClock:
         """Raise `AheadOfNow` for a label that says it arrives later than now."""
         _require_before(arrived, self.last_arrival(), WALL)
 
+    def arrival(self, transaction: Transaction) -> datetime | None:
+        """Return now, where that is of another hour than the transaction's time."""
+        return arrival_told(transaction["event_time"], self._now(self._zone))
+
     def note(self, transaction: Transaction) -> None:
         """The time of day goes by without."""
 
@@ -98,6 +106,14 @@ class RecordedClock:
     def require_arrived(self, arrived: datetime) -> None:
         """Raise `AheadOfNow` for a label that is too far ahead: they arrive for long after the last transaction."""
         _require_before(arrived, self.last_arrival(), STREAM)
+
+    def arrival(self, transaction: Transaction) -> datetime | None:
+        """Return the newest time that several cards have reached, where the transaction is of an earlier hour.
+
+        One that is of a later hour is the first to reach it.
+        """
+        at, now = transaction["event_time"], self._stream.now
+        return None if now is None or now <= at else arrival_told(at, now)
 
     def note(self, transaction: Transaction) -> None:
         """Take in a transaction that belongs to the past from now on."""

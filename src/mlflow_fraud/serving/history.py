@@ -11,6 +11,7 @@ from mlflow_fraud.adapters.prediction_log.afterwards import Outcome
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Label, Learned, Payment
 from mlflow_fraud.adapters.prediction_log.quarantine import Spans, lies_in
 from mlflow_fraud.core.contract.bounds import holder
+from mlflow_fraud.core.features.definitions import ARRIVAL
 from mlflow_fraud.core.features.online import CardHistory, Transaction
 from mlflow_fraud.core.features.past import Number, Value
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -100,9 +101,11 @@ class History:
         with self.record.lock:
             self._replay(AT_ONCE)
             self.clock.require_reached(transaction)
-            features = self._past.read(transaction)
-            scores = self._past.scores_read(transaction)
-            payment = self.record.enter(self._contract, transaction)
+            arrival = self.clock.arrival(transaction)
+            came = transaction if arrival is None else {**transaction, ARRIVAL: arrival}
+            features = self._past.read(came)
+            scores = self._past.scores_read(came)
+            payment = self.record.enter(self._contract, transaction, arrival)
             self._replay(AT_ONCE)
         return Observed(features, scores, payment)
 
@@ -169,11 +172,11 @@ class History:
                 continue
             match entry:
                 case Payment():
-                    beyond += not self._take(payment.transaction)
+                    beyond += not self._take(payment.as_it_came)
                 case Learned(number, _, _, label, arrived, others) if number not in self._known_numbers:
                     self._know(Known(payment.transaction, label, arrived, others))
                 case Corrected(number, _, instead, observed) if number not in self._amended_numbers:
-                    self._amend(Amended(payment.transaction, instead, observed))
+                    self._amend(Amended(payment.as_it_came, instead, observed))
         _warn(beyond)
         return len(entries)
 

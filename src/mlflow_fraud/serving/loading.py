@@ -77,7 +77,7 @@ class LiveRelease:
 
     def score_again(self, payment: Payment, began: float | None = None) -> Payment:
         """Return a payment of the past that got no answer, with one."""
-        return self._answered(payment, self.history.look(payment.transaction), began)
+        return self._answered(payment, self.history.look(payment.as_it_came), began)
 
     def score_all(self, observed: Sequence[Observed], began: float) -> list[Payment | NotScored]:
         """Return the payments that were observed, each with its answer or what kept it from one: all in one call.

@@ -133,10 +133,10 @@ class Record:
         """Return the payment of this id if it came a short while ago, or None: without a look into the record."""
         return self._recent.get((contract.name, event_id))
 
-    def enter(self, contract: Contract, transaction: Transaction) -> Payment:
-        """Give a new payment its place, with `lock` held."""
+    def enter(self, contract: Contract, transaction: Transaction, arrival: datetime | None = None) -> Payment:
+        """Give a new payment its place, with `lock` held; `arrival` is where it counts then and not at its time."""
         self._place += 1
-        payment = Payment(self._place, contract.name, transaction, utc_now())
+        payment = Payment(self._place, contract.name, transaction, utc_now(), arrival=arrival)
         self._known.add(payment.key, transaction["event_time"])
         self._recent[payment.key] = payment
         self._append(payment)

@@ -77,7 +77,7 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
         told(replayed, "replaying what came last", len(replayed), progress),
         known,
         numbers,
-        [Amended(each.of.transaction, each.instead, each.observed) for each in corrections],
+        [Amended(each.of.as_it_came, each.instead, each.observed) for each in corrections],
         frozenset(each.number for each in corrections if each.number > mark.correction),
         mark.end,
         past.left_out,
@@ -88,7 +88,7 @@ def _replayed(past: RecordedPast, settled: int, mark: Mark) -> list[Transaction]
     """Return what came last, in the order in which it came: from the record, and what it may not hold yet."""
     there = {payment.place: payment for payment in past.behind(settled)}
     there |= {each.place: each for each in mark.unwritten}
-    return [there[place].transaction for place in sorted(there)]
+    return [there[place].as_it_came for place in sorted(there)]
 
 
 def _known(

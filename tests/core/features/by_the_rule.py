@@ -13,6 +13,7 @@ import numpy as np
 from mlflow_fraud.core.contract.bounds import RATIO, SCORE
 from mlflow_fraud.core.features.definitions import (
     AMOUNT,
+    ARRIVAL,
     TODAY,
     Feature,
     Labels,
@@ -122,9 +123,24 @@ class ByTheRule:
 
     def _window(self, window: Window, payment: Payment) -> float | None:
         at = payment["event_time"]
+        if window.hop:
+            return self._hops(window, payment)
         seen = self.past(window.by, _key(window.by, payment), _start(window.span, at), at)
         values = [v for which in seen if (v := self._looked_at(window, *which)) is not None]
         return _statistic(window.statistic, values)
+
+    def _hops(self, window: Window, payment: Payment) -> float | None:
+        """Return what was seen before the hop of the payment began, of those that came in a hop of the window."""
+        at = _hop(min(payment["event_time"], _arrival(payment)), str(window.hop))
+        values = []
+        for of in self.payments:
+            if at - span_of(window.span) <= _arrival(of) < at:
+                extreme = window.statistic in ("min", "max")  # as it came
+                number = -1 if extreme else self._newest(of["event_id"], at)
+                version = self._version(of["event_id"], number)
+                if version and _key(window.by, version) == _key(window.by, payment):
+                    values.append(self._looked_at(window, of["event_id"], number))
+        return _statistic(window.statistic, [value for value in values if value is not None])
 
     def _looked_at(self, window: Window, event_id: str, number: int) -> Any:
         version = self._version(event_id, number)
@@ -191,6 +207,14 @@ def _statistic(statistic: str, values: list[Any]) -> float | None:
 
 def _start(span: str, at: datetime) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0) if span == TODAY else at - span_of(span)
+
+
+def _arrival(payment: Payment) -> datetime:
+    return payment.get(ARRIVAL) or payment["event_time"]
+
+
+def _hop(at: datetime, hop: str) -> datetime:
+    return at - (at - datetime(1970, 1, 1)) % span_of(hop)
 
 
 def _key(by: Iterable[str], payment: Payment) -> tuple[Any, ...]:

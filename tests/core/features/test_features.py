@@ -16,7 +16,7 @@ from mlflow_fraud.core.contract.contract import Contract, read_contract
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
 from mlflow_fraud.core.features.define import define
-from mlflow_fraud.core.features.definitions import FeatureParams, Row, Window
+from mlflow_fraud.core.features.definitions import ARRIVAL, FeatureParams, Row, Window
 from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.labels import arrival
@@ -37,13 +37,30 @@ EVERYTHING: dict[str, Any] = {
             (["card"], "merchant", "any", ["distinct"]),
             (["card", "category"], "category", "night", ["distinct"]),
         )
+    ]
+    + [
+        {"by": by, "spans": spans, "take": take, "of": of, "only": only, "hop": hop}
+        for by, spans, of, only, take, hop in (
+            (["category"], ["30d"], "amount", "any", ["count", "sum", "mean", "min", "max", "std"], "1d"),
+            (["category"], ["30d"], "amount", "night", ["sum", "min"], "1d"),
+            (["card", "merchant"], ["3d"], "city_pop", "large", ["count", "mean", "max"], "6h"),
+        )
     ],
     "last": [
         {"by": ["card"], "take": ["seconds", "amount", "category"]},
         {"by": ["card"], "take": ["seconds", "city_pop", "amount_score_by_category_3d"], "back": 3},
     ],
-    "scores": [{"by": ["category"], "span": "3d"}, {"by": ["card"], "span": "30d"}, {"by": ["card"], "span": "today"}],
-    "ratios": [["amount", "amount_mean_by_card_30d"], ["amount_score_by_card_30d", "amount_std_by_card_30d"]],
+    "scores": [
+        {"by": ["category"], "span": "3d"},
+        {"by": ["card"], "span": "30d"},
+        {"by": ["card"], "span": "today"},
+        {"by": ["category"], "span": "30d", "hop": "1d"},
+    ],
+    "ratios": [
+        ["amount", "amount_mean_by_card_30d"],
+        ["amount_score_by_card_30d", "amount_std_by_card_30d"],
+        ["amount", "amount_mean_by_category_30d_hop_1d"],
+    ],
     "labels": [
         {"by": ["merchant"], "spans": ["today", "3d"], "take": ["labels", "frauds", "fraud_rate"]},
         {"by": ["card", "category"], "spans": ["30d"], "take": ["fraud_rate"]},
@@ -71,16 +88,25 @@ events = st.fixed_dictionaries(
         "merchant_longitude": st.floats(-170, 170),
         "label": st.one_of(st.none(), st.integers(0, 1)),
         "label_delay": st.one_of(st.none(), st.integers(0, 40 * 86_400).map(lambda s: timedelta(seconds=s))),
+        "late": st.one_of(st.none(), st.integers(1, 100).map(lambda hours: timedelta(hours=hours))),
     }
 )
 histories = st.lists(events, min_size=1, max_size=60).map(
     lambda rows: (
         pl.DataFrame(
             [{**row, "event_id": f"{place:04d}"} for place, row in enumerate(rows)],
-            schema_overrides={"city_pop": pl.Int64, "label": pl.Int8, "label_delay": pl.Duration("us")},
+            schema_overrides={
+                "city_pop": pl.Int64,
+                "label": pl.Int8,
+                "label_delay": pl.Duration("us"),
+                "late": pl.Duration("us"),
+            },
         )
         .cast({"amount": pl.Int64, "event_time": pl.Datetime("us")})
-        .with_columns(label_time=pl.col("event_time") + pl.col("label_delay"))
+        .with_columns(
+            (pl.col("event_time") + pl.col("late")).alias(ARRIVAL),
+            label_time=pl.col("event_time") + pl.col("label_delay"),
+        )
         .sort(TIME_ORDER)
     )
 )
@@ -223,6 +249,28 @@ def test_memory_is_bounded_by_the_longest_window(schema: FeatureSchema) -> None:
     assert len(past.snapshot().events) <= 2 * 92 + 2
 
 
+def test_a_schema_without_hops_says_nothing_of_them(schema: FeatureSchema) -> None:
+    """The hash of a release of before there were hops is what it was."""
+    assert '"hop"' not in schema.to_json()
+    hopping = FeatureParams.model_validate(
+        {"windows": [{"by": ["category"], "spans": ["90d"], "take": ["mean"], "hop": "1d"}]}
+    )
+    assert hopping.model_dump()["windows"][0]["hop"] == "1d"
+
+
+def test_of_a_window_that_moves_by_hops_numbers_are_kept_and_no_payments(schema: FeatureSchema) -> None:
+    params = FeatureParams.model_validate(
+        {"windows": [{"by": ["category"], "spans": ["30d"], "take": ["mean", "max"], "hop": "1d"}]}
+    )
+    past = CardHistory(FeatureSchema(params=params, contract=schema.contract, categories={}))
+    row = make_row()
+    for hour in range(24 * 365):
+        past.update({**row, "event_time": BEGIN + timedelta(hours=hour), "event_id": str(hour)})
+    events, _, _, hops = past.snapshot()
+    assert events.is_empty()
+    assert len(hops.sums[("category",), "1d"]) < 30 + 10
+
+
 def make_row() -> dict[str, object]:
     return {
         "card": 1,
@@ -260,6 +308,29 @@ def make_row() -> dict[str, object]:
             {"labels": [{"by": ["terminal"], "spans": ["7d"], "take": ["fraud_rate"]}]},
             "no entity of sparkov: terminal",
             id="labels of an unknown entity",
+        ),
+        pytest.param(
+            {"windows": [{"by": ["card"], "spans": ["36h"], "take": ["sum"], "hop": "1d"}]},
+            "whole number of hops of 1d, found 36h",
+            id="a span that is no whole number of hops",
+        ),
+        pytest.param(
+            {"scores": [{"by": ["card"], "span": "today", "hop": "1h"}]}, "today is no hop and has none", id="today"
+        ),
+        pytest.param(
+            {"windows": [{"by": ["card"], "spans": ["2d"], "take": ["distinct"], "of": "merchant", "hop": "1d"}]},
+            "take distinct without `hop`",
+            id="distinct by hops",
+        ),
+        pytest.param(
+            {
+                "windows": [
+                    {"by": ["merchant"], "spans": ["2d"], "take": ["sum"], "of": "amount_score_by_card_3d", "hop": "1d"}
+                ],
+                "scores": [{"by": ["card"], "span": "3d"}],
+            },
+            "look at a score without `hop`",
+            id="scores by hops",
         ),
         pytest.param({"windows": [{"by": [], "spans": ["7d"], "take": ["sum"]}]}, "found none", id="no entity"),
     ],

@@ -117,6 +117,26 @@ def test_labels_scores_and_what_is_counted_are_said_in_the_words_of_the_contract
     ]
 
 
+def test_hops_are_those_of_the_windows_that_they_were_said_of() -> None:
+    contract = read_contract({"name": "own", "columns": NEEDED | CHANNEL}, where="test")
+    params = FeatureParams.model_validate(
+        {
+            "windows": [
+                {"by": ["category"], "spans": ["90d"], "take": ["mean"], "hop": "1d"},
+                {"by": ["card"], "spans": ["24h"], "take": ["max"], "of": "amount_score_by_category_90d_hop_1d"},
+            ],
+            "scores": [{"by": ["category"], "span": "90d", "hop": "1d"}],
+            "ratios": [["amount_score_by_category_90d_hop_1d", "amount_mean_by_category_90d_hop_1d"]],
+        }
+    )
+    assert names(fit_features(params, contract), contract)[1:] == [
+        "amount_mean_by_channel_90d_hop_1d",
+        "amount_score_by_channel_90d_hop_1d_max_by_customer_24h",
+        "amount_score_by_channel_90d_hop_1d",
+        "amount_score_by_channel_90d_hop_1d_over_amount_mean_by_channel_90d_hop_1d",
+    ]
+
+
 def test_what_needs_a_category_or_a_number_that_is_not_there_goes() -> None:
     contract = read_contract({"name": "own", "columns": NEEDED | TERMINAL}, where="test")
     fitted = fit_features(ROOMY, contract)

@@ -19,8 +19,14 @@ from mlflow_fraud.core.features.batch import TIME_ORDER
 from mlflow_fraud.core.labels import LABEL_CHANCE, LABEL_TIME
 
 MOMENT = pl.Datetime("us")
-RECORD = {"record_place": pl.Int64, "record_received": MOMENT, "record_source": pl.String}
-"""What the record says of a payment itself: its place in the order in which all came, when it came and from where."""
+RECORD = {
+    "record_place": pl.Int64,
+    "record_received": MOMENT,
+    "record_source": pl.String,
+    "record_arrival": MOMENT,
+}
+"""What the record says of a payment itself: its place in the order in which all came, when it came and from where, and
+its arrival on the contract's clock where that is not its time."""
 ANSWER: Mapping[str, Any] = {
     "answer_prediction": pl.String,
     "answer_release": pl.String,

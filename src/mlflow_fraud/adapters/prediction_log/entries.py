@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from mlflow_fraud.core.features.definitions import ARRIVAL, SERVED
+
 Source = Literal["service", "journal", "history", "file"]
 """Where it came from: a request, the journal of an earlier program, the pinned history, or a file of labels."""
 
@@ -34,7 +36,8 @@ class Payment(NamedTuple):
 
     `received` is in UTC; the transaction's own times are on the contract's clock. `scores` are its amount's distances
     from what was usual, in whole thousandths by the names of the scores, as its answer was made with them; where past
-    scores are features, what was usual is beside them.
+    scores are features, what was usual is beside them. `arrival`, on the contract's clock, is where windows that move
+    by hops count it; None for its event time.
     """
 
     place: int
@@ -44,6 +47,15 @@ class Payment(NamedTuple):
     source: Source = "service"
     scores: Mapping[str, float | None] | None = None
     answer: Answer | None = None
+    arrival: datetime | None = None
+
+    @property
+    def as_it_came(self) -> Mapping[str, Any]:
+        """The transaction, with its arrival where that counts, and the scores that it was served with."""
+        if self.arrival is None and self.scores is None:
+            return self.transaction
+        beside = {ARRIVAL: self.arrival, SERVED: self.scores}
+        return {**self.transaction, **{name: value for name, value in beside.items() if value is not None}}
 
     @property
     def key(self) -> Key:

@@ -18,6 +18,7 @@ from mlflow_fraud.adapters.prediction_log.quarantine import Spans, lies_in, not_
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.features.definitions import ARRIVAL
 from mlflow_fraud.core.progress import Progress, Step, tell
 
 AT_ONCE = 50_000
@@ -29,6 +30,7 @@ _TRANSACTION = {
     "event_time": pl.Datetime("us"),
     "content": pl.String,
     "scores": pl.String,
+    ARRIVAL: pl.Datetime("us"),
 }
 _KNOWN = {"number": pl.Int64, "label": pl.Int8, "arrived": pl.Datetime("us")}
 
@@ -70,7 +72,7 @@ class RecordedPast:
     def since(self, moment: datetime | None, progress: Progress = lambda line: None) -> pl.DataFrame:
         """Return the transactions from a moment on, in the contract's columns.
 
-        Beside these the table has `place`, and `scores` as they were kept, in JSON. Any order.
+        Beside these the table has `place`, `ARRIVAL`, and `scores` as they were kept, in JSON. Any order.
         """
         wanted = (*self._by_then, *(() if moment is None else (PAYMENT.c.event_time >= moment,)))
         with self._log.reading() as connection:
@@ -99,6 +101,11 @@ class RecordedPast:
         places = select(before.c.place).where(before.c.rank <= back)  # alone: what is sorted has no content with it
         chosen = select(*_columns()).where(PAYMENT.c.place.in_(places))
         return self._transactions(chosen, _TRANSACTION)
+
+    def came_late(self, moment: datetime) -> pl.DataFrame:
+        """Return the transactions of before a moment that arrived from it on; see `since`."""
+        late = (PAYMENT.c.arrival.is_not(None), PAYMENT.c.arrival >= moment, PAYMENT.c.event_time < moment)
+        return self._transactions(select(*_columns()).where(*self._by_then, *late), _TRANSACTION)
 
     def behind(self, place: int) -> list[Payment]:
         """Return the payments behind a place, in the order in which they came."""
@@ -139,7 +146,8 @@ class RecordedPast:
         said = (CORRECTION.c.number, CORRECTION.c.observed, CORRECTION.c.content.label("instead"))
         chosen = select(PAYMENT, *said).join_from(CORRECTION, PAYMENT, same).where(*self._by_then)
         if moment is not None:
-            chosen = chosen.where(or_(PAYMENT.c.event_time >= moment, PAYMENT.c.event_id.in_(ids)))
+            late = and_(PAYMENT.c.arrival.is_not(None), PAYMENT.c.arrival >= moment)
+            chosen = chosen.where(or_(PAYMENT.c.event_time >= moment, late, PAYMENT.c.event_id.in_(ids)))
         with self._log.reading() as connection:
             rows = connection.execute(chosen.order_by(CORRECTION.c.number)).all()
         return [
@@ -164,4 +172,4 @@ class RecordedPast:
 
 
 def _columns() -> list[Any]:
-    return [PAYMENT.c[name] for name in _TRANSACTION]
+    return [PAYMENT.c["arrival" if name == ARRIVAL else name] for name in _TRANSACTION]

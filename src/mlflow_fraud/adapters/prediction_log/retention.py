@@ -7,7 +7,7 @@ from datetime import datetime
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, func, or_, select, tuple_
 
 from mlflow_fraud.adapters.prediction_log.audit import note, note_again
 from mlflow_fraud.adapters.prediction_log.by_time import of_contract
@@ -75,7 +75,8 @@ def prune(log: PredictionLog, contract: str, age: Age, *, at: datetime) -> Prune
 def _older(log: PredictionLog, contract: str, cut: datetime) -> Iterator[Sequence[Which]]:
     order = tuple_(PAYMENT.c.event_time, PAYMENT.c.place)
     chosen = select(PAYMENT.c.event_time, PAYMENT.c.place, PAYMENT.c.event_id)
-    chosen = chosen.where(of_contract(contract), PAYMENT.c.event_time < cut)
+    late = or_(PAYMENT.c.arrival.is_(None), PAYMENT.c.arrival < cut)  # or else windows count it where it came
+    chosen = chosen.where(of_contract(contract), PAYMENT.c.event_time < cut, late)
     chosen = chosen.order_by(PAYMENT.c.event_time, PAYMENT.c.place).limit(AT_ONCE)
     behind = chosen
     while True:

@@ -43,6 +43,7 @@ class PaymentRows:
             "source": payment.source,
             "content": content_of(transaction),
             "scores": None if scores is None else json.dumps(scores, separators=(",", ":")),
+            "arrival": None if payment.arrival is None else self._moment(payment.arrival),
             **(payment.answer._asdict() if payment.answer else UNANSWERED),
             "reasons": None,  # which come after the answer
         }
@@ -73,4 +74,4 @@ def payment_of(row: Any, contract: Contract) -> Payment:
         )
     transaction = transaction_of(row.event_id, row.event_time, row.content, contract)
     scores = None if row.scores is None else json.loads(row.scores)
-    return Payment(row.place, contract.name, transaction, row.received, row.source, scores, answer)
+    return Payment(row.place, contract.name, transaction, row.received, row.source, scores, answer, row.arrival)

@@ -12,7 +12,8 @@ import polars as pl
 from mlflow_fraud.adapters.prediction_log.afterwards import as_table
 from mlflow_fraud.adapters.prediction_log.entries import Corrected
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
-from mlflow_fraud.core.features.batch import TIME_ORDER, build_scores
+from mlflow_fraud.core.features.batch import TIME_ORDER, as_served, build_scores
+from mlflow_fraud.core.features.definitions import Score, scores_looked_at, windows_behind
 from mlflow_fraud.core.features.later import Later
 from mlflow_fraud.core.features.reach import remembered, score_reach
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -22,13 +23,13 @@ from mlflow_fraud.core.progress import Progress
 def remembered_before(past: RecordedPast, schema: FeatureSchema, since: datetime) -> list[dict[str, Any]]:
     """Return of each entity the last transactions before a moment that features look back on, in time order.
 
-    They have the scores that they were served with, by name; null where there is none.
+    Where windows move by hops those are among them that arrived from that moment on. They have the scores that they
+    were served with, by name; null where there is none.
     """
-    older = {
-        (row["event_time"], row["event_id"]): row
-        for by, back in remembered(schema).items()
-        for row in past.last_before(since, by, back).to_dicts()
-    }
+    found = [past.last_before(since, by, back) for by, back in remembered(schema).items()]
+    if any(window.hop for window in windows_behind(schema.features)):
+        found.append(past.came_late(since))
+    older = {(row["event_time"], row["event_id"]): row for rows in found for row in rows.iter_rows(named=True)}
     return [_with_its_scores(older[key], schema) for key in sorted(older)]
 
 
@@ -46,9 +47,30 @@ def window_since(
 ) -> pl.DataFrame:
     """Return the transactions from a moment on, in time order, with scores worked out anew.
 
-    Under other features they were others.
+    Under other features they were others. Those of windows that move by hops stay as they were served.
     """
-    rows = past.since(since - score_reach(schema), progress).sort(TIME_ORDER)
+    begin = since - score_reach(schema)
+    rows = with_served(past.since(begin, progress), schema)
+    late = with_served(past.came_late(begin), schema)
+    whole = pl.concat([rows, late]).sort(TIME_ORDER)
     later = Later(as_table(corrections, schema.contract)) if corrections else None
-    scored = pl.concat([rows.drop("scores"), build_scores(rows, schema, later)], how="horizontal")
+    scores = build_scores(whole, schema, later)
+    scored = pl.concat([whole.drop(scores.columns, strict=False), scores], how="horizontal")
     return scored.filter(pl.col("event_time") >= since)
+
+
+def with_served(rows: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    """Return recorded rows with their scores of windows that move by hops as they were served, in place of `scores`.
+
+    What was usual is beside those that features look at.
+    """
+    looked_at = scores_looked_at(schema.features)
+    for score in (each for each in schema.features if isinstance(each, Score) and each.hop is not None):
+        usual = (score.mean.name, score.std.name) if score in looked_at else ()
+        served = {score.name: pl.Int64(), **dict.fromkeys(usual, pl.Float64())}
+        told = pl.col("scores").str.json_decode(pl.Struct(served)).struct
+        rows = rows.with_columns(
+            pl.col("scores").str.contains(f'"{score.name}":', literal=True).fill_null(False).alias(as_served(score)),
+            *(told.field(name) for name in served),
+        )
+    return rows.drop("scores")

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 METADATA = MetaData(
@@ -31,6 +32,9 @@ METADATA = MetaData(
 
 PLACE = BigInteger().with_variant(Integer, "sqlite")
 """A row's place in the order in which all came; in SQLite the row's own number, which costs nothing."""
+
+LATE = "arrival IS NOT NULL"
+"""Of few payments an arrival is told, and of these alone there is an index."""
 
 FEATURE_SCHEMA = Table(
     "feature_schema",
@@ -68,9 +72,11 @@ PAYMENT = Table(
     Column("took_us", Integer),
     Column("label_chance", Float),  # with which its label is looked for: see `core.labels`
     Column("reasons", Text),  # JSON: see `core.explaining.reasons`, where they were worked out while serving
+    Column("arrival", DateTime),  # on the contract's own clock; null where it counts at its event time
     UniqueConstraint("contract", "event_id"),
     Index("ix_payment_prediction", "prediction"),
     Index("ix_payment_event_time", "event_time"),
+    Index("ix_payment_arrival", "arrival", sqlite_where=text(LATE), postgresql_where=text(LATE)),
 )
 
 LABEL = Table(

@@ -26,6 +26,7 @@ from mlflow_fraud.core.features.definitions import (
     scores_looked_at,
     windows_behind,
 )
+from mlflow_fraud.core.features.hop_windows import with_hops
 from mlflow_fraud.core.features.label_windows import with_labels
 from mlflow_fraud.core.features.later import Later
 from mlflow_fraud.core.features.past_expressions import (
@@ -82,9 +83,11 @@ def with_past(
     """Add the features, and the windows behind scores, by name, in whole units where they have such.
 
     `rows` holds the whole past of every entity that is in it, in `TIME_ORDER`. A row whose past is not there has its
-    scores, or the windows behind them, by their names: what was worked out when it came is taken from there.
+    scores, or the windows behind them, by their names: what was worked out when it came is taken from there. Where the
+    column `as_served` says so a score is given even if it is missing.
     """
-    windows = windows_behind(tuple(features))
+    windows = [window for window in windows_behind(tuple(features)) if window.hop is None]
+    hopping = [window for window in windows_behind(tuple(features)) if window.hop is not None]
     lasts = [feature for feature in features if isinstance(feature, Last)]
     scores = [feature for feature in features if isinstance(feature, Score)]
     versions = told.versions
@@ -92,11 +95,13 @@ def with_past(
         midnight = rows.with_columns(pl.col("event_time").dt.truncate("1d").alias(MIDNIGHT))
         rows = with_added(midnight.collect(), versions, windows, schema).lazy()
     there, transactions = rows.collect_schema().names(), rows
+    rows = rows.with_columns(pl.col(s.mean.name).is_not_null().alias(_usual(s)) for s in scores if s.mean.name in there)
+    if hopping:
+        rows = with_hops(rows.collect(), hopping, schema, versions).lazy()
     begins = places(dict.fromkeys([window.by for window in windows] + [last.by for last in lasts]))
     rows = (
         rows.with_columns(pl.col("event_time").dt.truncate("1d").alias(MIDNIGHT))
         .with_columns(begin.alias(name) for name, begin in begins.items() if name not in there)
-        .with_columns(pl.col(s.mean.name).is_not_null().alias(_usual(s)) for s in scores if s.mean.name in there)
         .with_columns(
             *(_or(w.name, window_expression(w, schema, corrected=versions is not None), there) for w in windows),
             *(last_expression(last, schema).alias(last.name) for last in lasts),
@@ -123,7 +128,14 @@ def _scored(score: Score, there: Sequence[str]) -> pl.Expr:
         return score_expression(score).alias(score.name)
     usual = pl.col(_usual(score)) if score.mean.name in there else pl.lit(False)
     given = _or(score.name, score_expression(score), there)
+    if as_served(score) in there:
+        given = pl.when(as_served(score)).then(score.name).otherwise(given)
     return pl.when(usual).then(score_expression(score)).otherwise(given).alias(score.name)
+
+
+def as_served(score: Score) -> str:
+    """Return the name of a column that says whether a row's score is given as it was served, a missing one included."""
+    return f"{score.name} is as served"
 
 
 def _or(name: str, worked_out: pl.Expr, there: Sequence[str]) -> pl.Expr:
@@ -169,7 +181,9 @@ def _told(transactions: pl.DataFrame, schema: FeatureSchema, later: Later | None
         return Told(None, later.labels)
     scores = scores_looked_at(schema.features)
     if scores:
-        beside = versions.filter(pl.col(TOLD) > 0).select(TOLD, *transactions.columns)
+        beside = _where_it_went(
+            versions.filter(pl.col(TOLD) > 0).select(TOLD, *transactions.columns), transactions, scores
+        )
         all_of_them = pl.concat(
             [transactions.with_columns(pl.lit(0, versions.schema[TOLD]).alias(TOLD)), beside], how="diagonal"
         )
@@ -178,6 +192,19 @@ def _told(transactions: pl.DataFrame, schema: FeatureSchema, later: Later | None
             scored.select("event_id", TOLD, *(s.name for s in scores)).collect(), on=["event_id", TOLD]
         )
     return Told(versions, later.labels)
+
+
+def _where_it_went(versions: pl.DataFrame, transactions: pl.DataFrame, scores: Sequence[Score]) -> pl.DataFrame:
+    """Return the versions without what was served of the entity that they have left."""
+    for score in scores:
+        if as_served(score) in versions.columns:
+            stays = versions.join(transactions, on=["event_id", *score.by], how="semi", nulls_equal=True)
+            moved = ~pl.col(TOLD).is_in(stays[TOLD].implode())
+            given = [
+                n for n in (as_served(score), score.name, score.mean.name, score.std.name) if n in versions.columns
+            ]
+            versions = versions.with_columns(pl.when(~moved).then(name).alias(name) for name in given)
+    return versions
 
 
 def model_matrix(features: pl.DataFrame, schema: FeatureSchema) -> npt.NDArray[np.float32]:

@@ -8,6 +8,7 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.definitions import (
     AMOUNT,
+    TODAY,
     Feature,
     FeatureParams,
     Labels,
@@ -28,10 +29,12 @@ def define(params: FeatureParams, contract: Contract) -> tuple[Feature, ...]:
     Raises `SettingsError` for one that the contract cannot give, with the reason.
     """
     features: list[Feature] = [Row(name) for name in params.row]
-    features += [Window(w.by, span, take, w.only, w.of) for w in params.windows for span in w.spans for take in w.take]
+    features += [
+        Window(w.by, span, take, w.only, w.of, w.hop) for w in params.windows for span in w.spans for take in w.take
+    ]
     features += [Labels(each.by, span, take) for each in params.labels for span in each.spans for take in each.take]
     features += [Last(last.by, take, last.back) for last in params.last for take in last.take]
-    features += [Score(score.by, score.span) for score in params.scores]
+    features += [Score(score.by, score.span, score.hop) for score in params.scores]
     features += [Ratio(upper, lower) for upper, lower in params.ratios]
     _check(features, contract)
     return tuple(features)
@@ -63,7 +66,10 @@ def _check(features: list[Feature], contract: Contract) -> None:
             case Window():
                 _check_entities(feature, contract)
                 _check_window(feature, contract, scores)
-            case Score() | Labels():
+            case Score():
+                _check_entities(feature, contract)
+                _check_span(feature)
+            case Labels():
                 _check_entities(feature, contract)
                 span_of(feature.span)
 
@@ -84,13 +90,37 @@ def _check_ratio(ratio: Ratio, names: list[str]) -> None:
 
 
 def _check_window(window: Window, contract: Contract, scores: list[str]) -> None:
-    span_of(window.span)
+    _check_span(window)
+    if window.hop and window.statistic == "distinct":
+        raise SettingsError(
+            f"features.windows: {window.name}: of a hop sums are kept and no payments, so that nothing tells how many "
+            "values differ; take distinct without `hop`"
+        )
+    if window.hop and window.of in scores:
+        raise SettingsError(
+            f"features.windows: {window.name}: of a hop sums are kept and no payments, so that nothing tells the score "
+            "of one that is corrected; look at a score without `hop`"
+        )
     if window.statistic == "distinct":
         known = _columns(contract, "entity", "categorical", "numeric")
         _require(window.of, known, "features.windows: cannot count distinct values of")
     else:
         known = [AMOUNT, *_columns(contract, "numeric"), *scores]
         _require(window.of, known, f"features.windows: cannot take {window.statistic} of")
+
+
+def _check_span(feature: Window | Score) -> None:
+    """Require a span that can be, and with a hop a whole number of them."""
+    span = span_of(feature.span)
+    if feature.hop is None:
+        return
+    if TODAY in (feature.span, feature.hop):
+        raise SettingsError(f"features: {feature.name}: {TODAY} is no hop and has none; say hours or days for both")
+    if span % span_of(feature.hop):
+        raise SettingsError(
+            f"features: {feature.name}: expected a span that is a whole number of hops of {feature.hop}, "
+            f"found {feature.span}"
+        )
 
 
 def _check_entities(feature: Window | Labels | Last | Score, contract: Contract) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,13 +25,24 @@ THOUSANDTHS = 1000
 """What is no whole number by itself is kept in thousandths, so that its sums do not depend on their order."""
 
 MOST_BACK = 20
+
+ARRIVAL = "when it arrived"
+"""A transaction's arrival, where that is known and counts: beside a contract's columns, which have no such name."""
+
+SERVED = "the scores it was served with"
+"""Beside them, too: the scores of a recorded transaction by their names. Those of hops are not worked out again."""
+
 _SPAN = re.compile(r"([1-9]\d*)(h|d)")
+
+Hop = Annotated[str | None, Field(exclude_if=lambda hop: hop is None)]
+"""The step of a window's ends. Where there is none a schema's document says nothing, as before there were hops."""
 
 
 class WindowParams(Strict):
     """Statistics of a column's values in each span, by entity; of all of them or only of night or large ones.
 
-    `of` is `amount`, a numeric column or a score; for `distinct` any kept column.
+    `of` is `amount`, a numeric column or a score; for `distinct` any kept column. With a `hop` both ends of the window
+    are on full hops.
     """
 
     by: Entities
@@ -39,6 +50,7 @@ class WindowParams(Strict):
     take: tuple[Statistic, ...]
     of: str = AMOUNT
     only: Only = "any"
+    hop: Hop = None
 
 
 class LastParams(Strict):
@@ -53,10 +65,11 @@ class LastParams(Strict):
 
 
 class ScoreParams(Strict):
-    """The amount's distance from the entity's mean, in its standard deviations."""
+    """The amount's distance from the entity's mean, in its standard deviations; both are of windows with the `hop`."""
 
     by: Entities
     span: str
+    hop: Hop = None
 
 
 class LabelParams(Strict):
@@ -88,13 +101,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Window:
-    """A statistic of what an entity's transactions were in `[t - span, t)`."""
+    """A statistic of what an entity's transactions were in `[t - span, t)`; with a `hop` both ends are on full hops."""
 
     by: Entities
     span: str
     statistic: Statistic
     only: Only = "any"
     of: str = AMOUNT
+    hop: str | None = None
 
     @property
     def name(self) -> str:
@@ -106,11 +120,13 @@ class Window:
         'night_count_by_card_category_90d'
         >>> Window(("card",), "today", "distinct", of="merchant").name
         'distinct_merchant_by_card_today'
+        >>> Window(("category",), "90d", "mean", hop="1d").name
+        'amount_mean_by_category_90d_hop_1d'
         """
         what = f"distinct_{self.of}" if self.statistic == "distinct" else f"{self.of}_{self.statistic}"
         what = "count" if what == "amount_count" else what
         of = "" if self.only == "any" else f"{self.only}_"
-        return f"{of}{what}_by_{'_'.join(self.by)}_{self.span}"
+        return f"{of}{what}_by_{'_'.join(self.by)}_{self.span}{_hop(self.hop)}"
 
 
 @dataclass(frozen=True)
@@ -154,25 +170,29 @@ class Last:
 
 @dataclass(frozen=True)
 class Score:
-    """The amount's z-score among the entity's amounts in `[t - span, t)`, in thousandths, rounded half up."""
+    """The amount's z-score among the entity's amounts in `[t - span, t)`, in thousandths, rounded half up.
+
+    With a `hop` both ends of the window are on full hops.
+    """
 
     by: Entities
     span: str
+    hop: str | None = None
 
     @property
     def mean(self) -> Window:
         """The usual amount."""
-        return Window(self.by, self.span, "mean")
+        return Window(self.by, self.span, "mean", hop=self.hop)
 
     @property
     def std(self) -> Window:
         """The usual spread."""
-        return Window(self.by, self.span, "std")
+        return Window(self.by, self.span, "std", hop=self.hop)
 
     @property
     def name(self) -> str:
         """The name, made from the definition."""
-        return f"amount_score_by_{'_'.join(self.by)}_{self.span}"
+        return f"amount_score_by_{'_'.join(self.by)}_{self.span}{_hop(self.hop)}"
 
 
 @dataclass(frozen=True)
@@ -206,6 +226,10 @@ def span_of(text: str) -> timedelta:
         )
     number = int(match[1])
     return timedelta(hours=number) if match[2] == "h" else timedelta(days=number)
+
+
+def _hop(hop: str | None) -> str:
+    return "" if hop is None else f"_hop_{hop}"
 
 
 def windows_behind(features: tuple[Feature, ...]) -> tuple[Window, ...]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from mlflow_fraud.core.features.definitions import AMOUNT, THOUSANDTHS, Entities, Last, Only, Window, span_of
-from mlflow_fraud.core.features.event import Corrected, Event, Value, View
+from mlflow_fraud.core.features.definitions import THOUSANDTHS, Entities, Last, span_of
+from mlflow_fraud.core.features.event import Corrected, Event, Value
 from mlflow_fraud.core.features.instants import DAY, MICROSECOND, span_micros
 from mlflow_fraud.core.features.past import Past
-from mlflow_fraud.core.features.plan import LATENESS, Plan, in_thousandths, unscaled
-from mlflow_fraud.core.features.row import is_night, row_function
+from mlflow_fraud.core.features.plan import LATENESS, Plan, unscaled
+from mlflow_fraud.core.features.resting import Resting
+from mlflow_fraud.core.features.row import row_function
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.features.statistics import STATISTICS
-from mlflow_fraud.core.features.track import Kept, Track
+from mlflow_fraud.core.features.track import Track
+from mlflow_fraud.core.features.views import kept_of, looked_at_by, view_of
 
 Transaction = Mapping[str, Any]
 """A transaction by pipeline names: `event_id`, `event_time`, `amount` in minor units, the entities, …
@@ -30,17 +32,20 @@ class EntityPasts:
     """The pasts of all cards, or of all merchants, and what is read from them."""
 
     def __init__(self, by: Entities, plan: Plan, schema: FeatureSchema, since: int) -> None:
-        self._key = itemgetter(*by)
+        self.by, self._key = by, itemgetter(*by)
         self.pasts: dict[Any, Past] = {}
-        self.scores = [name for name, (of, _, _) in plan.score_parts.items() if of == by]
+        self._keys: dict[Any, list[Any]] = {}  # of each card, where the entity is of several columns
+        self.resting: Resting | None = None
+        self.is_noted = False
+        self.scores = [name for name, of in plan.rescored if of == by]
         self.kept_scores = [kept for name in self.scores for kept in (name, *plan.usual.get(name, ()))]
         mine = [(place, window) for place, window in plan.windows if window.by == by]
-        kept = _kept(window for _, window in mine)
-        self._tracks = [(_view(looked_at, schema), keeps) for looked_at, keeps in kept.items()]
+        kept = kept_of(window for _, window in mine)
+        self._tracks = [(view_of(looked_at, schema), keeps) for looked_at, keeps in kept.items()]
         spans, views = list(dict.fromkeys(window.span for _, window in mine)), list(kept)
         self._starts = [span_micros(span) for span in spans]
         computed = [
-            (place, STATISTICS[window.statistic].of, spans.index(window.span), views.index(_looked_at(window)))
+            (place, STATISTICS[window.statistic].of, spans.index(window.span), views.index(looked_at_by(window)))
             for place, window in mine
         ]
         scaled = {place for place, window in mine if window.name in schema.in_thousandths}
@@ -49,15 +54,15 @@ class EntityPasts:
         self._lasts = [(place, last.back, _taker(last, schema)) for place, last in plan.lasts if last.by == by]
         longest = max((span_of(span) for span in spans), default=timedelta(0))
         self.score_reach = longest // MICROSECOND
-        self._reach = (longest + LATENESS) // MICROSECOND
-        self._back = max((back for _, back, _ in self._lasts), default=1)
+        self.reach = (longest + LATENESS) // MICROSECOND
+        self.back = max((back for _, back, _ in self._lasts), default=0)
         self._since = since
         self._nothing = self._new()
         self._looks_at_scores = any(view.of in schema.scores for view in views)
 
     def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
         """Fill in this entity's windows and last ones."""
-        found = self.pasts.get(self._key(transaction), self._nothing)
+        found = self.past_of(transaction)
         if found.versions is not None:
             found.show(at)
         times, events, tracks = found.times, found.events, found.tracks
@@ -80,23 +85,58 @@ class EntityPasts:
     def add(self, event: Event, reached: int | None) -> tuple[Past, int]:
         """Put the event into its past; return that, and how many events come after it."""
         key = self._key(event.row)
-        found = self.pasts.get(key)
-        if found is None:
-            found = self.pasts[key] = self._new()
+        found = self.pasts.get(key) or self._woken(key) or self._made(key, self._new())
         return found, found.add(event, reached)
 
     def correct(self, corrected: Corrected, earliest: int | None) -> Iterator[Past]:
         """Take in all versions of an event, wherever one of them belongs; yield these pasts."""
         for key in dict.fromkeys(self._key(event.row) for event in corrected.events):
-            found = self.pasts.get(key) or self._new()
+            found = self.pasts.get(key) or self._woken(key) or self._new()
             versions = corrected.where(partial(self._is_of, key))
             if found.correct(corrected.original.key, versions, earliest):
-                self.pasts[key] = found
+                if key not in self.pasts:
+                    self._made(key, found)
                 yield found
 
     def past_of(self, transaction: Transaction) -> Past:
         """Return the past of the transaction's card, or merchant; an empty one where there is none."""
-        return self.pasts.get(self._key(transaction), self._nothing)
+        key = self._key(transaction)
+        return self.pasts.get(key) or self._woken(key) or self._nothing
+
+    def pasts_of(self, first: Any) -> Sequence[Past]:
+        """Return the pasts of a card: its own, or those that it has with others."""
+        keys = [first] if len(self.by) == 1 else self._keys.get(first, ())
+        return [self.pasts[key] for key in keys if key in self.pasts]
+
+    def let_go(self, first: Any) -> None:
+        """Forget the pasts of a card."""
+        for key in [first] if len(self.by) == 1 else self._keys.pop(first, ()):
+            self.pasts.pop(key, None)
+
+    def put_back(self, event: Event) -> None:
+        """Take in an event that was there before."""
+        key = self._key(event.row)
+        (self.pasts.get(key) or self._made(key, self._new())).add(event, None)
+
+    def _woken(self, key: Any) -> Past | None:
+        """Return the past of one whose card rested; None where there is none."""
+        if self.resting is not None and self.resting.wake(self._first(key)):
+            return self.pasts.get(key)
+        return None
+
+    def _made(self, key: Any, past: Past) -> Past:
+        """Take in a past of one that had none."""
+        self.pasts[key] = past
+        first, is_new = self._first(key), True
+        if len(self.by) > 1:
+            is_new = first not in self._keys
+            self._keys.setdefault(first, []).append(key)
+        if is_new and self.is_noted and self.resting is not None:
+            self.resting.note(first)
+        return past
+
+    def _first(self, key: Any) -> Any:
+        return key if len(self.by) == 1 else key[0]
 
     def holds(self, corrected: Corrected) -> bool:
         """Return whether a version of the event is still in a past."""
@@ -116,51 +156,8 @@ class EntityPasts:
 
     def _new(self) -> Past:
         tracks = [Track(view, kept) for view, kept in self._tracks]
-        return Past(tracks, reach=self._reach, back=self._back, since=self._since)
-
-
-class _LookedAt(NamedTuple):
-    """What windows look at; `raw` values are counted, others are whole numbers that are added up."""
-
-    only: Only
-    of: str
-    raw: bool
-
-
-def _looked_at(window: Window) -> _LookedAt:
-    return _LookedAt(window.only, window.of, raw=window.statistic == "distinct")
-
-
-def _kept(windows: Iterable[Window]) -> dict[_LookedAt, Kept]:
-    """Return what is to be kept of all that is looked at."""
-    kept: dict[_LookedAt, Kept] = {}
-    for window in windows:
-        looked_at = _looked_at(window)
-        kept[looked_at] = kept.get(looked_at, Kept()).and_also(STATISTICS[window.statistic].kept)
-    return kept
-
-
-def _view(looked_at: _LookedAt, schema: FeatureSchema) -> View:
-    only, of, raw = looked_at
-    if of in schema.scores:
-
-        def value(event: Event) -> Any:
-            return event.scores[of]
-    elif raw or of in schema.whole:
-
-        def value(event: Event) -> Any:
-            return event.row[of]
-    else:
-
-        def value(event: Event) -> Any:
-            return in_thousandths(event.row[of])
-
-    if only == "any":
-        return value
-    if only == "night":
-        return lambda event: value(event) if is_night(event.row["event_time"]) else None
-    large = schema.large_amount
-    return lambda event: value(event) if event.row[AMOUNT] >= large else None
+        since = self._since if self.resting is None else max(self._since, self.resting.since)
+        return Past(tracks, reach=self.reach, back=max(self.back, 1), since=since)
 
 
 def _taker(last: Last, schema: FeatureSchema) -> Callable[[Event, int], Value]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ class Event:
 
     at: int
     id: Any
-    row: dict[str, Any]
+    row: Mapping[str, Any]
     scores: dict[str, Number]
 
     @property

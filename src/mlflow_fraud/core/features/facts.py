@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import polars as pl
 
-from mlflow_fraud.core.features.definitions import TODAY, Entities, span_of
+from mlflow_fraud.core.features.definitions import ARRIVAL, TODAY, Entities, span_of
 from mlflow_fraud.core.features.past_expressions import MIDNIGHT
 
 AT, SEEN = "its own instant", "seen after"
@@ -42,6 +43,12 @@ def totals(rows: pl.DataFrame, facts: pl.DataFrame, by: Entities, span: str) -> 
         )
         .select(each.fill_null(0) for each in numbers)
     )
+
+
+def counts_at(columns: Collection[str]) -> pl.Expr:
+    """Return when a payment counts where windows move by hops: at its arrival, or its time where none is told."""
+    time = pl.col("event_time")
+    return pl.coalesce(pl.col(ARRIVAL).cast(pl.Datetime("us")), time) if ARRIVAL in columns else time
 
 
 def last_instant(span: str) -> pl.Expr:

@@ -8,20 +8,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
+from sys import intern
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from mlflow_fraud.core.contract.bounds import RATIO
 from mlflow_fraud.core.features.clock import Steady
-from mlflow_fraud.core.features.definitions import AMOUNT, Entities
+from mlflow_fraud.core.features.definitions import AMOUNT, ARRIVAL, SERVED, Entities
 from mlflow_fraud.core.features.entity import EntityPasts, Transaction
 from mlflow_fraud.core.features.event import ALWAYS, Corrected, Event, Gone, Key, Number, Value, Version, gone
 from mlflow_fraud.core.features.facts import SEEN
+from mlflow_fraud.core.features.hops import Hops, HopSnapshot
 from mlflow_fraud.core.features.instants import MICROSECOND, micros, moment
 from mlflow_fraud.core.features.label_pasts import LabelPasts
 from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import LATENESS, Plan, unscaled
+from mlflow_fraud.core.features.resting import Resting
 from mlflow_fraud.core.features.schema import FeatureSchema
 
 __all__ = ["LATENESS", "CardHistory", "Snapshot", "Transaction"]
@@ -43,6 +46,7 @@ class Snapshot(NamedTuple):
     events: pl.DataFrame
     labels: dict[Entities, pl.DataFrame]
     since: datetime | None
+    hops: HopSnapshot
 
 
 class CardHistory:
@@ -50,7 +54,8 @@ class CardHistory:
 
     `read` first, then `update`: a transaction must not see itself. A label comes in by `learn`, whenever it arrives, a
     correction by `correct`.
-    Memory is bounded by the longest window of each entity, plus its newest transactions. What is forgotten goes by
+    Memory is bounded by the longest window of each entity, plus its newest transactions, or the numbers of its hops. A
+    card that no window sees any more rests (`Resting`). What is forgotten goes by
     where time has surely come (`Steady`), so that a transaction with a wrong time costs no other its past. One that
     begins with a past that is cut off says `since` when it is whole.
     """
@@ -60,6 +65,8 @@ class CardHistory:
         self._plan = plan = Plan(schema)
         begin = ALWAYS if since is None else micros(since)
         self._entities = [EntityPasts(by, plan, schema, begin) for by in plan.entities]
+        self._resting = _resting(plan, self._entities)
+        self._hops = Hops(plan, schema)
         self._labels = LabelPasts(plan, schema)
         self._steady: Steady[int] = Steady()
         self._corrected: dict[Key, Corrected] = {}
@@ -74,6 +81,7 @@ class CardHistory:
             values[place] = function(transaction)
         for entity in self._entities:
             entity.read(transaction, at, values)
+        self._hops.read(transaction, values)
         self._labels.read(transaction, at, values)
         scores = plan.scores_of(float(transaction[AMOUNT]), values)
         for place, name in plan.scores:
@@ -94,20 +102,24 @@ class CardHistory:
         """Take `transaction` into the past; one that arrives late is put where it belongs.
 
         What is read after it is as if it had come in time, the scores of what came before it included. Scores that
-        look back on what may be forgotten stay as they are; up to `LATENESS` there are none.
+        look back on what may be forgotten stay as they are; up to `LATENESS` there are none. Where windows move by hops
+        it counts from its arrival on (`ARRIVAL`, beside its columns), and their scores are never worked out again: a
+        recorded transaction brings them along (`SERVED`).
         """
         self._labels.expect(transaction, self._steady.reached)
-        self._add(transaction)
-
-    def _add(self, transaction: Transaction) -> None:
         event = self._event(transaction)
         self._scored = None
-        steady = self._steady
-        steady.note(event.at)
+        self._steady.note(event.at)
+        self._hops.add(transaction, self._steady.reached)
+        self._keep(event)
+
+    def _keep(self, event: Event) -> None:
         for entity in self._entities:
-            found, later = entity.add(event, steady.reached)
+            found, later = entity.add(event, self._steady.reached)
             if later and entity.scores:
                 self._score_again(entity, found, event.at, event.at)
+        for resting in self._resting:
+            resting.look(self._steady.reached)
 
     def correct(self, transaction: Transaction, instead: Transaction | None, observed: datetime) -> None:
         """Take into the past that `transaction`, as it came to `update`, is `instead`, or reversed where that is None.
@@ -119,12 +131,12 @@ class CardHistory:
         The scores of what was read after `observed` are worked out again. Those of `instead` are by what was usual at
         the transaction. Where nothing tells that any more (it was recorded without) its scores stay as they are.
         """
-        key = micros(transaction["event_time"]), transaction["event_id"]
+        key, seen = (micros(transaction["event_time"]), transaction["event_id"]), micros(observed)
+        self._hops.correct(transaction, instead, seen, self._steady.reached)
         corrected = self._corrected.get(key) or self._uncorrected(transaction, key)
         if corrected is None:
             return
         event = gone(corrected.original) if instead is None else self._instead(corrected.original, instead)
-        seen = micros(observed)
         for entity, found in self._take(corrected, seen, event):
             if entity.scores:
                 self._score_again(entity, found, event.at, max(event.at, seen))
@@ -148,20 +160,28 @@ class CardHistory:
             for each in entity.pasts.values()
             for event in each.events
         }
+        for event in (event for resting in self._resting for event in resting.events()):
+            kept.setdefault(event.key, [{**event.row, **event.scores}])
         for key, corrected in self._corrected.items():
             if key in kept:
                 kept[key] = [{**event.row, **event.scores} for event in corrected.events]
                 for row, (seen, _, event) in zip(kept[key][1:], corrected.versions, strict=True):
                     row.update({SEEN: seen, GONE: isinstance(event, Gone)})
         rows = [row for key in sorted(kept) for row in kept[key]]
-        since = max((each.since for entity in self._entities for each in entity.pasts.values()), default=ALWAYS)
-        events = pl.DataFrame(rows, infer_schema_length=None)
-        return Snapshot(events, self._labels.tables(), None if since == ALWAYS else moment(since))
+        whole = [each.since for entity in self._entities for each in entity.pasts.values()]
+        since = max([*whole, *(resting.since for resting in self._resting)], default=ALWAYS)
+        return Snapshot(
+            pl.DataFrame(rows, infer_schema_length=None),
+            self._labels.tables(),
+            None if since == ALWAYS else moment(since),
+            self._hops.snapshot(),
+        )
 
     @classmethod
     def restore(cls, schema: FeatureSchema, snapshot: Snapshot) -> CardHistory:
         """Return the history whose `snapshot` it is."""
         history = cls(schema, snapshot.since)
+        history._hops.restore(snapshot.hops)
         for _, versions in groupby(snapshot.events.iter_rows(named=True), itemgetter("event_time", "event_id")):
             history._restore(tuple(versions))
         history._labels.restore(snapshot.labels)
@@ -170,20 +190,30 @@ class CardHistory:
     def _event(self, transaction: Transaction) -> Event:
         at = micros(transaction["event_time"])
         row = {column: transaction[column] for column in self._plan.columns}
-        return Event(at, transaction["event_id"], row, self._scores(transaction, at))
+        for column in self._plan.texts:
+            if type(row[column]) is str:
+                row[column] = intern(row[column])
+        if self._plan.hop_scores and transaction.get(ARRIVAL) is not None:
+            row[ARRIVAL] = transaction[ARRIVAL]
+        return Event(at, transaction["event_id"], row, self._plan.kept_scores(self._scores(transaction, at)))
 
     def _scores(self, transaction: Transaction, at: int) -> dict[str, Number]:
         """Return the transaction's scores: as recorded, as just read, or from the past."""
         if self._scored and self._scored[0] == transaction["event_id"]:
             return self._scored[1]
         told = self._plan.scores_told(transaction)
-        return self._scores_from_the_past(transaction, at) if told is None else told
+        if told is not None:
+            return told
+        served = transaction.get(SERVED) or {}
+        hopping = {name: served[name] for name in self._plan.never_rescored if name in served}
+        return self._scores_from_the_past(transaction, at) | hopping
 
     def _scores_from_the_past(self, transaction: Transaction, at: int) -> dict[str, Number]:
         values: list[Value] = [None] * self._plan.size
         for entity in self._entities:
             if entity.scores:
                 entity.read(transaction, at, values)
+        self._hops.read(transaction, values)
         return self._plan.scores_of(float(transaction[AMOUNT]), values)
 
     def _uncorrected(self, transaction: Transaction, key: Key) -> Corrected | None:
@@ -193,7 +223,7 @@ class CardHistory:
 
     def _instead(self, original: Event, instead: Transaction) -> Event:
         """Return another version of the event, with those scores that features look at."""
-        row = {column: instead[column] for column in self._plan.columns}
+        row = {**original.row, **{column: instead[column] for column in self._plan.columns}}
         again = self._plan.scores_again(float(row[AMOUNT]), original.scores)
         for entity in self._entities:
             looked_at = [name for name in entity.kept_scores if name in self._plan.looked_at]
@@ -202,6 +232,10 @@ class CardHistory:
                 read = self._scores_from_the_past(row, original.at)
                 if moves or entity.past_of(row).since + entity.score_reach <= original.at:
                     again |= {name: read[name] for name in looked_at}
+        for by, names in self._plan.hop_scores.items():
+            if any(original.row[column] != row[column] for column in by):
+                read = self._scores_from_the_past(row, original.at)
+                again |= {name: read[name] for name in names}
         return Event(original.at, original.id, row, original.scores | again)
 
     def _take(self, corrected: Corrected, seen: int, event: Event) -> list[tuple[EntityPasts, Past]]:
@@ -226,10 +260,11 @@ class CardHistory:
     def _restore(self, versions: Sequence[Transaction]) -> None:
         """Take in an event of a snapshot, and its versions, with the scores that they have there."""
         first, *later = versions
-        self._add(first)
+        key = micros(first["event_time"]), first["event_id"]
+        self._steady.note(key[0])
+        self._keep(self._event(first))
         if not later:
             return
-        key = micros(first["event_time"]), first["event_id"]
         corrected = self._uncorrected(first, key) or Corrected(self._event(first), [])
         for row in later:
             event = self._event(row)
@@ -248,6 +283,18 @@ class CardHistory:
             if event.scores != before:
                 for other in self._entities:
                     other.refresh(event)
+
+
+def _resting(plan: Plan, entities: Sequence[EntityPasts]) -> list[Resting]:
+    """Let those entities rest together that begin with the same column; the one of fewest columns is always there."""
+    resting = []
+    for first in dict.fromkeys(entity.by[0] for entity in entities):
+        together = sorted((e for e in entities if e.by[0] == first), key=lambda entity: len(entity.by))
+        resting.append(Resting(plan, together))
+        together[0].is_noted = True
+        for entity in together:
+            entity.resting = resting[-1]
+    return resting
 
 
 def _ratio(upper: Value, lower: Value) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from mlflow_fraud.core.features.event import Event, Gone, Key, Number, Value, Version
 from mlflow_fraud.core.features.track import Track
@@ -75,6 +76,18 @@ class Past:
         """Turn to a reader at `at`: corrected events stand in the versions that it sees."""
         if self.versions is not None:
             self._turn(self.versions.show(at))
+
+    def is_settled(self, earliest: int) -> bool:
+        """Return whether all readers from `earliest` on see the same of corrected events."""
+        if self.versions is None:
+            return True
+        self._turn(self.versions.let_go(earliest))
+        return self.versions.is_settled
+
+    def newest(self, number: int) -> list[Event]:
+        """Return so many of the newest events that are there."""
+        there = (event for event in reversed(self.events) if not isinstance(event, Gone))
+        return list(islice(there, number))
 
     def last(self, end: int, back: int) -> Event | None:
         """Return of the events before the place `end` the newest that is there, or one further back."""

@@ -53,7 +53,7 @@ def window_expression(window: Window, schema: FeatureSchema, *, corrected: bool 
     totals = {part: _total(numbers, window) for part, numbers in parts.items()}
     if corrected:
         totals = {part: total + pl.col(added(window, part)) for part, total in totals.items()}
-    return _made_of(totals, window)
+    return made_of(totals, window)
 
 
 def looked_at(window: Window, schema: FeatureSchema) -> pl.Expr:
@@ -108,7 +108,7 @@ def since(before: pl.Expr) -> pl.Expr:
     return (pl.col("event_time") - before).dt.total_microseconds() / 1_000_000
 
 
-def _made_of(totals: Mapping[str, pl.Expr], window: Window) -> pl.Expr:
+def made_of(totals: Mapping[str, pl.Expr], window: Window) -> pl.Expr:
     """Return the statistic from the sums of its summands."""
     if window.statistic == "count":
         return totals["count"]

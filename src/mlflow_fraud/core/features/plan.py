@@ -49,19 +49,29 @@ class Plan:
         self.size = len(nodes)
         self.order = [place[name] for name in schema.names]
         self.rows = [(place[f.name], row_function(f.name, schema)) for f in features if isinstance(f, Row)]
-        self.windows = [(place[window.name], window) for window in windows]
+        self.windows = [(place[window.name], window) for window in windows if window.hop is None]
+        self.hopping = [(place[window.name], window) for window in windows if window.hop is not None]
         self.lasts = [(place[f.name], f) for f in features if isinstance(f, Last)]
         self.scores = [(place[f.name], f.name) for f in features if isinstance(f, Score)]
-        self.score_parts = {
-            f.name: (f.by, place[f.mean.name], place[f.std.name]) for f in features if isinstance(f, Score)
-        }
+        scores = [feature for feature in features if isinstance(feature, Score)]
+        self.score_parts = {f.name: (f.by, place[f.mean.name], place[f.std.name]) for f in scores}
+        self.rescored = [(f.name, f.by) for f in scores_looked_at(features) if f.hop is None]
         self.usual = {score.name: (score.mean.name, score.std.name) for score in scores_looked_at(features)}
-        self.looked_at = frozenset(name for score, usual in self.usual.items() for name in (score, *usual))
+        hopping = [score for score in scores_looked_at(features) if score.hop is not None]
+        self.hop_scores = {
+            by: [name for s in hopping if s.by == by for name in (s.name, *self.usual[s.name])]
+            for by in dict.fromkeys(score.by for score in hopping)
+        }
+        self.never_rescored = [s.name for s in scores if s.hop] + [name for s in hopping for name in self.usual[s.name]]
+        self._looked_at = [name for score, usual in self.usual.items() for name in (score, *usual)]
+        self.looked_at = frozenset(self._looked_at)
         self._usual_places = [(name, place[name]) for names in self.usual.values() for name in names]
         self.ratios = [(place[f.name], place[f.upper], place[f.lower]) for f in features if isinstance(f, Ratio)]
         self.labels = _asked_labels([f for f in features if isinstance(f, Labels)], place)
-        self.entities = list(dict.fromkeys([w.by for w in windows] + [last.by for _, last in self.lasts]))
+        self.entities = list(dict.fromkeys([w.by for _, w in self.windows] + [last.by for _, last in self.lasts]))
         self.columns = self._columns(schema)
+        said_often = {c.name for c in schema.contract.kept if c.type == "text" and c.role in ("entity", "categorical")}
+        self.texts = [column for column in self.columns if column in said_often]
 
     def scores_of(self, amount: float, values: list[Value]) -> dict[str, Number]:
         """Return the scores of an amount in thousandths, from the usual amounts and spreads among the values.
@@ -77,11 +87,18 @@ class Plan:
         return scores
 
     def scores_told(self, row: Mapping[str, Any]) -> dict[str, Number] | None:
-        """Return the scores that were recorded with a transaction, and what was usual where it was; None for none."""
-        if not all(name in row for name in self.score_parts):
+        """Return the scores that were recorded with a transaction, and what was usual where it was.
+
+        None where one is missing that features look at.
+        """
+        if not all(name in row for name in self.usual):
             return None
         names = [*self.score_parts, *(name for name, _ in self._usual_places)]
         return {name: row[name] for name in names if name in row}
+
+    def kept_scores(self, scores: Mapping[str, Number]) -> dict[str, Number]:
+        """Return of the scores what features look at, and what was usual for these."""
+        return {name: scores[name] for name in self._looked_at if name in scores}
 
     def scores_again(self, amount: float, scores: Mapping[str, Number]) -> dict[str, Number]:
         """Return the scores of another amount, those that features look at, by what was usual for the first one.
@@ -97,7 +114,8 @@ class Plan:
 
     def _columns(self, schema: FeatureSchema) -> list[str]:
         """Return the columns that a past transaction is asked for."""
-        asked = ["event_time", "event_id", AMOUNT, *(column for by in self.entities for column in by)]
+        entities = [*self.entities, *self.hop_scores]
+        asked = ["event_time", "event_id", AMOUNT, *(column for by in entities for column in by)]
         asked += [window.of for _, window in self.windows] + [last.take for _, last in self.lasts]
         kept = {column.name for column in schema.contract.kept}
         return [column for column in dict.fromkeys(asked) if column in kept]

@@ -11,7 +11,8 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 def window_reach(schema: FeatureSchema) -> timedelta:
     """Return how far back payments are looked at: the longest window, those inside scores included.
 
-    Where silence is a label it is as far as the longest window of labels sees it.
+    One that moves by hops begins up to one earlier. Where silence is a label it is as far as the longest window of
+    labels sees it.
     """
     behind = _longest(windows_behind(schema.features))
     return behind if schema.silence is None else max(behind, label_reach(schema))
@@ -42,4 +43,9 @@ def remembered(schema: FeatureSchema) -> dict[Entities, int]:
 
 
 def _longest(windows: tuple[Window, ...] | tuple[Labels, ...]) -> timedelta:
-    return max((span_of(window.span) for window in windows), default=timedelta(0))
+    return max((_reach(window) for window in windows), default=timedelta(0))
+
+
+def _reach(window: Window | Labels) -> timedelta:
+    hop = window.hop if isinstance(window, Window) else None
+    return span_of(window.span) + (span_of(hop) if hop else timedelta(0))

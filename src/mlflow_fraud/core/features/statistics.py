@@ -23,17 +23,29 @@ def total(track: Track, first: int, last: int) -> Value:
 
 def mean(track: Track, first: int, last: int) -> Value:
     """Return their mean; None for none."""
-    number = track.counts[last] - track.counts[first]
-    return float(track.sums[last] - track.sums[first]) / number if number else None
+    return mean_of(track.counts[last] - track.counts[first], track.sums[last] - track.sums[first])
+
+
+def mean_of(number: int, total: int) -> Value:
+    """Return the mean of so many with that sum; None for none."""
+    return float(total) / number if number else None
 
 
 def std(track: Track, first: int, last: int) -> Value:
     """Return their standard deviation; None for fewer than two."""
-    number = track.counts[last] - track.counts[first]
+    return std_of(
+        track.counts[last] - track.counts[first],
+        track.sums[last] - track.sums[first],
+        track.squares[last] - track.squares[first],
+    )
+
+
+def std_of(number: int, total: int, squares: int) -> Value:
+    """Return the standard deviation of so many with that sum and sum of squares; None for fewer than two."""
     if number < 2:
         return None
-    middle = float(track.sums[last] - track.sums[first]) / number
-    return math.sqrt(max(float(track.squares[last] - track.squares[first]) / number - middle * middle, 0.0))
+    middle = float(total) / number
+    return math.sqrt(max(float(squares) / number - middle * middle, 0.0))
 
 
 def least(track: Track, first: int, last: int) -> Value:

@@ -26,6 +26,10 @@ class Kept(NamedTuple):
         return Kept(*map(operator.or_, self, other))
 
 
+_NOT_KEPT: list[Any] = []
+"""What no statistic asks for, of all tracks alike: nothing is ever added to it, and there are many tracks."""
+
+
 class Track:
     """One view of the events, as the statistics that are asked of it need it; the other lists stay empty."""
 
@@ -33,10 +37,8 @@ class Track:
 
     def __init__(self, view: View, kept: Kept) -> None:
         self._view, self._kept = view, kept
-        self.values: list[Any] = []
-        self.counts: list[int] = [0]
-        self.sums: list[int] = [0]
-        self.squares: list[int] = [0]
+        self.values: list[Any] = [] if kept.values else _NOT_KEPT
+        self.counts, self.sums, self.squares = ([0] if each else _NOT_KEPT for each in kept[1:])
 
     def append(self, event: Event) -> None:
         """Take an event that comes after all others, and is there."""

@@ -53,6 +53,11 @@ class Versions:
         del self._changes[: bisect_left(self._changes, (self._earliest,))]
         return changed
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all readers that are expected see the same."""
+        return not self._changes
+
     def forget(self, before: int) -> None:
         """Drop the payments that are earlier."""
         self.of = {key: versions for key, versions in self.of.items() if key[0] >= before}

@@ -106,12 +106,12 @@ def _as_known(
         match told:
             case Payment():
                 if told.place in asked:
-                    found[asked[told.place]] = history.read(told.transaction)
-                history.update(told.transaction)
+                    found[asked[told.place]] = history.read(told.as_it_came)
+                history.update(told.as_it_came)
             case Learned(_, _, Payment() as of, label, arrived, others):
                 history.learn(of.transaction, label, arrived, others)
             case Corrected():
-                history.correct(told.of.transaction, told.instead, told.observed)
+                history.correct(told.of.as_it_came, told.instead, told.observed)
     return found
 
 
