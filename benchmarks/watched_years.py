@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,7 +67,8 @@ class Year:
 def year_of(params: Params, folder: Path, payments: int, task: tuple[int, str]) -> Year:
     """Return a year, from its file where it is made already."""
     seed, scenario = task
-    file = folder / f"{scenario}-{seed}-{payments}.npz"
+    made_of = hashlib.sha256(params.model_dump_json().encode()).hexdigest()[:8]
+    file = folder / f"{scenario}-{seed}-{payments}-{made_of}.npz"
     if not file.is_file():
         _write(file, _watch(params, seed, scenario, payments))
     return _read(file)

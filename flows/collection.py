@@ -27,9 +27,10 @@ def collection(as_of: datetime | None = None) -> Collected:
     """
     found = collect_mature(as_of)
     publish_collection(found)
-    if found.refused:
-        days = counted(len(found.refused), "batch", "batches")
-        where = found.refused[0].folder.parent
+    refused = [each for each in found.refused if not each.again]  # a person was called to the others
+    if refused:
+        days = counted(len(refused), "batch", "batches")
+        where = refused[0].folder.parent
         call_person(f"{days} of the record did not pass the gate; {where} has which and why, and what to type")
     return found
 

@@ -10,6 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, NoSchedule, RRuleSchedule
+from prefect.exceptions import ObjectNotFound
 
 from mlflow_fraud.core.errors import FraudError
 
@@ -27,15 +28,23 @@ def put_automation(client: SyncPrefectClient, automation: AutomationCore) -> Non
 
 def as_on_server(client: SyncPrefectClient, said: Said) -> Said:
     """Return what `prefect.yaml` says, with what the server has for deployments that are there already."""
-    there = {each.name: each for each in client.read_deployments(limit=200)}
     kept = []
     for one in said["deployments"]:
-        if deployment := there.get(one["name"]):
+        if deployment := _there(client, one):
             owned = client.read_resource_related_automations(f"prefect.deployment.{deployment.id}")
             kept.append(with_kept(one, deployment, {each.name: each.enabled for each in owned}))
         else:
             kept.append(one)
     return {**said, "deployments": kept}
+
+
+def _there(client: SyncPrefectClient, said: Said) -> DeploymentResponse | None:
+    """Return the deployment as the server has it: of this flow, since another's may have the same name."""
+    flow = said["entrypoint"].rpartition(":")[2]
+    try:
+        return client.read_deployment_by_name(f"{flow}/{said['name']}")
+    except ObjectNotFound:
+        return None
 
 
 def with_kept(said: Said, there: DeploymentResponse, enabled: Mapping[str, bool]) -> Said:

@@ -89,7 +89,12 @@ def _checks(business: Business, played: Played, answers: Answers, place: Workpla
     if business.plan is YEAR:
         (history,) = (place.desk / raw_folder("simulated")).glob("*.csv")
         hand = average_precisions(business, answers, place.store.fetch(played.first), history)
-        found += [checks.precision(hand), checks.december(played), checks.money(answers)]
+        found += [
+            checks.found_again(business, answers),
+            checks.precision(hand),
+            checks.december(played),
+            checks.money(answers),
+        ]
     return found
 
 

@@ -26,6 +26,8 @@ Values = npt.NDArray[np.float64]
 class Answers:
     """A row for each payment, in the order in which it came: its day, its truth, its kind of fraud or null.
 
+    The amounts are the true ones: those of the broken feed would decide what all else is worth.
+
     `closed` and `open` have probability and threshold: as answered, and of the first model, from the same features.
     """
 
@@ -53,6 +55,14 @@ class Answers:
         return evaluate(period, side[0][chosen], side[1][chosen], costs)
 
 
+def recall(answers: Answers, side: tuple[Values, Values], days: range, *, new: bool) -> float:
+    """Return the share of frauds that one side flagged on some days: of the new kind, or of all others."""
+    kind = answers.rows["kind"]
+    chosen = answers.on(days) & ((kind == "new") if new else (kind != "new")).fill_null(value=False).to_numpy()
+    flagged = side[0] >= side[1]
+    return float(flagged[chosen].mean()) if chosen.any() else float("nan")
+
+
 def read_answers(business: Business, played: Played, place: Workplace) -> Answers:
     """Export the record and put the truth beside it."""
     folder = place.desk / ".local/exported"
@@ -62,10 +72,11 @@ def read_answers(business: Business, played: Played, place: Workplace) -> Answer
     known = business.payments.select(
         pl.col(ID).alias("event_id"),
         "day",
+        (business.right * 100).round().cast(pl.Int64).alias("amount"),
         pl.col(LABEL).alias("truth"),
         pl.col(ID).replace_strict(business.kinds, default=None, return_dtype=pl.String).alias("kind"),
     )
-    rows = rows.join(known, on="event_id", how="inner", maintain_order="left")
+    rows = rows.drop("amount").join(known, on="event_id", how="inner", maintain_order="left")
     release = place.store.fetch(played.first)
     names = schema_of(release).names
     hashes = {place.store.manifest(version).feature_schema_sha256 for _, version in played.live}

@@ -10,11 +10,11 @@ from mlflow_fraud.client import Patience, Scored, ServiceError
 
 TAKEN = ("noted", "known")
 ONCE = Patience(attempts=1, timeout=30)
-"""For a look at the service as it is now."""
+"""A failure that a second attempt would hide is to be seen."""
 
 
 class Refused(NamedTuple):
-    """A request that was not answered well, however often it was sent."""
+    """A request that was not answered well; none is sent again."""
 
     path: str
     status: int
@@ -26,10 +26,7 @@ class Client:
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url
-        self._service, self._once = (
-            Service(url, key=key, patience=Patience(timeout=30)),
-            Service(url, key=key, patience=ONCE),
-        )
+        self._service = Service(url, key=key, patience=ONCE)
         self.sent = 0
         self.refused: list[Refused] = []
 
@@ -56,14 +53,14 @@ class Client:
     def ready(self) -> dict[str, Any] | None:
         """Return what the service says of itself now, None where it says nothing good."""
         try:
-            return self._once.ready()
+            return self._service.ready()
         except ServiceError:
             return None
 
     def live(self) -> str:
         """Return the version that answers now, or nothing."""
         try:
-            return self._once.model().version
+            return self._service.model().version
         except ServiceError:
             return ""
 

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Any
 
 from rehearsal.asking import Client
-from rehearsal.business import Business
+from rehearsal.business import ID, Business
 
 RATE = 20
 """Payments a second."""
@@ -23,9 +23,15 @@ class Bank:
     def __init__(self, business: Business, client: Client) -> None:
         self._payments: Iterator[dict[str, Any]] = chain.from_iterable(rows for _, rows, _ in business.by_day())
         self._client, self._over = client, Event()
-        self.answered = self.unrecorded = 0
+        self.unrecorded = 0
+        self.answered_ids: list[str] = []
         self.slowest = 0.0
         self._thread = Thread(target=self._post, daemon=True)
+
+    @property
+    def answered(self) -> int:
+        """How many payments got an answer."""
+        return len(self.answered_ids)
 
     @property
     def failed(self) -> int:
@@ -54,5 +60,5 @@ class Bank:
             answer = self._client.score(payment)
             self.slowest = max(self.slowest, time.monotonic() - began)
             if answer is not None:
-                self.answered += 1
+                self.answered_ids.append(payment[ID])
                 self.unrecorded += not answer.recorded

@@ -11,11 +11,14 @@ import polars as pl
 
 from mlflow_fraud.core.release.ledger import VERDICT, Record
 from mlflow_fraud.paths import raw_folder
-from rehearsal.afterwards import Answers
+from rehearsal.afterwards import Answers, recall
 from rehearsal.business import ID, TIME, Business
 from rehearsal.playing import Played
 from rehearsal.workplace import Workplace
 from stack import git_host
+
+FOUND = 0.5
+"""So many frauds of a new kind have to be found once it is known: half of them, one by one."""
 
 NOTICED_DAYS = 30
 """After the label horizon: by then an alarm or a refresh has to know a new kind of fraud, as the bench has it."""
@@ -70,6 +73,19 @@ def known_in_time(business: Business, played: Played, place: Workplace) -> Check
         f"within {by} days",
         ", ".join(told),
         soon is not None and soon - first <= by,
+    )
+
+
+def found_again(business: Business, answers: Answers) -> Check:
+    """Frauds of the new kind are found once they are to be known, and more of them than without the loop."""
+    plan = business.plan
+    known = range(plan.new_from + plan.horizon_days + NOTICED_DAYS, plan.days)
+    closed, kept = (recall(answers, side, known, new=True) for side in (answers.closed, answers.open))
+    return Check(
+        f"recall of the new kind from {plan.day(known.start)} on",
+        f"at least {FOUND}, more than never refreshed",
+        f"{closed:.2f} for {kept:.2f}",
+        closed >= FOUND and closed > kept,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
@@ -21,11 +21,11 @@ def ready(place: Workplace) -> dict[str, Any]:
     return place.client.ready() or nothing
 
 
-def recorded(place: Workplace) -> int:
-    """Return how many payments that a service saw are in the record."""
+def lost(place: Workplace, answered: Iterable[str]) -> int:
+    """Return how many of these payments are not in the record."""
     with closing(PredictionLog(place.environ["FRAUD_PREDICTION_LOG"], make=False)) as log, log.reading() as connection:
-        seen = select(func.count()).select_from(PAYMENT).where(PAYMENT.c.source == "service")
-        return int(connection.execute(seen).scalar_one())
+        there = set(connection.execute(select(PAYMENT.c.event_id)).scalars())
+    return len({*answered} - there)
 
 
 def until(holds: Callable[[], bool]) -> float:

@@ -8,7 +8,7 @@ import time
 from mlflow_fraud.paths import DVC_CACHE, LAST_GOOD, POINTER, RAW
 from rehearsal.bank import RATE, SECONDS, Bank
 from rehearsal.checks import Check
-from rehearsal.looks import ready, recorded, until
+from rehearsal.looks import lost, ready, until
 from rehearsal.workplace import Workplace
 from stack import database, orchestration, process, scoring, store
 
@@ -72,13 +72,13 @@ def release_lost(place: Workplace, bank: Bank) -> Check:
 def service_killed(place: Workplace, bank: Bank) -> Check:
     """The service is killed; started again it knows every payment that it answered."""
     process.kill("service")
-    answered = bank.answered
+    answered = [*bank.answered_ids]
     began = time.monotonic()
     scoring.start(int(place.client.url.rpartition(":")[2]), place.environ)
     back = until(lambda: place.client.live() != "")
-    lost = max(0, answered - recorded(place))
-    said = f"answers again after {time.monotonic() - began:.1f} s, {lost} payments lost"
-    return Check("the service is killed and started again", "no payment lost", said, back < SECONDS and not lost)
+    missing = lost(place, answered)
+    said = f"answers again after {time.monotonic() - began:.1f} s, {missing} of {len(answered):,} lost"
+    return Check("the service is killed and started again", "no payment lost", said, back < SECONDS and not missing)
 
 
 def service_disk_lost(place: Workplace, bank: Bank) -> Check:
@@ -88,17 +88,17 @@ def service_disk_lost(place: Workplace, bank: Bank) -> Check:
     bank.waits_for(RATE)
     refused = bank.failed - failed
     process.kill("service")
-    answered = bank.answered
+    answered = [*bank.answered_ids]
     shutil.rmtree(LAST_GOOD, ignore_errors=True)
     scoring.start(int(place.client.url.rpartition(":")[2]), place.environ)
     back = until(lambda: place.client.live() != "")
-    lost, kept = max(0, answered - recorded(place)), LAST_GOOD.is_dir()
-    said = f"{refused} failed while serving; answers again after {back:.1f} s, {lost} payments lost, "
+    missing, kept = lost(place, answered), LAST_GOOD.is_dir()
+    said = f"{refused} failed while serving; answers again after {back:.1f} s, {missing} payments lost, "
     return Check(
         "the disk of the service is lost and back",
         "answers go on, no payment lost",
         said + ("a copy of the release is kept again" if kept else "no copy of the release is kept"),
-        not refused and not lost and kept and back < SECONDS,
+        not refused and not missing and kept and back < SECONDS,
     )
 
 

@@ -9,7 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from mlflow_fraud.core.measuring.metrics import Metrics
-from rehearsal.afterwards import Answers, Values
+from rehearsal.afterwards import Answers, Values, recall
 from rehearsal.business import Business
 from rehearsal.playing import Played
 
@@ -21,17 +21,17 @@ def timeline(business: Business, played: Played, answers: Answers) -> bytes:
     plan, window = business.plan, business.plan.window_days
     ends = list(range(window, plan.days + 1, plan.look_days))
     figure = Figure(figsize=(10, 7), layout="constrained")
-    recall, alerts, versions = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1))
+    found, alerts, versions = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1))
     for (name, kinds), colour in zip(
         (("known kinds", False), ("the new kind", True)), ("tab:blue", "tab:red"), strict=True
     ):
         for side, style in ((answers.closed, "-"), (answers.open, ":")):
-            seen = [_recall(answers, side, range(end - window, end), new=kinds) for end in ends]
+            seen = [recall(answers, side, range(end - window, end), new=kinds) for end in ends]
             told = f"{name}, {'the loop' if style == '-' else 'never refreshed'}"
-            recall.plot([plan.day(end - 1) for end in ends], seen, style, color=colour, label=told)
-    recall.set_ylabel(f"recall, {window} days")
-    recall.set_ylim(0, 1)
-    recall.legend(loc="lower left", fontsize=8)
+            found.plot([plan.day(end - 1) for end in ends], seen, style, color=colour, label=told)
+    found.set_ylabel(f"recall, {window} days")
+    found.set_ylim(0, 1)
+    found.legend(loc="lower left", fontsize=8)
     for side, style in ((answers.closed, "-"), (answers.open, ":")):
         flagged = [_alerts(answers, side, range(end - window, end)) for end in ends]
         alerts.plot([plan.day(end - 1) for end in ends], flagged, style, color="tab:gray")
@@ -46,7 +46,7 @@ def timeline(business: Business, played: Played, answers: Answers) -> bytes:
     versions.set_ylim(0, 1)
     versions.set_yticks([])
     versions.set_ylabel("live")
-    for axis in (recall, alerts, versions):
+    for axis in (found, alerts, versions):
         axis.axvline(np.datetime64(plan.day(plan.new_from)), color="tab:red", linewidth=0.8)
         axis.axvspan(
             np.datetime64(plan.day(plan.broken[0])), np.datetime64(plan.day(plan.broken[1])), color="orange", alpha=0.5
@@ -57,13 +57,6 @@ def timeline(business: Business, played: Played, answers: Answers) -> bytes:
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=110, metadata={"Software": None})
     return written.getvalue()
-
-
-def _recall(answers: Answers, side: tuple[Values, Values], days: range, *, new: bool) -> float:
-    kind = answers.rows["kind"]
-    chosen = answers.on(days) & ((kind == "new") if new else (kind != "new")).fill_null(value=False).to_numpy()
-    flagged = side[0] >= side[1]
-    return float(flagged[chosen].mean()) if chosen.any() else float("nan")
 
 
 def _alerts(answers: Answers, side: tuple[Values, Values], days: range) -> float:

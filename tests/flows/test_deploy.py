@@ -21,6 +21,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, NoSchedule, RRuleSchedule
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows import calling, deploy, silence
@@ -80,8 +81,10 @@ class Server:
         self.automations = [SimpleNamespace(id=ONE, name=name, enabled=is_on) for name, is_on in enabled.items()]
         self.put: list[AutomationCore] = []
 
-    def read_deployments(self, limit: int) -> list[DeploymentResponse]:
-        return [there(paused=True)]
+    def read_deployment_by_name(self, name: str) -> DeploymentResponse:
+        if name != "retraining/retraining":
+            raise ObjectNotFound(http_exc=KeyError(name))
+        return there(paused=True)
 
     def read_resource_related_automations(self, of: str) -> list[Any]:
         return self.automations
