@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from scipy.stats import binomtest  # type: ignore[import-untyped]
 
 from mlflow_fraud.core.release.ledger import VERDICT, Record
 from mlflow_fraud.paths import raw_folder
-from rehearsal.afterwards import Answers, recall
+from rehearsal.afterwards import Answers
 from rehearsal.business import ID, TIME, Business
 from rehearsal.playing import Played
 from rehearsal.workplace import Workplace
 from stack import git_host
 
-FOUND = 0.5
-"""So many frauds of a new kind have to be found once it is known: half of them, one by one."""
+CHANCE = 0.05
+"""More that is found counts where chance would give it so rarely at most."""
 
 NOTICED_DAYS = 30
 """After the label horizon: by then an alarm or a refresh has to know a new kind of fraud, as the bench has it."""
@@ -77,15 +78,17 @@ def known_in_time(business: Business, played: Played, place: Workplace) -> Check
 
 
 def found_again(business: Business, answers: Answers) -> Check:
-    """Frauds of the new kind are found once they are to be known, and more of them than without the loop."""
+    """Frauds of the new kind are found once they are to be known, more than without the loop (sign test)."""
     plan = business.plan
     known = range(plan.new_from + plan.horizon_days + NOTICED_DAYS, plan.days)
-    closed, kept = (recall(answers, side, known, new=True) for side in (answers.closed, answers.open))
+    new = answers.on(known) & (answers.rows["kind"] == "new").fill_null(value=False).to_numpy()
+    loop, kept = (side[0][new] >= side[1][new] for side in (answers.closed, answers.open))
+    alone, missed = int((loop & ~kept).sum()), int((kept & ~loop).sum())
     return Check(
-        f"recall of the new kind from {plan.day(known.start)} on",
-        f"at least {FOUND}, more than never refreshed",
-        f"{closed:.2f} for {kept:.2f}",
-        closed >= FOUND and closed > kept,
+        f"frauds of the new kind found from {plan.day(known.start)} on",
+        "more than never refreshed, not by chance",
+        f"{int(loop.sum())} of {int(new.sum())} for {int(kept.sum())}",
+        bool(binomtest(alone, max(alone + missed, 1), alternative="greater").pvalue < CHANCE),
     )
 
 

@@ -90,11 +90,17 @@ def test_the_second_of_two_runs_waits_names_the_first_and_asks_no_proxy(desk: De
     while not (lock.is_file() and lock.read_text()):
         time.sleep(0.05)
 
-    printed = desk.does("python", "-m", "flows.validation", HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="bank.example")
+    os.kill(first.pid, signal.SIGSTOP)  # or else it may be over when the second one asks
+    desk.environ |= {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "bank.example"}
+    second = desk.starts("python", "-m", "flows.validation")
+    assert second.stdout is not None
+    waits = next(line for line in second.stdout if "waiting: " in line)
+    os.kill(first.pid, signal.SIGCONT)
 
-    assert f"waiting: process {first.pid} (`python -m flows.validation`, since 2" in printed
+    assert f"waiting: process {first.pid} (`python -m flows.validation`, since 2" in waits
     assert first.wait(60) == 0
-    assert "Finished in state Completed()" in printed
+    assert "Finished in state Completed()" in second.stdout.read()
+    assert second.wait(60) == 0
 
 
 def test_a_prefect_server_that_is_away_is_said_at_once(desk: Desk) -> None:

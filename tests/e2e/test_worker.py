@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -95,13 +96,20 @@ def worker(read: Reader) -> Desk:
 
 
 def asked(desk: Desk, path: str, told: object, method: str = "POST") -> object:
-    """Return what the Prefect server answers."""
+    """Return what the Prefect server answers; one whose SQLite is busy is asked again, as its client would."""
     body = json.dumps(told).encode() if told is not None else None
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{desk.environ['PREFECT_API_URL']}{path}", body, headers, method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
+    until = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                text = answer.read()
+            return json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > until:
+                raise
+            time.sleep(1)
 
 
 def flow_runs(desk: Desk, *deployments: str) -> list[dict[str, object]]:
