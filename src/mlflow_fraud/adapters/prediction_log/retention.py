@@ -7,7 +7,7 @@ from datetime import datetime
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, or_, select, tuple_
+from sqlalchemy import func, or_, select, tuple_
 
 from mlflow_fraud.adapters.prediction_log.audit import note, note_again
 from mlflow_fraud.adapters.prediction_log.by_time import of_contract
@@ -88,7 +88,7 @@ def _older(log: PredictionLog, contract: str, cut: datetime) -> Iterator[Sequenc
         behind = chosen.where(order > tuple_(*_bound(rows[-1])))
 
 
-def _bound(row: Row[Any]) -> tuple[Any, Any]:
+def _bound(row: Any) -> tuple[Any, Any]:
     return row.event_time, row.place
 
 
