@@ -8,17 +8,19 @@ from prefect.automations import AutomationCore
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.actions import CallWebhook
-from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.events.schemas.automations import Posture
 from prefect.settings import get_current_settings
 
+from flows import person
 from flows.kept import put_automation
-from flows.silence import A_RUN, OURS
+from flows.silence import of_each_run
 from mlflow_fraud.core.errors import SettingsError
 
 CALLS = "mlflow-fraud: a person is called to a run"
 BLOCK = "mlflow-fraud-person"
 """Where the server keeps the webhook's address, encrypted; whoever may use its API can read it."""
-WAYS = {"Failed": "failed", "TimedOut": "failed", "Crashed": "crashed", "Cancelled": "was cancelled"}
+WAYS = {"TimedOut": person.WAYS["FAILED"]} | {kind.capitalize(): way for kind, way in person.WAYS.items()}
+"""What is said of a run, by the name of its last state, as events have it."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -36,14 +38,7 @@ def let_server_call(client: SyncPrefectClient, address: str) -> None:
         AutomationCore(
             name=CALLS,
             description="sends the webhook that FRAUD_WEBHOOK named when this was deployed one message for each run",
-            trigger=EventTrigger(
-                posture=Posture.Reactive,
-                threshold=1,
-                match=A_RUN,
-                match_related=OURS,
-                for_each={"prefect.resource.id"},
-                expect={f"prefect.flow-run.{name}" for name in WAYS},
-            ),
+            trigger=of_each_run(Posture.Reactive, {f"prefect.flow-run.{name}" for name in WAYS}),
             actions=[CallWebhook(block_document_id=block, payload=message(get_current_settings().ui_url or ""))],
         ),
     )
@@ -69,6 +64,6 @@ def require_guarded() -> None:
 def message(pages: str) -> str:
     """Return the template of the message, which the server fills in; `pages` is where it shows runs, or empty."""
     how = f"{WAYS}[event.event.split('.')[-1]]"
-    said = f"'mlflow-fraud: ' ~ flow.name ~ ' ' ~ {how} ~ '; the next run goes on from there'"
+    said = f"'mlflow-fraud: ' ~ flow.name ~ ' ' ~ {how} ~ '{person.AFTER}'"
     page = f', "page": {{{{ ("{pages}/runs/flow-run/" ~ flow_run.id) | tojson }}}}' if pages else ""
     return f'{{"text": {{{{ ({said}) | tojson }}}}, "run": {{{{ flow_run.name | tojson }}}}{page}}}'

@@ -12,6 +12,8 @@ from flows.server import SERVER_GONE
 from mlflow_fraud.operations.reporting.person import call
 
 WAYS = {"FAILED": "failed", "CRASHED": "crashed", "CANCELLED": "was cancelled"}
+"""What is said of a run, by the type of its last state."""
+AFTER = "; the next run goes on from there"
 
 
 def call_person(what: str, page: str = "") -> None:
@@ -27,7 +29,7 @@ def on_trouble(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
     if run.parent_task_run_id or (run.deployment_id and _server_calls()):
         return
     how = WAYS.get(state.type.value, state.type.value.lower())
-    call(f"{flow.name} {how}; the next run goes on from there", run=run.name, page=url_for(run) or "")
+    call(f"{flow.name} {how}{AFTER}", run=run.name, page=url_for(run) or "")
 
 
 def _server_calls() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from prefect.automations import AutomationCore
 from prefect.client.orchestration import SyncPrefectClient
@@ -50,19 +51,18 @@ def watch_silence(client: SyncPrefectClient, silence: timedelta = SILENCE, start
         put_automation(client, watch)
 
 
+def of_each_run(posture: Posture, expect: set[str], **more: Any) -> EventTrigger:
+    """Return what looks at each run of ours by itself."""
+    each = {"prefect.resource.id"}
+    return EventTrigger(
+        posture=posture, threshold=1, match=A_RUN, match_related=OURS, for_each=each, expect=expect, **more
+    )
+
+
 def _watch(name: str, after: set[str], expect: set[str], within: timedelta, end: StateType, why: str) -> AutomationCore:
     return AutomationCore(
         name=name,
         description="a run whose worker and machine are gone stays as it is for good, and keeps others waiting",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            threshold=1,
-            within=within,
-            match=A_RUN,
-            match_related=OURS,
-            for_each={"prefect.resource.id"},
-            after=after,
-            expect=expect,
-        ),
+        trigger=of_each_run(Posture.Proactive, expect, within=within, after=after),
         actions=[ChangeFlowRunState(state=end, message=f"{why}: its machine or worker is gone")],
     )

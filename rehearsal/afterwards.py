@@ -40,6 +40,12 @@ class Answers:
         flags: npt.NDArray[np.bool_] = self.rows["day"].is_between(days.start, days.stop, closed="left").to_numpy()
         return flags
 
+    def frauds(self, days: range, *, new: bool) -> npt.NDArray[np.bool_]:
+        """Return which rows are frauds of some days: of the new kind, or of all others."""
+        kind = self.rows["kind"]
+        flags: npt.NDArray[np.bool_] = ((kind == "new") if new else (kind != "new")).fill_null(value=False).to_numpy()
+        return self.on(days) & flags
+
     def measured(self, chosen: npt.NDArray[np.bool_], side: tuple[Values, Values]) -> Metrics:
         """Return what one side's answers to some rows are worth, by the truth."""
         rows = self.rows.filter(pl.Series(chosen))
@@ -53,14 +59,6 @@ class Answers:
         params = load_params()
         costs = params.costs.model_copy(update={"alerts_per_day": 5})
         return evaluate(period, side[0][chosen], side[1][chosen], costs)
-
-
-def recall(answers: Answers, side: tuple[Values, Values], days: range, *, new: bool) -> float:
-    """Return the share of frauds that one side flagged on some days: of the new kind, or of all others."""
-    kind = answers.rows["kind"]
-    chosen = answers.on(days) & ((kind == "new") if new else (kind != "new")).fill_null(value=False).to_numpy()
-    flagged = side[0] >= side[1]
-    return float(flagged[chosen].mean()) if chosen.any() else float("nan")
 
 
 def read_answers(business: Business, played: Played, place: Workplace) -> Answers:

@@ -81,7 +81,7 @@ def found_again(business: Business, answers: Answers) -> Check:
     """Frauds of the new kind are found once they are to be known, more than without the loop (sign test)."""
     plan = business.plan
     known = range(plan.new_from + plan.horizon_days + NOTICED_DAYS, plan.days)
-    new = answers.on(known) & (answers.rows["kind"] == "new").fill_null(value=False).to_numpy()
+    new = answers.frauds(known, new=True)
     loop, kept = (side[0][new] >= side[1][new] for side in (answers.closed, answers.open))
     alone, missed = int((loop & ~kept).sum()), int((kept & ~loop).sum())
     return Check(

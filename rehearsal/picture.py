@@ -9,7 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from mlflow_fraud.core.measuring.metrics import Metrics
-from rehearsal.afterwards import Answers, Values, recall
+from rehearsal.afterwards import Answers, Values
 from rehearsal.business import Business
 from rehearsal.playing import Played
 
@@ -26,7 +26,7 @@ def timeline(business: Business, played: Played, answers: Answers) -> bytes:
         (("known kinds", False), ("the new kind", True)), ("tab:blue", "tab:red"), strict=True
     ):
         for side, style in ((answers.closed, "-"), (answers.open, ":")):
-            seen = [recall(answers, side, range(end - window, end), new=kinds) for end in ends]
+            seen = [_recall(answers, side, range(end - window, end), new=kinds) for end in ends]
             told = f"{name}, {'the loop' if style == '-' else 'never refreshed'}"
             found.plot([plan.day(end - 1) for end in ends], seen, style, color=colour, label=told)
     found.set_ylabel(f"recall, {window} days")
@@ -57,6 +57,12 @@ def timeline(business: Business, played: Played, answers: Answers) -> bytes:
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=110, metadata={"Software": None})
     return written.getvalue()
+
+
+def _recall(answers: Answers, side: tuple[Values, Values], days: range, *, new: bool) -> float:
+    chosen = answers.frauds(days, new=new)
+    flagged = side[0] >= side[1]
+    return float(flagged[chosen].mean()) if chosen.any() else float("nan")
 
 
 def _alerts(answers: Answers, side: tuple[Values, Values], days: range) -> float:

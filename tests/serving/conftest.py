@@ -163,6 +163,15 @@ def kept_in(folder: Path, schema: FeatureSchema | None = None, past: pl.DataFram
         yield record
 
 
+@contextmanager
+def service(store: ReleaseStore, record: Record) -> Iterator[TestClient]:
+    """The service from its start to its end, with what is live by then."""
+    app = create_app(store, record=record, poll_seconds=3600)
+    app.state.model.poll()
+    with TestClient(app) as client:
+        yield client
+
+
 def fill(address: str, schema: FeatureSchema, past: pl.DataFrame) -> None:
     """Fill an empty record with `past`, as `schema` sees it."""
     log = PredictionLog(address)

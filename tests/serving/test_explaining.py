@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -17,22 +16,13 @@ from mlflow_fraud.adapters.model_file import load_log_odds
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.explaining.reasons import Contributions, Row
 from mlflow_fraud.serving import explaining
-from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.record import Record
-from tests.serving.conftest import MakeRelease, go_live
+from tests.serving.conftest import MakeRelease, go_live, service
 from tests.serving.service_process import until
 
 Sent = dict[str, Any]
 THRESHOLD = 0.02
 FOLLOW = {"status": "follow", "why": None, "base": None, "strongest": [], "others": None}
-
-
-@contextmanager
-def service(store: ReleaseStore, record: Record) -> Iterator[TestClient]:
-    app = create_app(store, record=record, poll_seconds=3600)
-    app.state.model.poll()
-    with TestClient(app) as client:
-        yield client
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import polars as pl
 import psycopg
 import pytest
 import uvicorn
-from fastapi.testclient import TestClient
 
 from mlflow_fraud.adapters.prediction_log.alone import LOCK
 from mlflow_fraud.adapters.prediction_log.connection import unavailable
@@ -38,7 +37,7 @@ from mlflow_fraud.serving.warm_start import warm_history
 from stack.place import free_ports
 from tests.postgres_server import Postgres
 from tests.record_databases import MakeDatabase
-from tests.serving.conftest import PATIENCE, MakeRelease, Raw, fill, go_live
+from tests.serving.conftest import PATIENCE, MakeRelease, Raw, fill, go_live, service
 from tests.serving.service_process import Place, running_service, until
 
 Row = dict[str, Any]
@@ -62,14 +61,6 @@ NUMBERS = count(1)
 def kept_at(address: str) -> Iterator[Record]:
     with open_record(address, wait=PATIENCE) as record:
         yield record
-
-
-@contextmanager
-def service(store: ReleaseStore, record: Record) -> Iterator[TestClient]:
-    app = create_app(store, record=record, poll_seconds=3600)
-    app.state.model.poll()
-    with TestClient(app) as client:
-        yield client
 
 
 def label_of(row: Row) -> Row:

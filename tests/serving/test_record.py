@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -22,22 +21,13 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Scorer
-from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.record import Record, open_record
 from mlflow_fraud.serving.writer import Writer
-from tests.serving.conftest import MakeRelease, go_live
+from tests.serving.conftest import MakeRelease, go_live, service
 from tests.serving.old_journal import write_journal
 from tests.serving.service_process import until
 
 Row = dict[str, Any]
-
-
-@contextmanager
-def service(store: ReleaseStore, record: Record) -> Iterator[TestClient]:
-    app = create_app(store, record=record, poll_seconds=3600)
-    app.state.model.poll()
-    with TestClient(app) as client:
-        yield client
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from mlflow_fraud.core.learning.chain import Block, ShipRule, blocks, mature_at
 from mlflow_fraud.core.learning.learnable import require_learnable
 from mlflow_fraud.core.learning.split import Borders, SplitRule
 from mlflow_fraud.core.learning.training import JudgeRules, Scored, Settled, settle
-from mlflow_fraud.core.measuring.metrics import Probabilities
 from mlflow_fraud.core.measuring.period import read_period
 from mlflow_fraud.core.measuring.weights import read_weights
 from mlflow_fraud.core.ports import Scorer
@@ -65,10 +64,9 @@ class Rows(NamedTuple):
         """Return the rows that were old enough at `as_of`, with what was known of them then."""
         return mature_at(self.table, self.rule.horizon, as_of)
 
-    def thresholds(self, settled: Settled, rows: pl.DataFrame) -> Probabilities:
+    def thresholds(self, settled: Settled, rows: pl.DataFrame) -> pl.Series:
         """Return from which probability on each of the rows is flagged."""
-        amounts = rows["amount_minor"].cast(pl.Int64).to_numpy()
-        return settled.cutoff.of_rows(amounts, decimals=self.schema.contract.currency_decimals)
+        return settled.cutoff.of_column(rows["amount_minor"], decimals=self.schema.contract.currency_decimals)
 
     def examples(self, rows: pl.DataFrame) -> Examples:
         """Return rows as the models take them."""
@@ -101,7 +99,7 @@ class Chain:
         own = link.scorer.score(model_matrix(mine, self._rows.schema))
         keys = mine.select("event_id", "event_time")
         self.honest = pl.concat([self.honest, keys.with_columns(score=own)])
-        cuts = pl.Series(self._rows.thresholds(link.settled, mine))
+        cuts = self._rows.thresholds(link.settled, mine)
         self.test.append(keys.with_columns(probability=link.settled.calibration(own), threshold=cuts))
         return link
 
@@ -142,5 +140,5 @@ def twin_of(rows: Rows, judged: Link, shipped: Link, since: datetime) -> Twin:
     newest = rows.mature(rows.cut.known_until).filter(pl.col("event_time") >= since)
     x = model_matrix(newest, rows.schema)
     first, second = (link.settled.calibration(link.scorer.score(x)) for link in (judged, shipped))
-    ours, theirs = (rows.thresholds(link.settled, newest) for link in (judged, shipped))
+    ours, theirs = (rows.thresholds(link.settled, newest).to_numpy() for link in (judged, shipped))
     return compare_twins(first, second, (ours, theirs))

@@ -9,9 +9,11 @@ import polars as pl
 
 from mlflow_fraud.adapters import git_repo
 from mlflow_fraud.adapters.files import read_json
+from mlflow_fraud.core.contract.contract import BATCH
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
+from mlflow_fraud.core.labels import LABEL_TIME
 from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.learning.choosing import select
 from mlflow_fraud.core.learning.split import BETWEEN, PARTS, borders
@@ -87,7 +89,8 @@ def _as_trained(chosen: TrainedCandidate) -> Practice:
 def _practised(chosen: TrainedCandidate, params: Params, schema: FeatureSchema, progress: Progress) -> Practice:
     """Return what the recipe makes of all that is mature but the newest days, judged by the chain before it."""
     rule = params.active.split
-    history = pl.read_parquet(TRANSACTIONS)
+    there = pl.read_parquet_schema(TRANSACTIONS)
+    history = pl.read_parquet(TRANSACTIONS, columns=[c for c in ("event_time", BATCH, LABEL_TIME) if c in there])
     parts = [pl.read_parquet(part_file(part)) for part in (*PARTS, BETWEEN)]
     rows = Rows(pl.concat(parts).sort("event_time", maintain_order=True), schema, rule, borders(history, rule))
     recipe = Recipe(chosen.candidate, params.train, chosen.lineage.best, params.judging)

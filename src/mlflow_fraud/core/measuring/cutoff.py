@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
 from mlflow_fraud.core.measuring.metrics import Probabilities
 from mlflow_fraud.core.measuring.period import Whole
@@ -39,6 +40,10 @@ class Cutoff(NamedTuple):
             return np.full(len(amounts), self.threshold)
         thresholds: Probabilities = self.expected_loss * float(10**decimals) / np.maximum(amounts, LEAST)
         return thresholds
+
+    def of_column(self, amounts: pl.Series, *, decimals: int) -> pl.Series:
+        """Return the same of a table's column."""
+        return pl.Series(self.of_rows(amounts.cast(pl.Int64).to_numpy(), decimals=decimals))
 
     def __str__(self) -> str:
         """Return it in words.

@@ -32,7 +32,7 @@ from mlflow_fraud.operations.evaluation.history import (
     read_transactions,
     rolling_tests,
 )
-from mlflow_fraud.operations.evaluation.judging import check_candidate, fitted_and_judged, require_cuts
+from mlflow_fraud.operations.evaluation.judging import check_candidate, judge, require_cuts
 from mlflow_fraud.paths import EVALUATIONS
 from mlflow_fraud.settings import Params, contract_of, load_params
 from mlflow_fraud.stages.fit import Judged
@@ -123,7 +123,7 @@ def _fold(history: History, cut: Cut, candidate: str, params: Params, rules: Jud
     sizes = ", ".join(f"{part} {int((cut.parts == part).sum()):,}" for part in ("train", "validation", "test"))
     say(f"{cut.name} ({sizes} rows)")
     with watched(candidate) as progress:
-        judged = fitted_and_judged(history, cut, candidate, params.train, rules, progress, refit=params.active.refit)
+        judged = judge(history, cut, candidate, params.train, rules, progress, refit=params.active.refit)
     assessment = judged.assessment
     shown = " ".join(
         f"{name} {told(assessment.test[name])}" for name in ("f1", "precision", "recall", "average_precision")

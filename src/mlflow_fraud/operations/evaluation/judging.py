@@ -16,7 +16,7 @@ from mlflow_fraud.core.learning.candidates import CANDIDATES, TrainParams
 from mlflow_fraud.core.learning.chain import Refit
 from mlflow_fraud.core.learning.learnable import lacking
 from mlflow_fraud.core.learning.split import PARTS
-from mlflow_fraud.core.learning.training import Assessment, JudgeRules
+from mlflow_fraud.core.learning.training import JudgeRules
 from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.operations.evaluation.history import Cut, History
 from mlflow_fraud.stages.fit import Judged, Part, fit_and_judge
@@ -31,25 +31,11 @@ def judge(
     progress: Progress,
     *,
     refit: Refit = "none",
-) -> Assessment:
-    """Return what the candidate is worth on the cut's test; validation decides all that is to be decided.
+) -> Judged:
+    """Return the candidate as it was judged on the cut's test; validation decides all that is to be decided.
 
     Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
-    return fitted_and_judged(history, cut, candidate, train, rules, progress, refit=refit).assessment
-
-
-def fitted_and_judged(
-    history: History,
-    cut: Cut,
-    candidate: str,
-    train: TrainParams,
-    rules: JudgeRules,
-    progress: Progress,
-    *,
-    refit: Refit = "none",
-) -> Judged:
-    """Return the candidate as it was judged on the cut's test; raises as `judge` does."""
     learn, validation, test = (part_of(history, cut, name) for name in ("train", "validation", "test"))
     return fit_and_judge(candidate, learn.examples, validation, test, train, rules, progress, refit=refit).judged
 

@@ -124,7 +124,8 @@ def _rows(cut: Cut, part: str) -> npt.NDArray[np.intp]:
 
 def _judged(history: History, cut: Cut, candidate: str, params: Params) -> Metrics:
     with watched(candidate) as progress:
-        metrics = judge(history, cut, candidate, params.train, params.judging, progress, refit=params.active.refit).test
+        judged = judge(history, cut, candidate, params.train, params.judging, progress, refit=params.active.refit)
+    metrics = judged.assessment.test
     say(f"{candidate}, test {cut.name}: average precision {told(metrics['average_precision'])}")
     return metrics
 

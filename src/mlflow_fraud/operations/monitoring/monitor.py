@@ -141,8 +141,7 @@ def _measure(
     x = model_matrix(features, schema)
     scores = load_released(manifest, watched.release.files).score(x[counts.to_numpy()])
     mature = known.filter(counts)
-    amounts, decimals = mature["amount"].cast(pl.Int64).to_numpy(), schema.contract.currency_decimals
-    cuts = pl.Series(manifest.cutoff.of_rows(amounts, decimals=decimals))
+    cuts = manifest.cutoff.of_column(mature["amount"], decimals=schema.contract.currency_decimals)
     mature = mature.with_columns(probability=scores, threshold=cuts)
     found = performance(watched, mature, sure=True)
     judged = {name: found.pop(name) for name in ("intervals", "promised_intervals", "foreseen_f1")}

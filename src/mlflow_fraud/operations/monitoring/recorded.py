@@ -123,12 +123,12 @@ def _scored(rows: pl.DataFrame, features: Matrix, live: Release) -> pl.DataFrame
     scores = np.full(len(rows), np.nan)
     if len(others):
         scores[others] = load_released(live.manifest, live.files).score(features[others])
-    mine, amounts = pl.Series(own), rows["amount"].cast(pl.Int64).to_numpy()
-    cuts = live.manifest.cutoff.of_rows(amounts, decimals=schema_of(live).contract.currency_decimals)
+    mine = pl.Series(own)
+    cuts = live.manifest.cutoff.of_column(rows["amount"], decimals=schema_of(live).contract.currency_decimals)
     given = pl.Series("probability", scores).fill_nan(None)
     return rows.with_columns(
         probability=pl.when(mine).then("answer_probability").otherwise(given),
-        threshold=pl.when(mine).then("answer_threshold").otherwise(pl.Series(cuts)),
+        threshold=pl.when(mine).then("answer_threshold").otherwise(cuts),
     ).drop("features")
 
 

@@ -16,15 +16,18 @@ def closed_with(ours: str) -> Closed | None:
 
     One whose commit nobody has any more is no longer known.
     """
-    found = closed_for(work_branch())
-    if found is None or not git_branch.has_request(found.commit, found.number):
-        return None
-    return None if git_branch.differing(found.commit, ours, PINS) else found
+    found = _closed_here()
+    return None if found is None or git_branch.differing(found.commit, ours, PINS) else found
 
 
 def goes_on_from_closed(ours: str) -> bool:
     """Return whether the commit `ours` has what a closed request had, so that a person has said no to it."""
-    found = closed_for(work_branch())
-    if found is None or not git_branch.has_request(found.commit, found.number):
+    found = _closed_here()
+    if found is None:
         return False
     return git_branch.is_ancestor(found.commit, ours) or not git_branch.differing(found.commit, ours, PINS)
+
+
+def _closed_here() -> Closed | None:
+    found = closed_for(work_branch())
+    return found if found is not None and git_branch.has_request(found.commit, found.number) else None

@@ -91,9 +91,8 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema)
         if manifest.learned_until
         else pl.repeat(False, len(test), eager=True)
     )
-    amounts, decimals = test["amount_minor"].cast(pl.Int64).to_numpy(), schema.contract.currency_decimals
-    by_cutoff = pl.Series("by_cutoff", manifest.cutoff.of_rows(amounts, decimals=decimals))
-    sides = told.with_columns(learned.alias("learned"), by_file.alias("by_file"), by_cutoff).select(
+    by_cutoff = manifest.cutoff.of_column(test["amount_minor"], decimals=schema.contract.currency_decimals)
+    sides = told.with_columns(learned.alias("learned"), by_file.alias("by_file"), by_cutoff.alias("by_cutoff")).select(
         pl.when("learned").then("probability").otherwise("by_file").alias("score"),
         pl.when("learned").then("threshold").otherwise("by_cutoff").alias("threshold"),
     )
