@@ -25,7 +25,6 @@ class Bank:
         self._client, self._over = client, Event()
         self.unrecorded = 0
         self.answered_ids: list[str] = []
-        self.slowest = 0.0
         self._thread = Thread(target=self._post, daemon=True)
 
     @property
@@ -56,9 +55,7 @@ class Bank:
         for payment in self._payments:
             if self._over.wait(1 / RATE):
                 return
-            began = time.monotonic()
             answer = self._client.score(payment)
-            self.slowest = max(self.slowest, time.monotonic() - began)
             if answer is not None:
                 self.answered_ids.append(payment[ID])
                 self.unrecorded += not answer.recorded
