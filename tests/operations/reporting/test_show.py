@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_fraud.adapters.release_store import open_store
+from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.reporting.show import show
 
@@ -32,3 +33,8 @@ def test_the_tracking_server_that_is_set_is_named(
     assert said in page
     assert ("make mlflow" in page) == (not uri)
     assert "secret" not in page
+
+
+def test_before_any_comparison_the_command_that_makes_one_is_named(workspace: Path) -> None:
+    with pytest.raises(DataError, match="verdict.json is not there; run `mlflow-fraud compare` first"):
+        show()

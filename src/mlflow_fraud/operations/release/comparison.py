@@ -75,11 +75,17 @@ def was_decided(reason: str) -> bool:
     return any(read_json(file).get("asked") == reason for file in DECISION.glob("*.json") if file != VERDICT)
 
 
-def read_comparison() -> Comparison:
-    """Return the comparison that `compare` wrote; raise `DataError` where there is none, or one of an earlier form."""
+def read_verdict() -> dict[str, Any]:
+    """Return what `compare` wrote as it stands there; raise `DataError` where that is nothing."""
     if not VERDICT.is_file():
         raise DataError(f"{VERDICT} is not there; run `mlflow-fraud compare` first")
     document: dict[str, Any] = read_json(VERDICT)
+    return document
+
+
+def read_comparison() -> Comparison:
+    """Return the comparison that `compare` wrote; raise `DataError` where there is none, or one of an earlier form."""
+    document = read_verdict()
     try:
         verdict, champion, gain = document["verdict"], document["champion"], document["gain"]
         others = {name: document[name] for name in Comparison.__dataclass_fields__.keys() - {"verdict"}}

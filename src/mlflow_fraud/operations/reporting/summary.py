@@ -19,6 +19,7 @@ from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.measuring.metrics import defined, told
 from mlflow_fraud.operations.monitoring.kept import read_windows
 from mlflow_fraud.operations.monitoring.watch import Seen
+from mlflow_fraud.operations.release.comparison import read_verdict
 from mlflow_fraud.paths import VALIDATION_REPORT, VERDICT, model_folder
 from mlflow_fraud.stages.trained import read_trained
 
@@ -79,7 +80,7 @@ def team_summary() -> str:
 
 def verdict_summary() -> str:
     """Return the verdict, its reasons, and both contestants on the same rows."""
-    decision = read_json(VERDICT)
+    decision = read_verdict()
     contestants = {
         f"{role} `{decision[role]['version']}`": decision[role]["metrics"]
         for role in ("challenger", "champion")
