@@ -36,5 +36,5 @@ def test_the_tracking_server_that_is_set_is_named(
 
 
 def test_before_any_comparison_the_command_that_makes_one_is_named(workspace: Path) -> None:
-    with pytest.raises(DataError, match="verdict.json is not there; run `mlflow-fraud compare` first"):
+    with pytest.raises(DataError, match=r"verdict\.json is not there; run `mlflow-fraud compare` first"):
         show()
