@@ -35,8 +35,9 @@ from tests.postgres_server import PASSWORD, Postgres
 from tests.records import RECEIVED, payments
 
 OF_THE_FIRST_STEP = """
-insert into payment (place, contract, event_id, event_time, received, source, content)
-values (7, 'sparkov', 'a', '2026-01-01 12:00:00.000000', '2026-01-01 12:00:00.000000', 'service', '{}')
+insert into payment (place, contract, event_id, event_time, received, source, content, prediction)
+values (7, 'sparkov', 'a', '2026-01-01 12:00:00.000000', '2026-01-01 12:00:00.000000', 'service', '{}',
+        'xgboost-1.0123456789abcdef')
 """
 NOTE = ReleaseNote("xgboost-1", "5c4e", '{"names":[]}', '{"version":"xgboost-1"}')
 
@@ -86,7 +87,7 @@ def test_one_that_was_reversed_is_found_beside_the_last_before_a_window(log: Pre
     gone = given[-1]
     log.add_correction(Correction(gone.key, None, gone.transaction["event_time"]), received=RECEIVED, source="service")
     after = gone.transaction["event_time"] + timedelta(days=1)
-    found = RecordedPast(log, contract, 50).last_before(after, ["card"], 1)
+    found = RecordedPast(log, contract, 50).last_before(after, {("card",): 1})
     assert sorted(found["place"]) == [each.place for each in given[-2:]]
 
 
@@ -94,7 +95,7 @@ def test_the_last_before_a_window_are_found_for_each_card(log: PredictionLog, co
     given = payments(scores={"x": 5})
     log.append(given)
     before = given[30].transaction["event_time"]
-    found = RecordedPast(log, contract, 50).last_before(before, ["card"], 2)
+    found = RecordedPast(log, contract, 50).last_before(before, {("card",): 2})
     rows = pl.DataFrame([payment.transaction | {"place": payment.place} for payment in given[:30]])
     expected = rows.sort("event_time").group_by("card").tail(2)
     assert sorted(found["place"]) == sorted(expected["place"])
@@ -192,6 +193,9 @@ def test_an_older_record_is_refused_with_the_command_that_takes_it_along_with_wh
     assert upgrade(engine) == ("0001", newest())
     log = PredictionLog(address)
     assert log.last_place() == 7
+    found = log.by_prediction("xgboost-1.0123456789abcdef")  # an id as it was then, without its place
+    assert found is not None
+    assert found.payment["place"] == 7
     log.close()
     engine.dispose()
 

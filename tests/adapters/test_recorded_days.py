@@ -142,7 +142,7 @@ def test_what_is_in_quarantine_is_in_no_past_and_in_no_day_unless_it_is_asked_fo
     assert sorted(past.since(None)["place"]) == kept
     assert [each.place for each in past.behind(0)] == kept
     assert past.known_since(None)["event_id"].to_list() == [given[5].key[1]]
-    assert sorted(past.last_before(times[30], ["card"], 50)["place"]) == [place for place in kept if place <= 30]
+    assert sorted(past.last_before(times[30], {("card",): 50})["place"]) == [place for place in kept if place <= 30]
     assert past.reached(35) == times[5]
     assert RecordedPast(log, contract, 20).reaches_before(times[11])
     assert sorted(all_days(log, contract)["record_place"]) == kept

@@ -96,6 +96,18 @@ def test_ids_that_could_not_be_read_are_read_again(
     assert held.fails == 0
 
 
+def test_what_the_first_answer_waits_for_goes_before_the_ids(
+    held: Held, tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_ids, "AT_ONCE", 100)
+    with kept_in(tmp_path, schema, recorded) as record:
+        assert held.asked.wait(PATIENCE)
+        with record.earlier.after():
+            held.gate.set()
+            assert not record.earlier.wait(0.3)
+        assert record.earlier.wait(PATIENCE)
+
+
 def test_a_record_can_be_closed_while_its_ids_are_read(
     held: Held, tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

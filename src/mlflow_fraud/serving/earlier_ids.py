@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event, Lock, Thread
 
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
@@ -30,7 +32,8 @@ class EarlierIds:
     def __init__(self, log: PredictionLog, known: KnownIds, lock: Lock, *, at_most: int, progress: Progress) -> None:
         self.known_by_now = False
         self._log, self._known, self._lock, self._most, self._progress = log, known, lock, at_most, progress
-        self._ended, self._closing = Event(), Event()
+        self._ended, self._closing, self._turn = Event(), Event(), Event()
+        self._turn.set()
         self._thread = Thread(target=self._run, name="earlier-ids", daemon=True)
         self._thread.start()
 
@@ -39,9 +42,19 @@ class EarlierIds:
         self._ended.wait(seconds)
         return self.known_by_now
 
+    @contextmanager
+    def after(self) -> Iterator[None]:
+        """Let what the first answer waits for go first, until the block ends."""
+        self._turn.clear()
+        try:
+            yield
+        finally:
+            self._turn.set()
+
     def close(self) -> None:
         """Stop reading."""
         self._closing.set()
+        self._turn.set()
         self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
@@ -60,6 +73,7 @@ class EarlierIds:
             earlier, total = Earlier(), newest.last - newest.first + 1
             for place in range(newest.first, newest.last + 1, AT_ONCE):
                 tell(self._progress, Step(WORK, place - newest.first, total, "payments"))
+                self._turn.wait()
                 if self._closing.is_set():
                     return False
                 earlier.add(self._log.ids(place, min(place + AT_ONCE - 1, newest.last)), newest.latest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -24,7 +23,8 @@ class KnownIds:
         if len(self._newer.numbers) >= self._kept:
             self.forget(self._older.latest)
             self._older, self._newer = self._newer, Earlier()
-        self._newer.add([key], at)
+        contract, event_id = key
+        self._newer.add([(contract, str(event_id))], at)
 
     def come_before(self, earlier: Earlier) -> None:
         """Know ids that came before all that were added; at no cost, however many they are."""
@@ -46,7 +46,8 @@ class KnownIds:
         >>> [ids.may_have(("cards", each), noon) for each in "ab"], ids.may_have(("cards", "a"), datetime(2019, 12, 1))
         ([False, True], True)
         """
-        number = _number(*key)
+        contract, event_id = key
+        number = hash((contract, str(event_id)))
         known = number in self._newer.numbers or number in self._older.numbers
         return known or (self._forgotten is not None and at <= self._forgotten)
 
@@ -58,11 +59,7 @@ class Earlier:
         self.numbers: set[int] = set()
         self.latest: datetime | None = None
 
-    def add(self, keys: Iterable[tuple[str, Any]], at: datetime | None) -> None:
+    def add(self, keys: Iterable[tuple[str, str]], at: datetime | None) -> None:
         """Know ids none of which is later than `at`; None where there are none."""
-        self.numbers.update(_number(contract, event_id) for contract, event_id in keys)
+        self.numbers.update(map(hash, keys))  # of this process alone, and quick: where two are one, a look tells
         self.latest = max(filter(None, (self.latest, at)), default=None)
-
-
-def _number(contract: str, event_id: Any) -> int:
-    return int.from_bytes(hashlib.blake2b(f"{contract}\n{event_id}".encode(), digest_size=8).digest())

@@ -15,6 +15,7 @@ from mlflow_fraud.adapters.explanation import Explanation, NoReasons, load_expla
 from mlflow_fraud.adapters.model_file import load_calibrated, load_released
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment, ReleaseNote
+from mlflow_fraud.adapters.prediction_log.prediction_ids import prediction_id
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import ReleaseRejected, SettingsError
@@ -113,9 +114,10 @@ class LiveRelease:
     def _with_answer(self, payment: Payment, row: bytes, probability: float, began: float | None) -> Payment:
         """Return the payment with what its features were scored with.
 
-        The answer's id begins with the version, which leads to the release and from there to run, data and code.
+        The answer's id begins with the version, which leads to the release and from there to run, data and code; its
+        place leads to the row of the record.
         """
-        digest = hashlib.sha256(f"{payment.transaction['event_id']}".encode() + row).hexdigest()[:16]
+        digest = hashlib.sha256(f"{payment.transaction['event_id']}".encode() + row).hexdigest()[:12]
         version, amount = self.manifest.version, payment.transaction["amount"]
         threshold = self.manifest.cutoff.of(amount, decimals=self.schema.contract.currency_decimals)
         if not 0 <= probability <= 1:  # so that NaN is refused
@@ -123,7 +125,8 @@ class LiveRelease:
         took, flagged = 0 if began is None else int((perf_counter() - began) * 1e6), probability >= threshold
         self.tally(probability, flagged)
         chance = label_chance(payment.transaction["event_id"], self.review_share, flagged=flagged)
-        answer = Answer(f"{version}.{digest}", version, row, probability, flagged, threshold, took, chance)
+        prediction = prediction_id(version, payment.place, digest)
+        answer = Answer(prediction, version, row, probability, flagged, threshold, took, chance)
         return payment._replace(answer=answer)
 
 

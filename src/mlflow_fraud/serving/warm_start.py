@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 
@@ -30,8 +33,9 @@ REPLAYED = 2_000
 def warm_history(schema: FeatureSchema, record: Record, clock: MakeClock = RECORDED) -> History:
     """Return the past as `schema` sees it."""
     try:
-        past = read_past(record, schema)
-        history = History(schema, past, record, clock(schema.contract))
+        with _uncollected(), record.earlier.after():
+            past = read_past(record, schema)
+            history = History(schema, past, record, clock(schema.contract))
         behind = Step("catching up with what came meanwhile", 0, record.end - past.end, "entries")
         tell(record.beginning, behind)
         history.catch_up()
@@ -40,6 +44,21 @@ def warm_history(schema: FeatureSchema, record: Record, clock: MakeClock = RECOR
         record.beginning.forget()
         raise
     return history
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep what is made away from the collector of circles.
+
+    It would look at all of it again and again while more comes, a fifth of a start, and later in one long pause of all
+    requests. There are no circles in a past.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def read_past(record: Record, schema: FeatureSchema) -> Recorded:

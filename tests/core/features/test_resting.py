@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 from random import Random
 from typing import Any
+from weakref import ref
 
 import polars as pl
 import pytest
@@ -131,3 +133,14 @@ def test_a_payment_of_a_card_that_rests_is_corrected_where_a_feature_remembers_i
     history = silent(lasting, 60)
     history.correct(last, {**make_row(), **last, "amount": 7}, BEGIN + 84 * DAY)
     assert history.read({**asked, "category": last["category"]})[amount] == 7
+
+
+def test_a_past_that_is_let_go_of_is_gone_without_the_collector(lasting: FeatureSchema) -> None:
+    history = CardHistory(lasting)
+    gone = [ref(history), *map(ref, history._entities), *map(ref, history._resting)]
+    gc.disable()
+    try:
+        del history
+        assert [each() for each in gone if each() is not None] == []
+    finally:
+        gc.enable()

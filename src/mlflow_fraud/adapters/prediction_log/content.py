@@ -26,7 +26,7 @@ def content_of(transaction: Mapping[str, Any]) -> str:
     '{"amount":1234,"born":"1970-05-01"}'
     """
     rest = {name: value for name, value in transaction.items() if name not in BESIDE}
-    return json.dumps(rest, default=_told, separators=(",", ":"), allow_nan=False)
+    return _written(rest)
 
 
 def transaction_of(event_id: str, event_time: datetime, content: str, contract: Contract) -> dict[str, Any]:
@@ -106,3 +106,6 @@ def _told(value: object) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in the record")
+
+
+_written = json.JSONEncoder(default=_told, separators=(",", ":"), allow_nan=False).encode

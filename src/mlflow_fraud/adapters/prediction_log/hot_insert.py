@@ -37,14 +37,17 @@ class HotInsert:
             raise unavailable(self._engine, error) from None
 
     def _add_one(self, driven: Any, row: Any) -> None:
-        """Add one row: to a server in one word, since a beginning and an end would be two more round trips."""
-        if not self._asks_a_server:
-            driven.execute(self._statement, row)
-            driven.commit()
+        """Add one row in one word: a beginning and an end would be two more, to a server two more round trips."""
+        if self._asks_a_server:
+            driven.autocommit = True
+            try:
+                driven.execute(self._statement, row)
+            finally:
+                if not driven.closed:
+                    driven.autocommit = False
             return
-        driven.autocommit = True
+        began_by_itself, driven.isolation_level = driven.isolation_level, None
         try:
             driven.execute(self._statement, row)
         finally:
-            if not driven.closed:
-                driven.autocommit = False
+            driven.isolation_level = began_by_itself

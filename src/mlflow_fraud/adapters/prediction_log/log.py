@@ -10,7 +10,7 @@ from math import isnan
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, TextClause, func, insert, select, update
 
 from mlflow_fraud.adapters.prediction_log.alone import Own, alone
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous, connect, translated, where
@@ -26,8 +26,16 @@ from mlflow_fraud.adapters.prediction_log.entries import (
     Source,
 )
 from mlflow_fraud.adapters.prediction_log.hot_insert import HotInsert
+from mlflow_fraud.adapters.prediction_log.prediction_ids import place_of
 from mlflow_fraud.adapters.prediction_log.rows import PaymentRows, insert_into, payment_of
-from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, FEATURE_SCHEMA, LABEL, MODEL_RELEASE, PAYMENT
+from mlflow_fraud.adapters.prediction_log.tables import (
+    CORRECTION,
+    EARLIER_IDS,
+    FEATURE_SCHEMA,
+    LABEL,
+    MODEL_RELEASE,
+    PAYMENT,
+)
 from mlflow_fraud.adapters.prediction_log.versions import begin
 from mlflow_fraud.adapters.prediction_log.writing import Writing
 from mlflow_fraud.core.contract.contract import Contract
@@ -177,7 +185,7 @@ class PredictionLog:
         payments = payments.outerjoin(MODEL_RELEASE, MODEL_RELEASE.c.version == PAYMENT.c.release)
         payments = payments.outerjoin(FEATURE_SCHEMA, FEATURE_SCHEMA.c.sha256 == MODEL_RELEASE.c.feature_schema)
         with self.reading() as connection:
-            row = connection.execute(payments.where(PAYMENT.c.prediction == prediction)).mappings().first()
+            row = connection.execute(payments.where(*_is(prediction))).mappings().first()
             if row is None:
                 return None
             labels, corrections = (
@@ -225,7 +233,7 @@ class PredictionLog:
         """Return contract and id of the payments from one place to another, in any order."""
         chosen = select(PAYMENT.c.contract, PAYMENT.c.event_id).where(PAYMENT.c.place.between(first, last))
         with self.reading() as connection:
-            return [(contract, event_id) for contract, event_id in connection.execute(chosen)]
+            return [tuple(row) for row in connection.execute(chosen)]
 
     def alone(self) -> AbstractContextManager[None]:
         """Be the one service of this record until the block ends; raise `DataError` where another one is."""
@@ -271,3 +279,9 @@ class PredictionLog:
         (contract, event_id), fraud, arrived = label
         told = {"contract": contract, "event_id": str(event_id), "label": fraud, "arrived": arrived}
         return {**told, "received": received, "source": source}
+
+
+def _is(prediction: str) -> tuple[ColumnElement[bool] | TextClause, ...]:
+    """Return what tells the payment of an answer: its place, or the id alone where that does not tell it."""
+    place, this = place_of(prediction), PAYMENT.c.prediction == prediction
+    return (this, EARLIER_IDS) if place is None else (this, PAYMENT.c.place == place)

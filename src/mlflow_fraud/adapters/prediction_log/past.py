@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from mlflow_fraud.adapters.prediction_log.quarantine import Spans, lies_in, not_
 from mlflow_fraud.adapters.prediction_log.rows import payment_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.features.definitions import ARRIVAL
+from mlflow_fraud.core.features.definitions import ARRIVAL, Entities
 from mlflow_fraud.core.progress import Progress, Step, tell
 
 AT_ONCE = 50_000
@@ -83,23 +83,29 @@ class RecordedPast:
 
         return self._transactions(select(*_columns()).where(*wanted), _TRANSACTION, fetched)
 
-    def last_before(self, moment: datetime, by: Sequence[str], back: int) -> pl.DataFrame:
-        """Return of each card, or whatever `by` names, the `back` newest transactions before a moment; see `since`.
+    def last_before(self, moment: datetime, back: Mapping[Entities, int]) -> pl.DataFrame:
+        """Return the newest transactions before a moment, so many of each card, or whatever `back` names; see `since`.
 
         One that was reversed at any time is there too, and does not count.
         """
-        newest = (PAYMENT.c.event_time.desc(), PAYMENT.c.event_id.desc())
         mine, reversal = CORRECTION.c.contract == self._contract.name, CORRECTION.c.content.is_(None)
         gone = select(CORRECTION.c.event_id).where(mine, reversal).distinct().subquery()
-        members = [member(self._log.engine.dialect, name) for name in by]
-        counted = case((gone.c.event_id.is_(None), 1), else_=0)
-        rank = func.sum(counted).over(partition_by=members, order_by=newest, rows=(None, 0))
-        ranked = select(PAYMENT.c.place, rank.label("rank")).outerjoin_from(
-            PAYMENT, gone, gone.c.event_id == PAYMENT.c.event_id
-        )
-        before = ranked.where(*self._by_then, PAYMENT.c.event_time < moment).subquery()
-        places = select(before.c.place).where(before.c.rank <= back)  # alone: what is sorted has no content with it
-        chosen = select(*_columns()).where(PAYMENT.c.place.in_(places))
+        names = dict.fromkeys(name for by in back for name in by)
+        members = [member(self._log.engine.dialect, name).label(f"member_{name}") for name in names]
+        counted = case((gone.c.event_id.is_(None), 1), else_=0).label("counted")
+        times = (PAYMENT.c.place, PAYMENT.c.event_time, PAYMENT.c.event_id)  # alone: what is sorted has no content
+        there = select(*times, counted, *members).outerjoin_from(PAYMENT, gone, gone.c.event_id == PAYMENT.c.event_id)
+        before = there.where(*self._by_then, PAYMENT.c.event_time < moment).subquery().c
+        newest = (before.event_time.desc(), before.event_id.desc())
+        ranks = [
+            func.sum(before.counted)
+            .over(partition_by=[before[f"member_{name}"] for name in by], order_by=newest, rows=(None, 0))
+            .label(f"rank_{number}")
+            for number, by in enumerate(back)
+        ]
+        ranked = select(before.place, *ranks).subquery().c
+        wanted = or_(*(ranked[f"rank_{number}"] <= most for number, most in enumerate(back.values())))
+        chosen = select(*_columns()).where(PAYMENT.c.place.in_(select(ranked.place).where(wanted)))
         return self._transactions(chosen, _TRANSACTION)
 
     def came_late(self, moment: datetime) -> pl.DataFrame:

@@ -15,6 +15,8 @@ from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
 
+_written = json.JSONEncoder(separators=(",", ":")).encode
+
 UNANSWERED: Mapping[str, None] = dict.fromkeys(Answer._fields)
 
 
@@ -42,7 +44,7 @@ class PaymentRows:
             "received": self._moment(payment.received),
             "source": payment.source,
             "content": content_of(transaction),
-            "scores": None if scores is None else json.dumps(scores, separators=(",", ":")),
+            "scores": None if scores is None else _written(scores),
             "arrival": None if payment.arrival is None else self._moment(payment.arrival),
             **(payment.answer._asdict() if payment.answer else UNANSWERED),
             "reasons": None,  # which come after the answer

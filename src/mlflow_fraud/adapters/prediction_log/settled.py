@@ -26,7 +26,8 @@ def remembered_before(past: RecordedPast, schema: FeatureSchema, since: datetime
     Where windows move by hops those are among them that arrived from that moment on. They have the scores that they
     were served with, by name; null where there is none.
     """
-    found = [past.last_before(since, by, back) for by, back in remembered(schema).items()]
+    back = remembered(schema)
+    found = [past.last_before(since, back)] if back else []
     if any(window.hop for window in windows_behind(schema.features)):
         found.append(past.came_late(since))
     older = {(row["event_time"], row["event_id"]): row for rows in found for row in rows.iter_rows(named=True)}

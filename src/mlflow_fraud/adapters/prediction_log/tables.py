@@ -21,6 +21,8 @@ from sqlalchemy import (
     text,
 )
 
+from mlflow_fraud.adapters.prediction_log.prediction_ids import WITHOUT_PLACE
+
 METADATA = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -33,8 +35,11 @@ METADATA = MetaData(
 PLACE = BigInteger().with_variant(Integer, "sqlite")
 """A row's place in the order in which all came; in SQLite the row's own number, which costs nothing."""
 
-LATE = "arrival IS NOT NULL"
+LATE = text("arrival IS NOT NULL")
 """Of few payments an arrival is told, and of these alone there is an index."""
+
+EARLIER_IDS = text(WITHOUT_PLACE)
+"""An answer's id tells its row, but where an earlier program gave it, and of these alone there is an index."""
 
 FEATURE_SCHEMA = Table(
     "feature_schema",
@@ -63,7 +68,7 @@ PAYMENT = Table(
     Column("source", Text, nullable=False),  # service, journal or history
     Column("content", Text, nullable=False),  # JSON: the rest of the transaction, by pipeline names
     Column("scores", Text),  # JSON: its scores in thousandths by name, where they are known
-    Column("prediction", Text),  # all from here on: of the answer, if one was given
+    Column("prediction", Text),  # all from here on: of the answer, if one was given; see `prediction_ids`
     Column("release", Text),
     Column("features", LargeBinary),  # Float32, in the order of the release's schema
     Column("probability", Float),
@@ -74,9 +79,9 @@ PAYMENT = Table(
     Column("reasons", Text),  # JSON: see `core.explaining.reasons`, where they were worked out while serving
     Column("arrival", DateTime),  # on the contract's own clock; null where it counts at its event time
     UniqueConstraint("contract", "event_id"),
-    Index("ix_payment_prediction", "prediction"),
+    Index("ix_payment_prediction", "prediction", sqlite_where=EARLIER_IDS, postgresql_where=EARLIER_IDS),
     Index("ix_payment_event_time", "event_time"),
-    Index("ix_payment_arrival", "arrival", sqlite_where=text(LATE), postgresql_where=text(LATE)),
+    Index("ix_payment_arrival", "arrival", sqlite_where=LATE, postgresql_where=LATE),
 )
 
 LABEL = Table(

@@ -7,6 +7,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
+from weakref import proxy
 
 from mlflow_fraud.core.features.event import ALWAYS, Event
 from mlflow_fraud.core.features.instants import moment
@@ -14,7 +15,10 @@ from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import Plan
 
 LOOKED_AT = 2
-"""So many cards are looked at for each transaction: all of them, once there were half as many transactions."""
+"""So many cards are looked at for each transaction of a round, until it has seen all."""
+
+PAUSE = 86_400_000_000
+"""So long after a round began the next one does: microseconds of the transactions' own time."""
 
 
 class Kind(Protocol):
@@ -42,22 +46,27 @@ class Resting:
     """
 
     def __init__(self, plan: Plan, kinds: Sequence[Kind]) -> None:
-        self._kinds = kinds
+        self._kinds: Sequence[Kind] = [proxy(kind) for kind in kinds]  # which know this: a circle lives on otherwise
         self._kept = [column for column in plan.columns if column not in ("event_time", "event_id")]
         self._reach = max(kind.reach for kind in kinds)
         self.since = ALWAYS
         self._asleep: dict[Any, bytes] = {}
         self._turns: deque[Any] = deque()
+        self._left, self._next = 0, ALWAYS  # of this round, and when the next one begins
 
     def note(self, first: Any) -> None:
         """Take in that a card is there that was not."""
         self._turns.append(first)
 
     def look(self, reached: int | None) -> None:
-        """Look at the next cards, and put to rest which can."""
-        if reached is None:
+        """Look at the next cards of a round, and put to rest which can."""
+        if reached is None or (not self._left and reached < self._next):  # nearly always
             return
-        for _ in range(min(LOOKED_AT, len(self._turns))):
+        if not self._left:
+            self._left, self._next = len(self._turns), reached + PAUSE
+        looked_at = min(LOOKED_AT, self._left)
+        self._left -= looked_at
+        for _ in range(looked_at):
             first = self._turns.popleft()
             if not self._rests(first, reached - self._reach):
                 self._turns.append(first)
