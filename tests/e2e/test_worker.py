@@ -131,6 +131,17 @@ def wait_for_run(desk: Desk, deployment: str, number: int, seconds: float = 180)
     pytest.fail(f"run {number} of {deployment} has not ended after {seconds} s: {flow_runs(desk, deployment)}")
 
 
+def wait_for_schedule(desk: Desk, deployment: str, seconds: float = 90) -> dict[str, object]:
+    """Return the first of the runs that the server has made of a schedule by itself."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        planned = [run for run in flow_runs(desk, deployment) if run["auto_scheduled"]]
+        if planned:
+            return min(planned, key=lambda run: str(run["expected_start_time"]))
+        time.sleep(0.5)
+    pytest.fail(f"the server has made no run of the schedule of {deployment} within {seconds} s")
+
+
 def live(desk: Desk) -> ReleaseStore:
     return open_store(str(desk.path(".local/releases")))
 
@@ -272,6 +283,8 @@ def test_what_a_person_set_on_the_server_stays_when_it_is_deployed_again(worker:
     (daily,) = scheduled()["monitoring"]
     asked(worker, f"/deployments/{daily['deployment_id']}/schedules/{daily['id']}", {"active": True}, "PATCH")
     try:
+        first = wait_for_schedule(worker, "monitoring")
+        assert datetime.fromisoformat(str(first["expected_start_time"])) > datetime.now(UTC)
         worker.does("python", "-m", "flows.deploy")
         assert [each["active"] for each in scheduled()["monitoring"]] == [True]
         assert [each["active"] for each in scheduled()["retraining"]] == [False]
