@@ -97,7 +97,7 @@ WEEKS = Plan(
     name="weeks",
     start=date(2019, 9, 1),
     history_days=240,
-    days=35,
+    days=28,
     payments=150,
     cards=200,
     merchants=100,
@@ -107,7 +107,7 @@ WEEKS = Plan(
     told_days=(1, 6),
     new_from=0,
     broken=(16, 19),
-    look_days=7,
+    look_days=28,
     window_days=7,
 )
 PLANS = {plan.name: plan for plan in (YEAR, WEEKS)}

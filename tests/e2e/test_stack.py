@@ -1,4 +1,4 @@
-"""Five weeks of a bank by themselves on the stack of `make stack`: what `make simulate-year` plays in a year."""
+"""Four weeks of a bank by themselves on the stack of `make stack`: what `make simulate-year` plays in a year."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A fresh clone in which five weeks were played, with the servers left on."""
+    """A fresh clone in which four weeks were played, with the servers left on."""
     desk = fresh_clone(tmp_path_factory.mktemp("stack") / "clone")
     made_environment(desk.folder)
     ended = desk.tries("python", "-m", "rehearsal", "weeks", "--leave", seconds=1400)
@@ -44,7 +44,7 @@ def desk(played: Desk) -> Desk:
     return at(played)
 
 
-def test_five_weeks_go_round_by_themselves_and_every_line_holds(played: Desk) -> None:
+def test_four_weeks_go_round_by_themselves_and_every_line_holds(played: Desk) -> None:
     table = played.path(".local/rehearsal/weeks.md").read_text()
     assert "FAILS" not in table, table
     assert table.count("| holds |") == 6
