@@ -54,6 +54,7 @@ def test_windows_of_busy_entities_without_hops_are_the_same_in_pandas(schema: Fe
 def test_the_bench_of_the_past_finds_cards_at_rest_below_a_kilobyte() -> None:
     shipped = load_params().features.model_copy(update={"row": (), "ratios": ()})
     busy, at_rest = state.cost_of(state.schema_of(state.only(shipped, "card")), 300)
+    assert busy is not None
     assert at_rest < 1024 < busy
     assert state.of_categories(state.schema_of(state.only(shipped, "category")), 3_000) < 40_000
 
