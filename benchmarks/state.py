@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from types import FunctionType, ModuleType
 from typing import Any
@@ -20,27 +20,21 @@ from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.settings import load_contract, load_params
 
-BUSY = (("category",), ("merchant",))
-"""The entities whose windows move by hops here."""
+SIZES = (10_000, 100_000, 1_000_000)
+TOGETHER = 100_000
+"""So many pay at once; of more, so many each year, and those of the years before are at rest meanwhile."""
 
-SIZES = (10_000, 100_000)
-PAYMENTS, CATEGORIES, DAYS, SILENCE = 6, 3, 20, 365
+PAYMENTS, KEPT, CATEGORIES, DAYS, SILENCE = 6, 3, 3, 20, 365
 BEGIN = datetime(2024, 1, 1)  # noqa: DTZ001 the data's own local time
 SENTINELS, HOURS = 8, 6
 
 Row = dict[str, Any]
 
 
-def with_hops(params: FeatureParams) -> FeatureParams:
-    """Let the windows and scores of merchants and categories move by days."""
-    scores = [score.model_copy(update={"hop": "1d"}) if score.by in BUSY else score for score in params.scores]
-    named = {
-        f"amount_score_by_{by}_{s.span}": f"amount_score_by_{by}_{s.span}_hop_1d" for (by,) in BUSY for s in scores
-    }
-    windows = [w.model_copy(update={"hop": "1d"}) if w.by in BUSY else w for w in params.windows]
-    windows = [w.model_copy(update={"of": named.get(w.of, w.of)}) for w in windows]
-    lasts = [last.model_copy(update={"take": tuple(named.get(t, t) for t in last.take)}) for last in params.last]
-    return params.model_copy(update={"windows": tuple(windows), "scores": tuple(scores), "last": tuple(lasts)})
+def without_hops(params: FeatureParams) -> FeatureParams:
+    """Let all windows and scores end at the instant, under names that say so."""
+    said = params.model_dump_json().replace("_hop_1d", "").replace('"hop":"1d"', '"hop":null')
+    return FeatureParams.model_validate_json(said)
 
 
 def only(params: FeatureParams, entity: str) -> FeatureParams:
@@ -76,20 +70,26 @@ def row(number: int, at: datetime, card: int, merchant: int, category: int) -> R
     }
 
 
-def paying(number: int) -> Iterator[Row]:
-    """Yield six payments of each of so many cards, at so many merchants, over twenty days."""
-    step = timedelta(days=DAYS) / max(number * PAYMENTS, 1)
-    for count in range(number * PAYMENTS):
-        who, turn = count % number, count // number
-        yield row(count, BEGIN + count * step, SENTINELS + who, SENTINELS + who, (who + turn) % CATEGORIES)
+def paying(number: int, year: int = 0, payments: int = PAYMENTS) -> Iterator[Row]:
+    """Yield so many payments of each of so many cards, at so many merchants, over twenty days."""
+    step = timedelta(days=DAYS) / max(number * payments, 1)
+    for count in range(number * payments):
+        turn, who = count // number, count % number + year * TOGETHER + SENTINELS
+        event = year * 10**7 + count
+        yield row(event, begin_of(year) + count * step, who, who, (who + turn) % CATEGORIES)
 
 
-def silence(number: int) -> Iterator[Row]:
+def silence(number: int, year: int = 0) -> Iterator[Row]:
     """Yield what a few others pay in the year after that, among which all of the cards are looked at."""
     step = timedelta(days=SILENCE) / number
     for count in range(number):
-        who = count % SENTINELS
-        yield row(10**9 + count, BEGIN + timedelta(days=DAYS) + count * step, who, who, 0)
+        who, event = count % SENTINELS, 10**9 + year * 10**7 + count
+        yield row(event, begin_of(year) + timedelta(days=DAYS) + count * step, who, who, 0)
+
+
+def begin_of(year: int) -> datetime:
+    """Return when the cards of a year begin to pay."""
+    return BEGIN + year * timedelta(days=DAYS + SILENCE)
 
 
 def size_of(history: CardHistory) -> int:
@@ -105,8 +105,13 @@ def size_of(history: CardHistory) -> int:
     return size
 
 
-def cost_of(schema: FeatureSchema, number: int) -> tuple[float, float]:
-    """Return the bytes each of so many takes while it pays, and after a year of silence."""
+def cost_of(schema: FeatureSchema, number: int) -> tuple[float | None, float]:
+    """Return the bytes each of so many takes while it pays, and after a year of silence.
+
+    Of more than pay at once it is the second alone.
+    """
+    if number > TOGETHER:
+        return None, at_rest(schema, number)
     history, others = CardHistory(schema), CardHistory(schema)
     empty = size_of(history)
     for each in paying(number):
@@ -116,6 +121,19 @@ def cost_of(schema: FeatureSchema, number: int) -> tuple[float, float]:
         history.update(each)
         others.update(each)
     return busy, (size_of(history) - size_of(others)) / number
+
+
+def at_rest(schema: FeatureSchema, number: int) -> float:
+    """Return the bytes each of so many takes at rest, of whom some pay in one year and the next ones a year later.
+
+    Each pays as often as a card at rest remembers.
+    """
+    history = CardHistory(schema)
+    for year in range(number // TOGETHER):
+        for payments in (paying(TOGETHER, year, KEPT), silence(TOGETHER, year)):
+            for each in payments:
+                history.update(each)
+    return size_of(history) / number
 
 
 def of_categories(schema: FeatureSchema, number: int) -> float:
@@ -144,23 +162,28 @@ def late(schema: FeatureSchema, number: int, hours: float) -> float:
 
 
 def lines(sizes: tuple[int, ...]) -> Iterator[str]:
-    """Yield the two tables, line by line."""
+    """Yield the two tables, line by line; without hops nothing is measured that would be gigabytes."""
     shipped = load_params().features.model_copy(update={"row": (), "ratios": ()})
-    kinds = {"without hops": shipped, "with hops of a day": with_hops(shipped)}
-    yield "| bytes each | " + " | ".join(f"{kind}, of {size:,}" for kind in kinds for size in sizes) + " |"
-    yield "| --- |" + " --- |" * (len(kinds) * len(sizes))
+    kinds = {"without hops": without_hops(shipped), "as shipped": shipped}
+    columns = [(kind, size) for kind in kinds for size in sizes if size <= TOGETHER or kind == "as shipped"]
+    yield "| bytes each | " + " | ".join(f"{kind}, of {size:,}" for kind, size in columns) + " |"
+    yield "| --- |" + " ---: |" * len(columns)
     for entity in ("card", "merchant"):
-        found = [cost_of(schema_of(only(params, entity)), size) for params in kinds.values() for size in sizes]
-        for what, place in (("with six payments in its windows", 0), ("after a year of silence", 1)):
-            yield f"| a {entity} {what} | " + " | ".join(f"{each[place]:,.0f}" for each in found) + " |"
-    found_of = [of_categories(schema_of(only(p, "category")), size) for p in kinds.values() for size in sizes]
-    yield "| a category with a third of so many payments | " + " | ".join(f"{each:,.0f}" for each in found_of) + " |"
+        found = [cost_of(schema_of(only(kinds[kind], entity)), size) for kind, size in columns]
+        yield _line(f"a {entity} with six payments in its windows", [busy for busy, _ in found])
+        yield _line(f"a {entity} after a year of silence", [silent for _, silent in found])
+    found_of = [of_categories(schema_of(only(kinds[kind], "category")), size) for kind, size in columns]
+    yield _line("a category with a third of so many payments", found_of)
     yield ""
     yield "| milliseconds of a late payment, at most | " + " | ".join(kinds) + " |"
-    yield "| --- | --- | --- |"
+    yield "| --- |" + " ---: |" * len(kinds)
     for hours in (1.0, 5.6):
         each = [f"{late(schema_of(params), 50_000, hours):.2f}" for params in kinds.values()]
         yield f"| {hours:g} h late, after 50,000 payments in {HOURS} hours | " + " | ".join(each) + " |"
+
+
+def _line(what: str, found: Sequence[float | None]) -> str:
+    return f"| {what} | " + " | ".join("-" if each is None else f"{each:,.0f}" for each in found) + " |"
 
 
 if __name__ == "__main__":

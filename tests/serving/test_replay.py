@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.state import with_hops
+from benchmarks.state import without_hops
 from mlflow_fraud.adapters.raw_files import batches_in, read_batches
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.batch import build_features, model_matrix
@@ -89,11 +89,11 @@ def test_a_period_served_one_by_one_with_late_labels_is_the_batch(
     replay(whole, 1200, silent_after(days, delayed(schema, feature_params)), make_release, tmp_path)
 
 
-def test_a_period_with_windows_that_move_by_hops_is_the_batch(
+def test_a_period_with_windows_that_all_end_at_the_instant_is_the_batch(
     schema: FeatureSchema, feature_params: FeatureParams, make_release: MakeRelease, tmp_path: Path
 ) -> None:
     whole = with_label_times(make_transactions(1500, cards=12, days=150), seed=3)
-    replay(whole, 400, delayed(schema, with_hops(feature_params)), make_release, tmp_path)
+    replay(whole, 400, delayed(schema, without_hops(feature_params)), make_release, tmp_path)
 
 
 @pytest.mark.slow

@@ -198,15 +198,13 @@ class CardHistory:
         return Event(at, transaction["event_id"], row, self._plan.kept_scores(self._scores(transaction, at)))
 
     def _scores(self, transaction: Transaction, at: int) -> dict[str, Number]:
-        """Return the transaction's scores: as recorded, as just read, or from the past."""
-        if self._scored and self._scored[0] == transaction["event_id"]:
-            return self._scored[1]
-        told = self._plan.scores_told(transaction)
-        if told is not None:
-            return told
+        """Return the transaction's scores: as recorded, as just read, or from the past; those of hops as served."""
         served = transaction.get(SERVED) or {}
-        hopping = {name: served[name] for name in self._plan.never_rescored if name in served}
-        return self._scores_from_the_past(transaction, at) | hopping
+        hopping = {name: served[name] for name in self._plan.never_rescored if name in served} if served else {}
+        if self._scored and self._scored[0] == transaction["event_id"]:
+            return self._scored[1] | hopping if hopping else self._scored[1]
+        told = self._plan.scores_told(transaction)
+        return self._scores_from_the_past(transaction, at) | hopping if told is None else told
 
     def _scores_from_the_past(self, transaction: Transaction, at: int) -> dict[str, Number]:
         values: list[Value] = [None] * self._plan.size
