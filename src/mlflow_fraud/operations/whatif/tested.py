@@ -29,8 +29,8 @@ def replay_test(live: Release, other: Release, *, with_policy: bool) -> Replay:
     or nothing to settle it on.
     """
     test, schema = read_test()
-    theirs = enter_champion(live, test, schema)
-    ours = theirs if other is live else enter_champion(other, test, schema)
+    theirs = enter_champion(live, test, schema, as_judged=True)
+    ours = theirs if other is live else enter_champion(other, test, schema, as_judged=True)
     both = theirs.honest & ours.honest
     if not both.any():
         versions = dict.fromkeys([live.manifest.version, other.manifest.version])
