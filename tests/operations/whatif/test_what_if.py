@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,19 @@ from sqlalchemy import delete
 from mlflow_fraud.adapters.prediction_log.entries import Label
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.tables import LABEL, PAYMENT
+from mlflow_fraud.adapters.release_files import SCHEMA_FILE, schema_of
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, NoRecord, ReleaseRejected, SettingsError
+from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.cost import CostRule
-from mlflow_fraud.core.release.release import Manifest, Release, entry, version_of
+from mlflow_fraud.core.release.release import Release, entry, version_of
+from mlflow_fraud.operations.record.seed import seed
 from mlflow_fraud.operations.whatif.asked import Asked
 from mlflow_fraud.operations.whatif.what_if import FILE, PAGE, what_if
 from mlflow_fraud.paths import PREDICTION_LOG
 from tests.operations.monitoring.conftest import HORIZON_DAYS, live
 
 RECORD = f"sqlite:///{PREDICTION_LOG}"
-RECEIVED_LATER = timedelta(days=6)
 FIGURES = ("net_saved", "loss_prevented", "alert_cost", "loss_missed", "alerts_per_day", "recall", "precision", "f1")
 
 
@@ -128,21 +129,23 @@ def test_a_policy_on_the_test_period_is_settled_as_training_settled_it(served: R
     assert told()["instead"]["cutoff"] == f"max-f1: threshold {trained['threshold']:.4f}"
 
 
-def again(release: Release, change: Callable[[dict[str, Any]], object], files: dict[str, bytes]) -> Release:
-    """Return a release that is another one in something, as a store would take it."""
-    content = {**release.files, **files}
-    document = release.manifest.model_dump(mode="json") | {
-        "files": {name: entry(each).model_dump() for name, each in content.items()}
+def again(release: Release, *, threshold: float, schema: FeatureSchema | None = None) -> Release:
+    """Return a release that is another one in its threshold, and where given in its features."""
+    content = dict(release.files)
+    if schema is not None:
+        content[SCHEMA_FILE] = schema.to_json().encode()
+    said = {
+        "threshold": threshold,
+        "files": {name: entry(each) for name, each in content.items()},
+        "feature_schema_sha256": (schema or schema_of(release)).sha256,
     }
-    change(document)
-    manifest = Manifest.model_validate(document)
-    beside = {name: each for name, each in content.items()}
-    version = version_of(manifest.candidate, beside, manifest.cutoff, manifest.calibration)
+    manifest = release.manifest.model_copy(update=said)
+    version = version_of(manifest.candidate, content, manifest.cutoff, manifest.calibration)
     return Release(manifest.model_copy(update={"version": version}), content)
 
 
 def test_another_release_of_the_store_scores_the_features_that_were_served(served: ReleaseStore) -> None:
-    other = again(live(served), lambda document: document.update(threshold=0.001), {})
+    other = again(live(served), threshold=0.001)
     served.put(other)
     what_if(served, Asked(release=other.manifest.version))
     found = told()
@@ -151,6 +154,23 @@ def test_another_release_of_the_store_scores_the_features_that_were_served(serve
     assert found["changes"]["alerts_per_day"]["estimate"] > 0
     what_if(served, Asked(release=other.manifest.version, threshold=live(served).manifest.threshold))
     assert told()["changes"]["f1"]["estimate"] == 0.0
+
+
+def test_a_release_with_other_features_has_them_made_of_the_record_or_says_what_that_lacks(
+    served: ReleaseStore,
+) -> None:
+    own = schema_of(live(served))
+    params = own.params.model_copy(update={"large_amount": own.params.large_amount + 1})
+    larger = FeatureSchema(**dict(own) | {"params": params})
+    other = again(live(served), threshold=live(served).manifest.threshold, schema=larger)
+    served.put(other)
+    with pytest.raises(DataError, match=r"reads other features than were served, .* `mlflow-fraud record seed --add`"):
+        what_if(served, Asked(release=other.manifest.version))
+    seed(add=True)
+    what_if(served, Asked(release=other.manifest.version))
+    found = told()
+    assert found["instead"]["metrics"]["rows"] == found["live"]["metrics"]["rows"] > 0
+    assert found["instead"]["metrics"]["f1"] == pytest.approx(found["live"]["metrics"]["f1"], abs=0.05)
 
 
 @pytest.mark.parametrize(
