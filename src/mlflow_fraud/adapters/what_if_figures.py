@@ -19,7 +19,7 @@ def draw_what_if(outcome: Outcome) -> bytes:
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     alerts, saved = ([getattr(p, name) for p in outcome.curve] for name in ("alerts_per_day", "net_saved"))
-    left.plot(alerts, saved, color=MUTED, label="the instead's scores, at any one threshold")
+    left.plot(alerts, saved, color=MUTED, label="what its scores could do at any one threshold")
     sides = (("as it is", outcome.live, BLUE, -0.12), ("instead", outcome.instead, RED, 0.12))
     for word, side, colour, off in sides:
         place = [side.metrics["alerts_per_day"]], [side.metrics["net_saved"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from mlflow_fraud.core.measuring.cost import CostRule, expected_cost
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.interval import BootstrapRule
+from mlflow_fraud.core.measuring.weights import Weights
 from mlflow_fraud.core.whatif.money import money_of
 from mlflow_fraud.core.whatif.outcome import FIGURES, Flagging, outcome_of
 from tests.conftest import make_period
@@ -78,6 +81,14 @@ def test_a_change_is_the_difference_of_the_figures_whichever_side_is_better() ->
     assert alerts is not None
     assert alerts.estimate > 0
     assert [each.value for each in found.live.slices] == [each.value for each in found.instead.slices] == ["a", "b"]
+
+
+def test_a_row_that_stands_for_several_counts_so_often() -> None:
+    labels, amounts, flags = [1, 1, 0], [10_000, 5_000, 700], np.array([True, False, True])
+    plain = make_period(labels, amounts=amounts)
+    weights = np.array([1.0, 4.0, 2.0])
+    money = money_of(replace(plain, weights=Weights(weights, 1 / weights)), flags, COSTS)
+    assert money == (100.0, 15.0, 200.0)
 
 
 def test_of_too_few_frauds_no_difference_is_said_to_be_known() -> None:

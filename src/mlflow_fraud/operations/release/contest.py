@@ -185,6 +185,6 @@ def _features_of(schema: FeatureSchema, test: pl.DataFrame, version: str) -> pl.
         features = build_features(transactions, schema).with_columns(transactions["event_id"].alias("event_id"))
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"the features of the live release {version} cannot be made from this data: {str(error).splitlines()[0]}"
+            f"the features of the release {version} cannot be made from this data: {str(error).splitlines()[0]}"
         ) from error
     return test.select("event_id").join(features, on="event_id", how="left", maintain_order="left")

@@ -94,16 +94,18 @@ def _first_seen(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
     payer = contract.payer
     if payer is None:
         return rows
-    kept = [payer, "event_time"]
-    parts = [rows.select(kept)]
-    if TRANSACTIONS.is_file() and set(kept) <= set(pl.read_parquet_schema(TRANSACTIONS)):
-        pinned = pl.read_parquet(TRANSACTIONS, columns=kept)
-        parts += [pinned.select(kept)] if pinned.schema[payer] == rows.schema[payer] else []
+
+    def first(table: pl.DataFrame) -> pl.DataFrame:
+        return table.group_by(payer).agg(pl.col("event_time").min())
+
+    parts = [first(rows)]
+    if TRANSACTIONS.is_file() and pl.read_parquet_schema(TRANSACTIONS).get(payer) == rows.schema[payer]:
+        parts.append(first(pl.read_parquet(TRANSACTIONS, columns=[payer, "event_time"])))
     with opened() as log, snapshot(log.engine) as connection:
         recorded = RecordedDays(connection, contract)
         until = rows["event_time"].max().date()  # type: ignore[union-attr]
-        parts += [recorded.payments(day).select(kept) for day in recorded.days(until=until)]
-    return pl.concat(each.group_by(payer).agg(pl.col("event_time").min()) for each in parts)
+        parts += [first(recorded.payments(day)) for day in recorded.days(until=until)]
+    return pl.concat(parts)
 
 
 def _test_before(release: Release, rows: pl.DataFrame) -> tuple[Period, Probabilities]:

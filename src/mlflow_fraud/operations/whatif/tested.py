@@ -9,7 +9,7 @@ from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
 from mlflow_fraud.core.measuring.metrics import Probabilities
-from mlflow_fraud.core.measuring.period import Period, read_period
+from mlflow_fraud.core.measuring.period import Flags, Period, read_period
 from mlflow_fraud.core.measuring.slices import groups_of
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.whatif.outcome import Flagging
@@ -40,13 +40,14 @@ def replay_test(live: Release, other: Release, *, with_policy: bool) -> Replay:
         )
     rows = test.filter(pl.Series(both))
     history = pl.read_parquet(TRANSACTIONS)
+    period = read_period(rows, decimals=schema.contract.currency_decimals)
     told = rows.select("event_id").join(history, on="event_id", how="left", maintain_order="left")
     return Replay(
         what="the test period",
-        period=read_period(rows, decimals=schema.contract.currency_decimals),
+        period=period,
         groups=groups_of(told, history, schema.contract),
-        live=_flagging(theirs, both),
-        other=_flagging(ours, both),
+        live=_flagging(theirs, both, period),
+        other=_flagging(ours, both, period),
         honest=_validation(other) if with_policy else None,
     )
 
@@ -59,8 +60,12 @@ def read_test() -> tuple[pl.DataFrame, FeatureSchema]:
     return pl.read_parquet(part_file("test")), read_schema(read_json(SCHEMA), where=str(SCHEMA))
 
 
-def _flagging(entry: Entry, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Flagging:
-    return Flagging(entry.version, str(entry.cutoff), entry.scores[rows], entry.thresholds[rows])
+def _flagging(entry: Entry, rows: Flags, period: Period) -> Flagging:
+    """Return how the release flags the rows: by its own cutoff, or block by block as its chain had it."""
+    thresholds = entry.thresholds[rows]
+    one = np.array_equal(thresholds, entry.cutoff.of_rows(period.amounts, decimals=period.decimals))
+    words = str(entry.cutoff) if one else f"{entry.cutoff} as it went live, and in each block of the test its own"
+    return Flagging(entry.version, words, entry.scores[rows], thresholds)
 
 
 def _validation(release: Release) -> tuple[Period, Probabilities]:

@@ -95,7 +95,9 @@ def _release(store: ReleaseStore, version: str, live: Release) -> Release:
     known = {each.to_version for each in store.ledger()}
     try:
         return store.fetch(version)
-    except ReleaseRejected as error:
+    except ReleaseRejected:
         if version in known:
             raise
-        raise SettingsError(f"{error}; {nearest(version, known)}") from None
+        raise SettingsError(
+            f"no release that can be read is called {version} in {store}, {nearest(version, known)}"
+        ) from None
