@@ -309,6 +309,34 @@ def leakage(
     typer.echo(leaking.leakage(candidate, dataset, borders))
 
 
+@app.command("what-if")
+def what_if(
+    threshold: Annotated[float | None, typer.Option(help="flag from this probability on")] = None,
+    policy: Annotated[
+        str,
+        typer.Option(help="max-f1, min-precision, alert-budget, min-cost or expected-loss, settled on earlier rows"),
+    ] = "",
+    precision: Annotated[float | None, typer.Option(help="min-precision: the precision to keep")] = None,
+    alerts_per_day: Annotated[
+        float | None, typer.Option(help="the budget of alert-budget, which it alone means, or of expected-loss")
+    ] = None,
+    release: Annotated[str, typer.Option(help="another version of the store; the live one if not given")] = "",
+    test_period: Annotated[
+        bool, typer.Option("--test-period", help="replay the test period instead of the record")
+    ] = False,
+) -> None:
+    """Replay the record under another threshold, policy or release: money, alerts, recall, beside what is live."""
+    from mlflow_fraud.operations.release.store import open_configured_store
+    from mlflow_fraud.operations.whatif.asked import Asked
+    from mlflow_fraud.operations.whatif.what_if import what_if as supposing
+    from mlflow_fraud.stages.progress import watched
+
+    asked = Asked(threshold, policy, precision, alerts_per_day, release, test_period)
+    with watched("what-if", lambda line: typer.echo(line, err=True)) as progress:
+        page = supposing(open_configured_store(), asked, progress)
+    typer.echo(page)
+
+
 @app.command()
 def track() -> None:
     """Make sure that MLflow has a run of every trained candidate."""

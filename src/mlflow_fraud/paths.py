@@ -59,6 +59,7 @@ GATE = LOCAL / "gate"
 REFUSED = LOCAL / "refused"
 """Batches that the gate did not let in, with its reports."""
 EVALUATIONS = LOCAL / "evaluation"
+WHAT_IF = LOCAL / "what-if"
 LEAKAGE = LOCAL / "leakage"
 STUDIES = LOCAL / "optuna.db"
 

@@ -25,6 +25,7 @@ ORDER = (
     "docs/serving.md",
     "docs/collection.md",
     "docs/monitoring.md",
+    "docs/what-if.md",
     "docs/metrics.md",
     "docs/evaluation.md",
     "docs/github-actions.md",

@@ -7,10 +7,14 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.features.define import define
+from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.measuring.slices import MOST, groups_of, slices_of
 from mlflow_fraud.core.measuring.weights import Weights
 from tests.conftest import make_period, make_transactions
@@ -49,6 +53,26 @@ def test_rows_are_cut_by_category_amount_age_and_how_long_the_card_is_known(cont
     assert found["amount"] == ["50 to 100", "10 to 50"]
     assert found["age"] == ["25 to 40", "25 to 40"]
     assert found["new card"] == ["first seen within 30 days", "known for longer"]
+
+
+def test_a_group_of_the_holder_is_a_part_where_the_contract_says_so_and_can_be_no_feature(contract: Contract) -> None:
+    table = make_transactions(40).with_columns(gender=pl.Series(["F", "M", "M", None] * 10))
+    assert "gender" not in groups_of(table, table, contract)  # there it is personal
+    columns = [c.model_copy(update={"role": "group"}) if c.source == "gender" else c for c in contract.columns]
+    said = contract.model_copy(update={"columns": tuple(columns)})
+    groups = groups_of(table, table, said)
+    assert groups["gender"] == ["F", "M", "M", "missing"] * 10
+    found = slices_of(make_period([1, 0, 0, 0] * 10), np.ones(40, np.bool_), {"gender": groups["gender"]})
+    assert [(each.value, each.rows, each.frauds) for each in found] == [("M", 20, 0), ("F", 10, 10), ("missing", 10, 0)]
+    for features in (
+        {"row": ["gender"]},
+        {"windows": [{"by": ["gender"], "spans": ["30d"], "take": ["count"]}]},
+        {"windows": [{"by": ["card"], "spans": ["30d"], "take": ["distinct"], "of": "gender"}]},
+        {"last": [{"by": ["card"], "take": ["gender"]}]},
+        {"labels": [{"by": ["gender"], "spans": ["30d"], "take": ["fraud_rate"]}]},
+    ):
+        with pytest.raises(SettingsError, match="gender"):
+            define(FeatureParams.model_validate({"row": ["amount"], "windows": [], **features}), said)
 
 
 def test_many_values_of_a_column_become_one_slice(contract: Contract) -> None:

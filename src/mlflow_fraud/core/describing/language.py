@@ -128,6 +128,7 @@ ROLES: Mapping[Role, str] = {
     "numeric": "a number that may tell something",
     "location": "half of a place",
     "birth_date": "the card holder's; gives the age",
+    "group": "what the holder is one of, such as a sex: looked at in [parts](metrics.md#in-parts), never a feature",
     "clock": "a second clock, in seconds since 1970; the gate holds the two against each other",
     "personal": "names, addresses and the like: stops at ingest",
     "unused": "what nothing reads: stops at ingest",

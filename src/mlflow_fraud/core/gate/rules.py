@@ -13,7 +13,7 @@ from mlflow_fraud.core.contract.pseudonym import PSEUDONYM
 from mlflow_fraud.core.gate.columns import categories, watched_columns
 from mlflow_fraud.core.gate.findings import Of
 
-SECRET_ROLES = frozenset({"event_id", "entity", "birth_date", "location"})
+SECRET_ROLES = frozenset({"event_id", "entity", "birth_date", "group", "location"})
 """Columns whose values point at a person: never shown in a report."""
 
 

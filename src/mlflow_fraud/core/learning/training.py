@@ -98,14 +98,22 @@ def settle(validation: Scored, rules: JudgeRules) -> Settled:
     require_fraud(validation.period)
     require_numbers(validation.scores)
     choice = choose_calibration(*validation, rules.calibration)
-    probabilities = choice.calibration(validation.scores)
-    if rules.held and rules.threshold.policy == "max-f1":
-        threshold = choose_threshold(validation.period, probabilities, rules.threshold, rules.costs)
-        threshold = _steadied(threshold, validation.period, probabilities, rules)
-        cutoff = Cutoff(min(1.0, in_few_digits(threshold, probabilities)))
-    else:
-        cutoff = choose_cutoff(validation.period, probabilities, rules.threshold, rules.costs)
+    cutoff = settle_cutoff(validation.period, choice.calibration(validation.scores), rules)
     return Settled(calibration=choice.calibration, cutoff=cutoff, tried=choice.tried)
+
+
+def settle_cutoff(period: Period, probabilities: Probabilities, rules: JudgeRules) -> Cutoff:
+    """Return from what on the policy flags, settled on honest probabilities of a period's rows.
+
+    Raises what `choose_cutoff` raises.
+    """
+    require_fraud(period)
+    require_numbers(probabilities)
+    if not rules.held or rules.threshold.policy != "max-f1":
+        return choose_cutoff(period, probabilities, rules.threshold, rules.costs)
+    threshold = choose_threshold(period, probabilities, rules.threshold, rules.costs)
+    threshold = _steadied(threshold, period, probabilities, rules)
+    return Cutoff(min(1.0, in_few_digits(threshold, probabilities)))
 
 
 def _steadied(best: float, period: Period, probabilities: Probabilities, rules: JudgeRules) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -13,7 +13,7 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import gain
 from mlflow_fraud.core.measuring.interval import BootstrapRule, Interval, draws
-from mlflow_fraud.core.measuring.measures import DRAWN, count_cards
+from mlflow_fraud.core.measuring.measures import DRAWN, Make, count_cards
 from mlflow_fraud.core.measuring.metrics import Probabilities, Thresholds
 from mlflow_fraud.core.measuring.period import Period
 
@@ -76,14 +76,18 @@ def differences(
     champion: Side,
     costs: CostRule,
     rule: BootstrapRule,
+    *,
+    of: Mapping[str, Make] = DRAWN,
 ) -> dict[str, Difference | None]:
     """Return the challenger's gain over the champion in each metric; the draws are the same for all of them.
+
+    `of` says how each is measured; of one that nobody says which side is better of, more is.
 
     None where the metric cannot be computed, or in so many draws that a bound is among those it is not known of, or
     where fewer than `FEWEST_BLOCKS` cards had a fraud.
     """
     names = tuple(dict.fromkeys(metrics))
-    pairs = [[DRAWN[name](period, *each, costs) for each in (challenger, champion)] for name in names]
+    pairs = [[of[name](period, *each, costs) for each in (challenger, champion)] for name in names]
     drawn = [np.empty((len(names), 0))]
     for times in draws(period, rule):
         drawn.append(_gains(names, [[measure(times) for measure in pair] for pair in pairs]))

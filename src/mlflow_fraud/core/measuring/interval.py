@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from mlflow_fraud.core.measuring.cost import CostRule
-from mlflow_fraud.core.measuring.measures import MEASURES, count_cards
+from mlflow_fraud.core.measuring.measures import MEASURES, Make, count_cards
 from mlflow_fraud.core.measuring.metrics import Probabilities, Thresholds
 from mlflow_fraud.core.measuring.period import Period
 from mlflow_fraud.core.progress import Progress, Step, tell
@@ -51,14 +51,16 @@ def intervals(
     costs: CostRule,
     rule: BootstrapRule,
     progress: Progress = lambda line: None,
+    *,
+    of: Mapping[str, Make] = MEASURES,
 ) -> dict[str, Bounds | None]:
-    """Return the confidence interval of each of the `MEASURES`; None where no draw had one, or there is one card.
+    """Return the confidence interval of each measure in `of`; None where no draw had one, or there is one card.
 
     Whole cards are redrawn, because the frauds of one card come in bursts and are not independent; where data has no
     cards, whole blocks of time.
     Percentile interval (Efron, 1979). The threshold stays: its choice is not part of what may vary.
     """
-    measures = {name: make(period, scores, threshold, costs) for name, make in MEASURES.items()}
+    measures = {name: make(period, scores, threshold, costs) for name, make in of.items()}
     drawn = [np.empty((len(measures), 0))]
     for times in draws(period, rule):
         tell(progress, Step("intervals", sum(each.shape[1] for each in drawn), rule.samples, "draws"))

@@ -58,11 +58,14 @@ def groups_of(rows: pl.DataFrame, history: pl.DataFrame, contract: Contract) -> 
     """Return which slice each of the `rows` is in, for each way to cut them.
 
     `rows` and `history` are transactions by pipeline names; a card's first payment is looked for in the latter. Ages
-    are there where the contract has a birth date; they are looked at here, and no feature for that.
+    are there where the contract has a birth date, the holder's sex and the like where it has the role `group`; they are
+    looked at here, and no feature for that.
     """
     unit = 10**contract.currency_decimals
     cut: dict[str, pl.Expr] = {
-        column.name: _most_seen(rows, column.name) for column in contract.kept if column.role == "categorical"
+        column.name: _most_seen(rows, column.name)
+        for column in contract.kept
+        if column.role in ("categorical", "group") and column.name in rows.columns
     }
     cut["amount"] = _band(pl.col("amount") / unit, AMOUNTS)
     found = rows

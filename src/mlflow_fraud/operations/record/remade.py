@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -56,12 +56,33 @@ def compared(log: PredictionLog, past: RecordedPast, schema: FeatureSchema, serv
     return parity
 
 
+def remade(past: RecordedPast, schema: FeatureSchema, rows: pl.DataFrame) -> Matrix:
+    """Return features of recorded payments as the batch engine makes them of all that a past holds, (rows, features).
+
+    `rows` have `event_id` and `event_time`; whatever features they were served with, `schema` may have others.
+    """
+    asked = Served(
+        document=schema.to_json(),
+        since=rows["event_time"].min(),  # type: ignore[arg-type]
+        rows=rows.with_columns(pl.col("event_id").cast(pl.String)),
+        features=np.empty((len(rows), 0), np.float32),
+    )
+    corrections = past.corrections_since(None)
+    later = Later(as_table(corrections, schema.contract), _labels(past, schema, asked))
+    return _in_batch(_rows_behind(past, schema, asked), later, schema, asked)
+
+
+def looks_back_to(schema: FeatureSchema, since: datetime) -> datetime:
+    """Return from when on payments are read to make the features of those since a moment."""
+    return since - window_reach(schema) - score_reach(schema) - LATENESS
+
+
 def _rows_behind(past: RecordedPast, schema: FeatureSchema, served: Served) -> pl.DataFrame:
     """Return the payments that the features of what was served look back on, and these themselves, in time order.
 
     Those that are remembered from before all windows have the scores that they were served with, and what was usual.
     """
-    begin = served.since - window_reach(schema) - score_reach(schema) - LATENESS
+    begin = looks_back_to(schema, served.since)
     rows = past.since(begin).drop("scores", "place")
     usual = [window.name for score in scores_looked_at(schema.features) for window in (score.mean, score.std)]
     given = {**dict.fromkeys(schema.scores, pl.Int64()), **dict.fromkeys(usual, pl.Float64())}

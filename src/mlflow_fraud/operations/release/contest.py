@@ -72,11 +72,12 @@ def enter_challenger(challenger: Shipped, test: pl.DataFrame) -> Entry:
     )
 
 
-def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema) -> Entry:
+def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema, *, as_judged: bool = False) -> Entry:
     """Return what the live release gives to `test`; `schema` is that of the features in it.
 
     On rows that its file has learned, its chain speaks, where it has scored them; on later rows the file. A release
-    from before format 4 does not say until when it has learned: its file speaks everywhere.
+    from before format 4 does not say until when it has learned: its file speaks everywhere. `as_judged` lets the chain
+    speak of all that it has scored, the newest days too, so that figures are those that the release went live with.
     Raises `DataError` when the data no longer has what the release's features are made from.
     """
     manifest = champion.manifest
@@ -91,10 +92,13 @@ def enter_champion(champion: Release, test: pl.DataFrame, schema: FeatureSchema)
         if manifest.learned_until
         else pl.repeat(False, len(test), eager=True)
     )
+    by_chain = learned | told["probability"].is_not_null() if as_judged else learned
     by_cutoff = manifest.cutoff.of_column(test["amount_minor"], decimals=schema.contract.currency_decimals)
-    sides = told.with_columns(learned.alias("learned"), by_file.alias("by_file"), by_cutoff.alias("by_cutoff")).select(
-        pl.when("learned").then("probability").otherwise("by_file").alias("score"),
-        pl.when("learned").then("threshold").otherwise("by_cutoff").alias("threshold"),
+    sides = told.with_columns(
+        by_chain.alias("by_chain"), by_file.alias("by_file"), by_cutoff.alias("by_cutoff")
+    ).select(
+        pl.when("by_chain").then("probability").otherwise("by_file").alias("score"),
+        pl.when("by_chain").then("threshold").otherwise("by_cutoff").alias("threshold"),
     )
     return Entry(
         version=manifest.version,
@@ -181,6 +185,6 @@ def _features_of(schema: FeatureSchema, test: pl.DataFrame, version: str) -> pl.
         features = build_features(transactions, schema).with_columns(transactions["event_id"].alias("event_id"))
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"the features of the live release {version} cannot be made from this data: {str(error).splitlines()[0]}"
+            f"the features of the release {version} cannot be made from this data: {str(error).splitlines()[0]}"
         ) from error
     return test.select("event_id").join(features, on="event_id", how="left", maintain_order="left")

@@ -1,0 +1,1 @@
+"""What if: the record or the test period, replayed under another threshold, policy or release."""
