@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
+from mlflow_fraud.core.features.definitions import FeatureParams
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.release.release import FORMAT
 from mlflow_fraud.serving.app import create_app
@@ -233,21 +234,45 @@ def started(folder: Path, store: ReleaseStore, clock: MakeClock) -> Iterator[Tes
         yield client
 
 
+Answers = list[tuple[str, float, bool]]
+
+
+def with_windows(schema: FeatureSchema, **category: Any) -> FeatureSchema:
+    """Return features of cards, and of categories that move as is stated."""
+    windows = [{"by": ["card"], "spans": ["3d"], "take": ["sum", "count"]}]
+    windows.append({"by": ["category"], "spans": ["1d", "10d"], "take": ["sum", "count"], **category})
+    params = FeatureParams.model_validate({"row": ["amount"], "windows": windows})
+    return FeatureSchema(params=params, contract=schema.contract, categories={})
+
+
+def served(folder: Path, store: ReleaseStore, starts: list[list[Row]], jumps: list[timedelta]) -> Answers:
+    """Return the answers to rows, by a service that is started for each list; each ten rows have a jump."""
+    answers, times = list[dict[str, Any]](), Times()
+    for rows in starts:
+        with started(folder, store, times.clock()) as client:
+            for row in rows:
+                times.now, times.off = at(row), jumps[len(answers) // 10]
+                answers.append(client.post("/v1/score", json=row).json())
+    return [(each["prediction_id"], each["probability"], each["recorded"]) for each in answers]
+
+
 def test_an_hour_by_which_the_machine_s_clock_jumps_changes_no_answer_before_and_after_a_restart(
-    store: ReleaseStore, make_release: MakeRelease, rows: list[Row], tmp_path: Path
+    store: ReleaseStore, make_release: MakeRelease, schema: FeatureSchema, rows: list[Row], tmp_path: Path
 ) -> None:
-    go_live(store, make_release())
-    found, times = [], Times()
-    for name, jumps in (("steady", [0 * HOUR] * 3), ("jumps", [-HOUR, HOUR, 0 * HOUR])):
-        answers = []
-        for of_start in (rows[:20], rows[20:30]):
-            with started(tmp_path / name, store, times.clock()) as client:
-                for row in of_start:
-                    times.now, times.off = at(row), jumps[len(answers) // 10]
-                    answers.append(client.post("/v1/score", json=row).json())
-        found.append([(each["prediction_id"], each["probability"], each["recorded"]) for each in answers])
-    assert found[0] == found[1]
-    assert {recorded for _, _, recorded in found[1]} == {True}
+    go_live(store, make_release(with_windows(schema)))
+    starts, jumps = [rows[:20], rows[20:40]], [-HOUR, HOUR, 0 * HOUR, -HOUR]
+    found = served(tmp_path / "jumps", store, starts, jumps)
+    assert found == served(tmp_path / "steady", store, starts, [0 * HOUR] * 4)
+    assert {recorded for _, _, recorded in found} == {True}
+
+
+def test_where_windows_move_by_hops_what_arrived_in_an_hour_of_a_clock_that_jumped_stays_there_after_a_restart(
+    store: ReleaseStore, make_release: MakeRelease, schema: FeatureSchema, rows: list[Row], tmp_path: Path
+) -> None:
+    go_live(store, make_release(with_windows(schema, hop="1d")))
+    jumps = [-HOUR, HOUR, 0 * HOUR, -HOUR]
+    never = served(tmp_path / "never", store, [rows[:40]], jumps)
+    assert never == served(tmp_path / "stopped", store, [rows[:15], rows[15:40]], jumps)
 
 
 def test_a_machine_whose_clock_is_back_by_more_than_the_tolerance_refuses_payments_until_it_is_right(
@@ -268,9 +293,9 @@ def test_a_machine_whose_clock_is_back_by_more_than_the_tolerance_refuses_paymen
 
 
 def test_a_stream_whose_times_jump_by_an_hour_is_answered_and_goes_on_after_a_restart_as_one_that_never_stopped(
-    store: ReleaseStore, make_release: MakeRelease, rows: list[Row], tmp_path: Path
+    store: ReleaseStore, make_release: MakeRelease, schema: FeatureSchema, rows: list[Row], tmp_path: Path
 ) -> None:
-    go_live(store, make_release())
+    go_live(store, make_release(with_windows(schema, hop="1d")))
     sent = [*rows[:20], *(moved(row, -HOUR) for row in rows[20:30]), *(moved(row, HOUR) for row in rows[30:40])]
     sent += rows[40:]
     found = []
