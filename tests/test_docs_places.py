@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -104,6 +105,13 @@ def test_the_shipped_settings_are_walked_to_their_ends() -> None:
     keys = [key for key, _ in settings_of(Params)]
     assert {"datasets.<name>.split.protocol", "features.windows[].only", "compare.bootstrap.seed"} <= set(keys)
     assert {key.partition(".")[0] for key in keys} == set(yaml.safe_load((ROOT / "params.yaml").read_text()))
+
+
+def test_the_tables_in_money_have_the_columns_of_their_command() -> None:
+    heads = runpy.run_path(str(ROOT / "docs/own-data/by_money.py"))["HEADS"]
+    found = [row for row in rows(page("metrics.md"), "policy") if "money saved" in row]
+    assert len(found) >= 5
+    assert {tuple(row) for row in found} == {heads}
 
 
 def test_the_page_of_commands_is_the_one_that_they_make() -> None:

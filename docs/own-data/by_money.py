@@ -24,7 +24,17 @@ from mlflow_fraud.operations.evaluation.judging import part_of
 from mlflow_fraud.settings import Params, load_params
 from mlflow_fraud.stages.fit import Trained, fit_and_judge
 
-HEADS = ("policy", "flags from", "alerts a day", "precision", "recall", "money saved", "cost a day", "less than max-F1")
+HEADS = (
+    "policy",
+    "flags from",
+    "alerts a day",
+    "F1",
+    "precision",
+    "recall",
+    "money saved",
+    "cost a day",
+    "less than max-F1",
+)
 
 
 def main() -> None:
@@ -72,7 +82,7 @@ def lines(fitted: Trained, rules: JudgeRules, params: Params, budget: int) -> It
             name,
             said(cutoff),
             told(found["alerts_per_day"], ".2f"),
-            *(told(found[metric], ".3f") for metric in ("precision", "recall")),
+            *(told(found[metric], ".3f") for metric in ("f1", "precision", "recall")),
             told(found["money_saved"], ".1%"),
             told(found["expected_cost"], ".2f"),
             "-" if name == "`max-f1`" else sure(gain["expected_cost"]),

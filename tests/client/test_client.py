@@ -133,6 +133,16 @@ def test_an_answer_from_something_in_between_is_told_all_the_same(score: Callabl
         score(Played([httpx.Response(500, text="<html>")]), [])
 
 
+@pytest.mark.parametrize("said", [{"text": "<html>"}, {"json": ["ok"]}, {"json": {"probability": 0.5}}])
+def test_a_good_answer_that_is_none_of_the_service_is_told_and_not_asked_for_again(
+    score: Callable[..., Scored], said: dict[str, Any]
+) -> None:
+    service = Played([httpx.Response(200, **said)])
+    with pytest.raises(ServiceError, match="the answer to POST /v1/score is none of this service"):
+        score(service, [])
+    assert len(service.asked) == 1
+
+
 def test_a_batch_has_an_answer_or_a_problem_in_each_place() -> None:
     service = Played([httpx.Response(200, json=[ANSWER, json.loads(problem(422).content)])])
     with Client("http://service", key="", transport=httpx.MockTransport(service)) as client:

@@ -281,6 +281,21 @@ def test_every_metric_of_an_alert_is_shown_with_its_labels(answering: TestClient
             assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", by)) <= labels[name], (rule["alert"], by)
 
 
+NO_FAULT = {"fraud_probability", "fraud_decisions", "fraud_batch_rows", "fraud_labels_taken", "fraud_reasons_given"}
+NO_FAULT |= {"fraud_live_release_info", "fraud_record_waiting", "fraud_reasons_waiting"}
+"""What is counted of good answers, and what waits: that which waits too long is dropped, lost or trouble."""
+
+
+def test_what_counts_or_tells_of_a_fault_has_a_rule(answering: TestClient, row: Row) -> None:
+    answering.post("/v1/score", json=row)
+    answering.get("/nothing")
+    names = {name.removesuffix("_total") for name in names_of(Shown(answering).text)}
+    asked = {
+        name for rule in rules() for name in re.findall(r"\b(fraud_\w+?)(?:_total|_count|_bucket)?\b", rule["expr"])
+    }
+    assert names - asked == NO_FAULT
+
+
 def test_every_alert_leads_to_a_heading_of_the_runbook() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""A real service under load follows promotions by another process without a failed request."""
+"""A real service under load follows promotions by another process without a failed request, and may be killed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving.record import Record
 from tests.s3_server import S3Server
-from tests.serving.conftest import MakeRelease, Raw, as_json, kept_in
+from tests.serving.conftest import MakeRelease, Raw, as_json, go_live, kept_in
+from tests.serving.conftest import service as in_process
 from tests.serving.service_process import JSON, PATIENCE, Place, running_service
 
 pytestmark = pytest.mark.slow
@@ -39,17 +42,19 @@ def place(request: pytest.FixtureRequest, location: Path, monkeypatch: pytest.Mo
 
 @dataclass
 class Load:
-    """What the clients have seen so far: each answer's status and the version it named."""
+    """What the clients have seen so far: each answer, its status and the version it named."""
 
     statuses: list[int] = field(default_factory=list)
     versions: list[list[str]] = field(default_factory=lambda: [[] for _ in range(CLIENTS)])
     errors: list[Exception] = field(default_factory=list)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By the payment's id."""
 
     def all_see(self, version: str) -> bool:
         return all(seen and seen[-1] == version for seen in self.versions)
 
 
-def test_the_version_changes_under_load_with_no_failed_request(
+def test_the_version_changes_under_load_with_no_failed_request_and_a_kill_takes_no_answer_that_was_recorded(
     place: Place,
     make_release: MakeRelease,
     few_features: FeatureSchema,
@@ -80,12 +85,34 @@ def test_the_version_changes_under_load_with_no_failed_request(
         place.promote(third.manifest.version)
         wait_until(lambda: seen.all_see(third.manifest.version), seen)
         assert service.card()["trouble"] is None
-    assert seen.errors == []
+        assert seen.errors == []
+
+        go_live(place.store, first)  # whether it answers by the time of the kill is left to chance
+        answered = len(seen.statuses)
+        wait_until(lambda: len(seen.statuses) > answered + 5, seen)
+        service.kill()
+    assert len(seen.errors) == CLIENTS  # each of which was asking then
     assert set(seen.statuses) == {200}
     for versions in seen.versions:
-        assert [version for version, _ in itertools.groupby(versions)] == [
+        assert [version for version, _ in itertools.groupby(versions)][:3] == [
             release.manifest.version for release in (first, second, third)
         ]
+    with kept_in(tmp_path) as record:
+        promised = require_kept(seen, record, schema)
+        assert len(promised) > 50
+        with in_process(place.store, record) as again:
+            number = promised[-1]
+            row = {**rows[int(number.partition("-")[2]) % len(rows)], "trans_num": number}
+            assert again.post("/v1/score", json=row).json() == {**seen.answers[number], "recorded": True}
+
+
+def require_kept(seen: Load, record: Record, schema: FeatureSchema) -> list[str]:
+    """Require that the record has each answer that was said to be in it; return the ids of their payments."""
+    promised = {number: each["prediction_id"] for number, each in seen.answers.items() if each["recorded"]}
+    found = RecordedPast(record.log, schema.contract, record.place).behind(0)
+    kept = {each.transaction["event_id"]: each.answer and each.answer.prediction for each in found}
+    assert {number: kept.get(number) for number in promised} == promised
+    return list(promised)
 
 
 @contextmanager
@@ -105,6 +132,7 @@ def load(port: int, rows: list[dict[str, Any]]) -> Iterator[Load]:
                 body = json.loads(answer.read())
                 seen.statuses.append(answer.status)
                 seen.versions[client].append(body["model_version"])
+                seen.answers[row["trans_num"]] = body
         except Exception as error:
             seen.errors.append(error)
         finally:

@@ -1,6 +1,6 @@
 """Why there is no answer.
 
-ServiceError
+ServiceError      also itself: a good answer that is none of the service, from something in between
 ├── NotAllowed    401, 403: the key is none, over, or for something else
 ├── NotFound      404: there is no such path, transaction or prediction
 ├── Conflict      409: the record says otherwise
@@ -18,7 +18,7 @@ TRY_AGAIN = (408, 429, 502, 503, 504)
 
 
 class ServiceError(FraudError):
-    """The service gave no good answer; `problem` is what it said, None where it said nothing."""
+    """The service gave no good answer; `problem` is what it said, None where it said nothing that can be read."""
 
     def __init__(self, sentence: str, problem: Refused | None = None) -> None:
         super().__init__(sentence)

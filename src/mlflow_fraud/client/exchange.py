@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from mlflow_fraud.client.answers import Refused
-from mlflow_fraud.client.errors import TRY_AGAIN, Unavailable, error_of
+from mlflow_fraud.client.errors import TRY_AGAIN, ServiceError, Unavailable, error_of
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def exchange(send: Send, patience: Patience, read: Callable[[Any], T]) -> Exchan
         last = attempt == patience.attempts
         if isinstance(came, httpx.Response):
             if came.is_success:
-                return read(came.json())
+                return _read(came, send, read)
             if last or came.status_code not in TRY_AGAIN:
                 raise error_of(_problem(came))
             yield Wait(_pause(patience, attempt, came.headers.get("Retry-After", "")))
@@ -73,6 +73,17 @@ def exchange(send: Send, patience: Patience, read: Callable[[Any], T]) -> Exchan
                 raise Unavailable(f"no answer to {send.method} {send.path} in {patience.attempts} attempts: {kind}")
             yield Wait(_pause(patience, attempt))
     raise ValueError(f"attempts is {patience.attempts}; expected at least 1")
+
+
+def _read(answer: httpx.Response, send: Send, read: Callable[[Any], T]) -> T:
+    """Return the value that a good answer says; one from something in between says none."""
+    try:
+        return read(answer.json())
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ServiceError(
+            f"the answer to {send.method} {send.path} is none of this service ({type(error).__name__}); expected JSON "
+            "as its /openapi.json says. Look at the URL and at what stands between"
+        ) from error
 
 
 def _pause(patience: Patience, attempt: int, asked: str = "") -> float:

@@ -154,8 +154,12 @@ def load_release(
             beside = load_calibrated(BOOSTER_FILE, files[BOOSTER_FILE], manifest.calibration, threads=1)
             check_golden(manifest, golden, beside.score(golden.matrix).tolist())
         explanation = load_explanation(manifest, files, schema.names)
-    except (ReleaseRejected, SettingsError):
+    except SettingsError:
         raise
+    except ReleaseRejected as error:  # what looks at a file alone does not know whose it is
+        if manifest.version in str(error):
+            raise
+        raise ReleaseRejected(f"release {manifest.version}: {error}") from error
     except Exception as error:  # parsers and models raise kinds of their own; whatever it is, it cannot answer
         raise ReleaseRejected(
             f"release {manifest.version} cannot be loaded: {' '.join(str(error).split())[:300]}; promote another"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from threading import Condition, Event, Lock, Thread
 from typing import Protocol
 
-from mlflow_fraud.adapters.prediction_log.entries import Entry, Payment
+from mlflow_fraud.adapters.prediction_log.entries import Entry, Payment, Reasoned
 from mlflow_fraud.core.errors import RecordUnavailable
 
 log = logging.getLogger(__name__)
@@ -206,9 +206,10 @@ class Writer:
 
     def _let_go_of_first(self, ticket: Ticket, *, written: bool) -> None:
         with self._changed:
+            entry, _ = self._in_hand[0]
             self._forget(self._in_hand[:1])
             del self._in_hand[0]
-            self.lost += not written
+            self.lost += not written and _cannot_be_had_again(entry)
             told = self._tell([ticket], written)
         _wake_all(told)
 
@@ -252,7 +253,7 @@ class Writer:
 
     def _lose_oldest(self) -> None:
         oldest = self._waiting.popleft()
-        self.lost += 1
+        self.lost += _cannot_be_had_again(oldest[0])
         self._forget([oldest])
         _wake_all(self._tell([oldest[1]], False))
 
@@ -274,6 +275,11 @@ class Writer:
             log.error("%s", trouble)
         elif before and not trouble and written:
             log.warning("the record can be used again")
+
+
+def _cannot_be_had_again(entry: Entry) -> bool:
+    """Return whether an entry that is not written is lost: reasons can be worked out again."""
+    return not isinstance(entry, Reasoned)
 
 
 Waiters = dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]]
