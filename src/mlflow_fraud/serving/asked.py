@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import HTTPException, Request
@@ -22,6 +22,13 @@ NOT_READ: dict[int | str, dict[str, Any]] = {
 }
 
 
+@dataclass
+class Turns:
+    """Counts the payments that `came` alone, so that what takes long sees whether one waits for it."""
+
+    came: int = 0
+
+
 @dataclass(frozen=True)
 class Service:
     """All that an answer is made with, beside what answers now."""
@@ -30,6 +37,7 @@ class Service:
     record: Record
     metrics: Metrics
     explaining: Explaining
+    turns: Turns = field(default_factory=Turns)
 
     def live(self) -> LiveRelease:
         """Return the release that answers a request, from its begin to its end.

@@ -56,6 +56,7 @@ async def score_one(service: Service, body: bytes, reasons: int | None = None) -
 
     Raises `HTTPException` where it is refused, or gets no answer.
     """
+    service.turns.came += 1
     began, live, record = perf_counter(), service.live(), service.record
     try:
         payment, done = await answered(live, record, live.request.read(body), began)
