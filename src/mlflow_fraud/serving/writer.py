@@ -107,18 +107,17 @@ class Writer:
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
         with self._lock:
-            if ticket.written is not None:
-                return ticket.written
+            if not ticket.is_open:
+                return bool(ticket.written)
             ticket.waiters.append((loop, waiter))
         patience = loop.call_later(self._wait, _wake, [waiter])
         await waiter
         patience.cancel()
-        if ticket.written is not None:
-            return ticket.written
-        with self._lock:
-            if ticket.written is None:
-                self._trouble = self._trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
-            return bool(ticket.written)
+        if ticket.is_open:
+            with self._lock:
+                if ticket.is_open:
+                    self._trouble = self._trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
+        return bool(ticket.written)
 
     def leave_out(self, unwanted: Callable[[Payment], bool]) -> None:
         """Write none of the payments that wait of which a function says so."""
