@@ -27,7 +27,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-all lint check format bench bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-all lint check format bench bench-serving bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -152,6 +152,9 @@ format: $(READY) ## put the code into shape
 
 bench: $(READY) ## measure against a named baseline
 	python -m benchmarks
+
+bench-serving: $(READY) ## what the service takes beside two other servers, and its curve: the figures of docs/serving.md
+	python -m benchmarks.serving
 
 bench-state: $(READY) ## what the service's past costs: the figures of docs/serving.md
 	python -m benchmarks.state

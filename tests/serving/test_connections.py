@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 
 from mlflow_fraud.serving import connections as module
-from mlflow_fraud.serving.connections import HEADER_SECONDS, Bounds, Server, connections
+from mlflow_fraud.serving.connections import AHEAD, HEADER_SECONDS, Bounds, Server, connections
 from stack.place import free_ports
 from tests.serving.conftest import MakeRelease, Raw
 from tests.serving.service_process import Place, Service, answers, running_service
@@ -164,6 +164,8 @@ def test_where_all_are_at_work_a_new_one_is_told_503(connect: Connect) -> None:
         pytest.param(b"GET /\r\n\r\n", 400, id="no version"),
         pytest.param(b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", 400, id="a length that is none"),
         pytest.param(b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", 400, id="two hosts"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", 400, id="no host"),
+        pytest.param(b"GET / HTTP/2.0\r\nhost: x\r\n\r\n", 400, id="another version"),
         pytest.param(b"POST /slow HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 400, id="no chunk"),
         pytest.param(b"GET / HTTP/1.1\r\nx: " + b"a" * 100_000, 431, id="headers without an end"),
     ],
@@ -190,6 +192,27 @@ def test_requests_that_come_together_are_answered_in_turn(connect: Connect) -> N
     with serving(Bounds(3, 8)) as port:
         many = connect(port, ASKED * 20)
         assert rest(many).count(ANSWERED) == 20
+
+
+def test_what_is_no_http_is_refused_behind_the_answers_to_what_came_before_it(connect: Connect) -> None:
+    with serving(Bounds(3, 8)) as port:
+        answers_there_are = rest(connect(port, ASKED * 3 + b"\x16\x03\r\n\r\n"))
+        assert [part[:3] for part in answers_there_are.split(b"HTTP/1.1 ")[1:]] == [b"200"] * 3 + [b"400"]
+
+
+def test_so_many_requests_wait_and_no_more(connect: Connect) -> None:
+    with serving(Bounds(3, 8)) as port:
+        said = [part[:3] for part in rest(connect(port, ASKED * (2 * AHEAD))).split(b"HTTP/1.1 ")[1:]]
+        assert said == [b"200"] * (AHEAD + 1) + [b"429"]
+
+
+def test_what_follows_a_body_without_an_end_is_not_kept(connect: Connect) -> None:
+    chunked = b"POST /slow HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+    with serving(Bounds(3, 8)) as port:
+        connection = connect(port, chunked)
+        time.sleep(0.1)
+        connection.sendall(b"x: " + b"a" * 100_000)
+        assert problem(rest(connection))["status"] == 431
 
 
 @pytest.mark.parametrize("descriptors", [64, 100, 256, 1024, 4096, 10**6])

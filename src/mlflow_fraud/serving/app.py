@@ -7,60 +7,49 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from time import perf_counter
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from mlflow_fraud import __version__
 from mlflow_fraud.adapters.last_good import LastGood
-from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import RecordUnavailable
-from mlflow_fraud.core.explaining.reasons import MOST
-from mlflow_fraud.serving.answering import answered
-from mlflow_fraud.serving.asked import NOT_READ, explaining_of, live_of, metrics_of, model_of, record_of
+from mlflow_fraud.serving.asked import Service, explaining_of, live_of, model_of, record_of
 from mlflow_fraud.serving.batch import BATCH_PATH
 from mlflow_fraud.serving.batch import router as batch
 from mlflow_fraud.serving.body import BoundedBody
-from mlflow_fraud.serving.clock import RECORDED, AheadOfNow, MakeClock
+from mlflow_fraud.serving.clock import RECORDED, MakeClock
 from mlflow_fraud.serving.described import with_problems
-from mlflow_fraud.serving.explaining import Explaining, asked_of
+from mlflow_fraud.serving.explaining import Explaining
 from mlflow_fraud.serving.guard import Guard, Guarded
+from mlflow_fraud.serving.hot_route import HotRoute
 from mlflow_fraud.serving.live_model import LiveModel, polling
-from mlflow_fraud.serving.loading import LiveRelease, NotScored
+from mlflow_fraud.serving.loading import LiveRelease
 from mlflow_fraud.serving.logs import Watched
 from mlflow_fraud.serving.measured import router as measured
 from mlflow_fraud.serving.metrics import Metrics
 from mlflow_fraud.serving.page import router as page
 from mlflow_fraud.serving.predictions import Prediction, kept_reasons, prediction_of
 from mlflow_fraud.serving.problems import answer_in_problems
-from mlflow_fraud.serving.reasoned import ReasonsTold, followed, reasons_told
-from mlflow_fraud.serving.record import OtherContent, Record
+from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS
-from mlflow_fraud.serving.schema import problem, problems
-from mlflow_fraud.serving.scored import Scored, scored
+from mlflow_fraud.serving.scoring import PREDICTION, SCORE_PATH
+from mlflow_fraud.serving.scoring import router as scoring
 from mlflow_fraud.serving.stated import Last, batch_stated, correction_stated, label_stated, transaction_stated
 from mlflow_fraud.serving.telling import CORRECTION_PATH, LABEL_PATH, LABELS_BYTES
 from mlflow_fraud.serving.telling import router as telling
 
 log = logging.getLogger(__name__)
 
-SCORE_PATH, PREDICTION_PATH = "/v1/score", "/v1/predictions/{id}"
-
-PREDICTION, LED_BY = "prediction", {"id": "$response.body#/prediction_id"}
-"""Where an answer leads to, and by what."""
+PREDICTION_PATH = "/v1/predictions/{id}"
 
 LARGER = {BATCH_PATH: BATCH_BYTES, LABEL_PATH: LABELS_BYTES}
 """The bodies that may be larger than that of one transaction."""
-
-HowMany = Annotated[
-    int | None, Query(ge=1, le=MOST, description="how many reasons to give with the answer, where they are soon there")
-]
 
 router = APIRouter()
 
@@ -128,57 +117,18 @@ def create_app(
     told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
     app.state.model, app.state.record, app.state.metrics, app.state.explaining = model, record, metrics, explaining
+    app.state.service = service = Service(model, record, metrics, explaining)
     app.state.pieces = asyncio.Lock()  # of batches: one piece at a time
+    app.add_middleware(HotRoute, service=service)
     app.add_middleware(BoundedBody, larger=LARGER)
     if guard:
         app.add_middleware(Guarded, guard=guard)
     app.add_middleware(Watched, counted=metrics.answered)
     answer_in_problems(app)
-    for each in (router, batch, telling, measured, page):
+    for each in (scoring, router, batch, telling, measured, page):
         app.include_router(each)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
-
-
-@router.post(
-    SCORE_PATH,
-    responses={
-        **NOT_READ,
-        200: {"links": {"what led to it": {"operationId": PREDICTION, "parameters": LED_BY}}},
-        409: {"description": "a transaction of this id was scored with other content"},
-        422: {"description": "the transaction is not what the contract says, or its time is not there yet"},
-        500: {"description": "the model's score is no number: it is not an answer, and counted"},
-        503: {"description": "no model"},
-    },
-)
-async def score(request: Request, reasons: HowMany = None) -> Scored:
-    """Score one transaction, given by the contract's own column names; one that is sent again gets its answer again."""
-    began, live, record = perf_counter(), live_of(request), record_of(request)
-    try:
-        transaction = live.request.read(await request.body())
-        payment, done = await answered(live, record, transaction, began)
-    except ValidationError as error:
-        raise HTTPException(422, problems(error)) from None
-    except AheadOfNow as error:
-        raise HTTPException(422, problem(live.request.time_column, str(error), "ahead_of_now")) from None
-    except OtherContent as error:
-        raise HTTPException(409, str(error)) from None
-    except NotScored as error:
-        model_of(request).unscored += 1
-        if error.__cause__ is not None:
-            raise error.__cause__ from None  # the log has its kind and place
-        log.error("not scored: %s", error)
-        raise HTTPException(500, "the model's score is no number; the transaction is not scored") from None
-    explained = await _explained(request, live, payment, reasons)
-    return scored(payment, await record.writer.written(done), model_of(request), metrics_of(request), explained)
-
-
-async def _explained(request: Request, live: LiveRelease, payment: Payment, number: int | None) -> ReasonsTold | None:
-    """Have what is flagged explained after its answer; wait for it, not for long, where reasons are asked for."""
-    explaining = explaining_of(request)
-    if number is None:
-        return followed(explaining, live, payment)
-    return reasons_told(await explaining.told(live, asked_of(payment)), number)
 
 
 @router.get("/livez")

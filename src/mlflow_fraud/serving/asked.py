@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import HTTPException, Request
@@ -21,39 +22,63 @@ NOT_READ: dict[int | str, dict[str, Any]] = {
 }
 
 
+@dataclass
+class Turns:
+    """Counts the payments that `came` alone, so that what takes long sees whether one waits for it."""
+
+    came: int = 0
+
+
+@dataclass(frozen=True)
+class Service:
+    """All that an answer is made with, beside what answers now."""
+
+    model: LiveModel
+    record: Record
+    metrics: Metrics
+    explaining: Explaining
+    turns: Turns = field(default_factory=Turns)
+
+    def live(self) -> LiveRelease:
+        """Return the release that answers a request, from its begin to its end.
+
+        Where there is none the answer is 503, with the reason and how far a start is.
+        """
+        current = self.model.current
+        if current is None:
+            reason = self.model.trouble or "nothing was promoted yet, or the first release is still being loaded"
+            steps = str(self.record.beginning)
+            said = f"no model is live: {reason}{steps and f'; {steps}'}"
+            raise HTTPException(503, said, headers={"Retry-After": "2"})
+        return current
+
+
+def service_of(request: Request) -> Service:
+    """Return what the request is answered with."""
+    service: Service = request.app.state.service
+    return service
+
+
 def model_of(request: Request) -> LiveModel:
     """Return what follows the store."""
-    model: LiveModel = request.app.state.model
-    return model
+    return service_of(request).model
 
 
 def record_of(request: Request) -> Record:
     """Return the record."""
-    record: Record = request.app.state.record
-    return record
+    return service_of(request).record
 
 
 def metrics_of(request: Request) -> Metrics:
     """Return what counts."""
-    metrics: Metrics = request.app.state.metrics
-    return metrics
+    return service_of(request).metrics
 
 
 def explaining_of(request: Request) -> Explaining:
     """Return what works out reasons."""
-    explaining: Explaining = request.app.state.explaining
-    return explaining
+    return service_of(request).explaining
 
 
 def live_of(request: Request) -> LiveRelease:
-    """Return the release that answers this request, from its begin to its end.
-
-    Where there is none the answer is 503, with the reason and how far a start is.
-    """
-    model = model_of(request)
-    if model.current is None:
-        reason = model.trouble or "nothing was promoted yet, or the first release is still being loaded"
-        steps = str(record_of(request).beginning)
-        said = f"no model is live: {reason}{steps and f'; {steps}'}"
-        raise HTTPException(503, said, headers={"Retry-After": "2"})
-    return model.current
+    """Return the release that answers this request; see `Service.live`."""
+    return service_of(request).live()

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from mlflow_fraud.serving.logs import FIELDS
 from mlflow_fraud.serving.problems import KINDS, MEDIA_TYPE, document
@@ -25,6 +24,9 @@ HEADER_SECONDS = 5.0
 
 HEADER_BYTES = 16 * 1024
 """So large may headers be that come in pieces; what comes at once may be as large as one read."""
+
+AHEAD = 100
+"""So many requests of one connection may wait for the answer to the one before them."""
 
 IDLE_SECONDS = 30
 """So long a connection stays without a request."""
@@ -83,17 +85,26 @@ class Room:
     waiting: dict[Connection, None] = field(default_factory=dict)
 
 
-class Connection(H11Protocol):
+class _NotOurs(Exception):
+    """What the parser reads and this service does not."""
+
+
+class Connection(HttpToolsProtocol):
     """One client's connection.
 
     Where there are too many, the one that waits the longest for the end of a request goes; where none waits, the new
-    one is told 503. So nobody keeps a place by what they do not send.
+    one is told 503. So nobody keeps a place by what they do not send. What cannot be read is refused once what came
+    before it is answered. The parser holds nothing back, so what a client sends without coming to the end of headers or
+    to a piece of a body is counted here.
     """
 
     room: Room
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self._begun = self._heard = False
+        self._unheard = 0
+        self._wrong: tuple[int, str] | None = None
         self._late: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
@@ -119,12 +130,48 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; where headers have begun and are not whole, the time runs, and nothing that comes stops it."""
+        if self._wrong:
+            return
+        self._heard = False
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
+        self._unheard = 0 if self._heard else self._unheard + len(data)
+        if self._unheard > HEADER_BYTES:
+            self._refuse_next(431, f"expected headers of at most {HEADER_BYTES} bytes")
+        elif self.cycle is not None and not self.cycle.response_complete:
             self._works()
             self._headers_are_there()
         elif self._late is None and not self.transport.is_closing():
             self._late = self.loop.call_later(self.room.bounds.header_seconds, self._headers_are_late)
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request, where not too many wait already."""
+        if len(self.pipeline) >= AHEAD:
+            raise _NotOurs
+        self._begun = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Read a header; what comes behind a body is left aside."""
+        if self._begun:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Hand a request on, if it is of a version and for a host that can be told."""
+        self._begun, self._heard = False, True
+        version, hosts = self.parser.get_http_version(), sum(name == b"host" for name, _ in self.headers)
+        if version not in ("1.0", "1.1") or hosts > 1 or (hosts == 0 and version == "1.1"):
+            raise _NotOurs
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._heard = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """See the end of a request."""
+        self._heard = True
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or see that the last answer gets away."""
@@ -135,6 +182,8 @@ class Connection(H11Protocol):
         super().on_response_complete()
         if self.cycle is not None and not self.cycle.response_complete:  # one that had come already
             self._works()
+        elif self._wrong:
+            self._refuse(*self._wrong)
 
     def pause_writing(self) -> None:
         """Wait for the client to read, and not for ever."""
@@ -153,10 +202,10 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
-        if len(self.conn.trailing_data[0]) > HEADER_BYTES:
-            self._refuse(431, f"expected headers of at most {HEADER_BYTES} bytes")
+        if len(self.pipeline) >= AHEAD:
+            self._refuse_next(429, f"expected at most {AHEAD} requests ahead of their answers")
         else:
-            self._refuse(400, "expected a request in HTTP/1.1")
+            self._refuse_next(400, "expected a request in HTTP/1.1")
 
     def leave(self) -> None:
         """Make room for another connection."""
@@ -185,7 +234,7 @@ class Connection(H11Protocol):
     def _headers_are_late(self) -> None:
         self._late = None
         seconds = self.room.bounds.header_seconds
-        if not self.conn.trailing_data[0]:  # nobody asked anything
+        if not self._begun:  # nobody asked anything
             self.transport.close()
             return
         self._refuse(408, f"expected whole headers within {seconds:g} seconds")
@@ -195,26 +244,31 @@ class Connection(H11Protocol):
         if self.transport.get_write_buffer_size():
             self._unread = self._unread or self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
 
+    def _refuse_next(self, status: int, sentence: str) -> None:
+        """Refuse what comes now, behind the answers to whole requests that came before it."""
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        if under_way and (self.pipeline or not self.cycle.more_body):
+            self._wrong = (status, sentence)
+            self.flow.pause_reading()
+        else:
+            self._refuse(status, sentence)
+
     def _refuse(self, status: int, sentence: str, *, retry: bool = False) -> None:
         """Answer in place of the application, and end the connection."""
         if self.transport.is_closing():
             return
         log.info("refused", extra={FIELDS: {"status": status, "kind": KINDS[status].name}})
         self.room.refused(NO_ROOM if retry else KINDS[status].name)
+        begun = False
         if self.cycle is not None and not self.cycle.response_complete:
+            begun = self.cycle.response_started
             self.cycle.disconnected = True  # what it sends is not waited for any more
             self.cycle.message_event.set()
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        if not begun:
             body = document(status, sentence)
-            headers = [
-                ("content-type", MEDIA_TYPE),
-                ("content-length", str(len(body))),
-                ("connection", "close"),
-                *([("retry-after", "1")] if retry else []),
-            ]
-            answer = h11.Response(status_code=status, headers=headers, reason=STATUS_PHRASES[status])
-            for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
+            more = b"retry-after: 1\r\n" if retry else b""
+            headers = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n".encode()
+            self.transport.write(b"".join((STATUS_LINE[status], headers, more, b"\r\n", body)))
         self.transport.close()
         self._let_go()
 

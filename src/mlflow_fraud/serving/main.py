@@ -19,7 +19,7 @@ from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.paths import LAST_GOOD
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import clock_of
-from mlflow_fraud.serving.connections import HEADER_BYTES, IDLE_SECONDS, Bounds, Server, connections
+from mlflow_fraud.serving.connections import IDLE_SECONDS, Bounds, Server, connections
 from mlflow_fraud.serving.guard import Guard
 from mlflow_fraud.serving.keyring import Keyring
 from mlflow_fraud.serving.limits import Limit
@@ -117,7 +117,6 @@ def serve(environment: Place, host: str, port: int) -> None:
             http=connections(bounds, app.state.metrics.refused),
             ws="none",
             backlog=bounds.backlog,
-            h11_max_incomplete_event_size=HEADER_BYTES,
             timeout_keep_alive=IDLE_SECONDS,
             log_config=None,
             access_log=False,

@@ -116,15 +116,22 @@ def answer_in_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _of_validation)
 
 
-async def _of_a_handler(request: Request, error: Exception) -> Response:
-    """Return the answer; a detail that is a list has what is wrong with each value."""
-    assert isinstance(error, HTTPException)
+def response_to(error: HTTPException) -> Response:
+    """Return the answer to what a handler or the router raised.
+
+    A detail that is a list has what is wrong with each value.
+    """
     said: Any = error.detail
     if isinstance(said, list):
         return _of_values(error.status_code, said)
     if said == HTTPStatus(error.status_code).phrase:
         said = _SENTENCES.get(error.status_code, said)
     return _response(document(error.status_code, str(said)), error.status_code, error.headers)
+
+
+async def _of_a_handler(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return response_to(error)
 
 
 async def _of_a_problem(request: Request, error: Exception) -> Response:

@@ -144,7 +144,9 @@ class Record:
 
     def settle(self, payment: Payment) -> Ticket:
         """Have a payment written, with its answer if there is one; the ticket says whether it is."""
-        return self.settle_all([payment])[0]
+        if payment.key in self._recent:
+            self._recent[payment.key] = payment
+        return self.writer.put(payment)
 
     def settle_all(self, payments: Sequence[Payment]) -> list[Ticket]:
         """Have payments written together, each with its answer if there is one."""

@@ -74,8 +74,9 @@ class Writer:
         self._in_hand: list[Waiting] = []
         self._open: dict[int, Ticket] = {}  # by place, of the payments in both
         self._lock = Lock()
-        self._changed = Condition(self._lock)  # the writer alone waits for it
         self._idle = Condition(self._lock)
+        self._sleeps, self._alarm = False, Lock()  # which the writer alone waits for: a condition costs more than it
+        self._alarm.acquire()
         self._broken = False
         self._closing = Event()
         self._threads = [Thread(target=run, name=run.__name__, daemon=True) for run in (self._write, self._tidy)]
@@ -89,41 +90,39 @@ class Writer:
 
     def put(self, entry: Entry) -> Ticket:
         """Give an entry to be written; the ticket says whether it is."""
-        return self.put_all([entry])[0]
+        with self._lock:
+            ticket = self._take(entry)
+            self._rouse()
+        return ticket
 
     def put_all(self, entries: Sequence[Entry]) -> list[Ticket]:
         """Give entries to be written together; the tickets say whether each is."""
-        with self._changed:
-            tickets = [Ticket(False if self._trouble else None) for _ in entries]
-            for entry, ticket in zip(entries, tickets, strict=True):
-                self._waiting.append((entry, ticket))
-                if isinstance(entry, Payment):
-                    self._open[entry.place] = ticket
-                if len(self._waiting) > self._most:
-                    self._lose_oldest()
-            self._changed.notify()
+        with self._lock:
+            tickets = [self._take(entry) for entry in entries]
+            self._rouse()
         return tickets
 
     async def written(self, ticket: Ticket) -> bool:
         """Return whether an entry is in the record, after a short wait at most."""
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
-        with self._changed:
+        with self._lock:
             if not ticket.is_open:
                 return bool(ticket.written)
             ticket.waiters.append((loop, waiter))
         patience = loop.call_later(self._wait, _wake, [waiter])
         await waiter
         patience.cancel()
-        with self._changed:
-            if ticket.is_open:
-                self._trouble = self._trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
-            return bool(ticket.written)
+        if ticket.is_open:
+            with self._lock:
+                if ticket.is_open:
+                    self._trouble = self._trouble or f"no payment was taken within {self._wait * 1000:.0f} ms"
+        return bool(ticket.written)
 
     def leave_out(self, unwanted: Callable[[Payment], bool]) -> None:
         """Write none of the payments that wait of which a function says so."""
         gone, kept = list[Waiting](), deque[Waiting]()
-        with self._changed:
+        with self._lock:
             for each in self._waiting:
                 (gone if isinstance(each[0], Payment) and unwanted(each[0]) else kept).append(each)
             self._waiting = kept
@@ -133,18 +132,18 @@ class Writer:
 
     def again(self, place: int) -> Ticket:
         """Return the ticket of a payment that was given before."""
-        with self._changed:
+        with self._lock:
             return self._open.get(place) or Ticket(True)
 
     def flush(self) -> None:
         """Wait until all that was given is written, or cannot be."""
-        with self._changed:
+        with self._lock:
             while (self._in_hand or self._waiting) and not self._broken:
                 self._idle.wait(IDLE_SECONDS)
 
     def unwritten(self) -> list[Payment]:
         """Return the payments that the record may not hold yet, in their order."""
-        with self._changed:
+        with self._lock:
             return [entry for entry, _ in (*self._in_hand, *self._waiting) if isinstance(entry, Payment)]
 
     @property
@@ -155,13 +154,28 @@ class Writer:
     def close(self) -> None:
         """Write what is left, for some seconds at most."""
         self._closing.set()
-        with self._changed:
-            self._changed.notify()
+        with self._lock:
+            self._rouse()
         for thread in self._threads:
             thread.join(CLOSE_SECONDS)
         left = self.backlog
         if left:
             log.error("%d payments are lost to the record: it could not be written to the end", left)
+
+    def _take(self, entry: Entry) -> Ticket:
+        ticket = Ticket(False if self._trouble else None)
+        self._waiting.append((entry, ticket))
+        if isinstance(entry, Payment):
+            self._open[entry.place] = ticket
+        if len(self._waiting) > self._most:
+            self._lose_oldest()
+        return ticket
+
+    def _rouse(self) -> None:
+        """Wake the writer where it sleeps, with the lock held."""
+        if self._sleeps:
+            self._sleeps = False
+            self._alarm.release()
 
     def _write(self) -> None:
         while self._take_in_hand():
@@ -185,10 +199,13 @@ class Writer:
 
     def _take_in_hand(self) -> bool:
         """Take what waits, once there is something; return False where nothing more will come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
-            self._in_hand = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
-            return bool(self._in_hand)
+        while True:
+            with self._lock:
+                if self._waiting or self._closing.is_set():
+                    self._in_hand = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
+                    return bool(self._in_hand)
+                self._sleeps = True
+            self._alarm.acquire()
 
     def _write_one_by_one(self) -> None:
         """Write what is in hand one by one, without what no record takes; what an outage stops stays in hand."""
@@ -205,7 +222,7 @@ class Writer:
                 self._let_go_of_first(ticket, written=True)
 
     def _let_go_of_first(self, ticket: Ticket, *, written: bool) -> None:
-        with self._changed:
+        with self._lock:
             entry, _ = self._in_hand[0]
             self._forget(self._in_hand[:1])
             del self._in_hand[0]
@@ -214,7 +231,7 @@ class Writer:
         _wake_all(told)
 
     def _let_go(self) -> None:
-        with self._changed:
+        with self._lock:
             told = self._tell([ticket for _, ticket in self._in_hand], True)
             mended = self._broken or self._noticed
             self._forget(self._in_hand)
@@ -225,7 +242,7 @@ class Writer:
         _wake_all(told)
 
     def _put_back(self, trouble: str) -> None:
-        with self._changed:
+        with self._lock:
             left = (*self._in_hand, *self._waiting)
             told = self._tell([ticket for _, ticket in left], False)
             self._waiting = deque(left)
@@ -268,7 +285,7 @@ class Writer:
 
     def _notice(self, trouble: str | None) -> None:
         """Remember what troubles the record also while nothing is written."""
-        with self._changed:
+        with self._lock:
             before, self._noticed = self._noticed, trouble
             written = self._trouble is None
         if trouble and not before and written:

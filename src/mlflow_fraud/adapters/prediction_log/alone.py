@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,27 +29,28 @@ class Own:
 
     def __init__(self) -> None:
         self.last = 0
-        self.perhaps: set[tuple[int, str, str]] = set()
+        self.perhaps: Sequence[Payment] = ()
 
     def begin(self, connection: Connection) -> None:
         """Begin behind all that is there."""
         self.wrote(connection.execute(select(func.max(PAYMENT.c.place))).scalar() or 0)
 
-    def gives(self, payments: Iterable[Payment]) -> None:
+    def gives(self, payments: Sequence[Payment]) -> None:
         """Note what the connection is given now; of what it was given before it has told."""
-        self.perhaps = {(each.place, each.contract, str(each.transaction["event_id"])) for each in payments}
+        self.perhaps = payments
 
     def wrote(self, place: int) -> None:
         """Note that all up to a place is written."""
-        self.last, self.perhaps = max(self.last, place), set()
+        self.last, self.perhaps = max(self.last, place), ()
 
     def others(self, connection: Connection) -> int:
         """Return how many payments behind the last one are another program's; where none is, all is told."""
         behind = select(PAYMENT.c.place, PAYMENT.c.contract, PAYMENT.c.event_id).where(PAYMENT.c.place > self.last)
         found = {(place, contract, event_id) for place, contract, event_id in connection.execute(behind)}
-        if found <= self.perhaps:
+        perhaps = {(each.place, each.contract, str(each.transaction["event_id"])) for each in self.perhaps}
+        if found <= perhaps:
             self.wrote(max((place for place, *_ in found), default=0))
-        return len(found - self.perhaps)
+        return len(found - perhaps)
 
 
 @contextmanager

@@ -112,22 +112,23 @@ class PredictionLog:
 
         What is there already stays as it is.
         """
-        payments = [self._rows.of(entry) for entry in entries if isinstance(entry, Payment)]
+        payments = [entry for entry in entries if isinstance(entry, Payment)]
+        rows = [self._rows.of(payment) for payment in payments]
         with self._writing.connection() as connection:
-            self._own.gives(entry for entry in entries if isinstance(entry, Payment))
-            if len(payments) == len(entries):
-                self._hot.add(connection, payments)
+            self._own.gives(payments)
+            if len(rows) == len(entries):
+                self._hot.add(connection, rows)
             else:
-                self._append_all(connection, entries, payments)
-            self._own.wrote(max((entry.place for entry in entries if isinstance(entry, Payment)), default=0))
+                self._append_all(connection, entries, rows)
+            self._own.wrote(max([payment.place for payment in payments], default=0))
 
-    def _append_all(self, connection: Connection, entries: Sequence[Entry], payments: Sequence[Any]) -> None:
+    def _append_all(self, connection: Connection, entries: Sequence[Entry], rows: Sequence[Any]) -> None:
         with connection.begin():
             for entry in entries:
                 if isinstance(entry, ReleaseNote):
                     self._introduce(connection, entry)
-            if payments:
-                connection.exec_driver_sql(self._rows.insert, payments)
+            if rows:
+                connection.exec_driver_sql(self._rows.insert, rows)
             for entry in entries:
                 if isinstance(entry, Completed):
                     unanswered = update(PAYMENT).where(PAYMENT.c.place == entry.place, PAYMENT.c.prediction.is_(None))

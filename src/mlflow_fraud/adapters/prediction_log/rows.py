@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,9 @@ from mlflow_fraud.core.contract.contract import Contract
 
 _written = json.JSONEncoder(separators=(",", ":")).encode
 
-UNANSWERED: Mapping[str, None] = dict.fromkeys(Answer._fields)
+_ORDER = tuple(column.name for column in PAYMENT.columns)
+
+_UNANSWERED = (None,) * len(Answer._fields)
 
 
 class PaymentRows:
@@ -31,25 +32,26 @@ class PaymentRows:
         self._as_text = dialect.name == "sqlite"
         compiled = insert_into(dialect)(PAYMENT).on_conflict_do_nothing().compile(dialect=dialect)
         self.insert = str(compiled)
-        self._order = compiled.positiontup
+        self._by_name = compiled.positiontup is None
+        assert self._by_name or tuple(compiled.positiontup or ()) == _ORDER  # in which `of` has the values
 
     def of(self, payment: Payment) -> Any:
         """Return the row: a tuple, or a mapping where the driver takes names."""
-        transaction, scores = payment.transaction, payment.scores
-        values = {
-            "place": payment.place,
-            "contract": payment.contract,
-            "event_id": str(transaction["event_id"]),
-            "event_time": self._moment(transaction["event_time"]),
-            "received": self._moment(payment.received),
-            "source": payment.source,
-            "content": content_of(transaction),
-            "scores": None if scores is None else _written(scores),
-            "arrival": None if payment.arrival is None else self._moment(payment.arrival),
-            **(payment.answer._asdict() if payment.answer else UNANSWERED),
-            "reasons": None,  # which come after the answer
-        }
-        return tuple([values[name] for name in self._order]) if self._order else values
+        transaction, scores, arrival = payment.transaction, payment.scores, payment.arrival
+        row = (
+            payment.place,
+            payment.contract,
+            str(transaction["event_id"]),
+            self._moment(transaction["event_time"]),
+            self._moment(payment.received),
+            payment.source,
+            content_of(transaction),
+            None if scores is None else _written(scores),
+            *(payment.answer or _UNANSWERED),
+            None,  # its reasons come after the answer
+            None if arrival is None else self._moment(arrival),
+        )
+        return dict(zip(_ORDER, row, strict=True)) if self._by_name else row
 
     def _moment(self, moment: datetime) -> Any:
         return moment.isoformat(" ", "microseconds") if self._as_text else moment

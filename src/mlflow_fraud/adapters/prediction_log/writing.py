@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import Lock
 
 from sqlalchemy import Connection, Engine
@@ -26,20 +26,35 @@ class Writing:
         self._connection: Connection | None = None
         self._claim: Claim | None = None
 
-    @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> AbstractContextManager[Connection]:
         """Give the connection; whatever is left of a transaction that failed is rolled back.
 
         Raises `RecordUnavailable` where there is none to be had.
         """
-        with self._lock, translated(self._engine):
-            connection = self._connection or self._opened(self._claim)
-            try:
-                yield connection
-            except BaseException:
+        return _Lent(self)
+
+    def take(self) -> Connection:
+        """Take the connection until `give_back`, or raise `RecordUnavailable`."""
+        self._lock.acquire()
+        if self._connection is not None:
+            return self._connection
+        try:
+            with translated(self._engine):
+                return self._opened(self._claim)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def give_back(self, connection: Connection, error: BaseException | None) -> None:
+        """End what `take` began; raise `RecordUnavailable` for what the database said."""
+        try:
+            if error is not None:
                 if not _rolled_back(connection):
                     self._drop()
-                raise
+                with translated(self._engine):
+                    raise error
+        finally:
+            self._lock.release()
 
     def hold(self, first: Claim, again: Claim) -> None:
         """Make a claim on a new connection now, and `again` on every one that takes its place."""
@@ -70,6 +85,22 @@ class Writing:
         if self._connection is not None:
             _end(self._connection)
             self._connection = None
+
+
+class _Lent:
+    """The connection while one has it: a context without a generator, since every answer waits for it."""
+
+    __slots__ = ("_connection", "_of")
+
+    def __init__(self, of: Writing) -> None:
+        self._of = of
+
+    def __enter__(self) -> Connection:
+        self._connection = self._of.take()
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, place: object) -> None:
+        self._of.give_back(self._connection, error)
 
 
 def _rolled_back(connection: Connection) -> bool:

@@ -1,0 +1,182 @@
+"""What the service takes for a payment and how long it is waited for, beside two servers of the same booster.
+
+`make bench-serving` prints the table and draws the curve of `docs/serving.md`. Each server has one and the same core,
+the client another one; they take turns. `BENCH_SECONDS=2` is quicker. Latencies are from when a request was due.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.open_loop import Seen
+from benchmarks.opponents import everybodys_server, mlflow_server
+from benchmarks.served_place import Place, place_in
+from benchmarks.serving_page import Load, picture
+from benchmarks.table import Line
+from tests.serving.service_process import Place as Served
+from tests.serving.service_process import running_service
+
+SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
+PAST = int(os.environ.get("BENCH_ROWS", "200000"))
+RATES = (100, 200, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000)
+MOST = 5_000
+"""So many payments a second are made ready for the one who is asked for as many as it can."""
+
+BATCH, BATCHES = 1_000, 5
+WARM = 500
+PICTURE = Path("docs/images/serving.png")
+WANTED = {200: "p99 3 ms, .30 ms of CPU", 1_000: "p99 5 ms"}
+
+
+@dataclass
+class Side:
+    """One who answers: its process, where it is asked, and the lines that it is sent, from `sent` on."""
+
+    name: str
+    process: int
+    port: int
+    path: str
+    lines: Path
+    number: int
+    again: bool
+    sent: int = 0
+
+    def under(self, rate: float, number: int) -> Load:
+        """Return what became of so many requests at a rate, or as many as it can take where that is 0."""
+        if self.again and self.sent + number > self.number:
+            self.sent = 0  # who remembers nothing may be asked the same again
+        number = min(number, self.number - self.sent)
+        before = self._processor()
+        seen = _sent(self.lines, self.sent, number, self.port, self.path, rate)
+        self.sent += number
+        return Load(self.name, rate, (self._processor() - before) / max(seen.answered, 1) * 1e3, seen)
+
+    def _processor(self) -> float:
+        """Return the processor's seconds of the process and its children."""
+        first = psutil.Process(self.process)
+        times = [each.cpu_times() for each in (first, *first.children(recursive=True))]
+        return sum(each.user + each.system for each in times)
+
+
+def main() -> None:
+    """Print the table, and draw the curve."""
+    needed = int(SECONDS * (2 * sum(RATES) + MOST)) + 2 * WARM + BATCH * BATCHES
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
+        place = place_in(Path(folder), PAST, needed)
+        sides = [
+            opened.enter_context(side) for side in (_ours(place, Path(folder)), _mlflow(place), _everybodys(place))
+        ]
+        for side in sides:
+            side.under(0, WARM)
+        print("| measured | ours | baseline | ratio | wanted |\n| --- | --- | --- | --- | --- |")
+        loads: list[Load] = []
+        for rate in RATES:
+            at_once = [side.under(rate, int(rate * SECONDS)) for side in sides if _keeps_up(side, loads)]
+            loads += at_once
+            if rate in WANTED:
+                _show(_at_a_rate(at_once, rate))
+        _show(_most([side.under(0, int(MOST * SECONDS)) for side in sides]))
+        _show(_batches(sides[0], Path(folder)))
+        PICTURE.write_bytes(picture(loads))
+
+
+def _show(line: Line) -> None:
+    print("| " + " | ".join(line) + " |", flush=True)
+
+
+def _keeps_up(side: Side, loads: list[Load]) -> bool:
+    return all(load.seen.kept_up for load in loads if load.name == side.name)
+
+
+def _at_a_rate(loads: list[Load], rate: int) -> Line:
+    ours, *theirs = loads
+    flagged = ours.seen.flagged / max(ours.seen.answered, 1)
+    ratio = " · ".join(f"{each.processor / ours.processor:.1f} x" for each in theirs)
+    return Line(
+        f"{rate:,} payments a second, {flagged:.1%} alerts with reasons",
+        str(ours),
+        "; ".join(f"{each.name}: {each}" for each in theirs),
+        f"{ratio} the CPU",
+        WANTED[rate],
+    )
+
+
+def _most(loads: list[Load]) -> Line:
+    ours, *theirs = (load.seen.answered / load.seen.seconds for load in loads)
+    names = [load.name for load in loads[1:]]
+    told = "; ".join(f"{name}: {each:,.0f}/s" for name, each in zip(names, theirs, strict=True))
+    ratio = " · ".join(f"{ours / each:.1f} x" for each in theirs)
+    return Line("as many as one core answers", f"{ours:,.0f}/s", told, ratio, "3,000/s")
+
+
+def _batches(ours: Side, folder: Path) -> Line:
+    """Return how many rows a second batches have, one after the other."""
+    with ours.lines.open() as lines:
+        payments = [line.rstrip("\n") for number, line in enumerate(lines) if number >= ours.sent]
+    whole = [payments[at : at + BATCH] for at in range(0, BATCH * BATCHES, BATCH)]
+    file = folder / "batches.jsonl"
+    file.write_text("".join(f"[{','.join(rows)}]\n" for rows in whole))
+    side = Side(ours.name, ours.process, ours.port, "/v1/score/batch", file, BATCHES, again=False)
+    loads = [side.under(0, 1) for _ in range(BATCHES)]
+    best = min(load.seen.p50 for load in loads) / 1e3
+    return Line(f"a batch of {BATCH:,}, features and record", f"{BATCH / best:,.0f} rows/s", "", "", "10,000 rows/s")
+
+
+@contextmanager
+def _ours(place: Place, folder: Path) -> Iterator[Side]:
+    limits = {"FRAUD_RATE_LIMIT": "1000000", "FRAUD_RATE_BURST": "1000000", "FRAUD_CLOCK": "stream"}
+    served = Served(str(place.releases), "", dict(os.environ) | limits)
+    with _on_a_core(), running_service(served, folder) as service:
+        number = sum(1 for _ in place.payments.open())
+        yield Side("ours", service.process.pid, service.port, "/v1/score", place.payments, number, again=False)
+
+
+@contextmanager
+def _mlflow(place: Place) -> Iterator[Side]:
+    with _on_a_core(), mlflow_server(place.model) as (process, port):
+        number = sum(1 for _ in place.for_mlflow.open())
+        yield Side("`mlflow models serve`", process, port, "/invocations", place.for_mlflow, number, again=True)
+
+
+@contextmanager
+def _everybodys(place: Place) -> Iterator[Side]:
+    with _on_a_core(), everybodys_server(place.booster) as (process, port):
+        number = sum(1 for _ in place.for_everybodys.open())
+        yield Side("FastAPI", process, port, "/score", place.for_everybodys, number, again=True)
+
+
+def _sent(lines: Path, first: int, number: int, port: int, path: str, rate: float) -> Seen:
+    """Return what a client in a process of its own saw, on the last core."""
+    command = [sys.executable, "-m", "benchmarks.open_loop"]
+    words = (lines, first, number, port, path, rate)
+    with _on_a_core(-1):
+        done = subprocess.run([*command, *map(str, words)], check=True, capture_output=True, text=True)
+    return Seen(*json.loads(done.stdout))
+
+
+@contextmanager
+def _on_a_core(place: int = 0) -> Iterator[None]:
+    """Let what is started in the block have one core, where a process can be told which."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(every)[place]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, every)
+
+
+if __name__ == "__main__":
+    main()
