@@ -15,7 +15,8 @@ from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejec
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import SMALL, Blob, BlobStore
 from mlflow_fraud.core.release.ledger import Judged
-from mlflow_fraud.core.release.release import FORMAT, Release, entry, to_json
+from mlflow_fraud.core.release.release import CHAIN_FILE, FORMAT, Release, entry, to_json
+from mlflow_fraud.core.release.twin import Twin
 from tests.manifests import REASONS, REFERENCE, plain_manifest
 
 OpenBlobs = Callable[[], BlobStore]
@@ -32,6 +33,19 @@ def make_release(version: str = "xgboost-1", *, model: bytes = b"trees", **extra
         files={name: entry(content) for name, content in files.items()},
     )
     return Release(manifest, files)
+
+
+def learned_all(version: str = "xgboost-2", *, lacks: str = "") -> Release:
+    """Return a release that has learned all, with its twin check and its chain but for what it `lacks`."""
+    release = make_release(version)
+    files = {**release.files} | ({CHAIN_FILE: b"scores"} if lacks != CHAIN_FILE else {})
+    twin = Twin(rows=9, rank=0.9, alerts=(1, 1), alone=(0, 0), means=(0.1, 0.1))
+    told = {
+        "refit": "all",
+        "twin": None if lacks == "twin" else twin,
+        "files": {name: entry(content) for name, content in files.items()},
+    }
+    return Release(release.manifest.model_copy(update=told), files)
 
 
 def promote(store: ReleaseStore, version: str, expected: Pointer | None, *, who: str = "ann") -> Pointer:
@@ -235,6 +249,19 @@ class ReleaseSuite:
             ReleaseRejected, match=f"has format {FORMAT + 1}, this program reads 1, 2, 3, 4, 5, {FORMAT};"
         ):
             store.fetch("xgboost-1")
+
+    @pytest.mark.parametrize("lacks", ["twin", CHAIN_FILE])
+    def test_what_has_learned_all_without_a_twin_check_or_a_chain_is_not_promoted(
+        self, store: ReleaseStore, lacks: str
+    ) -> None:
+        old, all_learned = put_and_promote(store, make_release("xgboost-1")), learned_all(lacks=lacks)
+        with pytest.raises(ReleaseRejected, match=r"what has learned all has a twin check and chain\.parquet"):
+            store.put(all_learned)
+        with pytest.raises(ReleaseRejected, match=r"what has learned all has a twin check and chain\.parquet"):
+            promote(store, "xgboost-2", old)
+        assert store.latest() == old
+        store.put(learned_all("xgboost-3"))
+        assert promote(store, "xgboost-3", old).version == "xgboost-3"
 
     @pytest.mark.parametrize("name", ["model.ubj", "schema.json", "golden.json"])
     def test_a_manifest_that_leaves_out_what_a_loader_needs_is_refused(
