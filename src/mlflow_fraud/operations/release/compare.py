@@ -23,7 +23,7 @@ from mlflow_fraud.core.release.looks import alpha_at
 from mlflow_fraud.core.release.recipe import question
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.release.rule import CompareRule
-from mlflow_fraud.core.release.waiting import Waiting, wait_for
+from mlflow_fraud.core.release.waiting import NO_ROW, Waiting, wait_for
 from mlflow_fraud.operations.release.challenger import recipe_of
 from mlflow_fraud.operations.release.comparison import Comparison, asked_for, write_comparison
 from mlflow_fraud.operations.release.contest import Contest, Entry, enter_challenger, enter_champion, hold
@@ -168,9 +168,11 @@ def _verdict(
 
 
 def _waiting(contest: Contest, test: pl.DataFrame, params: Params, rule: CompareRule) -> Waiting | None:
-    """Return when there will be frauds enough; None where no row is, or only the anchor's contest lacks them."""
+    """Return when there will be frauds enough; None where only the anchor's contest lacks them."""
     times, frauds = test["event_time"], int(contest.period.fraud.sum())
-    if not len(contest.period.labels) or frauds >= rule.min_frauds:
+    if not len(contest.period.labels):
+        return NO_ROW
+    if frauds >= rule.min_frauds:
         return None
     whole = (times.max() - times.min()).total_seconds() / 86_400  # type: ignore[operator,union-attr]
     return wait_for(
