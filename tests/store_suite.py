@@ -365,8 +365,14 @@ class ReleaseSuite:
         assert pointer is not None
         assert pointer.version == versions[won[0]] == ledger[pointer.record - 1].to_version
 
-    @pytest.mark.parametrize("someone_is_live", [False, True], ids=["no champion", "a champion"])
-    @pytest.mark.parametrize("write", [1, 2], ids=["before the record", "before the pointer"])
+    @pytest.mark.parametrize(
+        ("someone_is_live", "write"),
+        [
+            pytest.param(False, 1, id="no champion, before the record"),
+            pytest.param(True, 1, id="a champion, before the record"),
+            pytest.param(True, 2, id="a champion, before the pointer"),
+        ],
+    )
     def test_a_promoter_who_is_overtaken_loses(
         self, store: ReleaseStore, blobs: BlobStore, someone_is_live: bool, write: int
     ) -> None:
@@ -382,6 +388,24 @@ class ReleaseSuite:
         assert pointer is not None
         assert pointer.version == "xgboost-fast"
         assert store.ledger()[pointer.record - 1].to_version == "xgboost-fast"
+
+    def test_of_two_first_promotions_the_one_whose_record_is_there_goes_live(
+        self, store: ReleaseStore, blobs: BlobStore
+    ) -> None:
+        for version in ("xgboost-slow", "xgboost-fast"):
+            store.put(make_release(version))
+        told = list[str]()
+
+        def overtake() -> None:
+            with pytest.raises(PromotionConflict) as refused:
+                promote(store, "xgboost-fast", None)
+            told.append(str(refused.value))
+
+        promote(ReleaseStore(InterruptedBlobs(blobs, before=2, happens=overtake)), "xgboost-slow", None)
+        pointer = store.latest()
+        assert pointer is not None
+        assert pointer.version == "xgboost-slow"
+        assert "by ledger record 1 xgboost-slow is live" in told[0]
 
     def test_of_several_promoters_of_one_version_one_wins(self, store: ReleaseStore, open_blobs: OpenBlobs) -> None:
         store.put(make_release())

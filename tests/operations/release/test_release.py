@@ -26,6 +26,7 @@ from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.contest import enter_champion
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
 from mlflow_fraud.operations.release.rollback import put_back, rollback
+from mlflow_fraud.operations.release.store import require_store
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
 from mlflow_fraud.paths import REPORT
@@ -36,6 +37,7 @@ from mlflow_fraud.stages.ship import ship
 from mlflow_fraud.stages.shipped import SHIPPING, read_shipped
 from mlflow_fraud.stages.train import train
 from tests.conftest import write_pointer
+from tests.store_suite import make_release, put_and_promote
 from tests.workspace import PLAN, pin, run_all_stages
 
 
@@ -140,6 +142,29 @@ def test_a_store_that_was_named_and_is_empty_is_an_error_at_promotion(
         promote(store)
     assert compare(store, first=True).verdict.promote
     assert promote(store).moved
+
+
+def test_a_store_that_lost_what_says_which_release_is_live_has_no_first_one(
+    store: ReleaseStore, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(store, first=True)
+    live = promote(store).version
+    assert live is not None
+    put_and_promote(store, make_release("xgboost-1"))
+    (workspace / "live/latest").unlink()
+    monkeypatch.setenv("FRAUD_RELEASE_STORE", str(store))
+    asked = (
+        partial(compare, store),
+        partial(compare, store, first=True),
+        partial(promote, store),
+        partial(require_store, first=True),
+    )
+    for ask in asked:
+        with pytest.raises(PromotionConflict, match=r"ledger record 2 xgboost-1 is live in .*live, .*--to xgboost-1"):
+            ask()
+    assert store.latest() is None
+    rollback(store, reason="the other one was a try", to=live)
+    assert compare(store, first=True).verdict.reasons == ("the challenger is the live release: nothing has changed",)
 
 
 def test_a_verdict_holds_for_no_other_store(store: ReleaseStore, workspace: Path) -> None:
