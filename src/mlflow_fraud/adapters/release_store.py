@@ -80,7 +80,7 @@ class ReleaseStore:
         try:
             document = json.loads(blob.content)
             return Pointer(str(document["version"]), int(document["ledger"]), blob.etag)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ReleaseRejected(
                 f"`{LATEST}` in {self._blobs} is not a pointer ({error!r}); restore it from the last ledger record"
             ) from None
