@@ -30,7 +30,7 @@ DAYS = 364
 
 BLOCK = 28
 CHAIN_DAYS = 28
-DRAWS = BootstrapRule(samples=200)
+DRAWS = BootstrapRule(samples=400)
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]

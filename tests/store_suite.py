@@ -15,7 +15,8 @@ from mlflow_fraud.core.errors import FraudError, PromotionConflict, ReleaseRejec
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.ports import SMALL, Blob, BlobStore
 from mlflow_fraud.core.release.ledger import Judged
-from mlflow_fraud.core.release.release import FORMAT, Release, entry, to_json
+from mlflow_fraud.core.release.release import CHAIN_FILE, FORMAT, Release, entry, to_json
+from mlflow_fraud.core.release.twin import Twin
 from tests.manifests import REASONS, REFERENCE, plain_manifest
 
 OpenBlobs = Callable[[], BlobStore]
@@ -32,6 +33,19 @@ def make_release(version: str = "xgboost-1", *, model: bytes = b"trees", **extra
         files={name: entry(content) for name, content in files.items()},
     )
     return Release(manifest, files)
+
+
+def learned_all(version: str = "xgboost-2", *, lacks: str = "") -> Release:
+    """Return a release that has learned all, with its twin check and its chain but for what it `lacks`."""
+    release = make_release(version)
+    files = {**release.files} | ({CHAIN_FILE: b"scores"} if lacks != CHAIN_FILE else {})
+    twin = Twin(rows=9, rank=0.9, alerts=(1, 1), alone=(0, 0), means=(0.1, 0.1))
+    told = {
+        "refit": "all",
+        "twin": None if lacks == "twin" else twin,
+        "files": {name: entry(content) for name, content in files.items()},
+    }
+    return Release(release.manifest.model_copy(update=told), files)
 
 
 def promote(store: ReleaseStore, version: str, expected: Pointer | None, *, who: str = "ann") -> Pointer:
@@ -236,6 +250,19 @@ class ReleaseSuite:
         ):
             store.fetch("xgboost-1")
 
+    @pytest.mark.parametrize("lacks", ["twin", CHAIN_FILE])
+    def test_what_has_learned_all_without_a_twin_check_or_a_chain_is_not_promoted(
+        self, store: ReleaseStore, lacks: str
+    ) -> None:
+        old, all_learned = put_and_promote(store, make_release("xgboost-1")), learned_all(lacks=lacks)
+        with pytest.raises(ReleaseRejected, match=r"what has learned all has a twin check and chain\.parquet"):
+            store.put(all_learned)
+        with pytest.raises(ReleaseRejected, match=r"what has learned all has a twin check and chain\.parquet"):
+            promote(store, "xgboost-2", old)
+        assert store.latest() == old
+        store.put(learned_all("xgboost-3"))
+        assert promote(store, "xgboost-3", old).version == "xgboost-3"
+
     @pytest.mark.parametrize("name", ["model.ubj", "schema.json", "golden.json"])
     def test_a_manifest_that_leaves_out_what_a_loader_needs_is_refused(
         self, store: ReleaseStore, blobs: BlobStore, name: str
@@ -338,8 +365,14 @@ class ReleaseSuite:
         assert pointer is not None
         assert pointer.version == versions[won[0]] == ledger[pointer.record - 1].to_version
 
-    @pytest.mark.parametrize("someone_is_live", [False, True], ids=["no champion", "a champion"])
-    @pytest.mark.parametrize("write", [1, 2], ids=["before the record", "before the pointer"])
+    @pytest.mark.parametrize(
+        ("someone_is_live", "write"),
+        [
+            pytest.param(False, 1, id="no champion, before the record"),
+            pytest.param(True, 1, id="a champion, before the record"),
+            pytest.param(True, 2, id="a champion, before the pointer"),
+        ],
+    )
     def test_a_promoter_who_is_overtaken_loses(
         self, store: ReleaseStore, blobs: BlobStore, someone_is_live: bool, write: int
     ) -> None:
@@ -355,6 +388,24 @@ class ReleaseSuite:
         assert pointer is not None
         assert pointer.version == "xgboost-fast"
         assert store.ledger()[pointer.record - 1].to_version == "xgboost-fast"
+
+    def test_of_two_first_promotions_the_one_whose_record_is_there_goes_live(
+        self, store: ReleaseStore, blobs: BlobStore
+    ) -> None:
+        for version in ("xgboost-slow", "xgboost-fast"):
+            store.put(make_release(version))
+        told = list[str]()
+
+        def overtake() -> None:
+            with pytest.raises(PromotionConflict) as refused:
+                promote(store, "xgboost-fast", None)
+            told.append(str(refused.value))
+
+        promote(ReleaseStore(InterruptedBlobs(blobs, before=2, happens=overtake)), "xgboost-slow", None)
+        pointer = store.latest()
+        assert pointer is not None
+        assert pointer.version == "xgboost-slow"
+        assert "by ledger record 1 xgboost-slow is live" in told[0]
 
     def test_of_several_promoters_of_one_version_one_wins(self, store: ReleaseStore, open_blobs: OpenBlobs) -> None:
         store.put(make_release())
@@ -401,7 +452,9 @@ class ReleaseSuite:
         with pytest.raises(ReleaseRejected, match="ledger"):
             store.ledger()
 
-    @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"xgboost-1", b"\xff"], ids=repr)
+    @pytest.mark.parametrize(
+        "content", [b"", b"[]", b"{}", b"xgboost-1", b"\xff", b"[" * 100_000], ids=lambda content: repr(content[:9])
+    )
     def test_a_broken_pointer_or_record_is_an_error_that_says_so(
         self, store: ReleaseStore, blobs: BlobStore, content: bytes
     ) -> None:

@@ -173,7 +173,7 @@ def test_blocks_of_time_are_numbered_and_in_order(hours: int, count: int) -> Non
 
 def test_an_interval_of_ten_hours_without_cards_has_a_width() -> None:
     told, scores = period(300, hours=10), np.random.default_rng(2).random(300)
-    rule = BootstrapRule(samples=100)
+    rule = BootstrapRule(samples=400)
     found = intervals(told, scores, 0.5, COSTS, rule)
     assert found["bursts_caught"] is None
     assert found["money_saved"] is None

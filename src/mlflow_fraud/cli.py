@@ -434,7 +434,10 @@ def ledger() -> None:
 @app.command()
 def rollback(
     reason: Annotated[str, typer.Option(help="why, for the ledger, where it stays")],
-    to: Annotated[str, typer.Option(help="a version that was once live; the one before if not given")] = "",
+    to: Annotated[
+        str,
+        typer.Option(help="a version that was once live; the one before if not given, a must where `latest` is lost"),
+    ] = "",
 ) -> None:
     """Go back to the release that was live before; what is left goes live again by its name alone."""
     from mlflow_fraud.operations.release import rollback as going_back

@@ -10,9 +10,9 @@ import pytest
 from mlflow_fraud.adapters.file_store import FileStore
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.adapters.s3_store import S3Store
-from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.errors import PromotionConflict, SettingsError
 from tests.s3_server import S3Server
-from tests.store_suite import OpenBlobs, ReleaseSuite, make_release, put_and_promote
+from tests.store_suite import OpenBlobs, ReleaseSuite, make_release, promote, put_and_promote
 
 _PREFIXES = itertools.count()
 
@@ -37,6 +37,18 @@ def test_a_location_opens_a_folder(tmp_path: Path) -> None:
     pointer = put_and_promote(open_store(str(tmp_path / "releases")), make_release())
     assert open_store(str(tmp_path / "releases")).latest() == pointer
     assert (tmp_path / "releases/releases/xgboost-1/manifest.json").is_file()
+
+
+@pytest.mark.parametrize("promotions", [1, 2])
+def test_a_pointer_that_is_lost_is_no_empty_store(tmp_path: Path, promotions: int) -> None:
+    store = open_store(str(tmp_path / "lossy"))
+    for number in range(promotions):
+        put_and_promote(store, make_release(f"xgboost-{number}"))
+    (tmp_path / "lossy/latest").unlink()
+    store.put(make_release("xgboost-9"))
+    with pytest.raises(PromotionConflict, match=f"record {promotions} xgboost-{promotions - 1} is live"):
+        promote(store, "xgboost-9", None)
+    assert len(store.ledger()) == promotions
 
 
 def test_a_location_opens_a_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.core.labels import ATTESTED, LABEL_TIME, arrival
+from mlflow_fraud.core.labels import ATTESTED, LABEL_TIME, WEIGHT, WITNESSES, arrival
 from mlflow_fraud.core.learning.split import PARTS, SplitRule, borders, clocked, require_horizon
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import evaluate
@@ -139,6 +139,51 @@ def test_what_was_collected_when_it_was_mature_counts_at_once() -> None:
     untold = collected.with_columns(pl.lit(None, pl.Datetime("us")).alias(LABEL_TIME))
     assert newest == "test"
     assert clocked(untold, borders(untold, REPORTED), REPORTED)["part"].to_list()[-ATTESTED] is None
+
+
+@given(seed=st.integers(0, 1_000), share=st.floats(0, 0.0099), told=st.sampled_from(["all", "frauds"]))
+@settings(max_examples=6)
+def test_label_times_that_are_still_to_come_move_no_border(seed: int, share: float, told: str) -> None:
+    rows, draw = reported(seed), np.random.default_rng(seed)
+    own = pl.lit(told == "all") | (pl.col("label") == 1)
+    newest: datetime = rows["event_time"].max()  # type: ignore[assignment]
+    export = newest + timedelta(days=365 if told == "all" else 1)  # the last frauds are told after the last payment
+    rows = rows.with_columns(pl.when(own & (pl.col(LABEL_TIME) <= export)).then(LABEL_TIME))
+    ahead = [newest + timedelta(days=float(days)) for days in draw.uniform(0, 60, len(rows))]
+    is_wrong = pl.Series(draw.permutation(len(rows)) < share * len(rows))
+    wrong = rows.with_columns(pl.when(is_wrong).then(pl.Series(ahead)).otherwise(LABEL_TIME).alias(LABEL_TIME))
+    assert is_wrong.sum() == int(np.ceil(share * len(rows)))
+    assert borders(wrong, REPORTED) == borders(rows, REPORTED)
+
+
+@pytest.mark.parametrize("among", ["the newest", "the oldest"])
+def test_some_label_times_that_are_still_to_come_leave_untold_frauds_out(among: str) -> None:
+    rows = reported(3).with_columns(pl.lit(None, pl.Datetime("us")).alias(LABEL_TIME)).with_row_index("place")
+    few = WITNESSES // 2 - 1
+    first = len(rows) - few if among == "the newest" else 0
+    ahead = rows["event_time"].max() + timedelta(days=3)  # type: ignore[operator]
+    wrong = rows.with_columns(pl.when(pl.col("place").is_between(first, first + few - 1)).then(ahead).alias(LABEL_TIME))
+    assert wrong[LABEL_TIME].count() == few > ATTESTED
+    assert borders(wrong, REPORTED) == borders(rows, REPORTED)
+
+
+def test_data_of_which_all_was_told_soon_after_tells_what_was_known_soon_after() -> None:
+    rows = reported(4).with_columns((pl.col("event_time") + timedelta(days=2)).alias(LABEL_TIME))
+    assert borders(rows, REPORTED).known_until == rows["event_time"].max() + timedelta(days=2)  # type: ignore[operator]
+    at_once = rows.with_columns(pl.col("event_time").alias(LABEL_TIME))
+    assert borders(at_once, REPORTED).known_until == rows["event_time"].max()
+
+
+def test_where_silence_says_nothing_reviews_of_the_newest_rows_say_it_and_no_old_ones() -> None:
+    rows = reported(5).with_columns(pl.lit(1.0).alias(WEIGHT))
+    newest: datetime = rows["event_time"].max()  # type: ignore[assignment]
+    reviewed = pl.int_range(pl.len()) % 20 == 0
+    some = rows.with_columns(pl.when(reviewed).then(LABEL_TIME), pl.when(reviewed).then(WEIGHT))
+    assert newest + timedelta(days=28) < borders(some, REPORTED).known_until <= newest + REPORTED.horizon
+    old = some.with_columns(
+        pl.when(pl.int_range(pl.len()) < 10_000).then(pl.lit(datetime(2034, 1, 1))).alias(LABEL_TIME)
+    )
+    assert borders(old, REPORTED).known_until == newest
 
 
 def test_labels_with_a_wrong_time_make_no_row_older_than_it_is() -> None:

@@ -283,6 +283,23 @@ def test_a_manifest_that_says_its_model_has_gigabytes_is_refused_before_a_file_i
     assert "model.onnx of them more than 268,435,456" in (live.trouble or "")
 
 
+def test_a_manifest_and_a_pointer_of_brackets_alone_are_trouble_and_leave_the_model_live(
+    live: LiveModel, store: ReleaseStore, location: Path, make_release: MakeRelease
+) -> None:
+    good, bad = make_release(rounds=2), make_release(rounds=3)
+    go_live(store, good)
+    live.poll()
+    go_live(store, bad)
+    (location / "releases" / bad.manifest.version / "manifest.json").write_bytes(b"[" * 100_000)
+    live.poll()
+    assert (version(live), live.refused) == (good.manifest.version, 1)
+    assert "its manifest cannot be read" in (live.trouble or "")
+    (location / "latest").write_bytes(b"[" * 100_000)
+    live.poll()
+    assert version(live) == good.manifest.version
+    assert "is not a pointer" in (live.trouble or "")
+
+
 @pytest.mark.parametrize("threshold", ["NaN", "Infinity", "-0.1", "1.5"])
 def test_a_threshold_that_no_probability_reaches_or_all_do_is_refused(
     live: LiveModel, store: ReleaseStore, location: Path, make_release: MakeRelease, threshold: str

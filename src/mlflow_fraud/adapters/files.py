@@ -47,7 +47,7 @@ def read_json(path: Path) -> Any:
     """Return the JSON document in a file; raise `DataError` where it holds none, as after a merge or a full disk."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # UnicodeDecodeError is one too
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is one of the first
         raise DataError(
             f"{path} is no JSON document ({error}): empty, cut off, or with marks of a merge in it; "
             "`dvc repro` makes it anew, `git checkout` brings back a committed one"

@@ -41,7 +41,7 @@ class LastGood:
             return self._files.fetch(str(named["version"]))
         except ReleaseRejected:
             raise
-        except (FraudError, ValueError, AttributeError, KeyError) as error:
+        except (FraudError, ValueError, AttributeError, KeyError, RecursionError) as error:
             raise ReleaseRejected(
                 f"the copy in {self._folder} cannot be read ({error!r}); take the folder away"
             ) from None

@@ -10,7 +10,8 @@ A promotion writes in this order. A crash between any two steps leaves the old r
 - among the files: no manifest, so no release; `put` again writes over what is there.
 - after the manifest: a whole release that is not live; `put` again does nothing, `promote` goes on.
 - after the ledger record: a record that never took effect. It stays, as the chain must; the number in
-  `latest` passes over it and the next record's `from_version` tells what really was live.
+  `latest` passes over it and the next record's `from_version` tells what really was live. Of a first promotion
+  nobody can tell it from one whose `latest` was lost, so only the same version goes on.
 - after `latest`: done. What mirrors the pointer elsewhere may be repeated at any time.
 """
 
@@ -25,6 +26,7 @@ from mlflow_fraud.adapters.file_store import FileStore
 from mlflow_fraud.adapters.release_files import ReleaseFiles
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError
 from mlflow_fraud.core.ports import BlobStore
+from mlflow_fraud.core.release.first import require_none_before
 from mlflow_fraud.core.release.ledger import START, VERDICT, Judged, Record, check_chain
 from mlflow_fraud.core.release.release import Manifest, Release
 
@@ -78,7 +80,7 @@ class ReleaseStore:
         try:
             document = json.loads(blob.content)
             return Pointer(str(document["version"]), int(document["ledger"]), blob.etag)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ReleaseRejected(
                 f"`{LATEST}` in {self._blobs} is not a pointer ({error!r}); restore it from the last ledger record"
             ) from None
@@ -93,7 +95,7 @@ class ReleaseStore:
             contest = (live.version, version, judged)
             if contest in [(each.from_version, each.to_version, each.judged) for each in past]:
                 return
-            record = _next(past, VERDICT, version, who=who, at=at, reasons=reasons, live=live, judged=judged)
+            record = _next(past, VERDICT, version, who=who, at=at, reasons=reasons, left=live.version, judged=judged)
             try:
                 self._blobs.create(_ledger_key(record.number), record.to_json())
             except PromotionConflict:  # the number is another's: the next one follows from that record
@@ -112,15 +114,21 @@ class ReleaseStore:
         reasons: Sequence[str],
         expected: Pointer | None,
         judged: Judged | None = None,
+        lost: Record | None = None,
     ) -> Pointer:
         """Make `version` live and return the new pointer; `at` is an ISO time in UTC.
 
-        `expected` is what `latest` gave when it was decided, `judged` the contest that was won. Raises
-        `PromotionConflict` when somebody else promotes meanwhile, and `ReleaseRejected` when the release is not whole;
-        the live one then stays.
+        `expected` is what `latest` gave when it was decided, `judged` the contest that was won. Where nothing is
+        expected, nothing may have been live before, but by the record `lost`, whose pointer is gone. Raises
+        `PromotionConflict` when that is not so or somebody else promotes meanwhile, and `ReleaseRejected` when the
+        release is not whole; the live one then stays.
         """
         self.fetch(version)
-        record = _next(self.ledger(), action, version, who=who, at=at, reasons=reasons, live=expected, judged=judged)
+        past = self.ledger()
+        if expected is None and lost is None and self.latest() is None:
+            require_none_before(past, str(self), version)
+        left = expected.version if expected else lost and lost.to_version
+        record = _next(past, action, version, who=who, at=at, reasons=reasons, left=left, judged=judged)
         try:
             return self._carry_out(record, expected)
         except PromotionConflict as conflict:
@@ -184,7 +192,7 @@ def _next(
     who: str,
     at: str,
     reasons: Sequence[str],
-    live: Pointer | None,
+    left: str | None,
     judged: Judged | None,
 ) -> Record:
     return Record(
@@ -192,7 +200,7 @@ def _next(
         action=action,
         at=at,
         who=who,
-        from_version=live.version if live else None,
+        from_version=left,
         to_version=version,
         reasons=tuple(reasons),
         previous=past[-1].sha256 if past else START,

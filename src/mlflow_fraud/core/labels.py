@@ -27,7 +27,10 @@ LABELS_LATER = timedelta(days=366)
 """So long after the newest transactions of a recorded stream their labels may arrive."""
 
 ATTESTED = 10
-"""So many labels have to have arrived so late before the data is taken to tell what was known then."""
+"""So many rows or labels have to say so before the data is taken to tell what was known after its newest row."""
+
+WITNESSES = 100
+"""So many of the newest rows say how long their labels were waited for; more than half of them are not wrong."""
 
 WEIGHT_CAP = 50.0
 """The largest weight where none is stated."""
@@ -182,7 +185,10 @@ def known_until(transactions: pl.DataFrame, horizon: timedelta) -> datetime:
     """Return the instant of which the data tells what was known: of its newest transaction, or of labels after it.
 
     Batches that are collected end with the newest mature row, whose silence was waited for: its label has arrived a
-    `horizon` later. `ATTESTED` labels have to say so, since one may have a wrong time.
+    `horizon` later. So it is what most of the `WITNESSES` newest rows say: the median of how long after its payment a
+    label came, at most the horizon, and at once where none has a time of its own. A wrong time here and there moves
+    nothing, and on an older row says nothing. Where silence says nothing most rows have no label, so there `ATTESTED`
+    labels say it. Fewer than so many rows say nothing.
 
     >>> day = datetime(2020, 6, 1)
     >>> rows = pl.DataFrame({"event_time": [day] * 10, "label_time": [day + timedelta(days=7)] * 10})
@@ -190,13 +196,17 @@ def known_until(transactions: pl.DataFrame, horizon: timedelta) -> datetime:
     (datetime.timedelta(days=7), datetime.timedelta(0))
     """
     newest: datetime = transactions["event_time"].max()  # type: ignore[assignment]
-    if LABEL_TIME not in transactions.columns:
+    if LABEL_TIME not in transactions.columns or len(transactions) < ATTESTED:
         return newest
-    latest = transactions[LABEL_TIME].drop_nulls().top_k(ATTESTED)
-    if len(latest) < ATTESTED:
-        return newest
-    told: datetime = latest.min()  # type: ignore[assignment]
-    return max(newest, min(told, newest + horizon))
+    at, told_after = pl.col("event_time"), pl.col(LABEL_TIME) - pl.col("event_time")
+    waited = pl.when(told_after.is_not_null()).then(pl.min_horizontal(told_after, pl.lit(horizon)))
+    if WEIGHT in transactions.columns:
+        latest = transactions.select(at + waited).to_series().drop_nulls().top_k(ATTESTED)
+        return max(newest, latest.min()) if len(latest) == ATTESTED else newest  # type: ignore[type-var]
+    among_newest = at >= transactions["event_time"].top_k(WITNESSES).min()
+    waits = transactions.filter(among_newest).select(waited.fill_null(timedelta())).to_series().sort()
+    median: timedelta = waits[(len(waits) - 1) // 2]
+    return max(newest, newest + median)
 
 
 def label_at(label: str, arrives: pl.Expr, *, as_of: datetime | pl.Expr) -> pl.Expr:

@@ -54,11 +54,16 @@ def write_shipping(shipping: Shipping) -> None:
 
 
 def read_shipped() -> Shipped:
-    """Return what the stage left; raise `DataError` where it did not run, or left it in another form."""
+    """Return what the stage left.
+
+    Raises `DataError` where it did not run, left it in another form, or has learned all and was held against no twin.
+    """
     trained = read_trained(SHIPPED)
     try:
         shipping = Shipping.model_validate(read_json(SHIPPING))
         test = pl.read_parquet(trained.folder / "model" / HONEST)
     except (ValidationError, OSError):
         raise DataError(f"{SHIPPING.parent} is not as this version of the program writes it; run `dvc repro`") from None
+    if shipping.refit == "all" and shipping.twin is None:
+        raise DataError(f"what {SHIPPING} tells of has learned all and has no twin check; run `dvc repro ship`")
     return Shipped(trained, shipping, test)

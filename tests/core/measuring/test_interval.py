@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.difference import Side, differences
@@ -30,6 +31,15 @@ def many(rows: int = 5000, cards: int = 200, seed: int = 0) -> Period:
 
 def perfect(period: Period) -> np.ndarray:
     return period.labels.astype(float)
+
+
+@pytest.mark.parametrize(("confidence", "needed"), [(0.95, 400), (0.9, 200), (0.99, 2000)])
+def test_fewer_draws_than_leave_ten_beyond_each_bound_are_refused_with_the_number_that_does(
+    confidence: float, needed: int
+) -> None:
+    assert BootstrapRule(samples=needed, confidence=confidence).samples == needed
+    with pytest.raises(ValidationError, match=rf"beyond each bound.*, 10 are needed to read it; set {needed} or more"):
+        BootstrapRule(samples=needed - 1, confidence=confidence)
 
 
 def test_an_interval_lies_around_the_metric_and_the_seed_fixes_it() -> None:

@@ -115,7 +115,7 @@ def test_weights_of_one_settle_alike_to_the_bit(method: str) -> None:
 
 def test_weights_of_one_give_the_same_intervals_contest_and_curves() -> None:
     period, scores = many_rows()
-    rule, same = BootstrapRule(samples=100), of_ones(period)
+    rule, same = BootstrapRule(samples=400), of_ones(period)
     sides = ((scores, CUT), (np.sqrt(scores), CUT))
     found = intervals(period, scores, CUT, COSTS, rule)
     ours = intervals(same, scores, CUT, COSTS, rule)
@@ -171,7 +171,7 @@ def test_the_weighted_estimates_have_no_bias() -> None:
 def test_the_interval_of_weighted_rows_holds_the_truth_about_as_often_as_it_says() -> None:
     period, scores = many_rows(10_000)
     truth = evaluate(period, scores, CUT, COSTS)
-    draw, rule, held = np.random.default_rng(3), BootstrapRule(samples=100, confidence=0.9), {"recall": 0, "f1": 0}
+    draw, rule, held = np.random.default_rng(3), BootstrapRule(samples=200, confidence=0.9), {"recall": 0, "f1": 0}
     for _ in range(40):
         some, rows = looked_into(period, scores >= CUT, 0.1, draw)
         found = intervals(some, scores[rows], CUT, COSTS, rule)
@@ -245,7 +245,7 @@ def test_what_needs_whole_cards_is_not_defined_of_some_of_their_payments() -> No
     some, rows = looked_into(period, scores >= CUT, 0.5, np.random.default_rng(5))
     found = evaluate(some, scores[rows], CUT, COSTS)
     assert all(found[name] is None for name in OF_WHOLE_CARDS)
-    assert intervals(some, scores[rows], CUT, COSTS, BootstrapRule(samples=100))["bursts_caught"] is None
+    assert intervals(some, scores[rows], CUT, COSTS, BootstrapRule(samples=400))["bursts_caught"] is None
 
 
 def test_of_scores_that_are_no_numbers_only_the_rows_are_counted() -> None:

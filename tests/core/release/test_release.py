@@ -50,6 +50,11 @@ def test_what_could_be_misread_is_refused(content: dict[str, Any], message: str)
         read(content)
 
 
+def test_a_manifest_of_a_hundred_thousand_brackets_is_refused() -> None:
+    with pytest.raises(ReleaseRejected, match=r"its manifest cannot be read .*promote again"):
+        read_manifest(b"[" * 100_000, version="xgboost-1")
+
+
 def test_another_calibration_is_another_release_and_none_is_the_version_of_before() -> None:
     files = {"model.ubj": b"trees"}
     assert version_of("xgboost", files, 0.5) == version_of("xgboost", files, 0.5, Calibration())

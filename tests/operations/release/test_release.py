@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from mlflow.entities import Run
 
+from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.model_file import load_released
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import DataError, PromotionConflict, PublicationRefused, SettingsError
@@ -24,6 +26,7 @@ from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.contest import enter_champion
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
 from mlflow_fraud.operations.release.rollback import put_back, rollback
+from mlflow_fraud.operations.release.store import require_store
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.tracking.mirror import mark_challenger
 from mlflow_fraud.paths import REPORT
@@ -31,9 +34,10 @@ from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.logged import open_tracking, track
 from mlflow_fraud.stages.preprocess import preprocess
 from mlflow_fraud.stages.ship import ship
-from mlflow_fraud.stages.shipped import read_shipped
+from mlflow_fraud.stages.shipped import SHIPPING, read_shipped
 from mlflow_fraud.stages.train import train
 from tests.conftest import write_pointer
+from tests.store_suite import make_release, put_and_promote
 from tests.workspace import PLAN, pin, run_all_stages
 
 
@@ -97,6 +101,30 @@ def test_the_first_challenger_goes_live_and_explains_itself(store: ReleaseStore)
     check_golden(manifest, golden, list(load_released(manifest, release.files).score(golden.matrix)))
 
 
+def test_what_is_no_twin_of_what_was_judged_does_not_go_live(store: ReleaseStore) -> None:
+    change("compare", twin={"rank": 1.0, "alerts": 3.0, "mean": 8.0})
+    comparison = compare(store, first=True)
+    assert not comparison.verdict.promote
+    (said,) = comparison.verdict.reasons
+    assert said.startswith("rank correlation 0.")
+    assert said.endswith(" with the last judged model, at least 1.00 is needed")
+    assert promote(store) == (False, None, (said,))
+    assert store.latest() is None
+
+
+def test_what_has_learned_all_goes_live_with_its_twin_check_and_not_without(store: ReleaseStore) -> None:
+    compare(store, first=True)
+    shipping = read_json(SHIPPING)
+    assert (shipping["refit"], "rank" in shipping["twin"]) == ("all", True)
+    write_json(SHIPPING, {**shipping, "twin": None})
+    for ask in (partial(compare, store, first=True), partial(promote, store)):
+        with pytest.raises(DataError, match="has learned all and has no twin check; run `dvc repro"):
+            ask()
+    assert store.latest() is None
+    write_json(SHIPPING, shipping)
+    assert promote(store).moved
+
+
 def test_where_nothing_is_live_the_verdict_is_no_until_a_first_release_is_asked_for(store: ReleaseStore) -> None:
     verdict = compare(store).verdict
     assert not verdict.promote
@@ -114,6 +142,29 @@ def test_a_store_that_was_named_and_is_empty_is_an_error_at_promotion(
         promote(store)
     assert compare(store, first=True).verdict.promote
     assert promote(store).moved
+
+
+def test_a_store_that_lost_what_says_which_release_is_live_has_no_first_one(
+    store: ReleaseStore, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(store, first=True)
+    live = promote(store).version
+    assert live is not None
+    put_and_promote(store, make_release("xgboost-1"))
+    (workspace / "live/latest").unlink()
+    monkeypatch.setenv("FRAUD_RELEASE_STORE", str(store))
+    asked = (
+        partial(compare, store),
+        partial(compare, store, first=True),
+        partial(promote, store),
+        partial(require_store, first=True),
+    )
+    for ask in asked:
+        with pytest.raises(PromotionConflict, match=r"ledger record 2 xgboost-1 is live in .*live, .*--to xgboost-1"):
+            ask()
+    assert store.latest() is None
+    rollback(store, reason="the other one was a try", to=live)
+    assert compare(store, first=True).verdict.reasons == ("the challenger is the live release: nothing has changed",)
 
 
 def test_a_verdict_holds_for_no_other_store(store: ReleaseStore, workspace: Path) -> None:

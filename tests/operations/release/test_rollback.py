@@ -14,10 +14,11 @@ import pytest
 from mlflow_fraud.adapters.file_store import FileStore
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError
+from mlflow_fraud.core.release.ledger import Judged
 from mlflow_fraud.operations.release.history import history
 from mlflow_fraud.operations.release.rollback import let_alias_follow, put_back, rollback
 from tests.mlflow_server import MlflowServer
-from tests.store_suite import InterruptedBlobs, make_release, promote, put_and_promote
+from tests.store_suite import Crash, InterruptedBlobs, make_release, promote, put_and_promote
 
 HEAVY = ("mlflow", "sklearn", "xgboost", "great_expectations", "dvc", "prefect", "pandas", "scipy", "onnxruntime")
 
@@ -86,6 +87,57 @@ def test_of_a_rollback_and_a_promotion_at_the_same_time_one_wins_and_the_other_i
     with pytest.raises(PromotionConflict, match="xgboost-2 did not become live: somebody else promoted"):
         rollback(ReleaseStore(rival), reason="so")
     assert live(store) == "xgboost-4"
+
+
+def test_a_lost_pointer_is_no_empty_store_and_comes_back_by_the_name_of_what_was_live(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    rollback(store, reason="alerts doubled")
+    before = history(store).splitlines()[:-1]
+    (tmp_path / "live/latest").unlink()
+    said = r"by ledger record 4 xgboost-2 is live .*`latest`.* missing.*`mlflow-fraud rollback --to xgboost-2"
+    with pytest.raises(PromotionConflict, match=said):
+        put_and_promote(store, make_release("xgboost-4"))
+    with pytest.raises(PromotionConflict, match=said):
+        history(store)
+    with pytest.raises(SettingsError, match=r"nobody said .*--to xgboost-2 .*: xgboost-1, xgboost-2, xgboost-3$"):
+        rollback(store, reason="the pointer was lost")
+    with pytest.raises(SettingsError, match="xgboost-4 was never live, and `latest` is missing"):
+        rollback(store, reason="the pointer was lost", to="xgboost-4")
+    ended = run("rollback", "--to", "xgboost-2", "--reason", "it was lost", FRAUD_RELEASE_STORE=str(store))
+    assert ended.stdout.startswith("live: xgboost-2; held: xgboost-3\n"), ended.stderr
+    assert live(store) == "xgboost-2"
+    assert history(store).splitlines()[:-2] == before
+    assert store.ledger()[-1].from_version == "xgboost-2"
+    assert put_and_promote(store, make_release("xgboost-4")).version == "xgboost-4"
+
+
+def test_where_a_pointer_is_lost_another_release_of_before_may_take_its_place(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    no = Judged(kind="change", rows="a" * 64, look=1, proven=False)
+    pointer = store.latest()
+    assert pointer is not None
+    store.note("xgboost-9", who="ann", at="2026-01-01T00:00:00+00:00", reasons=["worse"], live=pointer, judged=no)
+    (tmp_path / "live/latest").unlink()
+    moved = rollback(store, reason="it was lost", to="xgboost-1")
+    assert (moved.left, moved.version, moved.held) == ("xgboost-3", "xgboost-1", ("xgboost-2", "xgboost-3"))
+    assert live(store) == "xgboost-1"
+
+
+def test_a_first_promotion_that_a_crash_stopped_goes_on_with_what_it_began_and_with_nothing_else(
+    tmp_path: Path,
+) -> None:
+    files = FileStore(tmp_path / "begun")
+    for version in ("xgboost-1", "xgboost-2"):
+        ReleaseStore(files).put(make_release(version))
+    with pytest.raises(Crash):
+        promote(ReleaseStore(InterruptedBlobs(files, before=2)), "xgboost-1", None)
+    begun = ReleaseStore(files)
+    assert (begun.latest(), len(begun.ledger())) == (None, 1)
+    with pytest.raises(PromotionConflict, match="no first release: by ledger record 1 xgboost-1 is live"):
+        promote(begun, "xgboost-2", None)
+    assert promote(begun, "xgboost-1", None).version == "xgboost-1"
 
 
 def test_where_nothing_is_live_there_is_nothing_to_go_back_from(tmp_path: Path) -> None:

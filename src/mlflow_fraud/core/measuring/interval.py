@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.measures import MEASURES, Make, count_cards
@@ -17,6 +19,9 @@ from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.core.strict import Strict
 
 Bounds = tuple[float, float]
+
+IN_THE_TAIL = 10
+"""So many draws lie beyond each bound at the least: a quantile that is read off fewer is mostly chance."""
 
 AT_ONCE = 50
 """So many draws are computed together."""
@@ -33,6 +38,16 @@ class BootstrapRule(Strict):
     def tail(self) -> float:
         """The share of draws that lies beyond each bound."""
         return (1 - self.confidence) / 2
+
+    @model_validator(mode="after")
+    def _has_draws_in_the_tail(self) -> Self:
+        needed = ceil(round(IN_THE_TAIL / self.tail, 6))
+        if self.samples < needed:
+            raise ValueError(
+                f"samples {self.samples} leaves {self.samples * self.tail:.3g} draws beyond each bound of a confidence "
+                f"of {self.confidence}, {IN_THE_TAIL} are needed to read it; set {needed} or more"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,20 @@ def check_chain(records: Sequence[Record]) -> None:
         previous = record.sha256
 
 
+def last_live(records: Sequence[Record]) -> Record | None:
+    """Return the record by which was live what the newest record says; None where nothing ever was.
+
+    For a store whose pointer is lost: where it is there, its number says so. A promotion that a crash stopped before
+    the pointer moved looks like one that took effect.
+    """
+    if not records:
+        return None
+    newest = records[-1]
+    live = newest.from_version if newest.action == VERDICT else newest.to_version
+    moves = (record for record in reversed(records) if record.action != VERDICT)
+    return next((record for record in moves if record.to_version == live), None)
+
+
 def in_effect(records: Sequence[Record], live_record: int) -> list[Record]:
     """Return the records that moved the pointer, oldest first, up to the one that put live what is.
 

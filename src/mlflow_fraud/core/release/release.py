@@ -187,7 +187,7 @@ def read_manifest(content: bytes, *, version: str) -> Manifest:
                 f"release {version} has format {found}, this program reads {known}; upgrade it or promote again"
             )
         manifest = Manifest.model_validate(_in_the_present_format(document))
-    except (ValueError, AttributeError, ValidationError) as error:
+    except (ValueError, AttributeError, ValidationError, RecursionError) as error:
         raise ReleaseRejected(f"release {version}: its manifest cannot be read ({error}); promote again") from None
     if manifest.version != version:
         raise ReleaseRejected(f"release {version}: its manifest says {manifest.version}; promote again")

@@ -15,6 +15,14 @@ class Waiting:
     sentence: str
 
 
+NO_ROW = Waiting(
+    None,
+    "no row of the test is left for which both sides have an honest score: the live release has learned it all and "
+    "brings no score of before; compare again when newer rows are mature",
+)
+"""Where a contest is on nothing at all."""
+
+
 def wait_for(
     frauds: float, needed: int, *, days: float, at_most: float, newest: datetime, horizon: timedelta
 ) -> Waiting:

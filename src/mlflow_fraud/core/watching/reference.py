@@ -123,7 +123,7 @@ def read_reference(content: bytes, *, version: str) -> Reference:
     """Return the reference of a release; raise `ReleaseRejected` where it is none."""
     try:
         return Reference.model_validate(json.loads(content))
-    except (ValueError, ValidationError) as error:
+    except (ValueError, ValidationError, RecursionError) as error:
         raise ReleaseRejected(f"release {version}: its reference cannot be read ({error}); promote again") from None
 
 

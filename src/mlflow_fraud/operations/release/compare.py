@@ -18,13 +18,14 @@ from mlflow_fraud.core.measuring.digits import rounded_figures
 from mlflow_fraud.core.measuring.interval import Interval
 from mlflow_fraud.core.measuring.slices import groups_of, slices_of
 from mlflow_fraud.core.release.decision import Verdict, decide
+from mlflow_fraud.core.release.first import require_none_before
 from mlflow_fraud.core.release.ledger import Kind
 from mlflow_fraud.core.release.looks import alpha_at
 from mlflow_fraud.core.release.recipe import question
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.release.rule import CompareRule
-from mlflow_fraud.core.release.waiting import Waiting, wait_for
-from mlflow_fraud.operations.release.challenger import recipe_of
+from mlflow_fraud.core.release.waiting import NO_ROW, Waiting, wait_for
+from mlflow_fraud.operations.release.challenger import recipe_of, release_version
 from mlflow_fraud.operations.release.comparison import Comparison, asked_for, write_comparison
 from mlflow_fraud.operations.release.contest import Contest, Entry, enter_challenger, enter_champion, hold
 from mlflow_fraud.operations.release.standing import Standing, read_standing
@@ -47,7 +48,8 @@ class Rules(NamedTuple):
 def compare(store: ReleaseStore, *, first: bool = False, base: str = "", asked: str = "") -> Comparison:
     """Decide, and write `verdict.json`, `report.html` and the decision on this version into `data/decision/`.
 
-    Where nothing is live the verdict is no, unless a `first` release is asked for. The sections `compare` and `costs`
+    Where nothing is live the verdict is no, unless a `first` release is asked for; raises `PromotionConflict` where
+    something was, and `latest` is lost. The sections `compare` and `costs`
     are those of the commit `base` where one is given: a change of the rule does not judge what it comes with.
     `asked` is why was trained; what was said first of a version stays.
     """
@@ -57,7 +59,10 @@ def compare(store: ReleaseStore, *, first: bool = False, base: str = "", asked: 
     if base:
         rule, costs = read_judging(git_repo.read_at(base, PARAMS_FILE), where=whose)
     rules = Rules(rule, whose, costs.within(challenger.trained.assessment.budget))
-    judged = _judge(challenger, read_standing(store), params, rules, store=str(store), first=first)
+    standing = read_standing(store)
+    if standing.champion is None:
+        require_none_before(standing.records, str(store), release_version(challenger))
+    judged = _judge(challenger, standing, params, rules, store=str(store), first=first)
     comparison = replace(judged, asked=asked_for(judged.challenger.version) or asked)
     write_comparison(comparison)
     return comparison
@@ -168,9 +173,11 @@ def _verdict(
 
 
 def _waiting(contest: Contest, test: pl.DataFrame, params: Params, rule: CompareRule) -> Waiting | None:
-    """Return when there will be frauds enough; None where no row is, or only the anchor's contest lacks them."""
+    """Return when there will be frauds enough; None where only the anchor's contest lacks them."""
     times, frauds = test["event_time"], int(contest.period.fraud.sum())
-    if not len(contest.period.labels) or frauds >= rule.min_frauds:
+    if not len(contest.period.labels):
+        return NO_ROW
+    if frauds >= rule.min_frauds:
         return None
     whole = (times.max() - times.min()).total_seconds() / 86_400  # type: ignore[operator,union-attr]
     return wait_for(

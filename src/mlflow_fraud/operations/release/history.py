@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import SettingsError
+from mlflow_fraud.core.release.first import require_none_before
 from mlflow_fraud.core.release.history import Life, lives
 from mlflow_fraud.wall import utc
 
@@ -17,10 +18,11 @@ def history(store: ReleaseStore, on: str = "") -> str:
 
     Where several were live on it, the last one was at its end. Raises `SettingsError` for what is no day of the past.
     """
-    pointer = store.latest()
+    pointer, records = store.latest(), store.ledger()
     if pointer is None:
+        require_none_before(records, str(store))
         return f"nothing was ever live in {store}"
-    found = lives(store.ledger(), pointer.record)
+    found = lives(records, pointer.record)
     if not on:
         return _table(found)
     day = _day(on)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import PromotionConflict, SettingsError, TrackingFailed
+from mlflow_fraud.core.release.first import require_none_before
 from mlflow_fraud.core.release.holds import course_of, in_words
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.publication.pushed import require_published
@@ -36,8 +37,8 @@ def promote(store: ReleaseStore) -> Promotion:
     A no to a change is written into the ledger, since the next one then has to be surer. What was rolled back from
     does not go live, even if a verdict of before says so. Where runs publish, the commit is pushed before.
     Raises `PublicationRefused` where it is not, `PromotionConflict` when the verdict is not about the models, the
-    champion and the store of now, and `SettingsError` where a release should be live and none is, or the store is not
-    said where it must be.
+    champion and the store of now, or the store has lost what says which one is live, and `SettingsError` where a
+    release should be live and none is, or the store is not said where it must be.
     """
     require_lasting_store()
     comparison = read_comparison()
@@ -46,6 +47,8 @@ def promote(store: ReleaseStore) -> Promotion:
     challenger = read_shipped()
     version, pointer = release_version(challenger), store.latest()
     live = pointer.version if pointer else None
+    if pointer is None:
+        require_none_before(store.ledger(), str(store), version)
     if live is None and not comparison.first:
         require_expected_champion(store)
     if live == version:

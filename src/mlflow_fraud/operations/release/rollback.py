@@ -8,8 +8,9 @@ from typing import NamedTuple
 from mlflow_fraud.adapters.mlflow_alias import move_alias
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore
 from mlflow_fraud.core.errors import SettingsError, TrackingFailed
+from mlflow_fraud.core.release.first import back_to
 from mlflow_fraud.core.release.holds import Course, course_of
-from mlflow_fraud.core.release.ledger import PUT_BACK, ROLLBACK
+from mlflow_fraud.core.release.ledger import PUT_BACK, ROLLBACK, Record, last_live
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.store import require_lasting_store
 from mlflow_fraud.wall import stamp
@@ -26,15 +27,38 @@ class Rollback(NamedTuple):
 def rollback(store: ReleaseStore, *, reason: str, to: str = "") -> Rollback:
     """Make the release live that was live before, or `to`; the `reason` stays in the ledger.
 
-    Its files are checked against their hashes first. Raises `SettingsError` where there is nothing to go back to,
+    Where `latest` is lost, `to` names what is to be live: any release that once was, also the one that the ledger says
+    is. Its files are checked against their hashes first. Raises `SettingsError` where there is nothing to go back to,
     `ReleaseRejected` where that release is not whole, and `PromotionConflict` where somebody else moves the pointer at
     the same time; what is live then stays live.
     """
-    why = _reason(reason)
+    why, lost = _reason(reason), _lost(store)
+    if lost:
+        return _restored(store, lost, to, why)
     pointer, course = _course(store)
     version = course.back(to)
     moved = store.promote(version, action=ROLLBACK, who=getpass.getuser(), at=stamp(), reasons=[why], expected=pointer)
     return Rollback(pointer.version, version, tuple(course_of(store.ledger(), moved.record).held))
+
+
+def _lost(store: ReleaseStore) -> Record | None:
+    """Return the record by which something is live in a store that has lost its pointer; None where it has it."""
+    return last_live(store.ledger()) if store.latest() is None else None
+
+
+def _restored(store: ReleaseStore, lost: Record, to: str, why: str) -> Rollback:
+    require_lasting_store()
+    once = course_of(store.ledger(), lost.number).once_live
+    if to not in once:
+        found = f"{to} was never live" if to else "nobody said which release is to be live"
+        raise SettingsError(
+            f"{found}, and `latest` is missing in {store}; by ledger record {lost.number} {lost.to_version} is live: "
+            f"{back_to(lost)}, or --to another that once was: {', '.join(once)}"
+        )
+    moved = store.promote(
+        to, action=ROLLBACK, who=getpass.getuser(), at=stamp(), reasons=[why], expected=None, lost=lost
+    )
+    return Rollback(lost.to_version, to, tuple(course_of(store.ledger(), moved.record).held))
 
 
 def put_back(store: ReleaseStore, version: str, *, reason: str) -> str:

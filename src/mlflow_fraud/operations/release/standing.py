@@ -32,10 +32,9 @@ class Standing:
 
 def read_standing(store: ReleaseStore) -> Standing:
     """Return who stands in the store now; raise `ReleaseRejected` where one of them cannot be read."""
-    pointer = store.latest()
+    pointer, records = store.latest(), store.ledger()
     if pointer is None:
-        return Standing(None, None, (), 0)
-    records = store.ledger()
+        return Standing(None, None, tuple(records), 0)
     champion = store.fetch(pointer.version)
     proof = proof_of(records, pointer.record)
     anchor = champion if proof is None or proof.to_version == pointer.version else store.fetch(proof.to_version)

@@ -6,7 +6,7 @@ import os
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.errors import SettingsError
-from mlflow_fraud.core.release.first import no_champion
+from mlflow_fraud.core.release.first import no_champion, require_none_before
 from mlflow_fraud.environment import load_environment
 
 RUNNER = ("CI", "GITHUB_ACTIONS")
@@ -27,12 +27,15 @@ def is_store_set() -> bool:
 def require_store(*, first: bool) -> str:
     """Look into the store before work begins; return why nothing can go live there, empty when something can.
 
-    Raises `SettingsError` or `FraudError` where the store cannot be read, or one that somebody named holds nothing and
-    no `first` release is asked for.
+    Raises `SettingsError` or `FraudError` where the store cannot be read or has lost what says which release is live,
+    or one that somebody named holds nothing and no `first` release is asked for.
     """
     require_lasting_store()
     store = open_configured_store()
-    if store.latest() is not None or first:
+    if store.latest() is not None:
+        return ""
+    require_none_before(store.ledger(), str(store))
+    if first:
         return ""
     require_expected_champion(store)
     return no_champion(str(store))
