@@ -87,7 +87,7 @@ def test_a_bad_release_is_kept_out_left_and_held_until_it_is_put_back_by_its_nam
     assert good in desk.types(typed("mlflow-fraud history"))
     on = typed("mlflow-fraud history --on 2026-03-05").replace("2026-03-05", str(datetime.now(UTC).date()))
     assert "alerts doubled since noon" in desk.types(on)
-    assert desk.types(typed("mlflow-fraud ledger")).count(bad) >= 2
+    assert bad in desk.types(typed("mlflow-fraud ledger"))
 
     desk.types(typed("mlflow-fraud promote --held VERSION --reason …", version=bad, reason="'it was a feed'"))
     assert live(store) == bad
@@ -103,7 +103,6 @@ def test_the_record_is_kept_pruned_forgotten_in_quarantined_and_restored_while_t
         "/backups", str(tmp_path)
     )
     assert "1 payment" in desk.types(backup)
-    assert "is of step" in desk.types(typed("mlflow-fraud record upgrade"))
     desk.types(typed("mlflow-fraud record prune --older-than 400"))
     span = {"first": "2020-12-01", "last": "2020-12-02", "why": "zeros"}
     desk.types(typed("mlflow-fraud record quarantine --from … --to … --reason …", **span))
@@ -113,8 +112,9 @@ def test_the_record_is_kept_pruned_forgotten_in_quarantined_and_restored_while_t
     assert desk.path("data/contracts/sparkov.forgotten").is_file()
 
     restore = typed("mlflow-fraud record restore /backups/record-<day>.db", day="monday")
-    empty = f"sqlite:///{tmp_path / 'new.db'}"
-    said = desk.types(restore.replace("/backups", str(tmp_path)), FRAUD_PREDICTION_LOG=empty)
+    empty = {"FRAUD_PREDICTION_LOG": f"sqlite:///{tmp_path / 'new.db'}"}
+    said = desk.types(restore.replace("/backups", str(tmp_path)), **empty)
+    assert "is of step" in desk.types(typed("mlflow-fraud record upgrade"), **empty)
     desk.path("data/contracts/sparkov.forgotten").unlink()
     assert "0 payments" in said, "who was forgotten since the backup does not come back"
 
@@ -187,7 +187,9 @@ def test_an_experiment_that_was_deleted_comes_back_by_the_command_that_the_error
     assert refused.returncode == 1
     (said,) = [part for part in refused.stderr.split("`") if typed("mlflow experiments restore") in part]
     desk.types(said)
-    assert "new: True" not in desk.types(typed("mlflow-fraud track"))
+    with closing(sqlite3.connect(desk.path(".local/mlflow.db"))) as database:
+        found = database.execute("select lifecycle_stage from experiments where name = 'fraud'").fetchall()
+    assert found == [("active",)]
 
 
 def test_the_pages_of_a_copied_folder_show_its_own_runs(desk: Desk) -> None:
