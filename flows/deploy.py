@@ -71,7 +71,7 @@ def main() -> None:
     try:
         prepare_environment()
         if not get_current_settings().api.url:
-            raise SettingsError("PREFECT_API_URL is not set, so there is no server to deploy to; docs/runbook.md")
+            raise SettingsError("PREFECT_API_URL is not set, so there is no server to deploy to; docs/worker.md")
         require_server()
         deploy()
     except FraudError as error:

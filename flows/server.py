@@ -23,7 +23,7 @@ SERVER_GONE = (httpx.TransportError, PrefectHTTPStatusError)
 """What a run meets when the server goes away, or refuses it, in the middle."""
 SECONDS = 10
 START_SECONDS = 120
-WAYS_OUT = "start it (docs/runbook.md), or unset PREFECT_API_URL to run without a server"
+WAYS_OUT = "start it (docs/worker.md), or unset PREFECT_API_URL to run without a server"
 
 
 def require_server() -> None:

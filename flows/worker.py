@@ -63,7 +63,7 @@ def main() -> None:
         require_publishing()
         require_workplace(commit=True)
         if not get_current_settings().api.url:
-            raise SettingsError("PREFECT_API_URL is not set, so there is no server to work for; docs/runbook.md")
+            raise SettingsError("PREFECT_API_URL is not set, so there is no server to work for; docs/worker.md")
         require_server()
         environ = worker_environment(os.environ, Path.cwd(), make_clone(told.clone, of=told.of, data=told.data))
     except FraudError as error:

@@ -84,13 +84,18 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     _begin(plan, desk)
     code = os.pathsep.join([str(desk / "src"), str(desk)])
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    running = parts.start(say, {**HABITS, "PYTHONPATH": code, "PATH": path})
+    environ = {**os.environ, **HABITS, "PYTHONPATH": code, "PATH": path}
+    say("the stack, by the command that `make stack` calls")
+    if subprocess.run([sys.executable, "-m", "stack", "start"], env=environ, check=False).returncode:
+        raise FraudError("the stack did not start; its own words are above")
+    told = parts.variables()
+    service = told["SERVICE_URL"]
     found = Workplace(
         desk,
         desk / orchestration.CLONE,
-        running.environ,
-        Client(running.addresses["scoring service"], scoring.key()),
-        Prefect(running.variables),
+        {**environ, **told},
+        Client(service, scoring.key()),
+        Prefect(told),
     )
     say("the made-up history, pinned and pushed")
     _bring_history(found)
@@ -98,7 +103,7 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     process.stop("service")
     found.does(program("dvc"), "repro", "--quiet", "ingest")
     found.does(program("mlflow-fraud"), "record", "seed")
-    scoring.start(int(running.addresses["scoring service"].rpartition(":")[2]), found.environ)
+    scoring.start(int(service.rpartition(":")[2]), found.environ)
     say("the first model")
     first = found.prefect.run("retraining", reason="the first model", first=True)
     if first["state_type"] != "COMPLETED":

@@ -33,9 +33,9 @@ def _start() -> None:
     began = time.monotonic()
     prepare_environment()
     require_workplace(commit=True)
-    found = start(lambda line: say(f"{time.monotonic() - began:4.0f} s  {line}"))
+    addresses = start(lambda line: say(f"{time.monotonic() - began:4.0f} s  {line}"))
     say("\nall of it runs:")
-    for name, address in found.addresses.items():
+    for name, address in addresses.items():
         say(f"  {name:16} {address}")
     say(f"\n  . {ENVIRONMENT}\n      gives a shell all variables, passwords among them")
     say(f"  {scoring.KEY}\n      holds the key that the scoring service asks for")

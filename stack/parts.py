@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from mlflow_fraud.paths import STACK
 from stack import database, git_host, orchestration, process, scoring, store, tracking
@@ -21,20 +20,8 @@ DATABASES = ("mlflow", "prefect", "record")
 PREFECT_NEEDS = "pg_trgm"
 
 
-class Running(NamedTuple):
-    """What runs: addresses by what they are of, and the variables by which all of it is used."""
-
-    addresses: Mapping[str, str]
-    variables: Mapping[str, str]
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """The variables beside those that are set already."""
-        return {**os.environ, **self.variables}
-
-
-def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> Running:
-    """End what runs, start all of it, and write down how it is used; with variables of `more` for worker and service.
+def start(say: Callable[[str], None]) -> Mapping[str, str]:
+    """End what runs, start all of it, write down how it is used, and return addresses by what they are of.
 
     Raises `FraudError` where a part does not start: what was started before it goes on.
     """
@@ -50,7 +37,7 @@ def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> 
     say("MLflow")
     reach_store = s3.credentials | {"MLFLOW_S3_ENDPOINT_URL": s3.endpoint_url}
     mlflow = tracking.start(ports["mlflow"], databases["mlflow"], f"s3://{store.BUCKET}/mlflow", reach_store)
-    variables = {
+    used = {
         **s3.credentials,
         "FRAUD_TRACKING_URI": mlflow,
         "FRAUD_ARTIFACT_LOCATION": "mlflow-artifacts:/fraud",
@@ -59,12 +46,11 @@ def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> 
         "FRAUD_PREDICTION_LOG": databases["record"],
         "NO_PROXY": "localhost,127.0.0.1",
         "no_proxy": "localhost,127.0.0.1",
-        **(more or {}),
     }
     say("Prefect")
     prefect = orchestration.start_server(ports["prefect"], databases["prefect"])
-    variables |= orchestration.client(prefect)
-    environ = {**os.environ, **variables}
+    used |= orchestration.client(prefect)
+    environ = {**os.environ, **used}
     say("its deployments")
     orchestration.deploy(environ)
     say("a worker in a clone of its own")
@@ -73,9 +59,15 @@ def start(say: Callable[[str], None], more: Mapping[str, str] | None = None) -> 
     service = scoring.start(ports["service"], environ)
     addresses |= {"git": str(repository)}
     addresses |= {"S3 server": s3.endpoint_url, "MLflow": mlflow, "Prefect": prefect, "scoring service": service}
-    told = variables | {"SERVICE_URL": service}
+    told = used | {"SERVICE_URL": service}
     private(ENVIRONMENT, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(told.items())))
-    return Running(addresses, variables)
+    return addresses
+
+
+def variables() -> dict[str, str]:
+    """Return the variables by which what was started last is used."""
+    lines = shlex.split(ENVIRONMENT.read_text(encoding="utf-8"))
+    return dict(each.split("=", 1) for each in lines if each != "export")
 
 
 def stop(say: Callable[[str], None]) -> None:

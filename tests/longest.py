@@ -15,6 +15,7 @@ LONGEST = (
     "serving/test_replay.py",
     "serving/test_life_of_a_service.py",
     "e2e/test_secrets.py",
+    "e2e/test_runbook.py",
     "e2e/test_monitoring.py",
     "e2e/test_data.py",
     "e2e/test_public_layouts.py",

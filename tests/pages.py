@@ -21,7 +21,7 @@ NEEDS = {
     "remote": "a git remote and a DVC remote that take what is pushed",
     "terminals": "the payments of docs/own-data.md; tests/e2e/test_own_data.py types it there",
     "time": "minutes to hours",
-    "worker": "the server and the worker of docs/runbook.md; tests/e2e/test_worker.py types it there",
+    "worker": "the server and the worker of docs/worker.md; tests/e2e/test_worker.py types it there",
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OF_THE_MACHINE = {".", "curl", "docker", "export", "sed"}

@@ -12,6 +12,7 @@ import yaml
 
 from mlflow_fraud.environment import PREFIX
 from tests.conftest import ROOT
+from tests.runbook import typed
 
 BIN = Path(sys.executable).parent
 VENV = BIN.parent
@@ -58,6 +59,10 @@ class Desk:
         ended = self.tries(*command, **environ)
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
         return ended.stdout + ended.stderr
+
+    def types(self, line: str, **environ: str) -> str:
+        """Type a line into a shell in the clone; it must end well. Return what it printed."""
+        return self.does("bash", "-o", "pipefail", "-c", line, **environ)
 
     def starts(self, *command: str, **environ: str) -> subprocess.Popen[str]:
         """Start a command in a process group of its own."""
@@ -119,7 +124,7 @@ def given_remotes(desk: Desk, folder: Path) -> None:
     desk.does("git", "-C", str(remote), "config", "receive.shallowUpdate", "true")
     desk.does("git", "remote", "set-url", "origin", str(remote))
     desk.does("git", "push", "--quiet", "--set-upstream", "origin", "main")
-    desk.does("dvc", "remote", "add", "--local", "--default", "store", str(folder / "store"))
+    desk.types(typed("mlflow-fraud data remote <url>", url=str(folder / "store")))
 
 
 def smaller(text: str) -> str:

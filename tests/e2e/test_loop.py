@@ -17,6 +17,8 @@ import pytest
 from mlflow_fraud.adapters.release_store import open_store
 from tests.e2e.conftest import FirstRun, copied
 from tests.e2e.desk import Desk, fresh_clone
+from tests.e2e.reader import made_environment
+from tests.runbook import typed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -74,7 +76,9 @@ def test_a_second_run_trains_logs_and_releases_nothing_and_says_so(desk: Desk) -
     logged, lock = runs(desk), desk.path("dvc.lock").read_bytes()
     releases = content(desk.path(".local/releases"))
 
-    printed = desk.does("python", "-m", "flows.retraining")
+    made_environment(desk.folder)
+    no_server = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    printed = desk.types(f"{typed('unset PREFECT_API_URL')} && {typed('make retrain')}", **no_server)
 
     assert ran(printed) == []
     assert "trained: nothing, no input of any model has changed" in printed
@@ -95,6 +99,7 @@ def test_the_second_of_two_runs_waits_names_the_first_and_asks_no_proxy(desk: De
     second = desk.starts("python", "-m", "flows.validation")
     assert second.stdout is not None
     waits = next(line for line in second.stdout if "waiting: " in line)
+    assert str(first.pid) in desk.types(typed("ps -p <process>", process=str(first.pid)))
     os.kill(first.pid, signal.SIGCONT)
 
     assert f"waiting: process {first.pid} (`python -m flows.validation`, since 2" in waits
@@ -185,7 +190,7 @@ def test_a_run_that_is_stopped_and_then_killed_in_training_is_finished_by_the_ne
     assert left_in(desk.folder) == []
     ended_in_training(desk, "xgboost", signal.SIGKILL)
 
-    printed = desk.does("python", "-m", "flows.retraining", "--first")
+    printed = desk.types(typed("python -m flows.retraining --first"))
 
     assert "is live now" in printed
     assert ran(printed) == ["train@xgboost", "ship"]
@@ -251,7 +256,7 @@ def test_a_bad_batch_stops_at_the_door_with_one_sentence_and_changes_nothing(
     spoil(good, bad, how)
     before = content(desk.path("data")) | {"lock": desk.path("dvc.lock").read_text()}
 
-    refused = desk.tries("mlflow-fraud", "data", "add", str(bad), "--dataset", "simulated")
+    refused = desk.tries("bash", "-c", f"{typed('mlflow-fraud data add')} '{bad}' --dataset simulated")
 
     lines = [line for line in refused.stderr.splitlines() if line.strip()]
     assert refused.returncode == 1

@@ -32,7 +32,7 @@ ORDER = (
     "docs/stack.md",
 )
 """As a reader goes on from README."""
-ELSEWHERE = ("docs/own-data.md", "docs/runbook.md")
+ELSEWHERE = ("docs/own-data.md", "docs/worker.md")
 """What tests/e2e/test_own_data.py and test_worker.py begin with, each in a clone of its own: they go on from there."""
 MET = {"remote"}
 """What the desk has: see there."""

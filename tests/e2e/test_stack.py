@@ -20,6 +20,9 @@ from tests.e2e.reader import made_environment
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
+PRINTED = ".local/printed.txt"
+
+
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A fresh clone in which four weeks were played, with the servers left on."""
@@ -28,6 +31,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     ended = desk.tries("python", "-m", "rehearsal", "weeks", "--leave", seconds=1400)
     try:
         assert ended.returncode in (0, 1), ended.stdout[-3000:] + ended.stderr[-3000:]
+        desk.path(PRINTED).write_text(ended.stdout)
         yield desk
     finally:
         at(desk).tries("python", "-m", "stack", "stop")
@@ -87,6 +91,16 @@ def test_every_part_runs_and_its_passwords_are_its_owners_alone(desk: Desk) -> N
     assert len(set(secrets.values())) == len(secrets) >= 2
     assert told["AWS_SECRET_ACCESS_KEY"] == secrets["store"]
     assert all(secret not in status for secret in secrets.values())
+
+
+def test_the_command_that_starts_it_says_where_each_part_answers_and_no_password(played: Desk, desk: Desk) -> None:
+    printed, told = played.path(PRINTED).read_text(), variables(desk)
+
+    said = printed.partition("all of it runs:")[2]
+    for name in ("FRAUD_TRACKING_URI", "FRAUD_S3_ENDPOINT_URL", "SERVICE_URL", "PREFECT_API_URL"):
+        assert f" {told[name].removesuffix('/api')}\n" in said, name
+    secrets = json.loads(desk.path(".local/stack/passwords.json").read_text())
+    assert all(secret not in printed for secret in secrets.values())
 
 
 def test_without_its_password_a_part_does_nothing(desk: Desk) -> None:

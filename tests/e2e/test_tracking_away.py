@@ -11,6 +11,7 @@ import pytest
 from mlflow_fraud.adapters.release_store import open_store
 from tests.e2e.desk import Desk
 from tests.mlflow_server import MlflowServer
+from tests.runbook import typed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -48,6 +49,6 @@ def test_training_goes_on_without_the_server_and_promotion_says_what_it_needs(de
 
         server.start()
 
-        assert desk.does("mlflow-fraud", "track").count("new: True") == 3
+        assert desk.types(typed("mlflow-fraud track")).count("new: True") == 3
         assert "live: " in desk.does("mlflow-fraud", "promote")
         assert desk.does("mlflow-fraud", "track").count("new: False") == 4

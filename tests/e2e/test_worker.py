@@ -1,4 +1,4 @@
-"""A Prefect server, a worker in a clone of its own and the deployments, as docs/runbook.md starts them.
+"""A Prefect server, a worker in a clone of its own and the deployments, as docs/worker.md starts them.
 
 What its runs make is pushed to a remote of the test's before it goes live.
 """
@@ -30,6 +30,7 @@ from tests.conftest import ROOT
 from tests.e2e.desk import Desk, fresh_clone, given_remotes
 from tests.e2e.reader import Reader, made_environment, reader
 from tests.pages import Block, every_shell_block, shell_blocks
+from tests.runbook import typed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -71,7 +72,7 @@ def called() -> Iterator[Called]:
 
 @pytest.fixture(scope="module")
 def read(tmp_path_factory: pytest.TempPathFactory, called: Called) -> Iterator[Reader]:
-    """A reader who typed the runbook in a fresh clone, with another port; the servers go on."""
+    """A reader who typed the page in a fresh clone, with another port; the servers go on."""
     (port,) = free_ports(1)
     folder = tmp_path_factory.mktemp("worker")
     desk = fresh_clone(folder / "clone", PREFECT_WORKER_QUERY_SECONDS="2", COLUMNS="200", FRAUD_WEBHOOK=called.url)
@@ -83,7 +84,7 @@ def read(tmp_path_factory: pytest.TempPathFactory, called: Called) -> Iterator[R
     given_remotes(desk, folder)
     proxies = {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "bank.example"}
     with reader(desk, folder / "typed.log", {"4200": str(port)}, **proxies) as typist:
-        for block in shell_blocks(ROOT / "docs/runbook.md"):
+        for block in shell_blocks(ROOT / "docs/worker.md"):
             typist.types(block)
         desk.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "FRAUD_PUBLISH": "branch"}
         yield typist
@@ -152,7 +153,7 @@ def main_of(desk: Desk) -> list[str]:
     return desk.does("git", "log", "--format=%s", "origin/main").splitlines()
 
 
-def test_the_runbook_runs_as_it_stands_and_what_is_live_is_in_a_commit_that_all_have(worker: Desk) -> None:
+def test_the_page_runs_as_it_stands_and_what_is_live_is_in_a_commit_that_all_have(worker: Desk) -> None:
     assert [run["state_type"] for run in flow_runs(worker, "retraining")] == ["COMPLETED"]
     store = live(worker)
     pointer = store.latest()
@@ -172,6 +173,7 @@ def test_the_runbook_runs_as_it_stands_and_what_is_live_is_in_a_commit_that_all_
 
 
 def test_the_form_of_each_deployment_says_what_its_parameters_are(worker: Desk) -> None:
+    assert worker.types(typed('curl "$PREFECT_API_URL/health"'), NO_PROXY="127.0.0.1").startswith("true")
     found = asked(worker, "/deployments/filter", {})
     assert isinstance(found, list)
     said = {each["name"]: each["parameter_openapi_schema"]["properties"] for each in found}
@@ -242,16 +244,47 @@ def watches(desk: Desk) -> list[dict[str, Any]]:
     return [dict(each) for each in found if each["trigger"]["posture"] == "Proactive"]
 
 
+def put_back(desk: Desk, watch: dict[str, Any]) -> None:
+    """Let an automation on the server be as it is here."""
+    told = {key: watch[key] for key in ("name", "description", "enabled", "trigger", "actions")}
+    asked(desk, f"/automations/{watch['id']}", told, "PUT")
+
+
+def wait_until_over(desk: Desk, run: str, seconds: float = 120) -> dict[str, Any]:
+    """Return a run once it has ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = dict(asked(desk, f"/flow_runs/{run}", None, "GET"))  # type: ignore[call-overload]
+        if found["state_type"] in ENDED:
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"{run} is not over after {seconds} s")
+
+
+def lose_worker(read: Reader) -> None:
+    """End the worker and throw its clone away, as when its machine is gone."""
+    (worker,) = [
+        each
+        for each in psutil.process_iter(["cmdline", "cwd"])
+        if each.info["cwd"] == str(read.desk.folder) and " worker start " in " ".join(each.info["cmdline"] or [])
+    ]
+    worker.terminate()
+    worker.wait(60)
+    read.desk.types(typed("rm -rf .local/clone"))
+
+
 def bounds(desk: Desk) -> list[float]:
     return sorted(each["trigger"]["within"] for each in watches(desk))
 
 
-def test_runs_whose_machine_is_gone_are_over_and_only_then_the_next_one_begins(worker: Desk, called: Called) -> None:
+def test_runs_whose_machine_is_gone_are_over_and_only_then_the_next_one_begins_with_another_worker(
+    worker: Desk, read: Reader, called: Called
+) -> None:
+    lose_worker(read)
     assert bounds(worker) == [90, 90, 900]
-    for watch in watches(worker):
-        sooner = {**watch, "trigger": {**watch["trigger"], "within": 10}}
-        told = {key: sooner[key] for key in ("name", "description", "enabled", "trigger", "actions")}
-        asked(worker, f"/automations/{watch['id']}", told, "PUT")
+    usual = watches(worker)
+    for watch in usual:
+        put_back(worker, {**watch, "trigger": {**watch["trigger"], "within": 10}})
     before = len(flow_runs(worker, "validation"))
     runs = [
         silent_run(worker, "PENDING", "RUNNING", beats=True),
@@ -260,10 +293,13 @@ def test_runs_whose_machine_is_gone_are_over_and_only_then_the_next_one_begins(w
         silent_run(worker, "RUNNING", "CANCELLING"),
     ]
     worker.does("prefect", "deployment", "run", "validation/validation")
+    read.types(Block("docs/runbook.md", 1, "sh", ("run",), f"{typed('make worker')} &\n"))
 
+    found = [wait_until_over(worker, run) for run in runs]
+    for watch in usual:  # on a busy machine a run that lives needs longer to begin
+        put_back(worker, watch)
     after = wait_for_run(worker, "validation", before)
 
-    found = [dict(asked(worker, f"/flow_runs/{run}", None, "GET")) for run in runs]  # type: ignore[call-overload]
     assert after["state_type"] == "COMPLETED"
     assert [each["state_type"] for each in found] == ["CRASHED", "CRASHED", "CRASHED", "CANCELLED"]
     said = [each["state"]["message"].partition(":")[0] for each in found]
@@ -280,9 +316,16 @@ def test_what_a_person_set_on_the_server_stays_when_it_is_deployed_again(worker:
         assert isinstance(found, list)
         return {each["name"]: each["schedules"] for each in found}
 
-    (daily,) = scheduled()["monitoring"]
-    asked(worker, f"/deployments/{daily['deployment_id']}/schedules/{daily['id']}", {"active": True}, "PATCH")
+    def pauses(schedule: dict[str, Any]) -> None:
+        where = f"/deployments/{schedule['deployment_id']}/schedules/{schedule['id']}"
+        asked(worker, where, {"active": False}, "PATCH")
+
+    made = {name: schedules for name, schedules in scheduled().items() if schedules}
+    assert {each["active"] for schedules in made.values() for each in schedules} == {False}
+    worker.types(typed("prefect deployment schedule resume --all"))
     try:
+        assert {each["active"] for schedules in scheduled().values() for each in schedules} == {True}
+        pauses(made["retraining"][0])
         first = wait_for_schedule(worker, "monitoring")
         assert datetime.fromisoformat(str(first["expected_start_time"])) > datetime.now(UTC)
         worker.does("python", "-m", "flows.deploy")
@@ -290,7 +333,8 @@ def test_what_a_person_set_on_the_server_stays_when_it_is_deployed_again(worker:
         assert [each["active"] for each in scheduled()["retraining"]] == [False]
         assert bounds(worker) == [90, 90, 900]
     finally:
-        asked(worker, f"/deployments/{daily['deployment_id']}/schedules/{daily['id']}", {"active": False}, "PATCH")
+        for schedules in made.values():
+            pauses(schedules[0])
 
 
 @pytest.mark.parametrize("block", [block for block in every_shell_block() if block.needs == ["worker"]], ids=str)
@@ -302,21 +346,27 @@ def test_what_a_page_says_to_type_at_a_worker_works(block: Block, read: Reader) 
     assert [run["state_type"] for run in flow_runs(read.desk, "retraining")[before:]] == ["COMPLETED"]
 
 
-STAGES = ("mlflow_fraud.stages.validate", "mlflow_fraud.stages.train xgboost")
+STAGES = ("mlflow_fraud.stages.validate", "mlflow_fraud.stages.train xgboost", "mlflow_fraud.stages.ship")
 HOOKS = (
     "clone/.local/clone/.git/hooks/pre-commit",
     "clone/.local/clone/.git/hooks/pre-push",
     "remote.git/hooks/post-receive",
 )
 """Where git is before the commit, before the push, and after it: there the pointer has not moved yet."""
+CALLS = {
+    "judged, and nothing of it written": ("comparison", "mlflow_fraud.operations.release.compare.write_comparison"),
+    "the release there, the pointer not": ("promotion", "mlflow_fraud.adapters.release_store.ReleaseStore.promote"),
+    "live, and the alias behind": ("promotion", "mlflow_fraud.operations.release.promote.mirror_champion"),
+}
+"""Where a run is within its own process: the flow, and what kills it as soon as it is called."""
 
 
-def begun(desk: Desk) -> subprocess.Popen[str]:
-    """Begin a retraining in the worker's clone, as the worker would."""
+def begun(desk: Desk, *command: str) -> subprocess.Popen[str]:
+    """Begin a retraining, or another command, in the worker's clone, as the worker would."""
     clone = desk.path(".local/clone")
     stores = places_from_anywhere(load_environment({}), desk.folder)
     beside = Desk(clone, **{**desk.environ, **stores, "PYTHONPATH": f"{clone / 'src'}{os.pathsep}{clone}"})
-    return beside.starts("python", "-m", "flows.retraining")
+    return beside.starts(*command or ("python", "-m", "flows.retraining"))
 
 
 def kill_all_of(run: subprocess.Popen[str]) -> None:
@@ -349,6 +399,33 @@ def killed_by(desk: Desk, hook: str) -> str:
         place.unlink()
 
 
+DIES = """
+import os, pkgutil, runpy, signal, sys
+
+where, name, flow = sys.argv[1:]
+del sys.argv[1:]
+setattr(pkgutil.resolve_name(where), name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+runpy.run_module(flow, run_name="__main__")
+"""
+
+
+def killed_at(desk: Desk, flow: str, called: str) -> str:
+    """Let a flow's process kill itself where it calls what is named."""
+    where, _, name = called.rpartition(".")
+    run = begun(desk, "python", "-c", DIES, where, name, f"flows.{flow}")
+    printed = run.communicate()[0]
+    assert run.returncode == -9, printed
+    return printed
+
+
+def champion_in_mlflow(desk: Desk) -> list[str]:
+    with sqlite3.connect(desk.path(".local/mlflow.db")) as database:
+        return [
+            str(version)
+            for (version,) in database.execute("select version from registered_model_aliases where alias = 'champion'")
+        ]
+
+
 def runs_in_mlflow(desk: Desk) -> list[tuple[str, int]]:
     """Return how many finished runs each key has that stands for one training."""
     asked = (
@@ -372,8 +449,12 @@ def test_a_run_killed_at_each_step_and_begun_again_is_one_run_one_release_and_on
     commits, moves, keys = main_of(worker), len(live(worker).ledger()), len(runs_in_mlflow(worker))
 
     printed = [killed_in(worker, stage) for stage in STAGES]
+    judged, unmoved, unnamed = CALLS.values()
+    printed.append(killed_at(worker, *judged))
     printed += [killed_by(worker, hook) for hook in HOOKS]
+    printed.append(killed_at(worker, *unmoved))
     assert len(live(worker).ledger()) == moves, printed[-1]
+    printed.append(killed_at(worker, *unnamed))
     last = begun(worker)
     printed.append(last.communicate()[0])
 
@@ -382,6 +463,7 @@ def test_a_run_killed_at_each_step_and_begun_again_is_one_run_one_release_and_on
     (record,) = live(worker).ledger()[moves:]
     assert record.action == "promote"
     assert live(worker).manifest(record.to_version).git_sha == worker.does("git", "rev-parse", "origin/main").strip()
+    assert champion_in_mlflow(worker) == [live(worker).manifest(record.to_version).mlflow_model_version]
     counts = runs_in_mlflow(worker)
     assert {number for _, number in counts} == {1}
     assert len(counts) == keys + 4

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from mlflow_fraud.operations.publication.publish import publish
 from mlflow_fraud.operations.publication.pushed import require_published
 from tests.github_server import GitHubServer, github_server
 from tests.operations.publication.conftest import Project, document, dvc, git
+from tests.runbook import typed
 
 __all__ = ["github_server"]
 
@@ -84,6 +88,31 @@ def test_a_commit_that_a_kill_kept_from_being_pushed_is_pushed_by_the_next_run(c
     project.makes()
     assert publish("f1 below 0.8").goes_live
 
+    assert project.history() == ["Retraining: f1 below 0.8", "May"]
+
+
+KILLED_IN_DVC = """
+import os, signal
+from mlflow_fraud.adapters import dvc_repo
+from mlflow_fraud.operations.publication.publish import publish
+
+dvc_repo.push = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+publish("f1 below 0.8")
+"""
+
+
+def test_a_process_that_is_killed_before_its_data_is_pushed_leaves_a_commit_that_nobody_has_yet(clones: Clones) -> None:
+    project = clones("first")
+    project.brings("june")
+    project.makes()
+
+    assert subprocess.run([sys.executable, "-c", KILLED_IN_DVC], check=False).returncode == -signal.SIGKILL
+
+    assert git("log", "-1", "--format=%s") == "Retraining: f1 below 0.8"
+    assert project.history() == ["May"]
+    begin()
+    project.makes()
+    assert publish("f1 below 0.8").goes_live
     assert project.history() == ["Retraining: f1 below 0.8", "May"]
 
 
@@ -191,9 +220,12 @@ def test_a_pointer_that_both_changed_is_the_others_and_what_they_took_out_goes(c
 
 def test_what_no_run_makes_is_neither_lost_nor_pushed_unseen(clones: Clones) -> None:
     clones("first")
-    Path("params.yaml").write_text("a change of somebody's\n")
+    Path("params.yaml").write_text("a slip of somebody's\n")
     with pytest.raises(SettingsError, match=r"1 file changed here and not committed, such as params\.yaml"):
         begin()
+    subprocess.run(typed("git checkout .").split(), check=True)
+    begin()
+    Path("params.yaml").write_text("a change of somebody's\n")
     git("-c", "user.name=A", "-c", "user.email=a@bank.example", "commit", "--quiet", "--all", "--message", "Mine")
     with pytest.raises(SettingsError, match=r"commits here that the remote does not have change params\.yaml"):
         begin()
