@@ -127,7 +127,7 @@ class ReleaseStore:
         past = self.ledger()
         if expected is None and lost is None and self.latest() is None:
             require_none_before(past, str(self), version)
-        left = expected.version if expected else lost and lost.to_version
+        left = expected.version if expected else lost.to_version if lost else None
         record = _next(past, action, version, who=who, at=at, reasons=reasons, left=left, judged=judged)
         try:
             return self._carry_out(record, expected)
