@@ -202,7 +202,10 @@ def known_until(transactions: pl.DataFrame, horizon: timedelta) -> datetime:
     waited = pl.when(told_after.is_not_null()).then(pl.min_horizontal(told_after, pl.lit(horizon)))
     if WEIGHT in transactions.columns:
         latest = transactions.select(at + waited).to_series().drop_nulls().top_k(ATTESTED)
-        return max(newest, latest.min()) if len(latest) == ATTESTED else newest  # type: ignore[type-var,return-value]
+        if len(latest) < ATTESTED:
+            return newest
+        told: datetime = latest.min()  # type: ignore[assignment]
+        return max(newest, told)
     among_newest = at >= transactions["event_time"].top_k(WITNESSES).min()
     waits = transactions.filter(among_newest).select(waited.fill_null(timedelta())).to_series().sort()
     median: timedelta = waits[(len(waits) - 1) // 2]

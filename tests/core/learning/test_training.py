@@ -20,7 +20,9 @@ from mlflow_fraud.core.measuring.threshold import ThresholdRule, choose_threshol
 from tests.conftest import make_period
 
 COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=10, burst_gap_days=7)
-RULES = JudgeRules(ThresholdRule(policy="max-f1"), CalibrationRule(), COSTS, BootstrapRule(samples=100), held=True)
+RULES = JudgeRules(
+    ThresholdRule(policy="max-f1"), CalibrationRule(), COSTS, BootstrapRule(samples=100, confidence=0.8), held=True
+)
 
 
 def scored(seed: int, *, rows: int = 3000) -> Scored:

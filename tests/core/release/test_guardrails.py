@@ -102,12 +102,15 @@ def equals(seed: int, cards: int = 60) -> tuple[Period, np.ndarray, np.ndarray]:
     return period, sides[0], sides[1]
 
 
+DRAWS = BootstrapRule(samples=200, confidence=0.9)
+
+
 def test_equal_models_break_a_guardrail_and_win_about_as_often_as_was_promised() -> None:
     margins = {"recall": 0.01, "precision": 0.01, "average_precision": 0.01}
     broken, won, times = 0, 0, 200
     for seed in range(times):
         period, ours, theirs = equals(seed)
-        found = differences(["f1", *margins], period, (ours, 0.5), (theirs, 0.5), COSTS, BootstrapRule(samples=200))
+        found = differences(["f1", *margins], period, (ours, 0.5), (theirs, 0.5), COSTS, DRAWS)
         guards = check_guardrails(found, margins, alpha=0.1, frauds=180)
         assert len(guards) == len(margins)
         broken += any(each.outcome == "broken" for each in guards)
