@@ -1,4 +1,4 @@
-"""For which files `retrain.yml` starts: read from `dvc.yaml`, so that no code of a stage changes without a retraining."""
+"""For which files `retrain.yml` starts: read from `dvc.yaml`, so that no stage's code changes without a retraining."""
 
 from __future__ import annotations
 

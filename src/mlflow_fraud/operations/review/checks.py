@@ -45,13 +45,13 @@ def conclusion_of(decision: Mapping[str, Any], *, no: Conclusion = "failure") ->
 
     Where nothing is live there was nothing to lose against.
 
-    >>> yes = {"verdict": {"promote": True}, "against": "xgboost-1", "reasons": []}
-    >>> conclusion_of(yes), conclusion_of({**yes, "verdict": {"promote": False}})
-    ('success', 'failure')
-    >>> conclusion_of({**yes, "verdict": {"promote": False}, "against": None})
+    >>> no = {"promote": False, "against": ["f1 -0.1"]}
+    >>> conclusion_of({"verdict": no, "against": "xgboost-1"})
+    'failure'
+    >>> conclusion_of({"verdict": no, "against": None})
     'neutral'
     """
-    if decision["verdict"]["promote"] or list(decision["reasons"]) == [ALREADY_LIVE]:
+    if decision["verdict"]["promote"] or list(decision["verdict"]["against"]) == [ALREADY_LIVE]:
         return "success"
     return no if decision["against"] else "neutral"
 
