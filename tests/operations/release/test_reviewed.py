@@ -9,11 +9,13 @@ import pytest
 
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.errors import PromotionConflict
+from mlflow_fraud.core.release.ledger import VERDICT
 from mlflow_fraud.operations.release.compare import ALREADY_LIVE, compare
 from mlflow_fraud.operations.release.promote import promote
 from mlflow_fraud.operations.release.reviewed import promote_reviewed
 from mlflow_fraud.operations.release.rollback import rollback
-from mlflow_fraud.paths import REPORT, VERDICT, decision_file
+from mlflow_fraud.paths import REPORT, decision_file
+from mlflow_fraud.paths import VERDICT as VERDICT_FILE
 from tests.operations.release.test_release import months, ship_other, store
 
 __all__ = ["store"]
@@ -22,12 +24,14 @@ __all__ = ["store"]
 def reviewed(store: ReleaseStore, *, first: bool = False) -> str:
     """Judge what is shipped, as the pull request's job does, and leave what a merge has of it: the decision."""
     version = compare(store, first=first).challenger.version
-    for mine in (VERDICT, REPORT):
+    for mine in (VERDICT_FILE, REPORT):
         mine.unlink()
     return version
 
 
-def test_a_first_release_a_yes_and_what_another_way_has_put_live_already(store: ReleaseStore, workspace: Path) -> None:
+def test_a_yes_goes_live_once_and_has_to_win_again_where_the_champion_moved_since_the_review(
+    store: ReleaseStore, workspace: Path
+) -> None:
     first = reviewed(store)
     refused = promote_reviewed(store)
     assert (refused.moved, refused.version) == (False, None)
@@ -42,6 +46,13 @@ def test_a_first_release_a_yes_and_what_another_way_has_put_live_already(store: 
     assert json.loads(decision_file(second).read_text())["promote"]
     assert promote_reviewed(store)[:2] == (True, second)
     assert [record.to_version for record in store.ledger()] == [first, second]
+
+    rollback(store, reason="complaints")
+    with pytest.raises(PromotionConflict, match=f"{second} was reviewed with a yes and does not win against {first}"):
+        promote_reviewed(store)
+    pointer = store.latest()
+    assert pointer is not None
+    assert pointer.version == first
 
 
 def test_what_nobody_reviewed_and_what_is_not_what_was_reviewed_stay_out(store: ReleaseStore) -> None:
@@ -76,22 +87,4 @@ def test_a_reviewed_no_stays_a_no_and_is_a_look_in_the_ledger(store: ReleaseStor
     outcome = promote_reviewed(store)
 
     assert outcome[:2] == (False, live)
-    assert [record.action for record in store.ledger()] == ["promote", "refuse"]
-
-
-def test_where_the_champion_moved_since_the_review_it_has_to_win_again(store: ReleaseStore, workspace: Path) -> None:
-    compare(store, first=True)
-    first = promote(store).version
-    months(workspace, 30)
-    second = reviewed(store)
-    assert promote_reviewed(store).version == second
-    rollback(store, reason="complaints")
-    assert first is not None
-
-    held = json.loads(decision_file(second).read_text())
-    assert held["promote"]
-    with pytest.raises(PromotionConflict, match=f"{second} was reviewed with a yes and does not win against {first}"):
-        promote_reviewed(store)
-    pointer = store.latest()
-    assert pointer is not None
-    assert pointer.version == first
+    assert [record.action for record in store.ledger()] == ["promote", VERDICT]

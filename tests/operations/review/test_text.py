@@ -6,13 +6,17 @@ import json
 import subprocess
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.promote import promote
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.review.text import review_text
-from tests.operations.release.test_release import months
+from mlflow_fraud.simulation import simulate
+from mlflow_fraud.stages.ingest import ingest
+from tests.conftest import write_pointer
+from tests.workspace import PLAN, pin
 
 
 def commit(message: str) -> None:
@@ -33,25 +37,31 @@ def test_without_a_live_release_and_a_base_it_says_so_in_plain_words(workspace: 
 def test_a_new_month_is_told_verdict_first_with_interval_rows_drift_and_what_cannot_be_compared(
     workspace: Path,
 ) -> None:
-    store = open_configured_store()
+    store, metrics = open_configured_store(), Path("data/models/shipped/metrics.json")
     compare(store, first=True)
     live = promote(store).version
+    version, now = compare(store).challenger.version, metrics.read_text()
+    metrics.write_text(now.replace('"rows"', '"payments"'))
     commit("base")
-    assert "nothing that it depends on has changed" in review_text("HEAD")
-    months(workspace, 30)
-    version = compare(store).challenger.version
+    metrics.write_text(now)
+    later = workspace / "data/raw/simulated/later.csv"
+    simulate(PLAN.following(30)).write_csv(later)
+    write_pointer(later)
+    ingest()
+    pin()
 
     told = review_text("HEAD")
 
     verdict, base, data = told.index(f"### {version}: "), told.index("### Against the base"), told.index("### The data")
     assert 0 == verdict < base < data
     assert f"champion `{live}`" in told
-    assert "Against the live release, on the same rows: " in told
-    assert "interval " in told
+    assert "Against the live release, on the same rows: +0.0000, interval +0.0000 to +0.0000." in told
     assert "**The test periods differ**" in told
     assert "| metric | base | here |\n" in told
-    assert "| new: later | 2020-08-28 | 2020-09-26 |" in told
+    assert "| new: later | 2020-08-28 | 2020-09-26 | " in told
     assert "| column | PSI of the new rows against all else |" in told
+    cards = pl.read_csv(later, infer_schema=False)["cc_num"].unique()
+    assert not [card for card in cards if card in told]
 
 
 def test_on_the_same_test_rows_the_difference_from_the_base_is_formed(workspace: Path) -> None:

@@ -65,9 +65,9 @@ def _name(path: str) -> str:
 def _line(name: str, rows: pl.DataFrame) -> str:
     if not len(rows):
         return f"| {name} | - | - | 0 | - |"
-    first, last = rows["event_time"].min(), rows["event_time"].max()
+    times = rows["event_time"].sort()
     rate = rows["label"].sum() / max(rows["label"].count(), 1)
-    return f"| {name} | {first:%Y-%m-%d} | {last:%Y-%m-%d} | {len(rows):,} | {rate:.3%} |"
+    return f"| {name} | {times[0]:%Y-%m-%d} | {times[-1]:%Y-%m-%d} | {len(rows):,} | {rate:.3%} |"
 
 
 def _drift(contract: Contract, before: pl.DataFrame, new: pl.DataFrame) -> str:
