@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -70,7 +71,7 @@ class GitHubServer:
     def _answer_on_commits(self, method: str, path: str, told: dict[str, Any]) -> tuple[int, Any]:
         status, start = STATUS.fullmatch(path), START.fullmatch(path)
         if method == "GET" and RUN.fullmatch(path):
-            return 200, {"run_started_at": "2026-01-05T12:00:00Z"}
+            return 200, {"run_started_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         if method == "POST" and start and set(told) == {"ref"}:
             self.started.append((start[1], told["ref"]))
             return 204, None

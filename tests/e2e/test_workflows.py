@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -116,9 +117,10 @@ def uses() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def one_cache(with_months: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A configuration of DVC in which all tests have one cache: what one has trained another only fetches."""
     folder = tmp_path_factory.mktemp("dvc")
+    shutil.copytree(with_months / ".dvc/cache", folder / "cache")
     (folder / "config").write_text(f"[cache]\n    dir = {folder / 'cache'}\n")
     return folder
 

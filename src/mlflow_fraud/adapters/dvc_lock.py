@@ -35,7 +35,7 @@ def locked_test(text: str) -> tuple[Any, Any]:
     >>> locked_test("schema: '2.0'")
     (None, None)
     """
-    stages = _parsed(text, "dvc.lock")
+    stages = _parsed(text, str(LOCK))
     outs = stages.get("ingest", {}).get("outs", [{}])
     settings = stages.get("preprocess", {}).get("params", {}).get("params.yaml", {})
     split = settings.get("datasets", {}).get(settings.get("dataset"), {}).get("split")

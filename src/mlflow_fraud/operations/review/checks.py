@@ -48,6 +48,8 @@ def conclusion_of(decision: Mapping[str, Any], *, no: Conclusion = "failure") ->
     >>> no = {"promote": False, "against": ["f1 -0.1"]}
     >>> conclusion_of({"verdict": no, "against": "xgboost-1"})
     'failure'
+    >>> conclusion_of({"verdict": no, "against": "xgboost-1"}, no="neutral")
+    'neutral'
     >>> conclusion_of({"verdict": no, "against": None})
     'neutral'
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -18,6 +20,8 @@ from mlflow_fraud.operations.publication.newest import pointers
 from mlflow_fraud.paths import POINTER, RAW, TRANSACTIONS
 from mlflow_fraud.settings import contract_of, load_params
 
+_OTHER_AND_SAME: tuple[Literal["anti"], Literal["semi"]] = ("anti", "semi")
+
 LARGE = 0.25
 """By convention: a PSI above it is a large change (docs/metrics.md)."""
 
@@ -27,30 +31,36 @@ def data_change(base: str) -> str:
 
     Numbers of rows alone are in it: no value of any payment.
     """
-    params = load_params()
     now, before = pointers(), _pointers_at(base)
     new = [path for path, text in now.items() if before.get(path) != text]
     gone = sorted(before.keys() - now.keys())
-    said = f"Taken out: {listed([_name(path) for path in gone])}.\n" if gone else ""
     if not new and not gone:
         return "The data is that of the base branch.\n"
-    contract = contract_of(params.active)
-    folder = params.raw_folder
-    batches = [Path(path.removesuffix(POINTER)) for path in new if Path(path).parent == folder]
-    others = [path for path in new if Path(path).parent != folder]
-    if others:
-        said += f"Also pinned, of other data sets or as corrections: {listed([_name(path) for path in others])}.\n"
-    here = [file for file in batches if file.is_file() and is_batch(file)]
-    if not here or not TRANSACTIONS.is_file():
-        return said or f"New, and not here to be looked at: {listed([file.name for file in batches])}.\n"
-    history = pl.read_parquet(TRANSACTIONS)
-    rows = {file: read_batches([file], contract, key=load_environment().key) for file in here}
+    folder = load_params().raw_folder
+    batches = [path for path in new if Path(path).parent == folder]
+    others = [path for path in new if path not in batches]
+    files = [Path(path.removesuffix(POINTER)) for path in batches]
+    here = [file for file in files if file.is_file() and is_batch(file)]
+    said = _new_rows(here) if here and TRANSACTIONS.is_file() else ""
+    for words, paths in (
+        ("Taken out", gone),
+        ("Also pinned, of other data sets or as corrections", others),
+        ("New, and not here to be looked at", [] if said else batches),
+    ):
+        said += f"{words}: {listed([_name(path) for path in paths])}.\n" if paths else ""
+    return said
+
+
+def _new_rows(files: Sequence[Path]) -> str:
+    """Return what is in new batches, beside all else that is pinned, and how unlike it they are."""
+    contract, history = contract_of(load_params().active), pl.read_parquet(TRANSACTIONS)
+    rows = {file: read_batches([file], contract, key=load_environment().key) for file in files}
     fresh = pl.concat([frame.select("event_id") for frame in rows.values()])
-    rest = history.join(fresh, on="event_id", how="anti")
+    rest, new = (history.join(fresh, on="event_id", how=how) for how in _OTHER_AND_SAME)
     lines = ["| pinned | from | to | rows | fraud rate |", "| --- | --- | --- | ---: | ---: |"]
     lines += [_line(f"new: {batch_name(file)}", frame) for file, frame in rows.items()]
     lines += [_line("all else", rest), _line("together", history)]
-    return "\n".join(lines) + "\n\n" + _drift(contract, rest, history.join(fresh, on="event_id", how="semi")) + said
+    return "\n".join(lines) + "\n\n" + _drift(contract, rest, new)
 
 
 def _pointers_at(base: str) -> dict[str, str]:

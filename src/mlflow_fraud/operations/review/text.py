@@ -43,7 +43,7 @@ def review_text(base: str, *, log: Path | None = None, pictures: str = "") -> st
         verdict_summary(),
         _gain(decision),
         "### Against the base branch",
-        against_base(decision, base),
+        against_base(base),
         "### The data",
         data_change(base),
         report.to_markdown() if report else "",
@@ -56,7 +56,7 @@ def review_text(base: str, *, log: Path | None = None, pictures: str = "") -> st
         "",
         _links(),
     ]
-    return "\n".join(part for part in parts)
+    return "\n".join(parts)
 
 
 def _gain(decision: Mapping[str, Any]) -> str:
@@ -72,7 +72,7 @@ def _gain(decision: Mapping[str, Any]) -> str:
     return f"Against the live release, on the same rows: {words}.\n"
 
 
-def against_base(decision: Mapping[str, Any], base: str) -> str:
+def against_base(base: str) -> str:
     """Return the shipped model's test metrics beside those that the commit `base` has, where it has any.
 
     Only numbers of one test period are subtracted: others are of other rows, and it says so.
@@ -113,9 +113,10 @@ def _difference(before: float | None, now: float | None) -> str:
 
 
 def _errors(log: Path | None) -> list[str]:
-    """Return the sentences with which a stage stopped; their examples are masked already."""
+    """Return the sentences with which a stage or else DVC stopped; their examples are masked already."""
     lines = log.read_text(encoding="utf-8").splitlines() if log and log.is_file() else []
-    return [line for line in lines if line.startswith("error: ")]
+    own, of_dvc = ([line for line in lines if line.startswith(word)] for word in ("error: ", "ERROR: "))
+    return own or of_dvc
 
 
 def _pictures(folder: str) -> str:
