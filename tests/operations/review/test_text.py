@@ -9,10 +9,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.promote import promote
 from mlflow_fraud.operations.release.store import open_configured_store
 from mlflow_fraud.operations.review.text import review_text
+from mlflow_fraud.paths import VERDICT
 from mlflow_fraud.simulation import simulate
 from mlflow_fraud.stages.ingest import ingest
 from tests.conftest import write_pointer
@@ -41,6 +43,9 @@ def test_a_new_month_is_told_verdict_first_with_interval_rows_drift_and_what_can
     compare(store, first=True)
     live = promote(store).version
     version, now = compare(store).challenger.version, metrics.read_text()
+    assert "Against the live release" not in review_text("HEAD")  # it is that one
+    decision = read_json(VERDICT)
+    write_json(VERDICT, {**decision, "champion": {**decision["champion"], "version": "xgboost-0123456789ab"}})
     metrics.write_text(now.replace('"rows"', '"payments"'))
     commit("base")
     metrics.write_text(now)
@@ -54,8 +59,10 @@ def test_a_new_month_is_told_verdict_first_with_interval_rows_drift_and_what_can
 
     verdict, base, data = told.index(f"### {version}: "), told.index("### Against the base"), told.index("### The data")
     assert 0 == verdict < base < data
-    assert f"champion `{live}`" in told
-    assert "Against the live release, on the same rows: +0.0000, interval +0.0000 to +0.0000." in told
+    assert live == version
+    assert "champion `xgboost-0123456789ab`" in told
+    gain = decision["gain"]
+    assert f"on the same rows: {gain['estimate']:+.4f}, interval {gain['lower']:+.4f} to {gain['upper']:+.4f}" in told
     assert "**The test periods differ**" in told
     assert "| metric | base | here |\n" in told
     assert "| new: later | 2020-08-28 | 2020-09-26 | " in told

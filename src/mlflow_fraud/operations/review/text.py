@@ -65,6 +65,8 @@ def _gain(decision: Mapping[str, Any]) -> str:
         return (
             "There is no live release to compare with, so these are its own figures, and floors and ceilings judge.\n"
         )
+    if decision["champion"]["version"] == decision["challenger"]["version"]:
+        return ""
     gain = decision["gain"]
     if not gain:
         return "How much better or worse it is than the live release could not be computed on these rows.\n"
