@@ -312,3 +312,15 @@ def test_what_is_merged_before_its_retraining_promotes_nothing(hosted: Hosted) -
     assert "dvc.lock does not name what the merged files make" in promoted.stdout
     assert "live:" not in promoted.stdout
     assert hosted.live == ""
+
+
+def test_a_rollback_by_hand_needs_a_reason_and_something_to_go_back_from(hosted: Hosted) -> None:
+    for reason, said in (
+        ("", "the reason is empty"),
+        ("complaints of $(whoami)", f"nothing is live in {hosted.store}"),
+    ):
+        back = hosted.promotes(what="rollback", reason=reason)
+        assert back.returncode != 0
+        assert said in back.stdout
+        assert "dvc pull" not in back.stdout
+    assert hosted.live == ""
