@@ -1,4 +1,4 @@
-"""A local HTTP server that keeps pull requests and comments on them as GitHub's REST API does."""
+"""A local HTTP server that keeps pull requests, comments, checks and statuses as GitHub's REST API does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,10 +17,14 @@ COMMENTS = re.compile(r"/repos/bank/fraud/issues/(\d+)/comments")
 COMMENT = re.compile(r"/repos/bank/fraud/issues/comments/(\d+)")
 PULLS = "/repos/bank/fraud/pulls"
 PULL = re.compile(rf"{PULLS}/(\d+)")
+CHECKS = "/repos/bank/fraud/check-runs"
+STATUS = re.compile(r"/repos/bank/fraud/statuses/([0-9a-f]{40})")
+START = re.compile(r"/repos/bank/fraud/actions/workflows/([\w.]+)/dispatches")
+RUN = re.compile(r"/repos/bank/fraud/actions/runs/(\d+)")
 
 
 class GitHubServer:
-    """Pull requests of the repository `bank/fraud` and comments, in memory."""
+    """What the repository `bank/fraud` has beside its commits, in memory; what GitHub refuses is refused."""
 
     token = "a-token-of-the-test"
 
@@ -28,6 +33,10 @@ class GitHubServer:
         self._comments: list[dict[str, Any]] = []
         self.pulls: list[dict[str, Any]] = []
         self.commit_of: Callable[[str], str] = lambda branch: ""
+        self.knows: Callable[[str], bool] = lambda commit: True
+        self.checks: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
+        self.started: list[tuple[str, str]] = []
 
     def write(self, pull_request: int, body: str) -> dict[str, Any]:
         number = len(self._comments) + 1
@@ -55,7 +64,34 @@ class GitHubServer:
         if method == "PATCH" and one and int(one[1]) <= len(self._comments):
             self._comments[int(one[1]) - 1]["body"] = told["body"]
             return 200, self._comments[int(one[1]) - 1]
-        return self._answer_on_pulls(method, parts.path, parse_qs(parts.query), told)
+        if parts.path.startswith(PULLS):
+            return self._answer_on_pulls(method, parts.path, parse_qs(parts.query), told)
+        return self._answer_on_commits(method, parts.path, told)
+
+    def _answer_on_commits(self, method: str, path: str, told: dict[str, Any]) -> tuple[int, Any]:
+        status, start = STATUS.fullmatch(path), START.fullmatch(path)
+        if method == "GET" and RUN.fullmatch(path):
+            return 200, {"run_started_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        if method == "POST" and start and set(told) == {"ref"}:
+            self.started.append((start[1], told["ref"]))
+            return 204, None
+        if method == "POST" and path == CHECKS:
+            ends = {"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
+            whole = told.keys() == {"name", "head_sha", "status", "conclusion", "output"}
+            if not whole or told["conclusion"] not in ends or not {"title", "summary"} <= told["output"].keys():
+                return 422, {"message": "Invalid request"}
+            if not self.knows(told["head_sha"]):
+                return 422, {"message": f"No commit found for SHA: {told['head_sha']}"}
+            self.checks.append(told)
+            return 201, told
+        if method == "POST" and status:
+            if told.get("state") not in {"error", "failure", "pending", "success"} or not self.knows(status[1]):
+                return 422, {"message": "Validation Failed"}
+            if len(told.get("description", "")) > 140:
+                return 422, {"message": "description is too long (maximum is 140 characters)"}
+            self.statuses.append({**told, "sha": status[1]})
+            return 201, self.statuses[-1]
+        return 404, {"message": "Not Found"}
 
     def _answer_on_pulls(
         self, method: str, path: str, query: dict[str, list[str]], told: dict[str, Any]
@@ -88,7 +124,7 @@ def github_server() -> Iterator[GitHubServer]:
             told = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
             allowed = self.headers["Authorization"] == f"Bearer {github.token}"
             status, content = github.answer(self.command, self.path, told) if allowed else (401, {})
-            body = json.dumps(content).encode()
+            body = b"" if content is None else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

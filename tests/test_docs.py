@@ -44,12 +44,15 @@ def test_every_make_word_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_of_ours_exists(page: Path) -> None:
-    from mlflow_fraud.cli import app, contract, data, keys, labels, record
+    from mlflow_fraud.cli import app, contract, data, keys, labels, record, review
 
     own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     groups = {"data": data, "contract": contract, "record": record, "labels": labels, "keys": keys}
+    groups["review"] = review
     under = {f"{name} {command.name}" for name, group in groups.items() for command in group.registered_commands}
-    said = set(re.findall(r"`?mlflow-fraud ((?:data |contract |record |labels |keys )?[a-z][a-z-]*)", page.read_text()))
+    said = set(
+        re.findall(r"`?mlflow-fraud ((?:data |contract |record |labels |keys |review )?[a-z][a-z-]*)", page.read_text())
+    )
     said = {word for word in said if f"`mlflow-fraud {word}" in page.read_text() or " " in word}
     assert said - own - under == set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docs.made import commands, engines, reasons
+from docs.made import commands, engines, reasons, triggers
 from mlflow_fraud.adapters.files import write_text
 
 COMMANDS, FEATURES, REASONS = (
@@ -13,6 +13,7 @@ COMMANDS, FEATURES, REASONS = (
 
 if __name__ == "__main__":
     write_text(COMMANDS, commands.page())
+    write_text(triggers.WORKFLOW, triggers.workflow())
     for page, made in ((FEATURES, engines), (REASONS, reasons)):
         by_hand, heading, _ = page.read_text(encoding="utf-8").partition(made.HEADING)
         write_text(page, by_hand + heading + made.table())

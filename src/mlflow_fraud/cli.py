@@ -18,12 +18,14 @@ data = typer.Typer(help="Raw data: make it, check it, pin it, choose it.", no_ar
 contract = typer.Typer(help="Contracts: what a transaction is.", no_args_is_help=True)
 record = typer.Typer(help="The record of payments, answers and labels.", no_args_is_help=True)
 labels = typer.Typer(help="What became known of payments.", no_args_is_help=True)
+review = typer.Typer(help="A pull request that retrains: what its workflows type.", no_args_is_help=True)
 keys = typer.Typer(help="API keys of the service: make one, list them, take one away.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(contract, name="contract")
 app.add_typer(record, name="record")
 app.add_typer(labels, name="labels")
 app.add_typer(keys, name="keys")
+app.add_typer(review, name="review")
 
 
 def main() -> None:
@@ -369,10 +371,17 @@ def promote(
     first: Annotated[bool, typer.Option("--first", help="judge again, as what may be the first release")] = False,
     held: Annotated[str, typer.Option(help="instead, put this version live again, which was rolled back from")] = "",
     reason: Annotated[str, typer.Option(help="with --held: why, for the ledger")] = "",
+    reviewed: Annotated[
+        bool, typer.Option("--reviewed", help="only with the decision that was merged, and only if it still wins")
+    ] = False,
+    base: Annotated[
+        str, typer.Option(help="with --reviewed: by `compare` and `costs` of params.yaml in this commit")
+    ] = "",
 ) -> None:
     """Carry out the verdict: write the release, move the pointer, set MLflow's alias."""
     from mlflow_fraud.operations.release import compare as comparing
     from mlflow_fraud.operations.release import promote as promoting
+    from mlflow_fraud.operations.release import reviewed as by_review
     from mlflow_fraud.operations.release import rollback as going_back
     from mlflow_fraud.operations.release.store import open_configured_store
 
@@ -382,9 +391,9 @@ def promote(
         promoting.mirror_champion(store)
         typer.echo(f"live: {held}, in place of {replaced}")
         return
-    if first:
+    if first and not reviewed:
         comparing.compare(store, first=True)
-    outcome = promoting.promote(store)
+    outcome = by_review.promote_reviewed(store, first=first, base=base) if reviewed else promoting.promote(store)
     promoting.mirror_champion(store)
     live = f"live: {outcome.version}" if outcome.version else f"nothing is live in {store}"
     typer.echo(f"{live}; {'; '.join(outcome.reasons)}")
@@ -419,6 +428,79 @@ def comment(
     from mlflow_fraud.operations.reporting.comment import comment as commenting
 
     typer.echo(commenting(text, repository, pull_request, api))
+
+
+@review.command("merge")
+@changes_the_folder
+def review_merge(
+    base: Annotated[str, typer.Argument(help="the commit that the pull request is to be merged into")],
+) -> None:
+    """Take the base in; what runs make of both is the base's, to be made anew."""
+    from mlflow_fraud.operations.review.merged import take_base_in
+
+    take_base_in(base)
+
+
+@review.command("push")
+@changes_the_folder
+def review_push(
+    branch: Annotated[str, typer.Argument(help="the pull request's branch")],
+) -> None:
+    """Commit what was made, push its data, push it to the branch, and start the checks of `ci.yml` there."""
+    from mlflow_fraud.operations.review.pushed import push_made
+
+    push_made(branch)
+
+
+@review.command("text")
+def review_text(
+    base: Annotated[str, typer.Argument(help="the commit that the pull request is to be merged into")],
+    log: Annotated[Path | None, typer.Option(help="what `dvc repro` printed, for why it stopped")] = None,
+    pictures: Annotated[
+        str, typer.Option(help="push the curves to this folder of a branch of their own, and show them")
+    ] = "",
+) -> None:
+    """Print how the retraining went against the live release and the base, as Markdown for the pull request."""
+    from mlflow_fraud.operations.review.text import review_text as reviewing
+
+    typer.echo(reviewing(base, log=log, pictures=pictures))
+
+
+@review.command("check")
+def review_check(
+    branch: Annotated[str, typer.Argument(help="the pull request's branch")],
+) -> None:
+    """Let its newest commit have the check `champion/challenger`; FRAUD_VERDICT_NO says how it ends for a no."""
+    from mlflow_fraud.operations.review.checks import tell_verdict
+
+    typer.echo(tell_verdict(branch))
+
+
+@review.command("mirror")
+def review_mirror(
+    results: Annotated[str, typer.Argument(envvar="RESULTS", help="the jobs and how they ended, as GitHub has them")],
+) -> None:
+    """Let a commit of what runs make have the result of its checks as the status `ci`."""
+    from mlflow_fraud.operations.review.checks import mirror
+
+    typer.echo(mirror(results))
+
+
+@review.command("pins")
+def review_pins() -> None:
+    """Look whether dvc.lock names what the files here make; exit 1 where a stage would run again."""
+    from mlflow_fraud.operations.review.pins import require_pins
+
+    typer.echo(require_pins())
+
+
+@review.command("paths")
+def review_paths() -> None:
+    """Print for which changed files a pull request retrains: all that a stage in dvc.yaml depends on."""
+    from mlflow_fraud.operations.review.paths import trigger_paths
+
+    for path in trigger_paths():
+        typer.echo(path)
 
 
 @app.command()

@@ -43,6 +43,7 @@ class Environment(Strict):
     github_token: SecretStr = SecretStr("")
     publish: Literal["desk", "branch", "pull-request"] = "desk"
     branch: str = "main"
+    verdict_no: Literal["failure", "neutral"] = "failure"
     webhook: SecretStr = SecretStr("")
     clone: str = ""
     pseudonym_key: SecretStr = SecretStr("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,6 +29,9 @@ class Hosted:
 
     def __init__(self, folder: Path, desk: Desk, github: GitHubServer) -> None:
         self.folder, self.desk, self.github = folder, desk, github
+        github.knows = lambda commit: (
+            desk.tries("git", "-C", str(folder / "origin.git"), "cat-file", "-e", commit).returncode == 0
+        )
         self.remote, self.store, self.artifacts = folder / "remote", folder / "releases", folder / "artifacts"
         self.variables = {
             "DVC_REMOTE": str(self.remote),
@@ -51,12 +55,30 @@ class Hosted:
         base = {"ref": "main", "sha": self.at("main")}
         return self._runs("pull_request", "retrain", {"pull_request": {"number": 7, "head": head, "base": base}})
 
-    def promotes(self, *, first: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run `promote.yml` for a push to main, or by hand, asking for a first release."""
+    def promotes(self, **inputs: str) -> subprocess.CompletedProcess[str]:
+        """Run `promote.yml` for a push to main, or by hand where there are inputs."""
         event: dict[str, object] = {"ref": "refs/heads/main"}
-        if first:
-            return self._runs("workflow_dispatch", "promote", event | {"inputs": {"first": "true"}})
+        if inputs:
+            return self._runs("workflow_dispatch", "promote", event | {"inputs": inputs})
         return self._runs("push", "promote", event)
+
+    def merges(self, branch: str) -> None:
+        """Merge the branch as it is on the host into main, as its page does."""
+        self.desk.does("git", "fetch", "--quiet", "origin")
+        self.desk.does("git", "checkout", "--quiet", "-B", "main", "origin/main")
+        self.desk.does("git", "merge", "--quiet", "--no-edit", f"origin/{branch}")
+        self.desk.does("git", "push", "--quiet", "origin", "main")
+
+    @property
+    def live(self) -> str:
+        """The version that is live, empty where none is."""
+        pointer = open_store(str(self.store)).latest()
+        return pointer.version if pointer else ""
+
+    def check(self) -> tuple[str, str, str]:
+        """Return name, end and commit of the newest check."""
+        newest = self.github.checks[-1]
+        return newest["name"], newest["conclusion"], newest["head_sha"]
 
     def _runs(self, name: str, workflow: str, event: dict[str, object]) -> subprocess.CompletedProcess[str]:
         file = self.folder / "event.json"
@@ -67,6 +89,7 @@ class Hosted:
             "PYTHONPATH": "src",
             "GITHUB_API_URL": self.github.url,
             "GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"),
+            "DVC_GLOBAL_CONFIG_DIR": self.desk.environ["DVC_GLOBAL_CONFIG_DIR"],
         }
         command = ["act", name, "--workflows", f".github/workflows/{workflow}.yml", "--eventpath", str(file)]
         command += [
@@ -93,10 +116,20 @@ def uses() -> set[str]:
     return {found for file in files for found in re.findall(r"uses: (actions/\S+@\S+)", file.read_text())}
 
 
+@pytest.fixture(scope="module")
+def one_cache(with_months: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration of DVC in which all tests have one cache: what one has trained another only fetches."""
+    folder = tmp_path_factory.mktemp("dvc")
+    shutil.copytree(with_months / ".dvc/cache", folder / "cache")
+    (folder / "config").write_text(f"[cache]\n    dir = {folder / 'cache'}\n")
+    return folder
+
+
 @pytest.fixture
-def hosted(with_months: Path, tmp_path: Path, github_server: GitHubServer) -> Hosted:
+def hosted(with_months: Path, tmp_path: Path, github_server: GitHubServer, one_cache: Path) -> Hosted:
     """A repository on a host, its data in a DVC remote, and a clone of it."""
     desk = copied(with_months, tmp_path)
+    desk.environ["DVC_GLOBAL_CONFIG_DIR"] = str(one_cache)
     address, bare = f"https://github.com/{REPOSITORY}", tmp_path / "origin.git"
     config = tmp_path / "gitconfig"
     config.write_text(f'[url "{bare}"]\n\tinsteadOf = {address}\n[safe]\n\tdirectory = *\n')
@@ -111,10 +144,10 @@ def hosted(with_months: Path, tmp_path: Path, github_server: GitHubServer) -> Ho
 
 
 def add_a_month(desk: Desk) -> None:
-    """Put the month after the made-up data on a branch, as docs/github-actions.md says."""
+    """Put a month after the made-up data on a branch of main, as docs/github-actions.md says."""
     month = min(desk.path(".local/stream/stable").glob("*.csv"))
+    desk.does("git", "checkout", "--quiet", "-b", "data-month", "main")
     desk.does("mlflow-fraud", "data", "add", str(month), "--dataset", "simulated")
-    desk.does("git", "checkout", "--quiet", "-b", "data-month")
     desk.does("git", "add", "data/raw")
     desk.does("git", "commit", "--quiet", "--message", "Data: one more month")
 
@@ -131,39 +164,57 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     assert version is not None, comment
     reasons = re.findall(r"^- (.*)$", comment.partition(version[0])[2].partition("|")[0], re.MULTILINE)
     assert reasons == [f"there is no champion yet in {hosted.store}; a first release needs to be asked for: --first"]
-    assert open_store(str(hosted.store)).latest() is None
+    assert "| new: " in comment
+    assert "blob/review-pictures/pull-7/precision_recall.png?raw=true" in comment
+    assert "[the run](https://github.com/bank/fraud/actions/runs/" in comment
+    assert hosted.live == ""
     assert (hosted.artifacts / "decision/data/decision/report.html").is_file()
     assert hosted.at("data-month") != pushed
-    hosted.desk.does("git", "pull", "--quiet", "origin", "data-month")
-    changed = hosted.desk.does("git", "diff", "--name-only", pushed, "HEAD").split()
+    assert hosted.check() == ("champion/challenger", "neutral", hosted.at("data-month"))
+    assert hosted.github.started == [("ci.yml", "data-month")]
+    hosted.desk.does("git", "fetch", "--quiet", "origin")
+    changed = hosted.desk.does("git", "diff", "--name-only", pushed, "origin/data-month").split()
     made = ("logistic", "forest", "xgboost", "shipped")
     decision = f"data/decision/{version[0].split()[1].rstrip(':')}.json"
     assert {decision} <= set(changed) <= {"dvc.lock", decision, *(f"data/models/{name}/metrics.json" for name in made)}
 
-    hosted.desk.does("git", "checkout", "--quiet", "main")
-    hosted.desk.does("git", "merge", "--quiet", "--no-edit", "data-month")
-    hosted.pushes("main")
+    hosted.merges("data-month")
     refused = hosted.promotes()
 
     assert refused.returncode != 0
     assert f"there is no champion yet in {hosted.store}" in refused.stdout
-    assert open_store(str(hosted.store)).latest() is None
+    assert hosted.live == ""
 
-    promoted = hosted.promotes(first=True)
+    promoted = hosted.promotes(what="first")
 
     assert promoted.returncode == 0, promoted.stdout + promoted.stderr
     assert "Running stage" not in promoted.stdout
-    store = open_store(str(hosted.store))
-    pointer = store.latest()
-    assert pointer is not None
-    assert pointer.version == version[1]
-    assert [record.who for record in store.ledger()] == ["a-reviewer"]
+    assert hosted.live == version[1]
+    assert [record.who for record in open_store(str(hosted.store)).ledger()] == ["a-reviewer"]
 
     again = hosted.retrains("data-month")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "Running stage" not in again.stdout
     (comment,) = hosted.github.bodies(7)
     assert "the challenger is the live release" in comment
+    assert hosted.check()[1] == "success"
+    assert hosted.github.started == [("ci.yml", "data-month")]
+
+    stage = hosted.desk.path("src/mlflow_fraud/stages/validate.py")
+    hosted.desk.does("git", "checkout", "--quiet", "-b", "code", "main")
+    stage.write_text(stage.read_text() + "\n# read once more\n")
+    hosted.desk.does("git", "commit", "--quiet", "--all", "--message", "Code alone")
+    hosted.pushes("code")
+
+    retrained = hosted.retrains("code")
+
+    assert retrained.returncode == 0, retrained.stdout + retrained.stderr
+    assert re.findall(r"Running stage '([^']*)'", retrained.stdout) == ["validate"]
+    assert hosted.check() == ("champion/challenger", "success", hosted.at("code"))
+    hosted.merges("code")
+    promoted = hosted.promotes()
+    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
+    assert f"live: {version[1]}; the challenger is the live release" in promoted.stdout
 
 
 def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hosted) -> None:
@@ -187,6 +238,7 @@ def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hoste
     assert "stopped before a verdict" in comment
     assert "error: " in comment
     assert "amount is in range: 1 row does not comply, for example -5.00" in comment
+    assert hosted.check() == ("champion/challenger", "failure", pushed)
     assert hosted.at("bad") == pushed
 
 
@@ -197,7 +249,7 @@ def test_a_fork_is_judged_but_may_write_nothing(hosted: Hosted) -> None:
     retrained = hosted.retrains("data-month", owner="somebody/fraud")
 
     assert retrained.returncode == 0, retrained.stdout + retrained.stderr
-    assert hosted.github.bodies(7) == []
+    assert hosted.github.bodies(7) == hosted.github.checks == hosted.github.started == []
     assert hosted.at("data-month") == pushed
     assert ": do not promote" in (hosted.artifacts / "decision/summary.md").read_text()
 
@@ -214,17 +266,25 @@ def test_a_repository_that_is_not_set_up_promotes_nothing_and_says_so(hosted: Ho
     assert not hosted.desk.path(".local/releases").exists()
 
 
-def test_a_merge_whose_lock_does_not_fit_its_files_promotes_nothing(hosted: Hosted) -> None:
-    hosted.desk.does("dvc", "repro")
-    hosted.desk.does("git", "add", "dvc.lock", "data/models")
-    params = hosted.desk.path("params.yaml")
-    params.write_text(params.read_text().replace("eta: 0.2", "eta: 0.3"))
-    hosted.desk.does("git", "commit", "--quiet", "--all", "--message", "Parameters without their models")
+def test_what_is_merged_before_its_retraining_promotes_nothing(hosted: Hosted) -> None:
+    add_a_month(hosted.desk)
     hosted.pushes("main")
 
     promoted = hosted.promotes()
 
     assert promoted.returncode != 0
     assert "dvc.lock does not name what the merged files make" in promoted.stdout
-    assert "train@xgboost" in promoted.stdout
-    assert open_store(str(hosted.store)).latest() is None
+    assert "live:" not in promoted.stdout
+    assert hosted.live == ""
+
+
+def test_a_rollback_by_hand_needs_a_reason_and_something_to_go_back_from(hosted: Hosted) -> None:
+    for reason, said in (
+        ("", "the reason is empty"),
+        ("complaints of $(whoami)", f"nothing is live in {hosted.store}"),
+    ):
+        back = hosted.promotes(what="rollback", reason=reason)
+        assert back.returncode != 0
+        assert said in back.stdout
+        assert "dvc pull" not in back.stdout
+    assert hosted.live == ""

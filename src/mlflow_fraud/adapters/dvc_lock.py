@@ -29,6 +29,19 @@ def locked_data(lock: Path = LOCK) -> dict[str, str]:
     return {item["path"]: item["md5"] for item in items if item["path"].startswith("data/") and "md5" in item}
 
 
+def locked_test(text: str) -> tuple[Any, Any]:
+    """Return what says which rows the test has, of the text of a `dvc.lock`: the hash of all rows, and the split.
+
+    >>> locked_test("schema: '2.0'")
+    (None, None)
+    """
+    stages = _parsed(text, str(LOCK))
+    outs = stages.get("ingest", {}).get("outs", [{}])
+    settings = stages.get("preprocess", {}).get("params", {}).get("params.yaml", {})
+    split = settings.get("datasets", {}).get(settings.get("dataset"), {}).get("split")
+    return outs[0].get("md5"), split
+
+
 def locked_code(stages: Iterable[str], lock: Path = LOCK) -> dict[str, str]:
     """Return the MD5 of every source file or folder that the stages ran with."""
     known = _stages(lock)
@@ -46,11 +59,16 @@ def changed_since(stage: str, under: str, lock: Path = LOCK) -> list[str]:
 
 
 def _stages(lock: Path) -> dict[str, Any]:
-    if not lock.is_file():
-        return {}
     try:
-        return dict((yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}))
-    except (yaml.YAMLError, AttributeError, UnicodeError):
+        return _parsed(lock.read_text(encoding="utf-8"), str(lock)) if lock.is_file() else {}
+    except UnicodeError:
+        return _parsed("\0", str(lock))
+
+
+def _parsed(text: str, lock: str) -> dict[str, Any]:
+    try:
+        return dict((yaml.safe_load(text) or {}).get("stages", {}))
+    except (yaml.YAMLError, AttributeError):
         raise SettingsError(f"{lock} is not as DVC writes it; `git checkout {lock}` takes the committed one") from None
 
 

@@ -149,13 +149,20 @@ def changed(targets: Sequence[Path]) -> list[str]:
 
     What is pinned elsewhere is not looked at. Raises `StageFailed` where DVC cannot tell.
     """
-    if not targets:
-        return []
-    ended = _dvc("status", "--json", *map(str, targets), log=lambda line: None)
+    return _status(*map(str, targets)) if targets else []
+
+
+def _status(*targets: str) -> list[str]:
+    ended = _dvc("status", "--json", *targets, log=lambda line: None)
     text = next((line for line in ended.lines if line.startswith("{")), "")
     if not text:
         raise StageFailed(f"dvc status: {last_words(ended.lines)}")
     return sorted(json.loads(text))
+
+
+def out_of_date() -> list[str]:
+    """Return the stages and pointers that are not as `dvc.lock` and pointers say, all of them looked at."""
+    return _status()
 
 
 def metrics_since(revision: str) -> dict[str, Metrics]:

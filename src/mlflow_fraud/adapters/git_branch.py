@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,36 +55,40 @@ def clone(address: str, folder: Path, branch: str) -> None:
 
 def point_to(address: str) -> None:
     """Let the remote be at this address."""
-    _must("remote", "set-url", REMOTE, address)
+    must("remote", "set-url", REMOTE, address)
 
 
-def fetched(branch: str) -> str | None:
-    """Return the commit that the remote's branch is at, fetched; None where it has no such branch."""
-    place = f"refs/heads/{branch}"
-    asked = run("ls-remote", "--exit-code", REMOTE, place)
+def fetched(branch: str, *, token: str = "") -> str | None:
+    """Return the commit that the remote's branch is at, fetched; None where it has no such branch.
+
+    A `token` of GitHub's lets it where git has no password of its own.
+    """
+    place, way = f"refs/heads/{branch}", _let_in(token)
+    asked = run("ls-remote", "--exit-code", REMOTE, place, **way)
     if asked.returncode == _ABSENT:
         return None
-    ended = asked if asked.returncode else run("fetch", "--quiet", REMOTE, f"+{place}:refs/remotes/{REMOTE}/{branch}")
-    if ended.returncode:
-        raise PublicationRefused(f"the git remote {REMOTE} is not reached ({_said(ended.stderr)}); run again later")
-    return _must("rev-parse", f"refs/remotes/{REMOTE}/{branch}")
+    if not asked.returncode:
+        asked = run("fetch", "--quiet", REMOTE, f"+{place}:refs/remotes/{REMOTE}/{branch}", **way)
+    if asked.returncode:
+        raise PublicationRefused(f"the git remote {REMOTE} is not reached ({_said(asked.stderr)}); run again later")
+    return must("rev-parse", f"refs/remotes/{REMOTE}/{branch}")
 
 
 def changed(paths: Sequence[str]) -> list[str]:
     """Return the files below `paths` that differ from the commit checked out, new ones included."""
-    said = _must("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *paths)
+    said = must("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *paths)
     return sorted(entry[3:] for entry in said.split("\0") if entry)
 
 
 def changed_since(known: Sequence[str]) -> list[str]:
     """Return the files that commits here change which are in the history of none of the `known` ones."""
-    said = _must("log", "--name-only", "--format=", "-z", "--no-renames", "HEAD", "--not", *known)
+    said = must("log", "--name-only", "--format=", "-z", "--no-renames", "HEAD", "--not", *known)
     return sorted({name.strip() for name in said.split("\0") if name.strip()})
 
 
 def differing(one: str, other: str, paths: Sequence[str]) -> list[str]:
     """Return the files below `paths` in which two commits differ."""
-    said = _must("diff", "--name-only", "-z", "--no-renames", one, other, "--", *paths)
+    said = must("diff", "--name-only", "-z", "--no-renames", one, other, "--", *paths)
     return [name for name in said.split("\0") if name]
 
 
@@ -105,6 +110,11 @@ def is_ancestor(earlier: str, later: str) -> bool:
     return not run("merge-base", "--is-ancestor", earlier, later).returncode
 
 
+def at(revision: str) -> str:
+    """Return the commit that a branch or another name says, as this clone knows it."""
+    return must("rev-parse", "--verify", f"{revision}^{{commit}}").strip()
+
+
 def common(one: str, other: str) -> str | None:
     """Return the newest commit that is in the history of both."""
     return _ask("merge-base", one, other) or None
@@ -112,23 +122,24 @@ def common(one: str, other: str) -> str | None:
 
 def commit(paths: Sequence[str], message: str) -> None:
     """Commit the files at `paths` as they lie here, gone ones included, and nothing else."""
-    _must("add", "--all", "--", *paths)
-    _must("commit", "--quiet", "--message", message, "--", *paths)
+    must("add", "--all", "--", *paths)
+    must("commit", "--quiet", "--message", message, "--", *paths)
 
 
 def take_tree(commit: str) -> None:
     """Let files that git keeps and the branch checked out be as in `commit`; what git does not keep stays."""
-    _must("reset", "--hard", "--quiet", commit)
+    must("reset", "--hard", "--quiet", commit)
 
 
-def push(branch: str, *, in_place_of: str | None = None) -> Pushed:
-    """Let the remote's branch take the commit checked out; "overtaken" where somebody else was there meanwhile.
+def push(branch: str, *, in_place_of: str | None = None, commit: str = "HEAD", token: str = "") -> Pushed:
+    """Let the remote's branch take a commit, the one checked out; "overtaken" where somebody else was there meanwhile.
 
     A branch of a run's own may be written over: only if it is still at the commit `in_place_of`, empty where it is not
-    there. Raises `PublicationRefused` where the remote refuses it, or is not reached.
+    there. A `token` of GitHub's lets it where git has no password of its own. Raises `PublicationRefused` where the
+    remote refuses it, or is not reached.
     """
     lease = [] if in_place_of is None else [f"--force-with-lease=refs/heads/{branch}:{in_place_of}"]
-    ended = run("push", "--porcelain", *lease, REMOTE, f"HEAD:refs/heads/{branch}")
+    ended = run("push", "--porcelain", *lease, REMOTE, f"{commit}:refs/heads/{branch}", **_let_in(token))
     if not ended.returncode:
         return "taken"
     said = f"{ended.stdout}\n{ended.stderr}"
@@ -152,7 +163,8 @@ def _said(text: str) -> str:
     return re.sub(r"\w+://[^\s'/@]*@", "…@", " ".join(found.split())).rstrip(".")
 
 
-def _must(*words: str) -> str:
+def must(*words: str) -> str:
+    """Return what git says to a command that has to end well, which a commit does under some name."""
     ended = run(*_who(words[0]), *words)
     if ended.returncode:
         raise PublicationRefused(f"git {words[0]} ended with: {_said(ended.stderr or ended.stdout)}")
@@ -161,9 +173,21 @@ def _must(*words: str) -> str:
 
 def _who(word: str) -> tuple[str, ...]:
     """Return the name under which a commit is made, where git was told none."""
-    if word != "commit" or not run("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT").returncode:
+    if (
+        word not in {"commit", "commit-tree"}
+        or not run("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT").returncode
+    ):
         return ()
     return ("-c", f"user.name={NAME}", "-c", f"user.email={EMAIL}")
+
+
+def _let_in(token: str) -> dict[str, str]:
+    """Return the variables that give git the token, which no list of processes shows."""
+    if not token:
+        return {}
+    key = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    header = {"GIT_CONFIG_KEY_0": "http.extraheader", "GIT_CONFIG_VALUE_0": f"Authorization: Basic {key}"}
+    return {"GIT_CONFIG_COUNT": "1", **header}
 
 
 def _ask(*words: str) -> str:

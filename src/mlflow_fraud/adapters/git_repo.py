@@ -88,11 +88,13 @@ def _elsewhere() -> list[str]:
     return [name for name in ("GIT_DIR", "GIT_WORK_TREE") if os.environ.get(name)]
 
 
-def run(*question: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run git in its own language, English, and return how it ended; it asks nobody for a password."""
-    told = os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"} | environ
+def run(*question: str, told: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run git in its own language, English, `told` a text, and return how it ended; it asks nobody for a password."""
+    variables = os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"} | environ
     try:
-        return subprocess.run(["git", *question], capture_output=True, text=True, check=False, env=told)
+        return subprocess.run(
+            ["git", *question], input=told, capture_output=True, text=True, check=False, env=variables
+        )
     except OSError as error:
         raise SettingsError(
             f"git is not to be run ({error.strerror or error}), and DVC and the record of a model need it; install git"

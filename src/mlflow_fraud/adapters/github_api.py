@@ -17,8 +17,10 @@ SECONDS = 30
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
-def ask(method: str, url: str, token: str, body: Mapping[str, str] | None = None) -> Any:
-    """Return the answer's document.
+def ask(
+    method: str, url: str, token: str, body: Mapping[str, Any] | None = None, needs: str = "pull-requests: write"
+) -> Any:
+    """Return the answer's document, None where it has none; `needs` is the permission that a token has to have.
 
     Raises `SettingsError` when GitHub refuses the token and `FraudError` when it cannot be reached.
     """
@@ -31,12 +33,13 @@ def ask(method: str, url: str, token: str, body: Mapping[str, str] | None = None
     data = json.dumps(body).encode() if body else None
     try:
         with urlopen(Request(url, data, headers, method=method), timeout=SECONDS) as answer:
-            return json.loads(answer.read())
+            content = answer.read()
+            return json.loads(content) if content else None
     except HTTPError as error:
         if error.code in _REFUSED:
             raise SettingsError(
-                f"GitHub answers {error.code} to {method} {url}: FRAUD_GITHUB_TOKEN needs the permission "
-                "`pull-requests: write` on this repository"
+                f"GitHub answers {error.code} to {method} {url}: FRAUD_GITHUB_TOKEN needs the permission `{needs}` "
+                "on this repository"
             ) from error
         raise FraudError(f"GitHub answers {error.code} to {method} {url}; try again") from error
     except (URLError, TimeoutError) as error:

@@ -60,7 +60,7 @@ def go_on_from(target: str) -> None:
     collection brings what of them the other did not have. Raw files whose pointers the other took out go.
     """
     if git_branch.is_ancestor(target, git_repo.head()):
-        if not all(Path(path.removesuffix(POINTER)).exists() for path in _pointers()):
+        if not all(Path(path.removesuffix(POINTER)).exists() for path in pointers()):
             dvc_repo.bring(say)  # a run before this one took the tree, and was stopped before its files were here
         return
     kept = _lay_upon(target, since=git_branch.common(git_repo.head(), target) or target)
@@ -70,19 +70,19 @@ def go_on_from(target: str) -> None:
 
 def _lay_upon(target: str, *, since: str) -> list[str]:
     """Take the tree of a commit and lay upon it the pointers that changed here `since` another one; return those."""
-    before = _pointers()
+    before = pointers()
     ours = {path: text for path, text in before.items() if git_branch.content_at(since, path) != text}
     git_branch.take_tree(target)
     kept = [path for path in ours if git_branch.content_at(target, path) == git_branch.content_at(since, path)]
-    theirs = [*(_pointers().keys() - before.keys()), *(ours.keys() - set(kept))]
-    twice = [path for path in kept if _is_collected_again(path, theirs)]
+    theirs = [*(pointers().keys() - before.keys()), *(ours.keys() - set(kept))]
+    twice = [path for path in kept if is_collected_again(path, theirs)]
     kept = [path for path in kept if path not in twice]
     for path in kept:
         write_text(Path(path), ours[path])
     for path in twice:
         Path(path).unlink(missing_ok=True)
         say(f"{path.removesuffix(POINTER)}: its days are in what the other collected, so this one goes")
-    for path in sorted(before.keys() - _pointers().keys()):
+    for path in sorted(before.keys() - pointers().keys()):
         Path(path.removesuffix(POINTER)).unlink(missing_ok=True)
     dvc_repo.bring(say)
     return kept
@@ -95,7 +95,7 @@ def _was_refused(base: str) -> bool:
     return by_request and not git_branch.is_ancestor(ours, base) and goes_on_from_closed(ours)
 
 
-def _is_collected_again(path: str, theirs: Iterable[str]) -> bool:
+def is_collected_again(path: str, theirs: Iterable[str]) -> bool:
     """Return whether a pointer is of days of the record that one of the other's pointers is of, too."""
     mine = collected_days(Path(path).name)
     same = (Path(each) for each in theirs if Path(each).parent == Path(path).parent)
@@ -132,6 +132,6 @@ def _is_brought(path: str) -> bool:
     return any(path == place or path.startswith(f"{place}/") for place in PLACES)
 
 
-def _pointers() -> dict[str, str]:
+def pointers() -> dict[str, str]:
     """Return the text of every pointer of a raw file, by its path."""
     return {path.as_posix(): path.read_text(encoding="utf-8") for path in sorted(RAW.rglob(f"*{POINTER}"))}

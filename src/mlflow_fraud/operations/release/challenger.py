@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from importlib.metadata import version as library_version
 
@@ -45,6 +46,13 @@ def core_files(challenger: Shipped) -> dict[str, bytes]:
         GOLDEN_FILE: _golden(challenger).model_dump_json().encode(),
         REASONS_FILE: vocabulary.to_json(vocabulary.vocabulary_of(trained.schema)),
     }
+
+
+def hashes_of(challenger: Shipped) -> dict[str, str]:
+    """Return the SHA-256 of each file that decides what the release answers, and of the scores that judged it."""
+    judged_by = {CHAIN_FILE: challenger.test_file.read_bytes()}
+    contents = core_files(challenger) | judged_by
+    return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
 
 
 def release_version(challenger: Shipped) -> str:

@@ -28,7 +28,8 @@ class Comparison:
     frauds enough, where there were too few. `rule` says whose section `compare` judged, and `asked` why was trained,
     empty where nobody said. `candidates` and `intervals` are those of all candidates on the test period; `budget` says
     how many alerts a day all of them are judged with. `slices` are what each contestant found and flagged in parts of
-    the contest's rows.
+    the contest's rows. `files` has the SHA-256 of each file that decides what it answers: by them exactly what was
+    judged is known again.
     """
 
     challenger: Contestant
@@ -48,6 +49,7 @@ class Comparison:
     first: bool
     asked: str
     slices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def judged(self) -> Judged:
@@ -68,6 +70,12 @@ def asked_for(version: str) -> str:
     """Return why the version was trained, as the first decision on it says; empty where there is none."""
     file = decision_file(version)
     return str(read_json(file).get("asked", "")) if file.is_file() else ""
+
+
+def read_decision(version: str) -> dict[str, Any] | None:
+    """Return the decision on a version that is kept here, None where there is none."""
+    file = decision_file(version)
+    return dict(read_json(file)) if file.is_file() else None
 
 
 def was_decided(reason: str) -> bool:
@@ -122,6 +130,7 @@ def _decision(comparison: Comparison) -> dict[str, Any]:
         "reasons": verdict.reasons,
         **comparison.judged.model_dump(mode="json"),
         "metrics": {side: each.metrics for side, each in contestants.items() if each},
+        "files": comparison.files,
     }
 
 

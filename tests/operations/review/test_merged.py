@@ -1,0 +1,195 @@
+"""A branch and its base become one tree in which nothing that runs make is merged as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlflow_fraud.adapters import git_branch
+from mlflow_fraud.adapters.git_merge import foreign_to
+from mlflow_fraud.adapters.git_pictures import BRANCH, keep_pictures
+from mlflow_fraud.core.errors import FraudError, PublicationRefused, SettingsError
+from mlflow_fraud.operations.review.checks import mirror, tell_verdict
+from mlflow_fraud.operations.review.merged import MADE, take_base_in
+from mlflow_fraud.operations.review.pins import require_pins
+from mlflow_fraud.operations.review.pushed import push_made
+from tests.github_server import GitHubServer, github_server
+from tests.operations.publication.conftest import Project, clones, first_clone, git
+
+__all__ = ["clones", "first_clone", "github_server"]
+
+Clones = Callable[[str], Project]
+
+
+@pytest.fixture
+def on_github(github_server: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> GitHubServer:
+    for name, value in {
+        "FRAUD_GITHUB_TOKEN": github_server.token,
+        "GITHUB_REPOSITORY": "bank/fraud",
+        "GITHUB_API_URL": github_server.url,
+        "GIT_AUTHOR_NAME": "A",
+        "GIT_AUTHOR_EMAIL": "a@bank.example",
+        "GIT_COMMITTER_NAME": "A",
+        "GIT_COMMITTER_EMAIL": "a@bank.example",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return github_server
+
+
+def commits(message: str) -> str:
+    git("add", "--all")
+    git("commit", "--quiet", "--message", message)
+    return git("rev-parse", "HEAD")
+
+
+def merges_to_main(project: Project, month: str) -> None:
+    """Let main have another month, trained."""
+    git("checkout", "--quiet", "main")
+    project.brings(month)
+    project.makes()
+    commits(month)
+    git("push", "--quiet", "origin", "main")
+
+
+@pytest.mark.slow
+def test_two_branches_that_pin_a_batch_each_become_one_lock_made_from_both(
+    clones: Clones, on_github: GitHubServer
+) -> None:
+    project = clones("first")
+    git("checkout", "--quiet", "-b", "june")
+    project.brings("june")
+    project.makes()
+    commits("june")
+    git("push", "--quiet", "origin", "june")
+    merges_to_main(project, "july")
+    git("checkout", "--quiet", "june")
+
+    take_base_in("origin/main")
+    with pytest.raises(
+        PublicationRefused, match=r"dvc\.lock does not name what the merged files make: ingest would run"
+    ):
+        require_pins()
+
+    assert git("status", "--porcelain") == ""
+    assert git("show", "HEAD:dvc.lock") == git("show", "origin/main:dvc.lock")
+    assert foreign_to(git("rev-parse", "HEAD"), MADE) == []
+    version = project.makes()
+    assert project.rows() == ["july", "june", "may"]
+    assert push_made("june")
+    assert git("rev-parse", "origin/june") == git("rev-parse", "HEAD")
+    assert on_github.started == [("ci.yml", "june")]
+    assert f"data/decision/{version}.json" in project.has("origin/june")
+    assert git_branch.is_ancestor("origin/main", "origin/june")
+    assert require_pins() == "dvc.lock names what the files here make"
+    assert not push_made("june")
+    assert len(on_github.started) == 1
+
+
+def test_what_no_run_makes_is_for_a_person_to_merge_and_the_branch_stays_as_it_was(
+    clones: Clones, on_github: GitHubServer
+) -> None:
+    clones("first")
+    git("checkout", "--quiet", "-b", "mine")
+    Path("params.yaml").write_text("dataset: mine\n")
+    mine = commits("Mine")
+    git("checkout", "--quiet", "main")
+    Path("params.yaml").write_text("dataset: theirs\n")
+    commits("Theirs")
+    git("push", "--quiet", "origin", "main")
+    git("checkout", "--quiet", "mine")
+
+    with pytest.raises(PublicationRefused, match=r"both change params\.yaml, which no run makes; merge the base"):
+        take_base_in("origin/main")
+
+    assert git("rev-parse", "HEAD") == mine
+    assert git("status", "--porcelain") == ""
+
+
+def test_a_branch_that_went_on_meanwhile_is_not_written_over(clones: Clones, on_github: GitHubServer) -> None:
+    project = clones("first")
+    git("checkout", "--quiet", "-b", "june")
+    project.brings("june")
+    commits("june")
+    git("push", "--quiet", "origin", "june")
+    git("commit", "--quiet", "--allow-empty", "--message", "Second thoughts")
+    git("push", "--quiet", "origin", "june")
+    newest = git("rev-parse", "HEAD")
+    git("reset", "--hard", "--quiet", "HEAD~")
+    project.makes()
+
+    with pytest.raises(PublicationRefused, match="june has gone on meanwhile, so nothing was pushed"):
+        push_made("june")
+
+    assert git("ls-remote", "origin", "refs/heads/june").split()[0] == newest
+    assert on_github.started == []
+
+
+def test_only_a_commit_of_what_runs_make_has_its_tests_told_as_a_status(
+    clones: Clones, on_github: GitHubServer
+) -> None:
+    clones("first")
+    Path("data/decision").mkdir()
+    Path("data/decision/xgboost-1.json").write_text("{}")
+    made = commits("Retrain: pin what the change makes")
+    assert mirror('{"lint": {"result": "success"}, "pins": {"result": "skipped"}}') == "ci: success, lint"
+    told = {"context": "ci", "state": "success", "description": "lint", "sha": made}
+    assert on_github.statuses == [told]
+
+    Path("params.yaml").write_text("dataset: mine\n")
+    commits("Mine")
+    with pytest.raises(SettingsError, match=r"changes params\.yaml, and only a commit of what runs make"):
+        mirror('{"lint": {"result": "success"}}')
+    assert on_github.statuses == [told]
+
+
+def test_a_merge_in_which_somebody_changed_more_than_git_makes_of_it_is_not_of_what_runs_make(clones: Clones) -> None:
+    clones("first")
+    git("checkout", "--quiet", "-b", "side")
+    Path("one").write_text("1")
+    who = ("-c", "user.name=A", "-c", "user.email=a@bank.example")
+    git("add", "--all")
+    git(*who, "commit", "--quiet", "--message", "One")
+    git("checkout", "--quiet", "main")
+    git(*who, "commit", "--quiet", "--allow-empty", "--message", "Two")
+    git(*who, "merge", "--quiet", "--no-commit", "side")
+    Path("params.yaml").write_text("dataset: mine\n")
+    git("add", "--all")
+    git(*who, "commit", "--quiet", "--message", "Merge")
+    assert foreign_to(git("rev-parse", "HEAD"), MADE) == ["params.yaml"]
+
+
+def test_the_verdict_is_a_check_on_what_the_branch_has(
+    clones: Clones, on_github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = clones("first")
+    pushed = git("rev-parse", "HEAD")
+    assert tell_verdict("main") == "champion/challenger: failure, stopped before a verdict"
+    version = project.makes(promote=False)
+    commits("not pushed")
+    monkeypatch.setattr("mlflow_fraud.operations.review.checks.verdict_summary", lambda: "why")
+    assert tell_verdict("main") == f"champion/challenger: neutral, {version}: do not promote"  # nothing was live
+    assert {check["head_sha"] for check in on_github.checks} == {pushed}
+    assert on_github.checks[-1]["output"] == {"title": f"{version}: do not promote", "summary": "why"}
+
+
+def test_pictures_are_on_a_branch_without_a_history_and_the_newest_of_a_folder_stay(
+    clones: Clones, on_github: GitHubServer
+) -> None:
+    clones("first")
+    curve = Path("curve.png")
+    for folder, content in (("pull-7", "a"), ("pull-8", "b"), ("pull-7", "c")):
+        curve.write_text(content)
+        keep_pictures([curve], folder)
+    git("fetch", "--quiet", "origin", BRANCH)
+    assert git("ls-tree", "-r", "--name-only", "FETCH_HEAD").split() == ["pull-7/curve.png", "pull-8/curve.png"]
+    assert git("show", "FETCH_HEAD:pull-7/curve.png") == "c"
+    assert git("rev-list", "--count", "FETCH_HEAD") == "1"
+
+
+def test_github_refuses_a_check_on_a_commit_that_it_does_not_have(clones: Clones, on_github: GitHubServer) -> None:
+    clones("first")
+    on_github.knows = lambda commit: False
+    with pytest.raises(FraudError, match="GitHub answers 422"):
+        tell_verdict("main")
