@@ -25,7 +25,7 @@ from mlflow_fraud.core.release.recipe import question
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.release.rule import CompareRule
 from mlflow_fraud.core.release.waiting import NO_ROW, Waiting, wait_for
-from mlflow_fraud.operations.release.challenger import hashes_of, recipe_of
+from mlflow_fraud.operations.release.challenger import hashes_of, recipe_of, release_version
 from mlflow_fraud.operations.release.comparison import Comparison, asked_for, write_comparison
 from mlflow_fraud.operations.release.contest import Contest, Entry, enter_challenger, enter_champion, hold
 from mlflow_fraud.operations.release.standing import Standing, read_standing
