@@ -33,7 +33,7 @@ RUN /opt/venv/bin/python /usr/local/bin/warm mlflow.cli mlflow.server.fastapi_ap
 FROM builder AS worker-packages
 COPY --from=wanted /build/worker.txt .
 RUN --mount=type=cache,target=/root/.cache/pip \
-    xargs fetch requirements.lock wheels < worker.txt \
+    xargs -d '\n' fetch requirements.lock wheels < worker.txt \
     && python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv install --quiet --no-compile --no-index --no-deps wheels/*.whl \
     && mv wheels/sbom.json /opt/venv/ && rm -r wheels \
@@ -45,7 +45,7 @@ RUN /opt/venv/bin/python /usr/local/bin/warm prefect.server.api.server prefect.c
 FROM builder AS api-packages
 COPY --from=wanted /build/api.txt .
 RUN --mount=type=cache,target=/root/.cache/pip \
-    xargs fetch requirements.lock wheels < api.txt \
+    xargs -d '\n' fetch requirements.lock wheels < api.txt \
     && python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv install --quiet --no-compile --no-index --no-deps wheels/*.whl \
     && mv wheels/sbom.json /opt/venv/ && rm -r wheels \
