@@ -27,7 +27,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-all lint check format bench bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-images test-all audit audit-lock lint check format bench bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -131,7 +131,10 @@ test: $(READY) ## the fast tests
 test-slow: $(READY) ## the slow tests: real servers, whole runs
 	$(ALONE) python -m pytest -m slow $(SPREAD)
 
-test-all: test test-slow ## all tests
+test-images: $(READY) ## the images, built and run; skipped where no container engine answers
+	python -m pytest -m images tests/e2e/test_images.py
+
+test-all: test test-slow test-images ## all tests
 
 lint: $(READY) ## style, types, import directions, workflows, image file
 	ruff format --check .
@@ -142,9 +145,22 @@ lint: $(READY) ## style, types, import directions, workflows, image file
 	zizmor --offline --quiet --persona auditor .github
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	hadolint Dockerfile
 
-check: lint test-all ## all that CI runs
+# Without --strict what the index does not know would be skipped, and the end be good.
+AUDIT := $(VENV)/audit
+audit: ## secrets in the files and in their history, known holes in what is locked; asks the package index
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/pip install -qq --no-deps --require-hashes -r .github/audit.lock
+	$(AUDIT)/bin/kingfisher scan . --no-validate --no-update-check
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+audit-lock: ## write .github/audit.lock anew, which has the auditors (needs uv)
+	uv pip compile .github/audit.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --output-file .github/audit.lock
+
+check: lint test-all ## all that CI runs, but for the audit
 
 format: $(READY) ## put the code into shape
 	ruff format .
