@@ -31,6 +31,9 @@ COPY docker/warm /usr/local/bin/
 RUN /opt/venv/bin/python /usr/local/bin/warm mlflow.cli mlflow.server.fastapi_app psycopg boto3
 
 FROM builder AS worker-packages
+# One of DVC's packages has no wheel and is built here.
+RUN fetch requirements.lock setuptools setuptools \
+    && pip install --quiet --no-cache-dir --no-index --no-deps setuptools/*.whl && rm -r setuptools
 COPY --from=wanted /build/worker.txt .
 RUN --mount=type=cache,target=/root/.cache/pip \
     xargs -d '\n' fetch requirements.lock wheels < worker.txt \

@@ -1,7 +1,7 @@
 """Exchange this job's OpenID Connect token for a role's keys, and hand these to the steps that follow.
 
-The two requests are all that is needed, so no action of others sees the token. `permissions: id-token: write` lets a job
-ask for one.
+The two requests are all that is needed, so no action of others sees the token. A job may ask for one with
+`permissions: id-token: write`.
 """
 
 from __future__ import annotations
