@@ -27,7 +27,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-images test-all audit audit-lock lint check format bench bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-images test-all audit audit-lock passwords lint check format bench bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -112,6 +112,11 @@ deploy: repository $(READY) ## the deployments on the Prefect server of PREFECT_
 
 worker: repository $(READY) ## a worker for it, in a clone of its own
 	@exec python -m flows.worker
+
+passwords: ## draw the passwords of compose.yaml into .env; a file that is there stays
+	@test -e .env || { umask 077; { echo AWS_ACCESS_KEY_ID=fraud; \
+	  for name in AWS_SECRET_ACCESS_KEY DATABASE_PASSWORD PREFECT_PASSWORD; do \
+	    echo "$$name=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(24))')"; done; } > .env.new && mv .env.new .env; }
 
 stack: repository $(READY) ## git, database, S3 server, MLflow, Prefect, worker and service as real processes on this machine
 	python -m stack start
