@@ -90,6 +90,8 @@ FROM base AS worker
 # Debian keeps one version of a package, so a pinned one is gone with the next fix.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/* \
+    && git config --system --add safe.directory /checkout \
+    && git config --system --add safe.directory /checkout/.git \
     && install --directory --owner=fraud --group=fraud /worker
 COPY --from=worker-packages /opt/venv /opt/venv
 COPY --chmod=755 docker/work docker/working docker/mlflow-fraud /usr/local/bin/
