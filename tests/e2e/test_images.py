@@ -373,7 +373,8 @@ def test_the_service_answers_and_has_no_training_tool(engine: str, volume: str, 
 
     with container(engine, image, 8000, "/readyz", *places) as (name, url):
         body = (ROOT / "docs/transaction.json").read_bytes()
-        asked = urllib.request.Request(f"{url}/v1/score", body, {"Authorization": f"Bearer {key.strip()}"})
+        headers = {"Authorization": f"Bearer {key.strip()}", "Content-Type": "application/json"}
+        asked = urllib.request.Request(f"{url}/v1/score", body, headers)
         with urllib.request.urlopen(asked) as answered:
             assert 0 <= json.load(answered)["probability"] <= 1
         assert status_of(f"{url}/v1/score", body) == 401
