@@ -27,7 +27,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-all lint check format bench bench-serving bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-images test-all audit audit-lock passwords lint check format bench bench-serving bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -113,6 +113,11 @@ deploy: repository $(READY) ## the deployments on the Prefect server of PREFECT_
 worker: repository $(READY) ## a worker for it, in a clone of its own
 	@exec python -m flows.worker
 
+passwords: ## draw the passwords of compose.yaml into .env; a file that is there stays
+	@test -e .env || { umask 077; { echo AWS_ACCESS_KEY_ID=fraud; \
+	  for name in AWS_SECRET_ACCESS_KEY DATABASE_PASSWORD PREFECT_PASSWORD; do \
+	    echo "$$name=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(24))')"; done; } > .env.new && mv .env.new .env; }
+
 stack: repository $(READY) ## git, database, S3 server, MLflow, Prefect, worker and service as real processes on this machine
 	python -m stack start
 
@@ -131,7 +136,10 @@ test: $(READY) ## the fast tests
 test-slow: $(READY) ## the slow tests: real servers, whole runs
 	$(ALONE) python -m pytest -m slow $(SPREAD)
 
-test-all: test test-slow ## all tests
+test-images: $(READY) ## the images, built and run; skipped where no container engine answers
+	python -m pytest -m images tests/e2e/test_images.py
+
+test-all: test test-slow test-images ## all tests
 
 lint: $(READY) ## style, types, import directions, workflows, image file
 	ruff format --check .
@@ -142,9 +150,22 @@ lint: $(READY) ## style, types, import directions, workflows, image file
 	zizmor --offline --quiet --persona auditor .github
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	hadolint Dockerfile
 
-check: lint test-all ## all that CI runs
+# Without --strict what the index does not know would be skipped, and the end be good.
+AUDIT := $(VENV)/audit
+audit: ## secrets in the files and in their history, known holes in what is locked; asks the package index
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/pip install -qq --no-deps --require-hashes -r .github/audit.lock
+	$(AUDIT)/bin/kingfisher scan . --no-validate --no-update-check
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+audit-lock: ## write .github/audit.lock anew, which has the auditors (needs uv)
+	uv pip compile .github/audit.in --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --output-file .github/audit.lock
+
+check: lint test-all ## all that CI runs, but for the audit
 
 format: $(READY) ## put the code into shape
 	ruff format .

@@ -17,7 +17,7 @@ LANGUAGES = {SHELL, "yaml", "mermaid", "text"}
 WAYS = ("run", "server")
 NEEDS = {
     "archive": "the Kaggle files",
-    "docker": "Docker and a registry of images; tests/e2e/test_mlflow_image.py makes the image where Docker is",
+    "docker": "Docker and a registry of images; tests/e2e/test_images.py makes the images where Docker is",
     "remote": "a git remote and a DVC remote that take what is pushed",
     "terminals": "the payments of docs/own-data.md; tests/e2e/test_own_data.py types it there",
     "time": "minutes to hours",

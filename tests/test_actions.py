@@ -1,0 +1,143 @@
+"""The action that borrows a role of AWS, against servers that answer and refuse as GitHub's and AWS's do."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+ACTION = ROOT / ".github/actions/aws"
+ROLE = "arn:aws:iam::123456789012:role/fraud-retraining"
+LENT = {"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "a+secret/of=AWS", "SessionToken": "a-token=="}
+
+
+class Hosts(BaseHTTPRequestHandler):
+    """GitHub's server of tokens at /token, and AWS's STS elsewhere."""
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        asked = address.path == "/token" and parse_qs(address.query).get("audience") == ["sts.amazonaws.com"]
+        if not asked or self.headers["Authorization"] != "bearer of-this-job":
+            return self._says(401, {"message": "Unauthorized"})
+        return self._says(200, {"value": "the.proof"})
+
+    def do_POST(self) -> None:
+        asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        right = {
+            "Action": ["AssumeRoleWithWebIdentity"],
+            "Version": ["2011-06-15"],
+            "RoleArn": [ROLE],
+            "RoleSessionName": ["mlflow-fraud-77"],
+            "DurationSeconds": ["3600"],
+            "WebIdentityToken": ["the.proof"],
+        }
+        if asked != right or self.headers["Accept"] != "application/json":
+            said = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+            return self._says(403, {"Error": {"Code": "AccessDenied", "Message": said}})
+        return self._says(
+            200, {"AssumeRoleWithWebIdentityResponse": {"AssumeRoleWithWebIdentityResult": {"Credentials": LENT}}}
+        )
+
+    def _says(self, status: int, document: object) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hosts)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def borrowed(hosts: str, folder: Path, **changed: str) -> subprocess.CompletedProcess[str]:
+    """Run the action's step as a job would that may ask for a token; an empty variable is not set."""
+    environ = {
+        "ROLE": ROLE,
+        "REGION": "eu-west-1",
+        "SECONDS_LENT": "3600",
+        "GITHUB_RUN_ID": "77",
+        "GITHUB_ENV": str(folder / "env"),
+        "ACTIONS_ID_TOKEN_REQUEST_URL": f"{hosts}/token?api-version=2",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-this-job",
+        "AWS_ENDPOINT_URL_STS": f"{hosts}/",
+        "NO_PROXY": "127.0.0.1",
+    } | changed
+    environ = {name: value for name, value in environ.items() if value}
+    command = [sys.executable, str(ACTION / "lend.py")]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_a_role_is_lent_to_the_steps_that_follow_and_masked_before_it_is_handed_on(hosts: str, tmp_path: Path) -> None:
+    ended = borrowed(hosts, tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    told = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+    assert told == {
+        "AWS_ACCESS_KEY_ID": LENT["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": LENT["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": LENT["SessionToken"],
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+    assert ended.stdout.splitlines() == [f"::add-mask::{value}" for value in LENT.values()]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        pytest.param({"ROLE": "arn:aws:iam::1:role/x"}, "answers 403, Not authorized.*docs/aws.md", id="no trust"),
+        pytest.param(
+            {"ACTIONS_ID_TOKEN_REQUEST_URL": ""}, "expected `permissions: id-token: write`", id="no permission"
+        ),
+        pytest.param({"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "another"}, "answers 401", id="no token"),
+        pytest.param({"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9/"}, "127.0.0.1:9 is not reached", id="not reached"),
+    ],
+)
+def test_what_is_missing_is_one_sentence_and_nothing_is_handed_on(
+    hosts: str, tmp_path: Path, changed: dict[str, str], message: str
+) -> None:
+    ended = borrowed(hosts, tmp_path, **changed)
+
+    assert ended.returncode == 1
+    (said,) = ended.stderr.splitlines()
+    assert re.search(message, said)
+    assert not (tmp_path / "env").exists()
+
+
+def test_no_input_of_the_action_is_part_of_a_command() -> None:
+    steps = yaml.safe_load((ACTION / "action.yml").read_text())["runs"]["steps"]
+    assert [step["run"] for step in steps] == ['python3 "$LEND"']
+
+
+def test_every_action_of_others_is_pinned_by_commit() -> None:
+    files = [*(ROOT / ".github").glob("workflows/*.yml"), *(ROOT / ".github").glob("actions/*/action.yml")]
+    uses = [each for file in files for each in re.findall(r"uses: ([^.\s]\S+)", file.read_text())]
+    assert len(uses) > 10
+    assert [each for each in uses if len(each.partition("@")[2]) != 40] == []
+
+
+def test_every_job_says_how_long_it_may_take_and_what_it_may_do() -> None:
+    for file in (ROOT / ".github/workflows").glob("*.yml"):
+        workflow = yaml.safe_load(file.read_text())
+        assert workflow["permissions"] == {}, file.name
+        assert "concurrency" in workflow, file.name
+        assert "pull_request_target" not in workflow[True], file.name
+        assert [name for name, job in workflow["jobs"].items() if "timeout-minutes" not in job] == [], file.name
