@@ -284,5 +284,5 @@ def test_what_looked_back_on_what_is_pruned_since_is_called_erased(
         prune(live.history.record.log, "sparkov", Age(cut, cut, {}), at=utc_now())
     found = audited(tmp_path, schema)
     assert found.holds, found.to_markdown()
-    assert "count_by_merchant_30d_hop_1d" in differing(found, "erased")
+    assert "count_by_merchant_30d" in differing(found, "erased")
     assert "amount_sum_by_card_24h" not in differing(found, "erased")
