@@ -40,7 +40,7 @@ def test_what_is_fitted_can_be_made_and_speaks_of_nothing_else(
     contract = read_contract({"name": "own", "columns": NEEDED | more}, where="test")
     fitted = names(fit_features(feature_params, contract), contract)
     assert "amount_sum_by_customer_24h" in fitted
-    assert ("count_by_terminal_30d_hop_1d" in fitted) == ("terminal" in more)
+    assert ("count_by_terminal_30d" in fitted) == ("terminal" in more)
     assert ("fraud_rate_by_terminal_7d" in fitted) == ("terminal" in more)
     assert ("amount_mean_by_customer_channel_90d" in fitted) == ("channel" in more)
     assert ("account_age" in fitted) == ("account_age" in more)
