@@ -129,7 +129,7 @@ def test_no_input_of_the_action_is_part_of_a_command() -> None:
 
 def test_every_action_of_others_is_pinned_by_commit() -> None:
     files = [*(ROOT / ".github").glob("workflows/*.yml"), *(ROOT / ".github").glob("actions/*/action.yml")]
-    uses = [each for file in files for each in re.findall(r"uses: ([^.\s]\S+)", file.read_text())]
+    uses = [each for file in files for each in re.findall(r"\buses: ([^.\s]\S+)", file.read_text())]
     assert len(uses) > 10
     assert [each for each in uses if len(each.partition("@")[2]) != 40] == []
 

@@ -96,8 +96,9 @@ def body_with(row: Row, column: str, literal: str) -> bytes:
 
 
 def ids(client: TestClient, rows: list[Row]) -> list[str]:
-    """Return the ids of the answers, which have the hash of the features."""
-    return [client.post("/v1/score", json=row).json()["prediction_id"] for row in rows]
+    """Return release and hash of the features, as the ids of the answers have them: all but the place."""
+    found = [client.post("/v1/score", json=row).json()["prediction_id"].rsplit(".", 2) for row in rows]
+    return [f"{release}.{digest}" for release, _, digest in found]
 
 
 @given(data=st.data())

@@ -43,6 +43,9 @@ class Clock(Protocol):
         """Return the last time that a label may arrive at; None where there is none yet."""
 
 
+LATEST = timedelta(days=365)
+"""No transaction comes so late; where one seems to, a record of before holds some of years to come."""
+
 MakeClock = Callable[[Contract], Clock]
 """A clock for transactions of a contract: it says in whose local time, and by which entity they are told apart."""
 
@@ -110,10 +113,13 @@ class RecordedClock:
     def arrival(self, transaction: Transaction) -> datetime | None:
         """Return the newest time that several cards have reached, where the transaction is of an earlier hour.
 
-        One that is of a later hour is the first to reach it.
+        One that is of a later hour is the first to reach it. One that is behind by more than a year is not late, the
+        others were ahead: it counts at its own time.
         """
         at, now = transaction["event_time"], self._stream.now
-        return None if now is None or now <= at else arrival_told(at, now)
+        if now is None or now <= at or now - at > LATEST:
+            return None
+        return arrival_told(at, now)
 
     def note(self, transaction: Transaction) -> None:
         """Take in a transaction that belongs to the past from now on."""

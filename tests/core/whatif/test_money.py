@@ -19,7 +19,7 @@ from tests.conftest import make_period
 
 decisions = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 10**8)), min_size=1, max_size=60)
 rules = st.builds(CostRule, alert=st.floats(0, 100), missed_share=st.floats(0, 2), burst_gap_days=st.just(7.0))
-RULE = BootstrapRule(samples=100)
+RULE = BootstrapRule(samples=400)
 COSTS = CostRule(alert=5.0, missed_share=1.0, alerts_per_day=3, burst_gap_days=7)
 
 

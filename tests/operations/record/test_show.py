@@ -20,6 +20,7 @@ from tests.records import answered, note_of, payments
 from tests.serving.conftest import MakeRelease, make_release, recorded
 
 __all__ = ["make_release", "recorded"]
+from tests.runbook import typed
 
 
 def test_where_no_record_is_it_says_so_and_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +68,8 @@ def test_reasons_that_the_record_lacks_are_worked_out_from_the_release_in_the_st
     assert isinstance(explanation, Explanation)
     expected = explanation.reasons(payment.answer.features)
 
-    said = show_prediction(payment.answer.prediction)
+    command = typed("mlflow-fraud record show PREDICTION_ID", prediction_id=payment.answer.prediction)
+    said = CliRunner().invoke(app, command.split()[1:]).output
 
     assert f"before calibration: {expected.log_odds:+.3f}, beginning at {expected.base:+.3f}" in said
     for each in expected.strongest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from mlflow_fraud.core.release.ledger import Judged
 from mlflow_fraud.operations.release.history import history
 from mlflow_fraud.operations.release.rollback import let_alias_follow, put_back, rollback
 from tests.mlflow_server import MlflowServer
+from tests.runbook import typed
 from tests.store_suite import Crash, InterruptedBlobs, make_release, promote, put_and_promote
 
 HEAVY = ("mlflow", "sklearn", "xgboost", "great_expectations", "dvc", "prefect", "pandas", "scipy", "onnxruntime")
@@ -104,7 +106,8 @@ def test_a_lost_pointer_is_no_empty_store_and_comes_back_by_the_name_of_what_was
         rollback(store, reason="the pointer was lost")
     with pytest.raises(SettingsError, match="xgboost-4 was never live, and `latest` is missing"):
         rollback(store, reason="the pointer was lost", to="xgboost-4")
-    ended = run("rollback", "--to", "xgboost-2", "--reason", "it was lost", FRAUD_RELEASE_STORE=str(store))
+    command = typed('mlflow-fraud rollback --to VERSION --reason "latest was lost"', version="xgboost-2")
+    ended = run(*shlex.split(command)[1:], FRAUD_RELEASE_STORE=str(store))
     assert ended.stdout.startswith("live: xgboost-2; held: xgboost-3\n"), ended.stderr
     assert live(store) == "xgboost-2"
     assert history(store).splitlines()[:-2] == before
