@@ -353,20 +353,14 @@ HOOKS = (
     "remote.git/hooks/post-receive",
 )
 """Where git is before the commit, before the push, and after it: there the pointer has not moved yet."""
-CALLS = {
-    "judged, and nothing of it written": ("comparison", "mlflow_fraud.operations.release.compare.write_comparison"),
-    "the release there, the pointer not": ("promotion", "mlflow_fraud.adapters.release_store.ReleaseStore.promote"),
-    "live, and the alias behind": ("promotion", "mlflow_fraud.operations.release.promote.mirror_champion"),
-}
-"""Where a run is within its own process: the flow, and what kills it as soon as it is called."""
 
 
-def begun(desk: Desk, *command: str) -> subprocess.Popen[str]:
-    """Begin a retraining, or another command, in the worker's clone, as the worker would."""
+def begun(desk: Desk) -> subprocess.Popen[str]:
+    """Begin a retraining in the worker's clone, as the worker would."""
     clone = desk.path(".local/clone")
     stores = places_from_anywhere(load_environment({}), desk.folder)
     beside = Desk(clone, **{**desk.environ, **stores, "PYTHONPATH": f"{clone / 'src'}{os.pathsep}{clone}"})
-    return beside.starts(*command or ("python", "-m", "flows.retraining"))
+    return beside.starts("python", "-m", "flows.retraining")
 
 
 def kill_all_of(run: subprocess.Popen[str]) -> None:
@@ -399,33 +393,6 @@ def killed_by(desk: Desk, hook: str) -> str:
         place.unlink()
 
 
-DIES = """
-import os, pkgutil, runpy, signal, sys
-
-where, name, flow = sys.argv[1:]
-del sys.argv[1:]
-setattr(pkgutil.resolve_name(where), name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
-runpy.run_module(flow, run_name="__main__")
-"""
-
-
-def killed_at(desk: Desk, flow: str, called: str) -> str:
-    """Let a flow's process kill itself where it calls what is named."""
-    where, _, name = called.rpartition(".")
-    run = begun(desk, "python", "-c", DIES, where, name, f"flows.{flow}")
-    printed = run.communicate()[0]
-    assert run.returncode == -9, printed
-    return printed
-
-
-def champion_in_mlflow(desk: Desk) -> list[str]:
-    with sqlite3.connect(desk.path(".local/mlflow.db")) as database:
-        return [
-            str(version)
-            for (version,) in database.execute("select version from registered_model_aliases where alias = 'champion'")
-        ]
-
-
 def runs_in_mlflow(desk: Desk) -> list[tuple[str, int]]:
     """Return how many finished runs each key has that stands for one training."""
     asked = (
@@ -449,12 +416,8 @@ def test_a_run_killed_at_each_step_and_begun_again_is_one_run_one_release_and_on
     commits, moves, keys = main_of(worker), len(live(worker).ledger()), len(runs_in_mlflow(worker))
 
     printed = [killed_in(worker, stage) for stage in STAGES]
-    judged, unmoved, unnamed = CALLS.values()
-    printed.append(killed_at(worker, *judged))
     printed += [killed_by(worker, hook) for hook in HOOKS]
-    printed.append(killed_at(worker, *unmoved))
     assert len(live(worker).ledger()) == moves, printed[-1]
-    printed.append(killed_at(worker, *unnamed))
     last = begun(worker)
     printed.append(last.communicate()[0])
 
@@ -463,7 +426,6 @@ def test_a_run_killed_at_each_step_and_begun_again_is_one_run_one_release_and_on
     (record,) = live(worker).ledger()[moves:]
     assert record.action == "promote"
     assert live(worker).manifest(record.to_version).git_sha == worker.does("git", "rev-parse", "origin/main").strip()
-    assert champion_in_mlflow(worker) == [live(worker).manifest(record.to_version).mlflow_model_version]
     counts = runs_in_mlflow(worker)
     assert {number for _, number in counts} == {1}
     assert len(counts) == keys + 4
