@@ -59,16 +59,14 @@ def changed_since(stage: str, under: str, lock: Path = LOCK) -> list[str]:
 
 
 def _stages(lock: Path) -> dict[str, Any]:
-    try:
-        return _parsed(lock.read_text(encoding="utf-8"), str(lock)) if lock.is_file() else {}
-    except UnicodeError:
-        return _parsed("\0", str(lock))
+    return _parsed(lock.read_bytes(), str(lock)) if lock.is_file() else {}
 
 
-def _parsed(text: str, lock: str) -> dict[str, Any]:
+def _parsed(content: str | bytes, lock: str) -> dict[str, Any]:
     try:
+        text = content if isinstance(content, str) else content.decode("utf-8")
         return dict((yaml.safe_load(text) or {}).get("stages", {}))
-    except (yaml.YAMLError, AttributeError):
+    except (yaml.YAMLError, AttributeError, UnicodeError):
         raise SettingsError(f"{lock} is not as DVC writes it; `git checkout {lock}` takes the committed one") from None
 
 

@@ -163,9 +163,9 @@ def _said(text: str) -> str:
     return re.sub(r"\w+://[^\s'/@]*@", "…@", " ".join(found.split())).rstrip(".")
 
 
-def must(*words: str) -> str:
-    """Return what git says to a command that has to end well, which a commit does under some name."""
-    ended = run(*_who(words[0]), *words)
+def must(*words: str, told: str | None = None) -> str:
+    """Return what git, `told` a text, says to a command that has to end well, which a commit does under some name."""
+    ended = run(*_who(words[0]), *words, told=told)
     if ended.returncode:
         raise PublicationRefused(f"git {words[0]} ended with: {_said(ended.stderr or ended.stdout)}")
     return ended.stdout.rstrip("\n")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlflow_fraud.adapters.git_branch import fetched, must, push
-from mlflow_fraud.adapters.git_repo import run
 from mlflow_fraud.core.errors import PublicationRefused
 
 BRANCH = "review-pictures"
@@ -32,16 +31,9 @@ def _commit(files: Sequence[Path], folder: str, there: str | None) -> str:
     tree = _tree([("100644", "blob", must("hash-object", "-w", str(file)), file.name) for file in files])
     others = must("ls-tree", there).splitlines() if there else []
     lines = [line for line in others if line.partition("\t")[2] != folder]
-    whole = _made("mktree", "\n".join([*lines, f"040000 tree {tree}\t{folder}"]) + "\n")
+    whole = must("mktree", told="\n".join([*lines, f"040000 tree {tree}\t{folder}"]) + "\n")
     return must("commit-tree", "-m", "Pictures of reviews", whole)
 
 
 def _tree(entries: Sequence[tuple[str, str, str, str]]) -> str:
-    return _made("mktree", "".join(f"{mode} {kind} {name}\t{file}\n" for mode, kind, name, file in entries))
-
-
-def _made(word: str, text: str) -> str:
-    ended = run(word, told=text)
-    if ended.returncode:
-        raise PublicationRefused(f"git {word} ended with: {ended.stderr.strip()}")
-    return ended.stdout.strip()
+    return must("mktree", told="".join(f"{mode} {kind} {name}\t{file}\n" for mode, kind, name, file in entries))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from mlflow_fraud.adapters.page_style import STYLE
+from mlflow_fraud.adapters.page_style import STYLE, markdown, picture
 from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.measuring.metrics import defined, told
 from mlflow_fraud.core.measuring.slices import Share, Slice
@@ -162,9 +161,9 @@ def markdown_table(
     """
     columns = _with_weights(rows, columns)
     head = [first, *(_words(column) for column in columns)]
-    lines = [head, ["---", *("---:" for _ in columns)]]
-    lines += [[name, *_cells(metrics, columns, intervals.get(name, {}))] for name, metrics in rows.items()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return markdown(
+        head, [[name, *_cells(metrics, columns, intervals.get(name, {}))] for name, metrics in rows.items()]
+    )
 
 
 def _table(
@@ -236,5 +235,4 @@ def _words(column: str) -> str:
 
 
 def _figure(path: Path) -> str:
-    content = base64.b64encode(path.read_bytes()).decode()
-    return f'<img alt="{escape(path.parent.name)} {escape(path.stem)}" src="data:image/png;base64,{content}">'
+    return picture(path.read_bytes(), f"{path.parent.name} {path.stem}")

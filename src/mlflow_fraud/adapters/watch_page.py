@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from mlflow_fraud.adapters.page_style import STYLE
+from mlflow_fraud.adapters.page_style import STYLE, WIDE, markdown, picture, table
 from mlflow_fraud.adapters.watch_figures import draw_windows
 from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.measuring.metrics import told
@@ -26,11 +25,8 @@ PAGE = (
 <title>{title}</title>
 <style>"""
     + STYLE
-    + """
-  body {{ max-width: 66rem }}
-  th, td {{ padding: .3rem .7rem }}
-  img {{ width: 100% }}
-</style>
+    + WIDE
+    + """</style>
 <h1>{title}</h1>
 <ul>{facts}</ul>
 {picture}
@@ -63,10 +59,9 @@ def render_watch_page(state: State, windows: Sequence[Entry]) -> str:
 def markdown_of(state: State, windows: Sequence[Entry]) -> str:
     """Return the same in Markdown, without the picture and the days."""
     weeks, pools = ([each for each in windows if each["kind"] == kind] for kind in ("week", "pool"))
-    table = ["| " + " | ".join(WEEK_HEADS) + " |", "| --- |" + " ---: |" * (len(WEEK_HEADS) - 1)]
-    table += ["| " + " | ".join(_week(week)) + " |" for week in reversed(weeks[-WEEKS:])]
+    lines = markdown(WEEK_HEADS, [_week(week) for week in reversed(weeks[-WEEKS:])])
     said = "".join(f"- {fact}\n" for fact in facts(state, weeks, pools))
-    return f"### {headline(state, pools)}\n\n{said}\n" + "\n".join(table) + "\n"
+    return f"### {headline(state, pools)}\n\n{said}\n{lines}"
 
 
 def headline(state: State, pools: Sequence[Entry]) -> str:
@@ -166,13 +161,10 @@ def _day_or(day: object, words: str) -> str:
 
 
 def _table(heads: Row, rows: Sequence[Row]) -> str:
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>" if rows else "<p>None yet.</p>"
+    return table(heads, rows) if rows else "<p>None yet.</p>"
 
 
 def _picture(weeks: Sequence[Entry], pools: Sequence[Entry]) -> str:
     if not weeks:
         return ""
-    content = base64.b64encode(draw_windows(weeks, pools)).decode()
-    return f'<img alt="F1 by week, as it was seen and as it was expected" src="data:image/png;base64,{content}">'
+    return picture(draw_windows(weeks, pools), "F1 by week, as it was seen and as it was expected")

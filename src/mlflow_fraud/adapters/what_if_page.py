@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
 from html import escape
 
-from mlflow_fraud.adapters.page_style import STYLE
+from mlflow_fraud.adapters.page_style import STYLE, WIDE, markdown, picture, table
 from mlflow_fraud.adapters.what_if_figures import draw_what_if
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.measuring.interval import Bounds
@@ -43,11 +41,8 @@ PAGE = (
 <title>{title}</title>
 <style>"""
     + STYLE
-    + """
-  body {{ max-width: 66rem }}
-  th, td {{ padding: .3rem .7rem }}
-  img {{ width: 100% }}
-</style>
+    + WIDE
+    + """</style>
 <h1>{title}</h1>
 <ul>{facts}</ul>
 {figures}
@@ -62,14 +57,13 @@ PAGE = (
 
 def render_what_if(what: str, outcome: Outcome) -> str:
     """Return the page; `what` says which payments were replayed."""
-    picture = base64.b64encode(draw_what_if(outcome)).decode()
     return PAGE.format(
         title=escape(headline(outcome)),
         colour="#2f6fde",
         facts="".join(f"<li>{escape(fact)}</li>" for fact in facts(what, outcome)),
-        figures=_html(HEADS, _figures(outcome)),
-        picture=f'<img alt="money against alerts, and how sure" src="data:image/png;base64,{picture}">',
-        slices=_html(SLICE_HEADS, _slices(outcome)),
+        figures=table(HEADS, _figures(outcome)),
+        picture=picture(draw_what_if(outcome), "money against alerts, and how sure"),
+        slices=table(SLICE_HEADS, _slices(outcome)),
         note=escape(NOTE),
     )
 
@@ -77,7 +71,7 @@ def render_what_if(what: str, outcome: Outcome) -> str:
 def markdown_of(what: str, outcome: Outcome) -> str:
     """Return the same in Markdown, without the picture."""
     said = "".join(f"- {fact}\n" for fact in facts(what, outcome))
-    tables = (_markdown(HEADS, _figures(outcome)), _markdown(SLICE_HEADS, _slices(outcome)))
+    tables = (markdown(HEADS, _figures(outcome)), markdown(SLICE_HEADS, _slices(outcome)))
     return f"## {headline(outcome)}\n\n{said}\n{tables[0]}\n{tables[1]}\n{NOTE}\n"
 
 
@@ -138,14 +132,3 @@ def _slice(live: Slice, instead: Slice) -> list[str]:
 
 def _share(share: Share | None) -> str:
     return f"{share.share:.2f} ({share.lower:.2f} to {share.upper:.2f})" if share else told(None)
-
-
-def _markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [list(heads), ["---", *(["---:"] * (len(heads) - 1))], *lines]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-def _html(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines)
-    return f"<table><tr>{head}</tr>{body}</table>"

@@ -144,22 +144,19 @@ class Record:
 
     def settle(self, payment: Payment) -> Ticket:
         """Have a payment written, with its answer if there is one; the ticket says whether it is."""
-        if payment.key in self._recent:
-            self._recent[payment.key] = payment
+        self._renew(payment)
         return self.writer.put(payment)
 
     def settle_all(self, payments: Sequence[Payment]) -> list[Ticket]:
         """Have payments written together, each with its answer if there is one."""
         for payment in payments:
-            if payment.key in self._recent:
-                self._recent[payment.key] = payment
+            self._renew(payment)
         return self.writer.put_all(payments)
 
     def complete(self, payment: Payment) -> Ticket:
         """Have the answer written to a payment that is there without one."""
         assert payment.answer is not None
-        if payment.key in self._recent:
-            self._recent[payment.key] = payment
+        self._renew(payment)
         return self.writer.put(payment if self._aside else Completed(payment.place, payment.answer))
 
     def writing(self, payment: Payment) -> Ticket:
@@ -277,6 +274,11 @@ class Record:
         """Write what is left."""
         self.earlier.close()
         self.writer.close()
+
+    def _renew(self, payment: Payment) -> None:
+        """Have a payment in memory with its answer, where it is still there."""
+        if payment.key in self._recent:
+            self._recent[payment.key] = payment
 
     def _waits(self, payment: Payment) -> bool:
         """Return whether a payment is not in the record yet; one that is not there any more was forgotten."""

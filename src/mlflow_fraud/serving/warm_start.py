@@ -53,12 +53,14 @@ def _uncollected() -> Iterator[None]:
     It would look at all of it again and again while more comes, a fifth of a start, and later in one long pause of all
     requests. There are no circles in a past.
     """
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
         gc.freeze()
     finally:
-        gc.enable()
+        if was_on:
+            gc.enable()
 
 
 def read_past(record: Record, schema: FeatureSchema) -> Recorded:

@@ -10,12 +10,12 @@ from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.wall import utc
 
 
-def live_release(store: ReleaseStore) -> Release:
-    """Return what is live; raise `ReleaseRejected` where nothing is."""
+def live_release(store: ReleaseStore, wanted: str = "to watch") -> Release:
+    """Return what is live; raise `ReleaseRejected` where nothing is, with what it is `wanted` for."""
     pointer = store.latest()
     if pointer is None:
         raise ReleaseRejected(
-            f"nothing is live yet in {store}, so there is nothing to watch; "
+            f"nothing is live yet in {store}, so there is nothing {wanted}; "
             "`python -m flows.retraining --first` makes a first release"
         )
     return store.fetch(pointer.version)

@@ -15,6 +15,7 @@ from mlflow_fraud.core.progress import Progress
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.core.whatif.outcome import Flagging, Outcome, outcome_of
 from mlflow_fraud.operations.monitoring.figures import Watched
+from mlflow_fraud.operations.monitoring.live import live_release
 from mlflow_fraud.operations.whatif.asked import Asked
 from mlflow_fraud.operations.whatif.recorded import replay_record
 from mlflow_fraud.operations.whatif.replay import Replay
@@ -33,7 +34,7 @@ def what_if(store: ReleaseStore, asked: Asked, progress: Progress = lambda line:
     """
     asked.check()
     params = load_params()
-    live = _live(store)
+    live = live_release(store, "to hold anything against")
     other = _release(store, asked.release, live) if asked.release else live
     with_policy = asked.rule is not None
     replay = (
@@ -76,16 +77,6 @@ def _instead(replay: Replay, asked: Asked, params: Params) -> Flagging:
 def _by(other: Flagging, cutoff: Cutoff, period: Period, policy: str) -> Flagging:
     thresholds = cutoff.of_rows(period.amounts, decimals=period.decimals)
     return other._replace(cutoff=f"{policy}{cutoff}", thresholds=thresholds)
-
-
-def _live(store: ReleaseStore) -> Release:
-    pointer = store.latest()
-    if pointer is None:
-        raise ReleaseRejected(
-            f"nothing is live yet in {store}, so there is nothing to hold anything against; "
-            "`python -m flows.retraining --first` makes a first release"
-        )
-    return store.fetch(pointer.version)
 
 
 def _release(store: ReleaseStore, version: str, live: Release) -> Release:
