@@ -20,7 +20,7 @@ from mlflow_fraud.serving.guard import Guard
 from mlflow_fraud.serving.keyring import Keyring
 from mlflow_fraud.serving.limits import Limit
 from mlflow_fraud.serving.record import Record
-from tests.serving.conftest import as_json
+from tests.serving.conftest import PATIENCE, as_json
 
 Sent = dict[str, Any]
 JSON = {"content-type": "application/json"}
@@ -118,7 +118,8 @@ def test_what_gets_no_score_fails_alike(answering: TestClient, rows: list[Sent],
     assert (hot[0], model.unscored) == (500, 2)
 
 
-def test_without_a_model_both_say_why(client: TestClient, rows: list[Sent]) -> None:
+def test_without_a_model_both_say_why(client: TestClient, record: Record, rows: list[Sent]) -> None:
+    assert record.earlier.wait(PATIENCE)  # what is under way is said too, and how far it is
     hot, routed = both(client, as_json(rows[0]))
     assert hot == routed
     assert hot[0] == 503
