@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.contestants import Pool, Scores, Size, fits_by_card, make_fits, rows_of, score_businesses, some_rows
-from benchmarks.verdict_page import BAR, EQUAL, PAIR, PRIMARIES, Found, Gains, picture, rate, tables
+from benchmarks.verdict_page import BAR, EQUAL, PAIR, PRIMARIES, Found, Gains, loses, picture, rate, tables
 from mlflow_fraud.adapters.files import write_bytes, write_text
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.difference import differences
@@ -31,8 +31,8 @@ from mlflow_fraud.settings import load_params
 PAGE, PICTURE = Path("docs/verdict.md"), Path("docs/images/verdict.png")
 HEADING = "## Figures\n"
 SHOWN = "![what guardrails refuse, and what is proven better, by the number of frauds](images/verdict.png)"
-MARGINS = 3
-"""How many margins a planted loss is."""
+MARGINS = (1, 2, 3)
+"""How many margins a planted loss is, in contests of its own."""
 
 GAINS = (0.25, 0.5, 1.0)
 """Shares of cards for which the champion is the poor recipe and the challenger the good one."""
@@ -183,8 +183,9 @@ def _kinds(pool: Pool, rule: CompareRule, costs: CostRule) -> dict[str, Sides]:
     kinds: dict[str, Sides] = {EQUAL: partial(_equals, pool), PAIR: partial(_two_fits, pool)}
     for metric, margin in rule.max_loss.items():
         spoil = _more_alarms if metric in ("precision", "alerts_per_day") else _miss_cards
-        share = _share_that_loses(MARGINS * margin, metric, spoil, pool, costs)
-        kinds[f"{metric} loses {MARGINS} margins"] = partial(_spoiled, pool, spoil, share)
+        for margins in MARGINS:
+            share = _share_that_loses(margins * margin, metric, spoil, pool, costs)
+            kinds[loses(metric, margins)] = partial(_spoiled, pool, spoil, share)
     return kinds | {f"poor champion for {share:.0%} of the cards": partial(_gained, pool, share) for share in GAINS}
 
 

@@ -29,7 +29,20 @@ BAR = 300
 """From so many frauds on the error rates are promised."""
 
 COLOURS = {"f1": "#2f6fde", "average_precision": "#d1495b", "expected_cost": "#1b2330"}
+LOSING = {"average_precision": "#d1495b", "recall": "#2f6fde", "precision": "#1b2330"}
+STYLES = (":", "--", "-")
+"""From the smallest to the largest that is planted."""
+
 GREY = "#8a94a3"
+
+
+def loses(metric: str, margins: int) -> str:
+    """Return the name of a contest with a planted loss.
+
+    >>> loses("recall", 1), loses("average_precision", 3)
+    ('recall loses 1 margin', 'average precision loses 3 margins')
+    """
+    return f"{named(metric)} loses {margins} margin{'s' if margins > 1 else ''}"
 
 
 def points(gains: Gains, rule: CompareRule, frauds: int) -> bool:
@@ -100,7 +113,7 @@ def tables(found: Found, rule: CompareRule) -> Iterator[str]:
     sizes = sorted({frauds for _, frauds in found})
     bar = BAR if BAR in sizes else sizes[-1]
     names = list(dict.fromkeys(name for name, _ in found))
-    planted = [name for name in names if "margins" in name]
+    planted = [name for name in names if name.endswith("3 margins")]
     heads = ["rule", EQUAL, PAIR, *planted]
     rows = [
         [told, *(_rate(judge, found[name, bar], rule, bar) for name in (EQUAL, PAIR, *planted))]
@@ -116,7 +129,7 @@ def tables(found: Found, rule: CompareRule) -> Iterator[str]:
     rows = [
         [f"{name}, {named(metric)}", *(_rate(proven_better, found[name, each], by, each) for each in sizes)]
         for name in names
-        if "margins" not in name
+        if "margin" not in name
         for metric, by in _by_metric(rule).items()
     ]
     yield _table("A change is proven better at the first look, by metric", ["planted", *_heads(sizes)], rows)
@@ -133,17 +146,20 @@ def tables(found: Found, rule: CompareRule) -> Iterator[str]:
 
 def picture(found: Found, rule: CompareRule) -> bytes:
     """Return the curves by the number of frauds: what guardrails refuse, and what is proven better."""
-    figure = Figure(figsize=(12.5, 4), layout="tight", dpi=110)
+    figure = Figure(figsize=(15, 4), layout="tight", dpi=110)
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     sizes = sorted({frauds for _, frauds in found})
     names = list(dict.fromkeys(name for name, _ in found))
-    for name in names:
-        if name == EQUAL or "margins" in name:
-            _curve(left, name, [_share(broken, found[name, each], rule, each) for each in sizes], sizes)
+    _curve(left, EQUAL, [_share(broken, found[EQUAL, each], rule, each) for each in sizes], sizes, color=GREY)
+    for metric in rule.max_loss:
+        lost = [name for name in names if name.startswith(f"{named(metric)} loses")]
+        for name, style in zip(lost, STYLES, strict=True):
+            shares = [_share(broken, found[name, each], rule, each) for each in sizes]
+            _curve(left, name, shares, sizes, linestyle=style, color=LOSING.get(metric))
     champions = [name for name in names if "champion" in name]
     for metric, by in _by_metric(rule).items():
-        for name, style in zip(champions, (":", "--", "-"), strict=True):
+        for name, style in zip(champions, STYLES, strict=True):
             shares = [_share(proven_better, found[name, each], by, each) for each in sizes]
             _curve(right, f"{named(metric)}: {name}", shares, sizes, linestyle=style, color=COLOURS[metric])
     for height in (0.1, 0.8):
@@ -151,7 +167,7 @@ def picture(found: Found, rule: CompareRule) -> bytes:
     left.axvline(BAR, color=GREY, linewidth=1)
     left.set(title="a guardrail is broken", ylabel="share of contests", ylim=(-0.02, 1.02))
     right.set(title="a change is proven better at the first look")
-    left.legend(frameon=False, fontsize=8)
+    left.legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(-0.12, 1.0))
     right.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     for axes in (left, right):
         axes.set_xlabel("frauds in the contest")
