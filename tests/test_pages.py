@@ -21,6 +21,7 @@ from typer.exceptions import TyperException
 
 from mlflow_fraud.cli import app
 from tests.conftest import ROOT
+from tests.e2e.test_pages import ELSEWHERE, ORDER
 from tests.pages import (
     OF_THE_MACHINE,
     PAGES,
@@ -191,3 +192,7 @@ def test_the_pages_ask_the_service_at_the_port_that_it_has_when_none_is_given() 
     [port] = [option.default for option in serve.params if option.name == "port"]
     asked = {found for command in TYPED for found in re.findall(r"localhost:(\d+)", command.text)}
     assert asked == {str(port)}
+
+
+def test_every_page_with_something_to_type_is_typed_by_a_test() -> None:
+    assert {block.page for block in every_shell_block()} == {*ORDER, *ELSEWHERE}
