@@ -21,6 +21,7 @@ from benchmarks.businesses import HISTORY_DAYS, LABEL_DAYS, Business, open_busin
 from benchmarks.freshness_page import Blocks, Poison, Story, Threshold, picture, text_of
 from benchmarks.policies import EVERY_DAYS, Live, Model, Practice, live_by_each, through_the_gate
 from mlflow_fraud.adapters.files import write_bytes, write_text
+from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.measuring.evaluation import evaluate
 from mlflow_fraud.core.measuring.threshold import choose_threshold
 from mlflow_fraud.settings import Params, load_params
@@ -177,7 +178,7 @@ def _thresholds(practice: Practice, days: int, begin: float, end: float) -> list
         labels = choose_threshold(business.period(rows), honest, practice.params.threshold, practice.costs)
         shipped, frauds = practice.shipped(now), int(business.labels[rows].sum())
         for way, threshold in (("labels alone", labels), ("held", settled.cutoff.threshold)):
-            model = replace(shipped, settled=settled._replace(threshold=threshold))
+            model = replace(shipped, settled=settled._replace(cutoff=Cutoff(threshold)))
             seen = _measure(practice, Live([(now, model)]), now)
             found.append(Threshold(days, way, frauds, threshold, seen["f1"] or 0.0, seen["expected_cost"] or 0.0))
     return found
