@@ -60,7 +60,7 @@ def _by_number_of_features() -> str:
     gains = fit_xgboost(parts[0].examples, parts[1].examples, train, _silent).estimator.get_score(
         importance_type="total_gain"
     )
-    strongest = sorted(gains, key=lambda name: (-gains[name], name))
+    strongest = sorted(gains, key=lambda name: (-float(gains[name]), name))  # type: ignore[arg-type]  # no lists: no vectors
     lines = [
         f"XGBoost (`eta` {ETA} here) with the features of the largest gain on the train rows; validation is what may "
         "choose, by `python -m benchmarks.accuracy`.\n",
@@ -70,7 +70,8 @@ def _by_number_of_features() -> str:
     for number in (*[n for n in NUMBERS if n < len(schema.names)], len(schema.names)):
         kept = [schema.names.index(name) for name in strongest[:number]]
         some = [Part(_some(part.examples, kept), part.period) for part in parts]
-        found = fit_and_judge("xgboost", some[0].examples, some[1], some[2], train, params.judging, _silent).assessment
+        trained = fit_and_judge("xgboost", some[0].examples, some[1], some[2], train, params.judging, _silent)
+        found = trained.judged.assessment
         seen, test = found.validation["average_precision"], found.test
         lines.append(f"| {number} | {seen:.4f} | {test['average_precision']:.4f} | {test['f1']:.4f} |")
     first = ", ".join(f"`{name}`" for name in strongest[: NUMBERS[0]])

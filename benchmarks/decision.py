@@ -127,7 +127,7 @@ def contests(plan: Plan, pool: Pool, rule: CompareRule, costs: CostRule, progres
 
 def nightly(plan: Plan, years: Pool, rule: CompareRule, costs: CostRule) -> str:
     """Return how often a year of nightly looks at nothing better promotes something."""
-    bounds = {
+    bounds: dict[str, Callable[[int], float]] = {
         "the same every night": lambda look: rule.bootstrap.tail,
         "widened with each look": lambda look: alpha_at(look, rule.bootstrap.tail),
     }

@@ -29,10 +29,10 @@ def dask_against_batch(transactions: pl.DataFrame, schema: FeatureSchema) -> Lin
         sources = [folder / f"{number}.parquet" for number in range(PARTS)]
         for number, source in enumerate(sources):
             rows.gather_every(PARTS, number).write_parquet(source)
-        cluster = LocalCluster(
+        cluster = LocalCluster(  # type: ignore[no-untyped-call]  # Dask's own
             n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", local_directory=scratch
         )
-        with cluster, Client(cluster):
+        with cluster, Client(cluster):  # type: ignore[no-untyped-call]
             dask = seconds(lambda: build_parts(sources, schema, folder / "features", buckets=WORKERS), rounds=1)
     name = f"all {len(schema.names)} features of {PARTS} Parquet parts, {len(rows):,} rows, Dask with {WORKERS} workers"
     return Line(name, f"{dask:.1f} s", f"{batch:.1f} s (batch, in memory)", f"{dask / batch:.1f} x as long")

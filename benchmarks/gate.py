@@ -110,9 +110,11 @@ def _cost(name: str, folder: Path) -> Cost:
     start = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.gate", name, str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    seconds = time.perf_counter() - start
+    seconds = str(time.perf_counter() - start)
     peak, cpu, told, *own = ended.stdout.strip().splitlines()[-1].split("|")
-    return Cost(*(map(float, own) if own else (seconds, float(cpu))), int(peak) / 1024, told)
+    if own:
+        seconds, cpu = own
+    return Cost(float(seconds), float(cpu), int(peak) / 1024, told)
 
 
 def _peak_kib() -> int:

@@ -77,7 +77,7 @@ class PandasFeatures:
                 return self._row(name)
             case Ratio(upper, lower):
                 above, below = (self._operand(name) for name in (upper, lower))
-                return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
+                return np.asarray(np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0))
             case Labels():
                 return self._labels(feature)
             case Last():
@@ -99,7 +99,7 @@ class PandasFeatures:
             return self._night().astype(float)
         if name == "age":
             birth = pd.to_datetime(of["birth_date"]).to_numpy().astype("datetime64[D]")
-            return (self.at.astype("datetime64[D]") - birth).astype(float) / 365.25
+            return np.asarray((self.at.astype("datetime64[D]") - birth).astype(float) / 365.25)
         if name == "distance":
             return self._distance()
         return self._numbers(name)
@@ -170,11 +170,11 @@ class PandasFeatures:
         total = self._before(pd.Series(np.nan_to_num(values)).groupby(keys, dropna=False).cumsum(), keys, window.by)
         if window.statistic == "sum":
             return np.nan_to_num(total)
-        return np.divide(total, count, out=np.full(len(total), np.nan), where=np.nan_to_num(count) > 0)
+        return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=np.nan_to_num(count) > 0))
 
     def _before(self, running: pd.Series[Any], keys: list[Any], by: Entities) -> Floats:
         """Return what a running total was before the row's instant."""
-        return running.groupby(keys, dropna=False).shift(1).to_numpy(float)[self.first_of_instant(by)]
+        return np.asarray(running.groupby(keys, dropna=False).shift(1).to_numpy(float)[self.first_of_instant(by)])
 
     def _score(self, score: Score) -> Floats:
         mean, std = self.made[score.mean.name], self.made[score.std.name]
@@ -191,7 +191,7 @@ class PandasFeatures:
     def _value_before(self, values: Floats, last: Last) -> Floats:
         groups = self._grouped(values, last.by)
         if self.way == "native":
-            return groups.shift(last.back).to_numpy(float)[self.first_of_instant(last.by)]
+            return np.asarray(groups.shift(last.back).to_numpy(float)[self.first_of_instant(last.by)])
         ever = groups.rolling(EVER, closed="left", min_periods=0)
         before = self._applied(ever, _newest(last.back), _newest_of_series(last.back))
         return self._put_back(before.to_numpy(float), last.by)[self.first_of_instant(last.by)]

@@ -134,7 +134,8 @@ class Practice:
         period, rule = self.business.period(rows), self.params.compare
         pair = [(probabilities[both], thresholds[both]) for probabilities, thresholds in sides]
         found = differences([rule.metric, *rule.max_loss], period, pair[0], pair[1], self.costs, rule.bootstrap)
-        return found, *(evaluate(period, *side, self.costs) for side in pair)
+        metrics = [evaluate(period, *side, self.costs) for side in pair]
+        return found, metrics[0], metrics[1]
 
     def judge(self, ours: Model, champion: Model, anchor: Model, now: float, kind: Kind) -> Verdict:
         """Return the verdict, with nothing against the challenger's floors."""

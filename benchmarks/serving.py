@@ -65,7 +65,7 @@ class Side:
         """Return the processor's seconds of the process and its children."""
         first = psutil.Process(self.process)
         times = [each.cpu_times() for each in (first, *first.children(recursive=True))]
-        return sum(each.user + each.system for each in times)
+        return float(sum(each.user + each.system for each in times))
 
 
 def main() -> None:

@@ -39,16 +39,17 @@ def without_hops(params: FeatureParams) -> FeatureParams:
 
 def only(params: FeatureParams, entity: str) -> FeatureParams:
     """Return what looks back by an entity, alone or with others, and the scores that this looks at."""
-    ours = {"windows": [w for w in params.windows if w.by[0] == entity], "last": [], "ratios": (), "labels": ()}
-    ours["last"] = [last for last in params.last if last.by[0] == entity]
-    looked_at = {w.of for w in ours["windows"]} | {take for last in ours["last"] for take in last.take}
+    windows = tuple(window for window in params.windows if window.by[0] == entity)
+    lasts = tuple(last for last in params.last if last.by[0] == entity)
+    looked_at = {window.of for window in windows} | {take for last in lasts for take in last.take}
     scores = [
         s
         for s in params.scores
         if s.by[0] == entity
         or f"amount_score_by_{'_'.join(s.by)}_{s.span}{f'_hop_{s.hop}' if s.hop else ''}" in looked_at
     ]
-    return params.model_copy(update={**{k: tuple(v) for k, v in ours.items()}, "scores": tuple(scores)})
+    kept = {"windows": windows, "last": lasts, "scores": tuple(scores), "ratios": (), "labels": ()}
+    return params.model_copy(update=kept)
 
 
 def schema_of(params: FeatureParams) -> FeatureSchema:

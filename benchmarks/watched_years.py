@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -134,7 +135,7 @@ def _watch(params: Params, seed: int, scenario: str, payments: int) -> Year:
     cards, fraud = business.period(rows).cards, business.labels[rows] == 1
     flagged = scores >= model.settled.cutoff.threshold
     kept, day = fraud | flagged, at.astype(np.int64)
-    columns = {
+    columns: dict[str, tuple[npt.NDArray[np.floating[Any]], tuple[float, ...]]] = {
         name: (x[:, place], reference.columns[name].bins.edges) for name, place in zip(names, places, strict=True)
     }
     columns["score"] = (scores, reference.score.edges)
@@ -164,7 +165,8 @@ def _write(file: Path, year: Year) -> None:
     arrays = {name: getattr(year, name) for name in ("at", "fraud", "flagged", "card", "new", "expected", "month")}
     counts = {f"counts_{name}": each for name, each in year.counts.items()}
     told = np.array([year.reference.model_dump_json()])
-    np.savez_compressed(content, told=told, which=np.array([str(year.seed), year.scenario]), **arrays, **counts)
+    which = np.array([str(year.seed), year.scenario])
+    np.savez_compressed(content, allow_pickle=False, told=told, which=which, **arrays, **counts)
     write_bytes(file, content.getvalue())
 
 
