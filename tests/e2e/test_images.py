@@ -12,6 +12,7 @@ import tomllib
 import urllib.error
 import urllib.request
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
@@ -198,9 +199,18 @@ def test_the_lock_has_one_version_of_each_package_for_this_machine(fetching: Mod
 
 # The start script, run here as it is in the image
 
+PASSWORD = "only-for-this-test"
+SEARCH = "/mlflow/experiments/search"
+JSON = {"Content-Type": "application/json"}
+
+
+def says(user: str, password: str) -> dict[str, str]:
+    """Return the header by which a client says who it is."""
+    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+
 
 @contextmanager
-def served(folder: Path, **environment: str) -> Iterator[str]:
+def served(folder: Path, *options: str, **environment: str) -> Iterator[str]:
     """Run the image's start script with the development environment's MLflow and yield the server's address."""
     (port,) = free_ports(1)
     environment |= {
@@ -210,7 +220,7 @@ def served(folder: Path, **environment: str) -> Iterator[str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    command = [str(ROOT / "docker/serve"), "--host=127.0.0.1", f"--port={port}"]
+    command = [str(ROOT / "docker/serve"), "--host=127.0.0.1", f"--port={port}", *options]
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(command, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -223,8 +233,11 @@ def served(folder: Path, **environment: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("served")
-    with served(folder, MLFLOW_SERVER_ALLOWED_HOSTS="runs.bank.example:5000, *.lab.example") as url:
+    """A server that has names of its own and asks who you are, as compose.yaml starts it."""
+    login = {"MLFLOW_AUTH_ADMIN_USERNAME": "fraud", "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD}
+    login |= {"MLFLOW_FLASK_SERVER_SECRET_KEY": "signs-what-it-hands-out"}
+    names = {"MLFLOW_SERVER_ALLOWED_HOSTS": "runs.bank.example:5000, *.lab.example"}
+    with served(tmp_path_factory.mktemp("served"), "--app-name", "basic-auth", **login, **names) as url:
         yield url
 
 
@@ -242,7 +255,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ],
 )
 def test_the_server_answers_to_its_names_only(server: str, name: str, status: int) -> None:
-    assert status_of(server, Host=name) == status
+    assert status_of(server, Host=name, **says("fraud", PASSWORD)) == status
 
 
 @pytest.mark.slow
@@ -256,9 +269,25 @@ def test_the_server_answers_to_its_names_only(server: str, name: str, status: in
     ],
 )
 def test_a_page_of_another_origin_can_change_nothing(server: str, origin: str, status: int) -> None:
-    search = f"{server}/ajax-api/2.0/mlflow/experiments/search"
+    who = says("fraud", PASSWORD)
+    assert status_of(f"{server}/ajax-api/2.0{SEARCH}", b'{"max_results": 1}', Origin=origin, **JSON, **who) == status
 
-    assert status_of(search, b'{"max_results": 1}', Origin=origin, **{"Content-Type": "application/json"}) == status
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        pytest.param({}, 401, id="nobody"),
+        pytest.param(says("fraud", "guessed-guessed"), 401, id="another password"),
+        pytest.param(says("admin", PASSWORD), 401, id="another user"),
+        pytest.param(says("fraud", PASSWORD), 200, id="the user"),
+    ],
+)
+def test_a_server_with_a_login_shows_nothing_without_the_password(
+    server: str, who: dict[str, str], status: int
+) -> None:
+    assert status_of(f"{server}/api/2.0{SEARCH}", b'{"max_results": 1}', **JSON, **who) == status
+    assert status_of(f"{server}/health") == 200
 
 
 # The images
