@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
-from mlflow_fraud.core.contract.contract import Contract
 from tests.e2e.conftest import FirstRun, copied
-from tests.e2e.test_collection import served
 from tests.e2e.test_workflows import REPOSITORY, Hosted
 from tests.github_server import GitHubServer, github_server
 
@@ -46,35 +41,23 @@ def watched(first_run: FirstRun, tmp_path: Path, github_server: GitHubServer) ->
     desk.does("git", "remote", "set-url", "origin", address)
     desk.does("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "remote"))
     watched = Watched(tmp_path, desk, github_server)
+    desk.does("git", "add", "--all", "data", "dvc.lock", "params.yaml")
+    desk.does("git", "commit", "--quiet", "--message", "What is live")
+    watched.pushes("main")
     shutil.copytree(desk.path(".local/releases"), watched.store)
     return watched
 
 
-def test_a_refresh_that_is_due_is_one_request_and_nothing_goes_live(watched: Watched, contract: Contract) -> None:
-    desk, live = watched.desk, watched.live
-    desk.does("mlflow-fraud", "data", "stream", "--scenario", "new-pattern", "--months", "1")
-    (month,) = desk.path(".local/stream/new-pattern").glob("*.csv")
-    with month.open() as stream:
-        rows = list(csv.DictReader(stream))
-    params = yaml.safe_load(desk.path("params.yaml").read_text())
-    params["datasets"]["simulated"]["split"] |= {"label_delay_days": 1}
-    params["monitor"]["refresh"] |= {"every_days": 1, "least_frauds": 1}
-    desk.path("params.yaml").write_text(yaml.safe_dump(params))
+def test_a_look_at_the_record_leaves_a_page_of_it_and_changes_nothing(watched: Watched) -> None:
     record = f"sqlite:///{watched.folder}/record.db"
-    desk.environ["FRAUD_PREDICTION_LOG"] = record
-    served(desk, rows, contract)
-    desk.path(".secrets").write_text(f"FRAUD_PREDICTION_LOG={record}\n")
-    desk.does("git", "add", "--all", "data", "dvc.lock", "params.yaml")
-    desk.does("git", "commit", "--quiet", "--message", "What is live")
-    main = watched.pushes("main")
+    watched.desk.does("mlflow-fraud", "record", "seed", FRAUD_PREDICTION_LOG=record)
+    live, main = watched.live, watched.at("main")
 
+    watched.desk.path(".secrets").write_text(f"FRAUD_PREDICTION_LOG={record}\n")
     looked = watched.looks()
 
-    print(looked.stdout[-30000:], looked.stderr[-3000:])
     assert looked.returncode == 0, looked.stdout + looked.stderr
-    assert re.search("retrain: yes", looked.stdout)
+    assert "retrain: no" in looked.stdout
     assert (watched.artifacts / "monitoring/data/monitoring/report.html").is_file()
-    assert watched.live == live
-    assert watched.at("main") == main
-    (pull,) = watched.github.pulls
-    print(pull)
+    assert (watched.live, watched.at("main")) == (live, main)
+    assert watched.github.pulls == []
