@@ -20,7 +20,7 @@ RUN wanted pyproject.toml serving postgres > api.txt \
 # Of a package neither compiled files nor its own tests come along (numpy imports some of its own, pandas some of
 # numpy's): compiled is what a start imports, and nothing else.
 FROM builder AS mlflow-packages
-ARG PACKAGES="mlflow boto3 psycopg[binary]"
+ARG PACKAGES="mlflow[auth] boto3 psycopg[binary]"
 RUN --mount=type=cache,target=/root/.cache/pip \
     fetch requirements.lock wheels ${PACKAGES} \
     && python -m venv --without-pip /opt/venv \
@@ -28,7 +28,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && mv wheels/sbom.json /opt/venv/ && rm -r wheels \
     && find /opt/venv -type d -name tests -not -path '*/numpy/*' -prune -exec rm -rf {} +
 COPY docker/warm /usr/local/bin/
-RUN /opt/venv/bin/python /usr/local/bin/warm mlflow.cli mlflow.server.fastapi_app psycopg boto3
+RUN /opt/venv/bin/python /usr/local/bin/warm mlflow.cli mlflow.server.fastapi_app mlflow.server.auth psycopg boto3
 
 FROM builder AS worker-packages
 # One of DVC's packages has no wheel and is built here.
@@ -112,7 +112,8 @@ CMD ["work"]
 #                                client that cannot reach S3 itself: MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false)
 #   MLFLOW_SERVER_ALLOWED_HOSTS  more names and addresses (name:port, …) to answer to, beside localhost and mlflow:
 #                                under any other it answers 403
-# It asks nobody for a password: publish the port (-p 5000:5000) to people who may see and change everything.
+# It asks nobody for a password: publish the port (-p 5000:5000) to people who may see and change everything, or let it
+# ask by the option --app-name basic-auth; docs/images.md says the variables.
 FROM base AS mlflow
 RUN install --directory --owner=fraud --group=fraud /mlflow
 COPY --from=mlflow-packages /opt/venv /opt/venv

@@ -113,10 +113,10 @@ deploy: repository $(READY) ## the deployments on the Prefect server of PREFECT_
 worker: repository $(READY) ## a worker for it, in a clone of its own
 	@exec python -m flows.worker
 
-passwords: ## draw the passwords of compose.yaml into .env; a file that is there stays
-	@test -e .env || { umask 077; { echo AWS_ACCESS_KEY_ID=fraud; \
-	  for name in AWS_SECRET_ACCESS_KEY DATABASE_PASSWORD PREFECT_PASSWORD; do \
-	    echo "$$name=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(24))')"; done; } > .env.new && mv .env.new .env; }
+passwords: ## draw the passwords of compose.yaml into .env; those that are there stay
+	@umask 077; { awk 1 .env 2>/dev/null; grep -qs ^AWS_ACCESS_KEY_ID= .env || echo AWS_ACCESS_KEY_ID=fraud; \
+	  for name in AWS_SECRET_ACCESS_KEY DATABASE_PASSWORD PREFECT_PASSWORD MLFLOW_PASSWORD MLFLOW_FLASK_SERVER_SECRET_KEY; do \
+	    grep -qs "^$$name=" .env || echo "$$name=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(24))')"; done; } > .env.new && mv .env.new .env
 
 stack: repository $(READY) ## git, database, S3 server, MLflow, Prefect, worker and service as real processes on this machine
 	python -m stack start

@@ -1,4 +1,4 @@
-"""The action that borrows a role of AWS, against servers that answer and refuse as GitHub's and AWS's do."""
+"""The action that hands on keys of AWS, against servers that answer and refuse as its own do, and which jobs may."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -122,9 +123,108 @@ def test_what_is_missing_is_one_sentence_and_nothing_is_handed_on(
     assert not (tmp_path / "env").exists()
 
 
+STATIC = {"KEY_ID": "AKIAEXAMPLE", "SECRET_KEY": "static+secret"}
+
+
+def test_a_static_key_is_handed_on_where_no_role_is_named(hosts: str, tmp_path: Path) -> None:
+    ended = borrowed(hosts, tmp_path, ROLE="", **STATIC)
+
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "env").read_text() == "AWS_ACCESS_KEY_ID=AKIAEXAMPLE\nAWS_SECRET_ACCESS_KEY=static+secret\n"
+
+
+def test_a_static_key_never_stands_beside_a_role(hosts: str, tmp_path: Path) -> None:
+    assert borrowed(hosts, tmp_path, **STATIC).returncode == 0
+    told = (tmp_path / "env").read_text()
+    assert LENT["AccessKeyId"] in told
+    assert "AKIAEXAMPLE" not in told
+
+
+@pytest.mark.parametrize("given", STATIC)
+def test_half_a_static_key_is_refused(hosts: str, tmp_path: Path, given: str) -> None:
+    ended = borrowed(hosts, tmp_path, ROLE="", **{given: STATIC[given]})
+
+    assert ended.returncode == 1
+    assert "expected the secrets AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, found no AWS_" in ended.stderr
+    assert not (tmp_path / "env").exists()
+
+
 def test_no_input_of_the_action_is_part_of_a_command() -> None:
     steps = yaml.safe_load((ACTION / "action.yml").read_text())["runs"]["steps"]
     assert [step["run"] for step in steps] == ['python3 "$LEND"']
+    assert steps[0]["if"] == "inputs.role != '' || inputs.key-id != '' || inputs.secret-key != ''"
+
+
+# The workflows
+
+
+def jobs() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each job with a name to tell it by."""
+    for file in (ROOT / ".github/workflows").glob("*.yml"):
+        for name, job in yaml.safe_load(file.read_text())["jobs"].items():
+            yield f"{name} of {file.name}", job
+
+
+def named(kind: str, text: str) -> set[str]:
+    """Return the names of the variables (`vars`) or `secrets` that a workflow's text reads."""
+    return set(re.findall(rf"\b{kind}\.(\w+)", text))
+
+
+def rows(first: str) -> set[str]:
+    """Return the names in the table of what is set up once, of the rows that begin so."""
+    page = (ROOT / "docs/github-actions.md").read_text().partition("## Set up once")[2]
+    found = re.findall(rf"^\| {re.escape(first)} \| (.*?) \|", page, re.MULTILINE)
+    return {name for cell in found for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_each_job_of_an_environment_borrows_its_role_before_it_reads_a_store_and_no_other_may() -> None:
+    borrowing = 0
+    for name, job in jobs():
+        used = [step.get("uses", "") for step in job["steps"]]
+        if "environment" not in job:
+            assert "./.github/actions/aws" not in used, name
+            assert "id-token" not in job.get("permissions", {}), name
+            continue
+        borrowing += 1
+        assert used.index("./.github/actions/aws") < used.index("./.github/actions/ready"), name
+        role = job["steps"][used.index("./.github/actions/aws")]["with"]["role"]
+        assert role == f"${{{{ vars.AWS_ROLE_{job['environment'].upper()} }}}}", name
+        assert job["permissions"]["id-token"] == "write", name
+    assert borrowing == 5
+
+
+def test_no_key_of_aws_is_a_variable_of_a_job() -> None:
+    told = [name for _, job in jobs() for each in (job, *job["steps"]) for name in each.get("env", {})]
+    assert len(told) > 20
+    assert [name for name in told if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION"))] == []
+
+
+def test_the_page_names_every_variable_that_is_read_and_no_other() -> None:
+    files = [*(ROOT / ".github").glob("workflows/*.yml"), *(ROOT / ".github").glob("actions/*/action.yml")]
+    assert rows("variable") == {name for file in files for name in named("vars", file.read_text())} != set()
+
+
+def test_the_page_names_every_secret_at_the_environment_that_it_is_read_in_and_no_other() -> None:
+    read: dict[str | None, set[str]] = {}
+    for _, job in jobs():
+        read.setdefault(job.get("environment"), set()).update(named("secrets", yaml.safe_dump(job)))
+    assert read.pop(None) == set()
+    assert read == {name: rows(f"secret of `{name}`") for name in rows("environment")}
+
+
+def test_the_trust_policy_of_the_page_has_both_forms_of_who_asks() -> None:
+    blocks = re.findall(r"```text\n(\{.*?)```", (ROOT / "docs/aws.md").read_text(), re.DOTALL)
+    trust, rights = (json.loads(block)["Statement"] for block in blocks)
+
+    (equals,) = trust[0]["Condition"].values()
+    names, ids = equals["token.actions.githubusercontent.com:sub"]
+    assert list(trust[0]["Condition"]) == ["StringEquals"]
+    assert re.fullmatch(r"repo:\w+/\w+:environment:production", names)
+    assert re.sub(r"@\d+", "", ids) == names
+    assert {right["Resource"] for right in rights if "s3:PutObject" in right["Action"]} == {
+        "arn:aws:s3:::bank-fraud/dvc/*"
+    }
+    assert "Delete" not in json.dumps(rights)
 
 
 def test_every_action_of_others_is_pinned_by_commit() -> None:

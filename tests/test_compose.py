@@ -131,7 +131,26 @@ def test_passwords_are_drawn_once_for_their_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert drawn.keys() == required()
     assert {len(value) for name, value in drawn.items() if name != "AWS_ACCESS_KEY_ID"} == {48}
-    assert len(set(drawn.values())) == 4
+    assert len(set(drawn.values())) == len(drawn)
+
+
+def test_a_password_that_is_there_stays_and_one_that_came_later_is_drawn_beside_it(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".env").write_text("DATABASE_PASSWORD=mine\nGIT_REMOTE=https://git.bank.example/fraud")
+
+    subprocess.run(["make", "passwords"], cwd=tmp_path, check=True, capture_output=True)
+
+    told = dict(line.split("=") for line in (tmp_path / ".env").read_text().splitlines())
+    assert (told["DATABASE_PASSWORD"], told["GIT_REMOTE"]) == ("mine", "https://git.bank.example/fraud")
+    assert required() <= told.keys()
+
+
+def test_the_worker_is_the_user_of_mlflow_that_the_first_start_makes() -> None:
+    server, worker = environment("mlflow"), environment("worker")
+    assert SERVICES["mlflow"]["command"] == ["--app-name", "basic-auth"]
+    assert server["MLFLOW_AUTH_ADMIN_USERNAME"] == worker["MLFLOW_TRACKING_USERNAME"]
+    assert server["MLFLOW_AUTH_ADMIN_PASSWORD"].startswith("${MLFLOW_PASSWORD:?")
+    assert worker["MLFLOW_TRACKING_PASSWORD"] == "${MLFLOW_PASSWORD}"
 
 
 def required() -> set[str]:

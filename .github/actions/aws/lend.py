@@ -1,7 +1,8 @@
 """Exchange this job's OpenID Connect token for a role's keys, and hand these to the steps that follow.
 
 The two requests are all that is needed, so no action of others sees the token. A job may ask for one with
-`permissions: id-token: write`.
+`permissions: id-token: write`. Where no role is named a static key is handed on: by this way too, so that a static key
+never stands beside a lent one, and nothing is set where there is none.
 """
 
 from __future__ import annotations
@@ -34,7 +35,17 @@ def token(environ: Mapping[str, str]) -> str:
     return str(_answer(urllib.request.Request(f"{asked}&audience={AUDIENCE}", headers=headers))["value"])
 
 
-def keys(environ: Mapping[str, str], proof: str) -> dict[str, str]:
+def keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the role's key, or of the static one where no role is named."""
+    if environ.get("ROLE"):
+        return lent(environ, token(environ))
+    static = {"AWS_ACCESS_KEY_ID": environ.get("KEY_ID", ""), "AWS_SECRET_ACCESS_KEY": environ.get("SECRET_KEY", "")}
+    if missing := [name for name, value in static.items() if not value]:
+        sys.exit(f"error: expected the secrets {' and '.join(static)}, found no {missing[0]}; set it beside the other")
+    return static
+
+
+def lent(environ: Mapping[str, str], proof: str) -> dict[str, str]:
     """Return the variables of the role's keys."""
     region = environ["REGION"]
     url = environ.get("AWS_ENDPOINT_URL_STS") or f"https://sts.{region}.amazonaws.com/"
@@ -55,7 +66,7 @@ def hand_on(variables: Mapping[str, str], file: Path) -> None:
     """Keep the secrets out of the log, and give all to the steps that follow."""
     for name, value in variables.items():
         if not re.fullmatch(r"[!-~]+", value):
-            sys.exit(f"error: {name} as AWS gave it is not one word, so it cannot be a variable")
+            sys.exit(f"error: {name} is not one word, as a key of AWS is; copy it again without spaces around it")
         if name in NAMES:
             sys.stdout.write(f"::add-mask::{value}\n")
     with file.open("a", encoding="utf-8") as written:
@@ -77,4 +88,4 @@ def _answer(request: urllib.request.Request) -> dict[str, dict[str, dict[str, di
 
 
 if __name__ == "__main__":
-    hand_on(keys(os.environ, token(os.environ)), Path(os.environ["GITHUB_ENV"]))
+    hand_on(keys(os.environ), Path(os.environ["GITHUB_ENV"]))
