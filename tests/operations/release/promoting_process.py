@@ -22,7 +22,6 @@ from mlflow_fraud.operations.publication.publish import publish
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.promote import mirror_champion, promote
 from mlflow_fraud.operations.release.store import open_configured_store
-from mlflow_fraud.operations.tracking.mirror import mark_challenger
 
 REASON = "f1 below 0.8"
 
@@ -39,7 +38,6 @@ def run() -> None:
     """Judge, publish and promote, as the flow `retraining` does."""
     store = open_configured_store()
     compare(store, first=True, asked=REASON)
-    mark_challenger()
     if publish(REASON).goes_live:
         promote(store)
         mirror_champion(store)
