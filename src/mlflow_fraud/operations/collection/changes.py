@@ -31,7 +31,7 @@ from mlflow_fraud.core.contract.corrections import (
 from mlflow_fraud.core.contract.forgotten import Forgotten, mark_of, without
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.operations.collection.aside import Aside, fit_for_pins, fit_for_the_gate, keep_aside
+from mlflow_fraud.operations.collection.aside import Aside, fit_for_pins, fit_for_the_gate
 from mlflow_fraud.operations.collection.door import Door
 from mlflow_fraud.operations.data.correct import pin_corrections
 from mlflow_fraud.paths import corrections_folder, forgotten_list
@@ -65,9 +65,7 @@ def collect_changes(log: PredictionLog, door: Door, as_of: datetime) -> Changes:
     if new.is_empty():
         return Changes()
     say(f"{counted(len(new), 'correction')} of pinned rows came into the record")
-    found = _pinned(new, rows, known, door)
-    keep_aside(found.aside, door.dataset)
-    return found
+    return _pinned(new, rows, known, door)
 
 
 def _pinned(new: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, door: Door) -> Changes:
