@@ -37,8 +37,8 @@ class Recorded:
 
     `rows` are those that the live release has not learned: the transaction, `label` and `label_time` as they were known
     then, `probability` and `threshold`, null where it cannot be said what the release gives. `features` are as they
-    were served, NaN where they were of other features, or nothing was. `volumes` counts all payments of a day, those in quarantine, too. `heard`
-    says up to when silence about a payment says that it was genuine.
+    were served, NaN where they were of other features, or nothing was. `volumes` counts all payments of a day, those in
+    quarantine, too. `heard` says up to when silence about a payment says that it was genuine.
     """
 
     rows: pl.DataFrame
