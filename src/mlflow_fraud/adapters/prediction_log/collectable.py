@@ -105,7 +105,7 @@ def newest_versions(connection: Connection, contract: Contract, as_of: datetime)
         if each in reversed_once
     ]
     parts.append(pl.DataFrame(gone, form, orient="row"))
-    changed = [each for each in newest.values() if each[2] is not None]
+    changed = [(event_id, at, content) for event_id, at, content in newest.values() if content is not None]
     if changed:
         stated = [json.loads(content).keys() for _, _, content in changed]
         raw = pl.DataFrame(
