@@ -432,8 +432,19 @@ class ReleaseSuite:
         pointer = put_and_promote(store, new)
         assert store.latest() == pointer
         assert store.fetch("xgboost-2") == new
-        effective = store.ledger()[pointer.record - 1]
+        (_, effective) = store.ledger()
+        assert pointer.record == effective.number
         assert (effective.from_version, effective.to_version) == ("xgboost-1", "xgboost-2")
+
+    def test_a_record_that_a_crash_left_is_not_gone_on_with_by_who_says_something_else(
+        self, store: ReleaseStore, blobs: BlobStore
+    ) -> None:
+        old = put_and_promote(store, make_release("xgboost-1"))
+        store.put(make_release("xgboost-2"))
+        with pytest.raises(Crash):
+            promote(ReleaseStore(InterruptedBlobs(blobs, before=2)), "xgboost-2", old)
+        assert promote(store, "xgboost-2", old, who="bob").record == 3
+        assert [record.who for record in store.ledger()] == ["ann", "ann", "bob"]
 
     def test_a_promotion_is_ten_writes(self, store: ReleaseStore, blobs: BlobStore) -> None:
         """So that the crash test cannot miss one."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from mlflow_fraud.adapters.mlflow_tracking import KEY
 from mlflow_fraud.core.errors import TrackingFailed
+from tests.conftest import ROOT
 from tests.tracked import a_training, database, tracking
 from tests.tracked import made_database as made_database
 from tests.tracked import project as project
@@ -71,6 +77,36 @@ def test_a_run_that_was_deleted_in_the_pages_is_made_again(project: Path) -> Non
     assert again.new
     assert again.run_id != first.run_id
     assert tracking().ensure_logged(a_training(project)) == again._replace(new=False)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mlflow import MlflowClient
+from tests.tracked import a_training, tracking
+
+MlflowClient.set_tag = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+tracking().ensure_logged(a_training(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_when_its_version_is_there_leaves_a_run_that_the_next_one_ends(project: Path) -> None:
+    environ = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(project)], env=environ, check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    logged = tracking().ensure_logged(a_training(project))
+
+    assert tracking().ensure_logged(a_training(project)) == logged._replace(new=False)
+    with database(project) as connection:
+        runs = connection.execute(f"select run_uuid, status from tags join runs using (run_uuid) where key = '{KEY}'")
+        assert runs.fetchall() == [(logged.run_id, "FINISHED")]
+        versions = connection.execute("select version, run_id from model_versions").fetchall()
+        assert versions == [(int(logged.model_version), logged.run_id)]
+        points = "select count(*), count(distinct key || step) from metrics"
+        (points_of, kinds_of), *_ = connection.execute(points).fetchall()
+        assert points_of == kinds_of
 
 
 @pytest.mark.parametrize("how", ["moved", "copied"])

@@ -74,6 +74,11 @@ def fetched(branch: str, *, token: str = "") -> str | None:
     return must("rev-parse", f"refs/remotes/{REMOTE}/{branch}")
 
 
+def last_fetched(branch: str) -> str | None:
+    """Return the commit that the remote's branch was at when it was last fetched; None where it never was."""
+    return _ask("rev-parse", "--verify", "--quiet", f"refs/remotes/{REMOTE}/{branch}") or None
+
+
 def changed(paths: Sequence[str]) -> list[str]:
     """Return the files below `paths` that differ from the commit checked out, new ones included."""
     said = must("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *paths)

@@ -63,7 +63,10 @@ class Tracking:
             self._find_experiment()
 
     def ensure_logged(self, training: TrainingRun) -> Logged:
-        """Log the run and register the model, unless a finished run has the same key."""
+        """Log the run and register the model, unless a finished run has the same key.
+
+        One that was begun and never ended, as that of a process that was killed, is gone on with.
+        """
         with self._asking() as patience:
             done = self._finished(training.key)
             if done is not None:
@@ -205,7 +208,14 @@ class Tracking:
         return Logged(run_id, version, page, new)
 
     def _finished(self, key: str) -> Any:
-        condition = f"tags.`{KEY}` = '{key}' and attributes.status = 'FINISHED'"
+        return self._newest(key, "FINISHED")
+
+    def _begun(self, key: str) -> str | None:
+        found = self._newest(key, "RUNNING")
+        return None if found is None else str(found.info.run_id)
+
+    def _newest(self, key: str, status: str) -> Any:
+        condition = f"tags.`{KEY}` = '{key}' and attributes.status = '{status}'"
         found = self._client.search_runs([self._experiment_id], condition, max_results=1)
         return found[0] if found else None
 
@@ -252,6 +262,7 @@ class Tracking:
         with (
             mlflow.start_run(run_id=self._parent(training)),
             mlflow.start_run(
+                run_id=self._begun(training.key),
                 run_name=training.candidate,
                 nested=True,
                 experiment_id=self._experiment_id,
@@ -260,7 +271,11 @@ class Tracking:
         ):
             try:
                 self._log(run.info.run_id, training)
-                version = self._register(run.info.run_id, training, log_model(training))
+                there = self._version(training)
+                if there is None or there.run_id != run.info.run_id:
+                    version = self._register(run.info.run_id, training, log_model(training))
+                else:
+                    version = str(there.version)
             except BaseException:
                 patience.be(seconds=1, retries=0)  # both runs are ended on the way out, whoever is there to hear it
                 raise
@@ -268,14 +283,18 @@ class Tracking:
 
     def _registered(self, run: Any, training: TrainingRun) -> tuple[str, bool]:
         """Return the run's version and whether it was made now: one that was deleted, or is under another name, is."""
-        condition = f"name = '{self._model_name}' and tags.`{KEY}` = '{training.key}'"
-        found = self._client.search_model_versions(condition, max_results=1, order_by=["version_number DESC"])
+        found = self._version(training)
         if found:
-            return str(found[0].version), False
+            return str(found.version), False
         import mlflow
 
         with mlflow.start_run(run_id=run.info.run_id):
             return self._register(run.info.run_id, training, log_model(training)), True
+
+    def _version(self, training: TrainingRun) -> Any:
+        condition = f"name = '{self._model_name}' and tags.`{KEY}` = '{training.key}'"
+        found = self._client.search_model_versions(condition, max_results=1, order_by=["version_number DESC"])
+        return found[0] if found else None
 
     def _register(self, run_id: str, training: TrainingRun, logged: Any) -> str:
         from mlflow.exceptions import MlflowException

@@ -9,9 +9,10 @@ A promotion writes in this order. A crash between any two steps leaves the old r
 
 - among the files: no manifest, so no release; `put` again writes over what is there.
 - after the manifest: a whole release that is not live; `put` again does nothing, `promote` goes on.
-- after the ledger record: a record that never took effect. It stays, as the chain must; the number in
-  `latest` passes over it and the next record's `from_version` tells what really was live. Of a first promotion
-  nobody can tell it from one whose `latest` was lost, so only the same version goes on.
+- after the ledger record: a record that has not taken effect. The same promotion again goes on with it, as long as it
+  is the newest. Else it stays, as the chain must; the number in `latest` passes over it and the next record's
+  `from_version` tells what really was live. Of a first promotion nobody can tell it from one whose `latest` was
+  lost, so only the same version goes on.
 - after `latest`: done. What mirrors the pointer elsewhere may be repeated at any time.
 """
 
@@ -129,8 +130,9 @@ class ReleaseStore:
             require_none_before(past, str(self), version)
         left = expected.version if expected else lost.to_version if lost else None
         record = _next(past, action, version, who=who, at=at, reasons=reasons, left=left, judged=judged)
+        begun = _begun(past, record, expected)
         try:
-            return self._carry_out(record, expected)
+            return self._carry_out(begun or record, expected, is_written=begun is not None)
         except PromotionConflict as conflict:
             raise PromotionConflict(
                 f"{version} did not become live: somebody else promoted since this was decided ({conflict}); "
@@ -156,10 +158,11 @@ class ReleaseStore:
         except ValueError:
             raise ReleaseRejected(f"{key} in {self._blobs} is no ledger record; compare it with a backup") from None
 
-    def _carry_out(self, record: Record, expected: Pointer | None) -> Pointer:
+    def _carry_out(self, record: Record, expected: Pointer | None, *, is_written: bool) -> Pointer:
         if self.latest() != expected:
             raise PromotionConflict(f"`{LATEST}` has changed")
-        self._blobs.create(_ledger_key(record.number), record.to_json())
+        if not is_written:
+            self._blobs.create(_ledger_key(record.number), record.to_json())
         content = (json.dumps({"version": record.to_version, "ledger": record.number}) + "\n").encode()
         if expected is None:
             self._blobs.create(LATEST, content)
@@ -206,6 +209,15 @@ def _next(
         previous=past[-1].sha256 if past else START,
         judged=judged,
     )
+
+
+def _begun(past: Sequence[Record], record: Record, live: Pointer | None) -> Record | None:
+    """Return the newest record where it has not taken effect and says what `record` would, but for when."""
+    newest = past[-1] if past else None
+    if newest is None or (live and newest.number <= live.record):
+        return None
+    same = {"number": newest.number, "at": newest.at, "previous": newest.previous}
+    return newest if record.model_copy(update=same) == newest else None
 
 
 def _ledger_key(number: int) -> str:

@@ -48,7 +48,9 @@ def told(*lines: tuple[int, str, str | None, float], contract: Contract = CONTRA
     )
 
 
-whats = st.sampled_from([("amount", "77"), ("amount", "88"), ("label", "1"), ("label", "0"), ("reversed", None)])
+whats = st.sampled_from(
+    [*((what, value) for what in ("amount", "label") for value in "01"), ("reversed", None), ("reversed", "no")]
+)
 lines = st.lists(
     st.tuples(st.integers(0, 7), whats, st.integers(8, 30)).map(lambda each: (each[0], *each[1], each[2])),
     unique_by=lambda line: (line[0], line[1], line[3]),
@@ -85,6 +87,16 @@ def test_a_reversed_payment_is_there_until_it_was_reversed_and_an_erased_one_nev
     changes = told((3, "reversed", None, 10), (4, "erased", None, 25))
     assert corrected(ROWS, changes, CONTRACT)["event_id"].to_list() == [0, 1, 2, 5]
     assert corrected(ROWS, changes, CONTRACT, as_of=BEGIN + timedelta(days=8))["event_id"].to_list() == [0, 1, 2, 3, 5]
+
+
+def test_a_payment_that_was_reversed_by_mistake_is_there_again_from_then_on() -> None:
+    changes = told(
+        (3, "reversed", None, 10), (3, "reversed", "no", 20), (3, "amount", "77", 20), (4, "reversed", "no", 9)
+    )
+    assert corrected(ROWS, changes, CONTRACT)["amount"].to_list() == [100, 200, 300, 77, 500, 600]
+    assert 3 not in corrected(ROWS, changes, CONTRACT, as_of=BEGIN + timedelta(days=15))["event_id"]
+    erased = pl.concat([changes, told((3, "erased", None, 12))])
+    assert 3 not in corrected(ROWS, erased, CONTRACT)["event_id"]
 
 
 def test_no_correction_changes_no_row() -> None:

@@ -110,6 +110,10 @@ def tell(log: PredictionLog, labels: Sequence[tuple[str, int, datetime]]) -> Non
         log.add_labels(told, received=RECEIVED, source="service")
 
 
+def _row_of(event_id: str) -> dict[str, Any]:
+    return SEEN.filter(pl.col("event_id") == event_id).drop("label", "batch").row(0, named=True)
+
+
 def table() -> pl.DataFrame:
     ingest()
     return pl.read_parquet(TABLE)
@@ -173,7 +177,8 @@ def test_three_days_in_cents_are_kept_aside_and_stop_nothing_else_until_their_da
     report = (refused.folder / "report.md").read_text()
     assert "amount is distributed as before on each day: 3 days do not comply" in report
     assert refused.command in report
-    assert [each.name for each in collect(A_WEEK_LATER).refused] == [refused.name]
+    assert not refused.again
+    assert collect(A_WEEK_LATER).refused == (refused._replace(again=True),)
 
     quarantine("2020-03-10", "2020-03-13", "the feed sent cents")
     again = collect(A_WEEK_LATER)
@@ -241,8 +246,7 @@ def test_what_becomes_known_of_pinned_rows_is_a_correction_each_by_its_arrival(
     tell(
         log, [(taken_back, 0, datetime(2020, 3, 20)), (late, 1, datetime(2020, 3, 22)), (late, 1, datetime(2020, 5, 1))]
     )
-    row: dict[str, Any] = SEEN.filter(pl.col("event_id") == changed).drop("label", "batch").row(0, named=True)
-    for event_id, instead in ((changed, row | {"amount": 999}), (reversed_one, None)):
+    for event_id, instead in ((changed, _row_of(changed) | {"amount": 999}), (reversed_one, None)):
         log.add_correction(
             Correction(("sparkov", event_id), instead, datetime(2020, 3, 21)), received=RECEIVED, source="service"
         )
@@ -260,6 +264,12 @@ def test_what_becomes_known_of_pinned_rows_is_a_correction_each_by_its_arrival(
     assert (after[taken_back]["label"], after[late]["label"], after[changed]["amount"]) == (0, 1, 999)
     assert after[late]["label_time"] == datetime(2020, 3, 22)
     assert reversed_one not in after
+    assert collect(NOW) == Collected()
+    back = Correction(("sparkov", reversed_one), _row_of(reversed_one) | {"amount": 888}, datetime(2020, 3, 21))
+    log.add_correction(back, received=RECEIVED, source="service")  # of the same moment, and told later
+    (file,) = collect(NOW).corrections
+    assert set(pl.read_parquet(file)["what"]) == {"reversed", "amount"}
+    assert {each["event_id"]: each["amount"] for each in table().to_dicts()}[reversed_one] == 888
     assert collect(NOW) == Collected()
     list(forget(["--card", str(CARD)]))
     Path("data/contracts/sparkov.forgotten").unlink()  # as in another clone, before the list is committed

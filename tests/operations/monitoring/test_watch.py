@@ -24,6 +24,7 @@ from mlflow_fraud.operations.monitoring.kept import Entry
 from mlflow_fraud.operations.monitoring.retrainings import noted
 from mlflow_fraud.operations.monitoring.tracked import OF_EXPERIMENT, log_watched
 from mlflow_fraud.operations.monitoring.watch import Seen, note_asked, watch_record
+from mlflow_fraud.operations.record.quarantine import quarantine
 from mlflow_fraud.operations.reporting.summary import watched_summary
 from mlflow_fraud.paths import TRANSACTIONS, WATCH_PAGE, corrections_aside, part_file
 from mlflow_fraud.stages.logged import open_tracking
@@ -240,6 +241,25 @@ def test_a_feed_that_stops_for_two_days_is_said(served: ReleaseStore) -> None:
     assert f"No payment came on {silent[0]}, {silent[1]}" in WATCH_PAGE.read_text()
     empty = next(each for each in of_kind(seen, "day") if each["name"] == silent[0])
     assert (empty["payments"], empty["volume"], empty["f1"]) == (0, 0, None)
+
+
+@pytest.mark.slow
+def test_a_week_that_is_in_quarantine_is_not_judged_and_no_silence_of_the_feed(served: ReleaseStore) -> None:
+    day = next(midnight(days) for days in range(35, 42) if midnight(days).weekday() == 0)
+    week_after = day + timedelta(days=7)
+    quarantine(str(day.date()), str(week_after.date()), "the feed sent cents")
+    seen = watch_record(served)
+    (week,) = [each for each in of_kind(seen, "week") if each["since"] == day.isoformat()]
+    told = ("payments", "rows", "f1", "recall", "drift", "score_drift", "days_without", "outlook")
+    assert [week[name] for name in told[:-1]] == [0, 0, None, None, None, None, []]
+    assert week["outlook"]["f1"] is not None, "of the weeks before it, which are enough"
+    days = [each for each in of_kind(seen, "day") if day.isoformat() <= each["since"] < week["until"]]
+    assert min(each["volume"] for each in days) > 0.3
+    assert "No payment came on" not in WATCH_PAGE.read_text()
+    everything = (str(AFTER), str(seen.now.date() + timedelta(days=1)))
+    quarantine(*everything, "all of it was a test")
+    nothing = watch_record(served)
+    assert (nothing.windows, nothing.answer.kind) == ([], "")
 
 
 @pytest.mark.slow

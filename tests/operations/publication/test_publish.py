@@ -277,6 +277,33 @@ def test_one_pull_request_is_open_and_kept_up_to_date_and_nothing_goes_live(
         require_published()
 
 
+def test_what_came_onto_the_open_request_meanwhile_is_not_written_over(by_request: Project, clones: Clones) -> None:
+    begin()
+    by_request.brings("june")
+    by_request.makes()
+    publish("june came")
+    begin()
+    by_request.brings("july")
+    by_request.makes()
+    clones("reviewer")
+    git("fetch", "--quiet", "origin")
+    git("checkout", "--quiet", "--detach", "origin/retraining-main")
+    Path("params.yaml").write_text("dataset: cards\n# as the review asked\n")
+    git("-c", "user.name=A", "-c", "user.email=a@bank.example", "commit", "--quiet", "--all", "--message", "Reviewed")
+    git("push", "--quiet", "origin", "HEAD:retraining-main")
+    by_request.enter()
+
+    assert publish("july came").overtaken
+    begin()
+    by_request.makes()
+    assert publish("july came").asked_for
+
+    git("fetch", "--quiet", "origin")
+    log = git("log", "--format=%s", "origin/retraining-main").splitlines()
+    assert log == ["Retraining: july came", "Reviewed", "Retraining: june came", "May"]
+    assert by_request.rows() == ["july", "june", "may"]
+
+
 @pytest.mark.slow
 def test_a_base_that_went_on_is_taken_and_the_request_follows_it(
     by_request: Project, github_server: GitHubServer

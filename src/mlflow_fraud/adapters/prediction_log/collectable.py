@@ -16,7 +16,7 @@ from mlflow_fraud.adapters.prediction_log.days import RecordedDays
 from mlflow_fraud.adapters.prediction_log.quarantine import not_quarantined, spans
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.contract.corrections import ARRIVED, REVERSED, VALUE, WHAT, correctable, form_of, text_of
+from mlflow_fraud.core.contract.corrections import ARRIVED, REVERSED, STANDS, VALUE, WHAT, correctable, form_of, text_of
 from mlflow_fraud.core.labels import LABEL_TIME
 
 HISTORY = "history"
@@ -88,16 +88,24 @@ def newest_labels(connection: Connection, contract: Contract, as_of: datetime) -
 def newest_versions(connection: Connection, contract: Contract, as_of: datetime) -> pl.DataFrame:
     """Return, as corrections, what each corrected payment is by the newest one: every column that it states.
 
-    Of a payment that was reversed it says so, and nothing else.
+    Of a payment that was reversed it says so, and nothing else; of one that is there after all, that too.
     """
     told = select(CORRECTION.c.event_id, CORRECTION.c.observed, CORRECTION.c.content)
     told = told.where(CORRECTION.c.contract == contract.name, CORRECTION.c.observed <= as_of)
     rows = connection.execute(told.order_by(CORRECTION.c.observed, CORRECTION.c.number))
-    newest = {event_id: (event_id, observed, content) for event_id, observed, content in rows}
+    newest, reversed_once = dict[str, tuple[str, datetime, str | None]](), set[str]()
+    for event_id, observed, content in rows:
+        newest[event_id] = event_id, observed, content
+        if content is None:
+            reversed_once.add(event_id)
     form, parts = form_of(contract), []
-    gone = [(id_of(each, contract), REVERSED, None, at) for each, at, content in newest.values() if content is None]
+    gone = [
+        (id_of(each, contract), REVERSED, None if newest[each][2] is None else STANDS, newest[each][1])
+        for each in newest
+        if each in reversed_once
+    ]
     parts.append(pl.DataFrame(gone, form, orient="row"))
-    changed = [each for each in newest.values() if each[2] is not None]
+    changed = [(event_id, at, content) for event_id, at, content in newest.values() if content is not None]
     if changed:
         stated = [json.loads(content).keys() for _, _, content in changed]
         raw = pl.DataFrame(

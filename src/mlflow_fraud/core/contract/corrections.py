@@ -15,6 +15,8 @@ REVERSED = "reversed"
 ERASED = "erased"
 """What a payment is whose person was forgotten: it is in no table, of no day."""
 GOES_AWAY = (REVERSED, ERASED)
+STANDS = "no"
+"""The value of `REVERSED` where a payment is there after all: it was taken back by mistake."""
 
 FIXED: tuple[Role, ...] = ("event_id", "event_time", "entity", "label_time", "label_chance")
 """Id, time and entities say which payment it is; when a label arrived is the arrival of what says it."""
@@ -26,7 +28,8 @@ def form_of(contract: Contract) -> dict[str, pl.DataType]:
     """Return the columns of a table of corrections, with their types.
 
     `what` is the pipeline's name of a column, `reversed` or `erased`; `value` a text in the pipeline's own units: minor
-    units of an amount, a day in ISO 8601; null where the value is missing from now on, or the payment goes away.
+    units of an amount, a day in ISO 8601; null where the value is missing from now on, or the payment goes away. A
+    payment that is reversed with the value `no` is there again.
     """
     (event_id,) = (column for column in contract.kept if column.role == "event_id")
     return {"event_id": event_id.dtype, WHAT: pl.String(), VALUE: pl.String(), ARRIVED: pl.Datetime("us")}
@@ -47,8 +50,9 @@ def corrected(
     """
     there = corrections[WHAT] == ERASED
     told = corrections if as_of is None else corrections.filter(there | (corrections[ARRIVED] <= as_of))
-    left = rows.join(told.filter(pl.col(WHAT).is_in(GOES_AWAY)), on="event_id", how="anti", maintain_order="left")
     last = told.sort(ARRIVED, VALUE).unique(["event_id", WHAT], keep="last", maintain_order=True)
+    gone = last.filter(pl.col(WHAT).is_in(GOES_AWAY), pl.col(VALUE).ne_missing(STANDS))
+    left = rows.join(gone, on="event_id", how="anti", maintain_order="left")
     for name, column in correctable(contract).items():
         mine = last.filter(pl.col(WHAT) == name)
         if name in left.columns and not mine.is_empty():

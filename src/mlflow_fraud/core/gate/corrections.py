@@ -9,7 +9,16 @@ import polars as pl
 from mlflow_fraud.core.contract.bounds import beyond
 from mlflow_fraud.core.contract.column import Column
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.contract.corrections import ARRIVED, GOES_AWAY, VALUE, WHAT, correctable, value_of
+from mlflow_fraud.core.contract.corrections import (
+    ARRIVED,
+    GOES_AWAY,
+    REVERSED,
+    STANDS,
+    VALUE,
+    WHAT,
+    correctable,
+    value_of,
+)
 from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.errors import nearest
 
@@ -51,10 +60,14 @@ def _unknown_columns(told: pl.DataFrame, contract: Contract) -> Iterator[str]:
 
 
 def _values_that_say_nothing(told: pl.DataFrame) -> Iterator[str]:
-    number = told.filter(pl.col(WHAT).is_in(GOES_AWAY) & pl.col(VALUE).is_not_null()).height
+    says = pl.col(VALUE).is_not_null() & ~((pl.col(WHAT) == REVERSED) & (pl.col(VALUE) == STANDS))
+    number = told.filter(pl.col(WHAT).is_in(GOES_AWAY) & says).height
     if number:
         are = counted(number, "row that goes", "rows that go")
-        yield f"{are} away with a value; of what is reversed or erased nothing else is said"
+        yield (
+            f"{are} away with a value; of what is reversed or erased nothing else is said, but `{STANDS}` of a payment "
+            "that is not reversed after all"
+        )
 
 
 def _values(told: pl.DataFrame, name: str, column: Column, contract: Contract) -> Iterator[str]:

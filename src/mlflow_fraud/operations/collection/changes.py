@@ -21,6 +21,7 @@ from mlflow_fraud.core.contract.corrections import (
     ARRIVED,
     ERASED,
     REVERSED,
+    STANDS,
     VALUE,
     WHAT,
     correctable,
@@ -31,7 +32,7 @@ from mlflow_fraud.core.contract.corrections import (
 from mlflow_fraud.core.contract.forgotten import Forgotten, mark_of, without
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError
-from mlflow_fraud.operations.collection.aside import Aside, fit_for_pins, fit_for_the_gate, keep_aside
+from mlflow_fraud.operations.collection.aside import Aside, fit_for_pins, fit_for_the_gate
 from mlflow_fraud.operations.collection.door import Door
 from mlflow_fraud.operations.data.correct import pin_corrections
 from mlflow_fraud.paths import corrections_folder, forgotten_list
@@ -57,17 +58,16 @@ def collect_changes(log: PredictionLog, door: Door, as_of: datetime) -> Changes:
     contract = door.contract
     rows = without(door.history, forgotten_in(forgotten_list(contract.name)))
     known = read_corrections(pinned_corrections(corrections_folder(door.dataset)), contract)
-    now = corrected(rows, known, contract)
     with snapshot(log.engine) as connection:
         told = pl.concat([newest_labels(connection, contract, as_of), newest_versions(connection, contract, as_of)])
         laid = tombstones(connection)
-    new = pl.concat([_erased(now, _gone(laid, contract), log, contract), otherwise(told, now, known, contract)])
+    back = returned(told, rows, known, contract)
+    now = corrected(rows, pl.concat([known, back]), contract)
+    new = pl.concat([_erased(now, _gone(laid, contract), log, contract), back, otherwise(told, now, known, contract)])
     if new.is_empty():
         return Changes()
     say(f"{counted(len(new), 'correction')} of pinned rows came into the record")
-    found = _pinned(new, rows, known, door)
-    keep_aside(found.aside, door.dataset)
-    return found
+    return _pinned(new, rows, known, door)
 
 
 def _pinned(new: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, door: Door) -> Changes:
@@ -95,21 +95,36 @@ def _gone(laid: Mapping[Known, datetime], contract: Contract) -> list[Forgotten]
     ]
 
 
-def otherwise(told: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """Return the corrections that say something else than the rows, as all pinned corrections have left these.
+def returned(told: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Return the corrections that bring back payments which pinned corrections reversed, and no erasure took away."""
+    reversed_now = known.filter(pl.col(WHAT) == REVERSED).sort(ARRIVED).unique("event_id", keep="last")
+    gone = reversed_now.filter(pl.col(VALUE).ne_missing(STANDS))
+    erased = known.filter(pl.col(WHAT) == ERASED)
+    back = told.filter((pl.col(WHAT) == REVERSED) & (pl.col(VALUE) == STANDS))
+    for there in (rows, gone):
+        back = back.join(there.select("event_id"), on="event_id", how="semi", maintain_order="left")
+    return _later(back.join(erased, on="event_id", how="anti", maintain_order="left"), known, contract)
 
-    One that is older than what is pinned says nothing any more. One of the same moment was told later, so it arrives a
-    microsecond later.
-    """
+
+def otherwise(told: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Return the corrections that say something else than the rows, as all pinned corrections have left these."""
     told = told.join(rows.select("event_id"), on="event_id", how="semi")
-    parts = [told.filter(pl.col(WHAT) == REVERSED)]
+    parts = [told.filter(pl.col(WHAT) == REVERSED, pl.col(VALUE).is_null())]
     for name in correctable(contract):
         if name in rows.columns:
             was = rows.select("event_id", text_of(name).alias(WAS))
             mine = told.filter(pl.col(WHAT) == name).join(was, on="event_id", how="left")
             parts.append(mine.filter(pl.col(VALUE).ne_missing(pl.col(WAS))).drop(WAS))
+    return _later(pl.concat(parts), known, contract)
+
+
+def _later(told: pl.DataFrame, known: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Return what says something to what is pinned: an older one says nothing any more.
+
+    One of the same moment was told later, so it arrives a microsecond later.
+    """
     pinned = known.group_by("event_id", WHAT).agg(pl.col(ARRIVED).max().alias("newest"))
-    both = pl.concat(parts).join(pinned, on=["event_id", WHAT], how="left", maintain_order="left")
+    both = told.join(pinned, on=["event_id", WHAT], how="left", maintain_order="left")
     later = pl.max_horizontal(ARRIVED, pl.col("newest") + timedelta(microseconds=1))
     both = both.filter(pl.col("newest").is_null() | (pl.col(ARRIVED) >= pl.col("newest")))
     return both.with_columns(later.alias(ARRIVED)).select(list(form_of(contract)))

@@ -22,7 +22,7 @@ from mlflow_fraud.core.contract.forgotten import without
 from mlflow_fraud.core.errors import FraudError, NoRecord
 from mlflow_fraud.core.labels import LABEL_TIME
 from mlflow_fraud.environment import load_environment
-from mlflow_fraud.operations.collection.aside import Aside
+from mlflow_fraud.operations.collection.aside import Aside, keep_aside
 from mlflow_fraud.operations.collection.changes import collect_changes
 from mlflow_fraud.operations.collection.door import Door, Refused, let_in
 from mlflow_fraud.operations.collection.leftovers import clear_refused, remove_leftovers
@@ -70,9 +70,9 @@ def collect(as_of: datetime | None = None) -> Collected:
     try:
         with opened() as log:
             remove_leftovers(params.dataset)
-            clear_refused(params.dataset)
             now = now_in(log, contract, as_of)
             if now is None:
+                clear_refused(params.dataset)
                 say(f"nothing is collected: {log} has no payment of {contract.name}")
                 return Collected()
             door = Door(params.dataset, contract, environment.key, _pinned(params.dataset, contract))
@@ -80,6 +80,8 @@ def collect(as_of: datetime | None = None) -> Collected:
                 heard = heard_until(connection, contract, dataset, now)
             pinned, refused = _collect_days(log, door, dataset, now, heard)
             changes = collect_changes(log, door, now)
+            keep_aside(changes.aside, params.dataset)
+            clear_refused(params.dataset, still=[each.name for each in refused])
     except NoRecord as error:
         say(f"nothing is collected: {error}")
         return Collected()

@@ -33,7 +33,7 @@ from mlflow_fraud.stages.run import say
 class Refused(NamedTuple):
     """A batch that was not let in, where it is kept with its report, and the command that leaves its days out.
 
-    `again` is whether it stood out already.
+    `again` is whether it stood out already, with the same command.
     """
 
     name: str
@@ -127,14 +127,15 @@ def _from_to(first: date, last: date) -> Span:
 def _kept_aside(file: Path, report: Report, out: Span, door: Door) -> Refused:
     """Keep a batch and its report where nothing reads it; the report is the last thing written."""
     folder = findable(REFUSED / door.dataset / file.stem)
-    again = (folder / "report.md").is_file()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     reason = f"broken: {report.failures[0].rule}"
     command = f'mlflow-fraud record quarantine --from {out.first} --to {out.until} --reason "{reason}"'
+    told = folder / "report.md"
+    again = told.is_file() and command in told.read_text(encoding="utf-8").splitlines()[-1]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with replacing(folder / file.name) as pending:
         shutil.copyfile(file, pending)
     write_text(folder / "report.json", report.to_json())
-    write_text(folder / "report.md", f"{report.to_markdown()}\nTo leave these days out for good:\n\n    {command}\n")
+    write_text(told, f"{report.to_markdown()}\nTo leave these days out for good:\n\n    {command}\n")
     sentence = "; ".join(finding.sentence for finding in report.failures)
     say(f"warning: {file.stem} is not let in: {sentence}. It is kept in {folder}; to leave these days out: {command}")
     return Refused(file.stem, folder, sentence, command, again)

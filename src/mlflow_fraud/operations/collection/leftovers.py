@@ -1,8 +1,10 @@
-"""What a collection that was killed has left, and what the one before kept aside: gone before another begins."""
+"""What is left of the collections before: what a killed one had begun, and what was kept aside and no longer is."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
+from contextlib import suppress
 
 from mlflow_fraud.core.contract.collect import COLLECTED
 from mlflow_fraud.paths import REFUSED, corrections_folder, raw_folder
@@ -22,6 +24,10 @@ def remove_leftovers(dataset: str) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def clear_refused(dataset: str) -> None:
-    """Forget what was kept aside: what is still not let in is kept aside again."""
-    shutil.rmtree(REFUSED / dataset, ignore_errors=True)
+def clear_refused(dataset: str, still: Collection[str] = ()) -> None:
+    """Forget the batches that were kept aside, but for those that are `still` not let in, by their names."""
+    folder = REFUSED / dataset
+    for kept in [path for path in folder.glob("*") if path.is_dir() and path.name not in still]:
+        shutil.rmtree(kept, ignore_errors=True)
+    with suppress(OSError):  # what is still aside is in it, or nothing ever was
+        folder.rmdir()

@@ -66,10 +66,10 @@ def rows_of(recorded: Recorded, watched: Watched) -> Rows:
     Mature is what was old enough when the feed of labels was last heard of: since then silence says nothing.
     """
     active, now = watched.params.active, recorded.now
-    known = weighed(recorded.rows, active)
-    if known.is_empty():
+    if recorded.rows.is_empty():  # maybe without a column
         nothing = pl.Series([], dtype=pl.Boolean)
-        return Rows(known, recorded.features, nothing, nothing)
+        return Rows(recorded.rows, recorded.features, nothing, nothing)
+    known = weighed(recorded.rows, active)
     told = arrival(known.columns, active.split.label_delay)
     old_enough = is_mature(active.split.horizon, as_of=recorded.heard.until)
     old = known.select(old_enough & tells(known.columns, told, as_of=now)).to_series()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from mlflow_fraud.adapters.model_file import load_released
+from mlflow_fraud.adapters.prediction_log.counting import count_between
 from mlflow_fraud.adapters.prediction_log.days import RecordedDays
 from mlflow_fraud.adapters.prediction_log.snapshot import snapshot
 from mlflow_fraud.adapters.release_files import schema_of
@@ -36,8 +37,8 @@ class Recorded:
 
     `rows` are those that the live release has not learned: the transaction, `label` and `label_time` as they were known
     then, `probability` and `threshold`, null where it cannot be said what the release gives. `features` are as they
-    were served, NaN where they were of other features, or nothing was. `volumes` counts all payments of a day. `heard`
-    says up to when silence about a payment says that it was genuine.
+    were served, NaN where they were of other features, or nothing was. `volumes` counts all payments of a day, those in
+    quarantine, too. `heard` says up to when silence about a payment says that it was genuine.
     """
 
     rows: pl.DataFrame
@@ -81,14 +82,21 @@ def read_recorded(live: Release, as_of: datetime | None = None) -> Recorded:
 def _days(
     connection: Connection, schema: FeatureSchema, first: date, now: datetime, learned_until: datetime | None
 ) -> tuple[list[pl.DataFrame], dict[date, int]]:
-    """Return the days' payments that were not learned, a frame each, and how many each day has in all."""
-    recorded, parts, volumes = RecordedDays(connection, schema.contract), list[pl.DataFrame](), dict[date, int]()
-    for day in recorded.days(since=first, until=now.date() + timedelta(days=1)):
-        payments = recorded.payments(day).filter(pl.col("event_time") <= now)
-        if payments.is_empty():
+    """Return the days' payments that were not learned, a frame each, and how many came on each day.
+
+    Those in quarantine came, too: they are counted, and not among the payments.
+    """
+    contract, parts, volumes = schema.contract, list[pl.DataFrame](), dict[date, int]()
+    recorded, came = RecordedDays(connection, contract), RecordedDays(connection, contract, with_quarantined=True)
+    for day in came.days(since=first, until=now.date() + timedelta(days=1)):
+        begin = datetime.combine(day, time())
+        until = min(begin + timedelta(days=1), now + timedelta(microseconds=1))  # a payment of this instant counts
+        number = count_between(connection, contract.name, begin, until)
+        if not number:
             continue
-        volumes[day] = len(payments)
+        volumes[day] = number
         if learned_until is None or day >= learned_until.date():
+            payments = recorded.payments(day).filter(pl.col("event_time") <= now)
             known = _known(recorded.labels(day), now)
             rows = payments.drop("label", LABEL_TIME).join(known, on="event_id", how="left", maintain_order="left")
             parts.append(rows if learned_until is None else rows.filter(pl.col("event_time") > learned_until))

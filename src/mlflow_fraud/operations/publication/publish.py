@@ -10,7 +10,7 @@ from mlflow_fraud.core.errors import PublicationRefused, StageFailed
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.publication.closed import closed_with
 from mlflow_fraud.operations.publication.newest import PLACES
-from mlflow_fraud.operations.publication.request import ask_for_merge, work_branch
+from mlflow_fraud.operations.publication.request import ask_for_merge, open_for, work_branch
 from mlflow_fraud.operations.release.comparison import Comparison, read_comparison
 from mlflow_fraud.operations.reporting.summary import retraining_summary
 from mlflow_fraud.stages.run import say
@@ -65,8 +65,10 @@ def _to_request(comparison: Comparison, reason: str) -> Published:
         return Published(False, "", False, "nothing was brought that a merge could take")
     if (closed := closed_with(ours)) is not None:
         return Published(False, "", False, f"{closed.address} was closed, and nothing new was brought: it stays so")
-    there = git_branch.fetched(work_branch())
+    seen, there = git_branch.last_fetched(work_branch()), git_branch.fetched(work_branch())
     if there != ours:
+        if there != seen and open_for(work_branch()):  # a person's, or another run's: to be gone on from
+            return _overtaken(work_branch())
         _push_data()
         if git_branch.push(work_branch(), in_place_of=there or "") == "overtaken":
             return _overtaken(work_branch())
