@@ -17,7 +17,7 @@ from mlflow_fraud.core.features.plan import LATENESS, Plan, unscaled
 from mlflow_fraud.core.features.resting import Resting
 from mlflow_fraud.core.features.row import row_function
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.features.statistics import Reading, Wanted
+from mlflow_fraud.core.features.statistics import Wanted, reading
 from mlflow_fraud.core.features.track import Track
 from mlflow_fraud.core.features.views import kept_of, looked_at_by, view_of
 
@@ -49,7 +49,7 @@ class EntityPasts:
             at = spans.index(window.span), views.index(looked_at_by(window))
             told = Wanted(place, window.statistic, window.name in schema.in_thousandths)
             wanted.setdefault(at, []).append(told)
-        self._readings = [(span, view, Reading(of).read) for (span, view), of in wanted.items()]
+        self._readings = [(span, view, reading(of)) for (span, view), of in wanted.items()]
         self._lasts = [(place, last.back, _taker(last, schema)) for place, last in plan.lasts if last.by == by]
         longest = max((span_of(span) for span in spans), default=timedelta(0))
         self.score_reach = longest // MICROSECOND
