@@ -115,8 +115,8 @@ def create_app(
             yield
 
     told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
-    untraced = dict.fromkeys(("tracing", "metrics", "logs"), False)  # else three looks at the environment a request
-    app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, telemetry=untraced, **told)
+    told["telemetry"] = dict.fromkeys(("tracing", "metrics", "logs"), False)  # else three looks around a request
+    app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
     app.state.model, app.state.record, app.state.metrics, app.state.explaining = model, record, metrics, explaining
     app.state.service = service = Service(model, record, metrics, explaining)
     app.state.pieces = asyncio.Lock()  # of batches: one piece at a time
