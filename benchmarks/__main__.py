@@ -37,6 +37,7 @@ OF_ROWS = (
     scoring.one_row,
     reasons.of_one_row,
     recording.sqlite,
+    recording.floor,
     recording.sqlite_full,
     recording.postgres,
     starting.start,

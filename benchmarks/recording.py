@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ import polars as pl
 from benchmarks.table import Line
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment
+from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.rows import PaymentRows
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.record import open_record
 from mlflow_fraud.wall import utc_now
@@ -45,6 +48,11 @@ def sqlite(transactions: pl.DataFrame, schema: FeatureSchema) -> Line:
     return _line("SQLite, normal", _sqlite("normal"), transactions, schema, "0.2 ms of CPU")
 
 
+def floor(transactions: pl.DataFrame, schema: FeatureSchema) -> Line:
+    """SQLite as it is shipped, beside a program that has nothing but the same insert, without a thread of its own."""
+    return _line("SQLite, normal", _sqlite("normal"), transactions, schema, theirs=_bare, said="sqlite3 alone")
+
+
 def sqlite_full(transactions: pl.DataFrame, schema: FeatureSchema) -> Line:
     """SQLite that waits for the disk."""
     return _line("SQLite, full", _sqlite("full"), transactions, schema)
@@ -62,6 +70,8 @@ def _line(
     transactions: pl.DataFrame,
     schema: FeatureSchema,
     wanted: str = "",
+    theirs: Callable[[], object] | None = None,
+    said: str = "a line of JSON",
 ) -> Line:
     """Take turns with the baseline, so that both meet the machine as it is; the best of some rounds counts."""
     rows = transactions.tail(PAYMENTS * ROUNDS).drop("label", "batch", strict=False).to_dicts()
@@ -69,12 +79,12 @@ def _line(
     taken: dict[str, list[Cost]] = {"ours": [], "theirs": []}
     for part in range(ROUNDS):
         chosen = payments[part * PAYMENTS : (part + 1) * PAYMENTS]
-        for side, made in (("ours", ours), ("theirs", _lines)):
+        for side, made in (("ours", ours), ("theirs", theirs or _lines)):
             with made() as write:  # type: ignore[attr-defined]
                 taken[side].append(asyncio.run(_paced(write, chosen)))
     best, base = min(taken["ours"]), min(taken["theirs"])
     what = f"a payment into the record at {RATE}/s: {name}"
-    return Line(what, str(best), f"{base} (a line of JSON)", f"{best.processor / base.processor:.1f} x as long", wanted)
+    return Line(what, str(best), f"{base} ({said})", f"{best.processor / base.processor:.1f} x as long", wanted)
 
 
 async def _paced(write: Write, payments: list[Payment]) -> Cost:
@@ -131,6 +141,24 @@ def _lines() -> Iterator[Write]:
             return os.write(file.fileno(), line.encode() + b"\n")
 
         yield write
+
+
+@contextmanager
+def _bare() -> Iterator[Write]:
+    """The same row into the same table, made and committed alone, as any program would do it."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = PredictionLog(f"sqlite:///{Path(folder) / 'record.db'}")
+        log.close()
+        rows, connection = PaymentRows(log.engine.dialect), sqlite3.connect(Path(folder) / "record.db")
+        connection.isolation_level = None
+        for setting in ("synchronous=NORMAL", "wal_autocheckpoint=0"):  # the rest is the file's
+            connection.execute(f"PRAGMA {setting}")
+
+        async def write(payment: Payment) -> object:
+            return connection.execute(rows.insert, rows.of(payment))
+
+        with closing(connection):
+            yield write
 
 
 def _payment(place: int, row: dict[str, object], width: int) -> Payment:

@@ -32,6 +32,10 @@ GIVEN = 20_000
 """So many rows of features there are for those who are given them."""
 
 
+TIMES = 4
+"""So often the features of the past are in the table of given ones, so that loading the model counts for little."""
+
+
 class Place(NamedTuple):
     """Where each side has its own: folders and files."""
 
@@ -42,12 +46,14 @@ class Place(NamedTuple):
     for_mlflow: Path
     for_everybodys: Path
     model: Path
+    features: Path
 
 
 def place_in(folder: Path, past: int, coming: int) -> Place:
     """Make a place with so many payments in its record and so many to come."""
     place = Place(*(folder / name for name in (
         "releases", "record.db", "payments.jsonl", "booster.ubj", "mlflow.jsonl", "rows.jsonl", "model",
+        "features.parquet",
     )))  # fmt: skip
     params = load_params()
     contract = load_contract(params.active.contract)
@@ -63,6 +69,7 @@ def place_in(folder: Path, past: int, coming: int) -> Place:
     _write(later, contract, place.payments)
     booster.save_model(place.booster)
     save_for_mlflow(booster, x.shape[1], place.model)
+    pl.DataFrame(np.tile(x, (TIMES, 1)), schema=schema.names).write_parquet(place.features)
     rows = np.nan_to_num(x[-GIVEN:]).tolist()
     place.for_mlflow.write_text("".join(json.dumps({"inputs": [row]}) + "\n" for row in rows))
     place.for_everybodys.write_text("".join(json.dumps({"features": row}) + "\n" for row in rows))

@@ -15,14 +15,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import polars as pl
 import psutil
 
 from benchmarks.open_loop import Seen
 from benchmarks.opponents import everybodys_server, mlflow_server
 from benchmarks.served_place import Place, place_in
 from benchmarks.serving_page import Load, picture
-from benchmarks.table import Line
+from benchmarks.table import Line, seconds
+from mlflow_fraud.serving.scored_features import score_features
 from tests.serving.service_process import Place as Served
 from tests.serving.service_process import running_service
 
@@ -87,6 +91,7 @@ def main() -> None:
                 _show(_at_a_rate(at_once, rate))
         _show(_most([side.under(0, int(MOST * SECONDS)) for side in sides]))
         _show(_batches(sides[0], Path(folder)))
+        _show(_given(place))
         PICTURE.write_bytes(picture(loads))
 
 
@@ -130,6 +135,15 @@ def _batches(ours: Side, folder: Path) -> Line:
     loads = [side.under(0, 1) for _ in range(BATCHES)]
     best = min(load.seen.p50 for load in loads) / 1e3
     return Line(f"a batch of {BATCH:,}, features and record", f"{BATCH / best:,.0f} rows/s", "", "", "10,000 rows/s")
+
+
+def _given(place: Place) -> Line:
+    """Return how many rows of given features a second `mlflow-fraud score --features` has, on all cores."""
+    here: Any = SimpleNamespace(release_store=str(place.releases), s3_endpoint_url="")
+    number = pl.scan_parquet(place.features).select(pl.len()).collect().item()
+    taken = seconds(lambda: score_features(here, place.features, lambda line: None))
+    name = f"a table of {number:,} rows of features, its reading and writing and the model's loading included"
+    return Line(name, f"{number / taken:,.0f} rows/s", "", "", "100,000 rows/s")
 
 
 @contextmanager

@@ -701,6 +701,10 @@ def keys_remove(
 @app.command()
 def score(
     file: Annotated[Path, typer.Argument(help="a .csv, .csv.gz or .parquet file in the contract's columns")],
+    features: Annotated[
+        bool,
+        typer.Option("--features", help="the .csv or .parquet file has the release's features: no past counts"),
+    ] = False,
     release: Annotated[str, typer.Option(help="the version that scores; the live one if not given")] = "",
     out: Annotated[
         Path | None, typer.Option(help="the .csv or .parquet file to write; <file>.scores beside it if not given")
@@ -713,13 +717,16 @@ def score(
     """Write what the service would answer to each row of a file, without the service; the record stays as it is."""
     from mlflow_fraud.core.errors import DataError
     from mlflow_fraud.environment import load_environment
+    from mlflow_fraud.serving.scored_features import score_features
     from mlflow_fraud.serving.scored_file import score_file
     from mlflow_fraud.stages.progress import watched
 
+    place = load_environment()
     with watched("scoring", lambda line: typer.echo(line, err=True)) as progress:
-        summary = score_file(
-            load_environment(), file, progress, release=release, out=out, without_record=without_record
-        )
+        if features:
+            summary = score_features(place, file, progress, release=release, out=out)
+        else:
+            summary = score_file(place, file, progress, release=release, out=out, without_record=without_record)
     if strict and summary.refused:
         raise DataError(f"{summary}")
     typer.echo(f"{summary}")

@@ -167,6 +167,37 @@ def test_an_answer_does_not_wait_for_a_record_that_is_slow(contract: Contract, s
     writer.close()
 
 
+def test_what_is_given_together_is_begun_when_it_is_waited_for_or_something_comes_alone(
+    stream: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlflow_fraud.serving.writer.TIDY_SECONDS", 3600.0)
+    log, at = Slow(), stream["event_time"][0]
+    log.away = False
+    writer = Writer(log, wait=60.0)
+    until(lambda: writer._sleeps)
+    payments = [Payment(n, "sparkov", {"event_id": n, "event_time": at}, at) for n in range(9)]
+    tickets = writer.put_all(payments[:4])
+    assert (writer._sleeps, log.took, writer.unwritten()) == (True, [], payments[:4])
+    assert asyncio.run(writer.written(tickets[-1])) is True
+    assert log.took == payments[:4]
+    writer.put_all(payments[4:8])
+    writer.put(payments[8])
+    until(lambda: log.took == payments)  # in the order in which they came
+    writer.close()
+
+
+def test_what_was_given_together_and_nobody_waits_for_is_written_soon(
+    stream: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlflow_fraud.serving.writer.TIDY_SECONDS", 0.01)
+    log, at = Slow(), stream["event_time"][0]
+    log.away = False
+    writer = Writer(log)
+    writer.put_all([Payment(1, "sparkov", {"event_id": 1, "event_time": at}, at)])
+    until(lambda: len(log.took) == 1)
+    writer.close()
+
+
 def test_what_no_record_takes_stops_nothing_behind_it(
     record: Record, contract: Contract, recorded: pl.DataFrame
 ) -> None:

@@ -115,6 +115,7 @@ def create_app(
             yield
 
     told: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}  # `page` is the page
+    told["telemetry"] = dict.fromkeys(("tracing", "metrics", "logs"), False)  # else three looks around a request
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
     app.state.model, app.state.record, app.state.metrics, app.state.explaining = model, record, metrics, explaining
     app.state.service = service = Service(model, record, metrics, explaining)

@@ -25,7 +25,7 @@ from mlflow_fraud.serving.reasoned import followed
 from mlflow_fraud.serving.record import OtherContent, Record
 from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS, rows_of
 from mlflow_fraud.serving.schema import problem, problems
-from mlflow_fraud.serving.scored import Scored, scored
+from mlflow_fraud.serving.scored import Scored, scored, to_json
 from mlflow_fraud.serving.writer import Ticket
 
 log = logging.getLogger(__name__)
@@ -98,9 +98,9 @@ async def score_batch(request: Request) -> Response:
     told = [
         each
         if isinstance(each, bytes)
-        else scored(each.payment, bool(each.ticket.written), model, metrics, followed(explaining, live, each.payment))
-        .model_dump_json()
-        .encode()
+        else to_json(
+            scored(each.payment, bool(each.ticket.written), model, metrics, followed(explaining, live, each.payment))
+        )
         for each in outcomes
     ]
     return Response(b"[" + b",".join(told) + b"]", media_type="application/json")

@@ -7,10 +7,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mlflow_fraud.serving.asked import Service
 from mlflow_fraud.serving.problems import response_to
-from mlflow_fraud.serving.scored import Scored
+from mlflow_fraud.serving.scored import to_json
 from mlflow_fraud.serving.scoring import SCORE_PATH, score_one
-
-_to_json = Scored.__pydantic_serializer__.to_json
 
 _JSON = (b"content-type", b"application/json")
 
@@ -31,7 +29,7 @@ class HotRoute:
             return
         body = (await receive())["body"]  # all of it: `BoundedBody` hands it on in one piece
         try:
-            told = _to_json(await score_one(self._service, body))
+            told = to_json(await score_one(self._service, body))
         except HTTPException as error:
             await response_to(error)(scope, receive, send)
             return

@@ -24,7 +24,10 @@ class KnownIds:
             self.forget(self._older.latest)
             self._older, self._newer = self._newer, Earlier()
         contract, event_id = key
-        self._newer.add([(contract, str(event_id))], at)
+        newer = self._newer
+        newer.numbers.add(hash((contract, str(event_id))))
+        if newer.latest is None or at > newer.latest:
+            newer.latest = at
 
     def come_before(self, earlier: Earlier) -> None:
         """Know ids that came before all that were added; at no cost, however many they are."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import ReleaseRejected, SettingsError
 from mlflow_fraud.core.features.online import Transaction
-from mlflow_fraud.core.features.past import Value
+from mlflow_fraud.core.features.past import Number, Value
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema, sha256_of
 from mlflow_fraud.core.features.written import computed_otherwise
 from mlflow_fraud.core.ports import Scorer
@@ -39,6 +40,9 @@ class NotScored(ArithmeticError):
         super().__init__(sentence)
         self.payment = payment
 
+
+Scores = Mapping[str, Number] | None
+"""A payment's scores by their names, as in the record; None where they are not known."""
 
 Tally = Callable[[float, bool], None]
 """Counts an answer by its probability and whether it flags."""
@@ -74,11 +78,11 @@ class LiveRelease:
         `NotScored` where the score is no number: the payment belongs to the past all the same.
         """
         features, scores, payment = self.history.observe(transaction)
-        return self._answered(payment._replace(scores=scores), features, began)
+        return self._answered(payment, features, began, scores)
 
     def score_again(self, payment: Payment, began: float | None = None) -> Payment:
         """Return a payment of the past that got no answer, with one."""
-        return self._answered(payment, self.history.look(payment.as_it_came), began)
+        return self._answered(payment, self.history.look(payment.as_it_came), began, payment.scores)
 
     def score_all(self, observed: Sequence[Observed], began: float) -> list[Payment | NotScored]:
         """Return the payments that were observed, each with its answer or what kept it from one: all in one call.
@@ -92,27 +96,29 @@ class LiveRelease:
             probabilities = [None] * len(observed)
         answered: list[Payment | NotScored] = []
         for (features, scores, payment), row, probability in zip(observed, rows, probabilities, strict=True):
-            payment = payment._replace(scores=scores)
             try:
                 if probability is None:
-                    answered.append(self._answered(payment, features, began))
+                    answered.append(self._answered(payment, features, began, scores))
                 else:
-                    answered.append(self._with_answer(payment, row.tobytes(), probability, began))
+                    answered.append(self._with_answer(payment, row.tobytes(), probability, began, scores))
             except NotScored as error:
                 answered.append(error)
         return answered
 
-    def _answered(self, payment: Payment, features: list[Value], began: float | None) -> Payment:
+    def _answered(self, payment: Payment, features: list[Value], began: float | None, scores: Scores) -> Payment:
         """Return the payment with the answer to it."""
         row = np.array([features], dtype=np.float32)
         try:
             probability = float(self.scorer.score(row)[0])
         except Exception as error:  # whatever the library says, the payment came and belongs to the record
-            raise NotScored(payment, f"{self.manifest.version} broke down: {type(error).__name__}") from error
-        return self._with_answer(payment, row.tobytes(), probability, began)
+            left = payment._replace(scores=scores)
+            raise NotScored(left, f"{self.manifest.version} broke down: {type(error).__name__}") from error
+        return self._with_answer(payment, row.tobytes(), probability, began, scores)
 
-    def _with_answer(self, payment: Payment, row: bytes, probability: float, began: float | None) -> Payment:
-        """Return the payment with what its features were scored with.
+    def _with_answer(
+        self, payment: Payment, row: bytes, probability: float, began: float | None, scores: Scores
+    ) -> Payment:
+        """Return the payment with its scores, and what its features were answered with.
 
         The answer's id begins with the version, which leads to the release and from there to run, data and code; its
         place leads to the row of the record.
@@ -121,13 +127,13 @@ class LiveRelease:
         version, amount = self.manifest.version, payment.transaction["amount"]
         threshold = self.manifest.cutoff.of(amount, decimals=self.schema.contract.currency_decimals)
         if not 0 <= probability <= 1:  # so that NaN is refused
-            raise NotScored(payment, f"{version} gave {probability} to the features {digest}")
+            raise NotScored(payment._replace(scores=scores), f"{version} gave {probability} to the features {digest}")
         took, flagged = 0 if began is None else int((perf_counter() - began) * 1e6), probability >= threshold
         self.tally(probability, flagged)
         chance = label_chance(payment.transaction["event_id"], self.review_share, flagged=flagged)
         prediction = prediction_id(version, payment.place, digest)
         answer = Answer(prediction, version, row, probability, flagged, threshold, took, chance)
-        return payment._replace(answer=answer)
+        return payment._replace(scores=scores, answer=answer)
 
 
 def load_release(
@@ -140,20 +146,58 @@ def load_release(
     `SettingsError` where its contract has secret columns and pins another key.
     """
     manifest, files = release.manifest, release.files
-    try:
-        document = json.loads(files[SCHEMA_FILE])
-        schema = read_schema(document, where=f"release {manifest.version}, {SCHEMA_FILE}")
-        golden = Golden.model_validate_json(files[GOLDEN_FILE])
+    with _rejecting(manifest):
+        schema, golden = _features_of(release)
         request, label = TransactionSchema(schema.contract, key), LabelSchema(schema.contract)
         correction, share = CorrectionSchema(schema.contract, request), review_share(files)
-        _require_its_features(manifest, document, schema)
-        _require_golden_rows(manifest, schema, golden)
-        scorer = load_released(manifest, files, threads=1)
-        check_golden(manifest, golden, scorer.score(golden.matrix).tolist())
+        scorer = _tried(release, golden, threads=1)
         if BOOSTER_FILE in files:  # the one that gives reasons is the one that answers
             beside = load_calibrated(BOOSTER_FILE, files[BOOSTER_FILE], manifest.calibration, threads=1)
             check_golden(manifest, golden, beside.score(golden.matrix).tolist())
         explanation = load_explanation(manifest, files, schema.names)
+    note = ReleaseNote(manifest.version, schema.sha256, schema.to_json(), manifest.model_dump_json())
+    history = history_for(schema)
+    return LiveRelease(manifest, schema, request, label, correction, share, scorer, history, note, explanation)
+
+
+class Scoring(NamedTuple):
+    """A release without a past: what gives a row of its features its probability."""
+
+    manifest: Manifest
+    schema: FeatureSchema
+    scorer: Scorer
+
+
+def load_scoring(release: Release) -> Scoring:
+    """Return what scores rows of a release's features on all cores; raise `ReleaseRejected` as `load_release` does."""
+    with _rejecting(release.manifest):
+        schema, golden = _features_of(release)
+        return Scoring(release.manifest, schema, _tried(release, golden, threads=0))
+
+
+def _features_of(release: Release) -> tuple[FeatureSchema, Golden]:
+    """Return what the release's features are, and its golden rows of them."""
+    manifest, files = release.manifest, release.files
+    document = json.loads(files[SCHEMA_FILE])
+    schema = read_schema(document, where=f"release {manifest.version}, {SCHEMA_FILE}")
+    golden = Golden.model_validate_json(files[GOLDEN_FILE])
+    _require_its_features(manifest, document, schema)
+    _require_golden_rows(manifest, schema, golden)
+    return schema, golden
+
+
+def _tried(release: Release, golden: Golden, *, threads: int) -> Scorer:
+    """Return the model, once it scores the golden rows as it did at release."""
+    scorer = load_released(release.manifest, release.files, threads=threads)
+    check_golden(release.manifest, golden, scorer.score(golden.matrix).tolist())
+    return scorer
+
+
+@contextmanager
+def _rejecting(manifest: Manifest) -> Iterator[None]:
+    """Turn what is wrong with a release's files into `ReleaseRejected`, with its version."""
+    try:
+        yield
     except SettingsError:
         raise
     except ReleaseRejected as error:  # what looks at a file alone does not know whose it is
@@ -164,9 +208,6 @@ def load_release(
         raise ReleaseRejected(
             f"release {manifest.version} cannot be loaded: {' '.join(str(error).split())[:300]}; promote another"
         ) from error
-    note = ReleaseNote(manifest.version, schema.sha256, schema.to_json(), manifest.model_dump_json())
-    history = history_for(schema)
-    return LiveRelease(manifest, schema, request, label, correction, share, scorer, history, note, explanation)
 
 
 def _require_its_features(manifest: Manifest, document: Mapping[str, Any], schema: FeatureSchema) -> None:

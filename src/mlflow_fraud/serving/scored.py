@@ -30,6 +30,10 @@ class Scored(BaseModel):
     reasons: ReasonsTold | None
 
 
+to_json = Scored.__pydantic_serializer__.to_json
+"""What is said, as the bytes of its JSON."""
+
+
 def scored(
     payment: Payment, recorded: bool, model: LiveModel, metrics: Metrics, reasons: ReasonsTold | None = None
 ) -> Scored:

@@ -87,9 +87,9 @@ def score_file(
     alone. `release` is a version, the live one if not given. Raises `DataError` where the file is no table of the
     contract's, or there is no record, and `SettingsError` where there is no release or `out` is no table's name.
     """
-    target = _target(file, out)
+    target = target_of(file, out)
     store = open_store(place.release_store, endpoint_url=place.s3_endpoint_url)
-    whole = store.fetch(release or _live_version(store))
+    whole = store.fetch(release or live_version(store))
     target.parent.mkdir(parents=True, exist_ok=True)
     clock = clock_of(place.clock, place.tolerance)
     with _record_of(place, target.parent, without_record) as record:
@@ -102,7 +102,8 @@ def score_file(
             return asyncio.run(_written(live, record, rows, target, progress))
 
 
-def _target(file: Path, out: Path | None) -> Path:
+def target_of(file: Path, out: Path | None) -> Path:
+    """Return where answers are written; raise `SettingsError` where that is no table's name, or the file itself."""
     kind = ".parquet" if file.suffix.lower() == ".parquet" else ".csv"
     target = out or file.with_name(f"{batch_name(file)}.scores{kind}")
     if target.suffix.lower() not in KINDS or target.resolve() == file.resolve():
@@ -110,7 +111,8 @@ def _target(file: Path, out: Path | None) -> Path:
     return target
 
 
-def _live_version(store: ReleaseStore) -> str:
+def live_version(store: ReleaseStore) -> str:
+    """Return the version that is live; raise `SettingsError` where none is."""
     pointer = store.latest()
     if pointer is None:
         raise SettingsError(f"nothing is live in {store}; `mlflow-fraud promote` a release, or name one by --release")
@@ -157,7 +159,9 @@ async def _written(live: LiveRelease, record: Record, rows: Rows, target: Path, 
                     tell(progress, Step("scoring", scored + refused, rows.total, "rows"))
         tell(progress, Step("scoring", rows.total, rows.total, "rows"))
         if target.suffix.lower() == ".parquet":
-            _as_parquet(pending, contract)
+            column = contract.column("event_id")
+            assert column is not None  # a contract has one
+            as_parquet(pending, _id_column(contract), column.dtype)
     if not refused:
         beside.unlink()
     return Summary(scored, flagged, refused, live.manifest.version, target, beside if refused else None)
@@ -200,18 +204,16 @@ def _id_column(contract: Contract) -> str:
     return next(column.source for column in contract.arriving if column.role == "event_id")
 
 
-def _as_parquet(file: Path, contract: Contract) -> None:
+def as_parquet(file: Path, id_column: str, id_type: pl.DataType) -> None:
     """Write a table of answers anew, as Parquet."""
-    column = contract.column("event_id")
-    assert column is not None  # a contract has one
-    numbers = {NUMBER: pl.UInt32(), _id_column(contract): column.dtype, "probability": pl.Float64()}
-    types = {**numbers, "threshold": pl.Float64(), "review": pl.Boolean()}
+    types = {NUMBER: pl.UInt32(), id_column: id_type, "probability": pl.Float64(), "threshold": pl.Float64()}
     parquet = file.with_name(f"{file.name}.parquet")
     try:
-        pl.scan_csv(file, infer_schema=False, glob=False).with_columns(
-            pl.col(name).cast(dtype) if dtype != pl.Boolean() else pl.col(name) == "true"
-            for name, dtype in types.items()
-        ).sink_parquet(parquet)
+        answers = pl.scan_csv(file, infer_schema=False, glob=False)
+        there = answers.collect_schema()
+        casts = [pl.col(name).cast(dtype) for name, dtype in types.items() if name in there]
+        review = [pl.col("review") == "true"] if "review" in there else []
+        answers.with_columns(*casts, *review).sink_parquet(parquet)
         parquet.replace(file)
     finally:
         parquet.unlink(missing_ok=True)

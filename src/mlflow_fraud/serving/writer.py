@@ -96,10 +96,15 @@ class Writer:
         return ticket
 
     def put_all(self, entries: Sequence[Entry]) -> list[Ticket]:
-        """Give entries to be written together; the tickets say whether each is."""
+        """Give entries to be written together; the tickets say whether each is.
+
+        They are begun once there are `AT_ONCE`, something comes alone, or one is waited for: a thread that writes a few
+        of many takes turns with the one that makes the others, and turns cost more than the writing.
+        """
         with self._lock:
             tickets = [self._take(entry) for entry in entries]
-            self._rouse()
+            if len(self._waiting) >= AT_ONCE:
+                self._rouse()
         return tickets
 
     async def written(self, ticket: Ticket) -> bool:
@@ -110,6 +115,7 @@ class Writer:
             if not ticket.is_open:
                 return bool(ticket.written)
             ticket.waiters.append((loop, waiter))
+            self._rouse()
         patience = loop.call_later(self._wait, _wake, [waiter])
         await waiter
         patience.cancel()
@@ -138,6 +144,7 @@ class Writer:
     def flush(self) -> None:
         """Wait until all that was given is written, or cannot be."""
         with self._lock:
+            self._rouse()
             while (self._in_hand or self._waiting) and not self._broken:
                 self._idle.wait(IDLE_SECONDS)
 
@@ -276,6 +283,8 @@ class Writer:
 
     def _tidy(self) -> None:
         while not self._closing.wait(TIDY_SECONDS):
+            with self._lock:
+                self._rouse()  # of a batch whose client is gone nobody waits
             try:
                 self._log.tidy()
             except RecordUnavailable as error:

@@ -41,6 +41,8 @@ def test_a_score_alone_has_the_probability_that_it_has_among_many(calibration: C
     many = np.random.default_rng(0).random(1000)
     alone = np.concatenate([calibration(many[[place]]) for place in range(len(many))])
     np.testing.assert_array_equal(alone, calibration(many))
+    numbers = [calibration(score) for score in many]  # as one payment's is, without an array
+    np.testing.assert_array_equal(numbers, alone)
 
 
 @each

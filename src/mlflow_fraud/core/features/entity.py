@@ -9,7 +9,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from mlflow_fraud.core.features.definitions import THOUSANDTHS, Entities, Last, span_of
+from mlflow_fraud.core.features.definitions import Entities, Last, span_of
 from mlflow_fraud.core.features.event import Corrected, Event, Value
 from mlflow_fraud.core.features.instants import DAY, MICROSECOND, span_micros
 from mlflow_fraud.core.features.past import Past
@@ -17,7 +17,7 @@ from mlflow_fraud.core.features.plan import LATENESS, Plan, unscaled
 from mlflow_fraud.core.features.resting import Resting
 from mlflow_fraud.core.features.row import row_function
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.features.statistics import STATISTICS
+from mlflow_fraud.core.features.statistics import Wanted, reading
 from mlflow_fraud.core.features.track import Track
 from mlflow_fraud.core.features.views import kept_of, looked_at_by, view_of
 
@@ -42,15 +42,14 @@ class EntityPasts:
         mine = [(place, window) for place, window in plan.windows if window.by == by]
         kept = kept_of(window for _, window in mine)
         self._tracks = [(view_of(looked_at, schema), keeps) for looked_at, keeps in kept.items()]
-        spans, views = list(dict.fromkeys(window.span for _, window in mine)), list(kept)
+        spans, views = sorted({window.span for _, window in mine}, key=_width, reverse=True), list(kept)
         self._starts = [span_micros(span) for span in spans]
-        computed = [
-            (place, STATISTICS[window.statistic].of, spans.index(window.span), views.index(looked_at_by(window)))
-            for place, window in mine
-        ]
-        scaled = {place for place, window in mine if window.name in schema.in_thousandths}
-        self._whole = [each for each in computed if each[0] not in scaled]
-        self._scaled = [each for each in computed if each[0] in scaled]
+        wanted: dict[tuple[int, int], list[Wanted]] = {}
+        for place, window in mine:
+            at = spans.index(window.span), views.index(looked_at_by(window))
+            told = Wanted(place, window.statistic, window.name in schema.in_thousandths)
+            wanted.setdefault(at, []).append(told)
+        self._readings = [(span, view, reading(of)) for (span, view), of in wanted.items()]
         self._lasts = [(place, last.back, _taker(last, schema)) for place, last in plan.lasts if last.by == by]
         longest = max((span_of(span) for span in spans), default=timedelta(0))
         self.score_reach = longest // MICROSECOND
@@ -67,13 +66,15 @@ class EntityPasts:
             found.show(at)
         times, events, tracks = found.times, found.events, found.tracks
         end = len(times) if not times or times[-1] < at else bisect_left(times, at)  # nearly always all of them
-        midnight = at - at % DAY
-        firsts = [bisect_left(times, at - span if span else midnight, 0, end) for span in self._starts]
-        for place, statistic, span, track in self._whole:
-            values[place] = statistic(tracks[track], firsts[span], end)
-        for place, statistic, span, track in self._scaled:
-            value = statistic(tracks[track], firsts[span], end)
-            values[place] = None if value is None else value / THOUSANDTHS
+        firsts, first = [], 0
+        for span in self._starts:  # each begins where those do that reach further, or later
+            if span:
+                first = bisect_left(times, at - span, first, end)
+                firsts.append(first)
+            else:
+                firsts.append(bisect_left(times, at - at % DAY, first, end))
+        for span, track, read in self._readings:
+            read(tracks[track], firsts[span], end, values)
         if found.versions is None:
             for place, back, take in self._lasts:
                 values[place] = take(events[end - back], at) if end >= back else None
@@ -158,6 +159,11 @@ class EntityPasts:
         tracks = [Track(view, kept) for view, kept in self._tracks]
         since = self._since if self.resting is None else max(self._since, self.resting.since)
         return Past(tracks, reach=self.reach, back=max(self.back, 1), since=since)
+
+
+def _width(span: str) -> int:
+    """Return how far back a span reaches at most, in microseconds; the one from midnight on reaches less than a day."""
+    return span_micros(span) or DAY - 1
 
 
 def _taker(last: Last, schema: FeatureSchema) -> Callable[[Event, int], Value]:

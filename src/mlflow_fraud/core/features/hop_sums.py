@@ -13,7 +13,7 @@ from mlflow_fraud.core.features.instants import MICROSECOND, span_micros
 from mlflow_fraud.core.features.plan import LATENESS
 from mlflow_fraud.core.features.resting import LOOKED_AT
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.features.statistics import mean_of, std_of
+from mlflow_fraud.core.features.statistics import mean, std
 from mlflow_fraud.core.features.views import kept_of, looked_at_by, view_of
 
 Numbers = list[Any]
@@ -155,10 +155,11 @@ class HopSums:
 
     def _look(self, reached: int) -> None:
         """Look at the next entities, and let go of those whose newest hop no window reaches."""
+        reached_by = self._first_reader(reached) - self._longest
         for _ in range(min(LOOKED_AT, len(self._turns))):
             key = self._turns.popleft()
             sums = self.sums[key]
-            if next(reversed(sums.hops), ALWAYS) < self._first_reader(reached) - self._longest:
+            if next(reversed(sums.hops), ALWAYS) < reached_by:
                 self.forget(sums, reached)
             if sums.hops or sums.later:
                 self._turns.append(key)
@@ -204,8 +205,8 @@ def _largest(columns: _Columns) -> Value:
 _READ: Mapping[Statistic, Callable[[_Columns], Value]] = {
     "count": lambda columns: float(sum(columns[0])),
     "sum": lambda columns: float(sum(columns[1])),
-    "mean": lambda columns: mean_of(sum(columns[0]), sum(columns[1])),
-    "std": lambda columns: std_of(sum(columns[0]), sum(columns[1]), sum(columns[2])),
+    "mean": lambda columns: mean(sum(columns[0]), sum(columns[1]), 0, ()),
+    "std": lambda columns: std(sum(columns[0]), sum(columns[1]), sum(columns[2]), ()),
     "min": _least,
     "max": _largest,
 }

@@ -44,17 +44,18 @@ class Hops:
         self._corrected: dict[Key, Corrected] = {}
         self._told, self._many = 0, FEWEST_CORRECTED
 
-    def read(self, transaction: Transaction, values: list[Value]) -> None:
-        """Fill in the windows of a transaction."""
+    def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
+        """Fill in the windows of a transaction of the time `at`."""
         if self._of:
-            at = reads_at(transaction)
+            end = at if transaction.get(ARRIVAL) is None else reads_at(transaction)
             for sums in self._of:
-                sums.read(transaction, at, values)
+                sums.read(transaction, end, values)
 
-    def add(self, transaction: Transaction, reached: int | None) -> None:
-        """Count a transaction in the hop of its arrival: one addition, however late it is."""
+    def add(self, transaction: Transaction, at: int, reached: int | None) -> None:
+        """Count a transaction of the time `at` in the hop of its arrival: one addition, however late it is."""
         if self._of:
-            at, event = counts_at(transaction), Event(0, None, transaction, {})
+            at = at if transaction.get(ARRIVAL) is None else counts_at(transaction)
+            event = Event(0, None, transaction, {})
             for sums in self._of:
                 sums.add(event, at, reached)
 

@@ -33,9 +33,9 @@ class LabelPasts:
         self._nothing = Arrivals()
         self._silence = None if schema.silence is None else schema.silence // MICROSECOND
 
-    def expect(self, transaction: Transaction, reached: int | None) -> None:
-        """Take in a new transaction: once it is old enough, silence about it is a label."""
-        due = self._due(transaction)
+    def expect(self, transaction: Transaction, at: int, reached: int | None) -> None:
+        """Take in a new transaction of the time `at`: once it is old enough, silence about it is a label."""
+        due = self._due(at)
         if due is not None:
             for arrivals in self._arrivals(transaction, reached):
                 arrivals.silence.expect(due)
@@ -50,7 +50,7 @@ class LabelPasts:
     ) -> None:
         """Take in a label, in any order, before or after its transaction; see `CardHistory.learn`."""
         at, told = micros(arrived), [(micros(when), int(other)) for other, when in others]
-        due = self._due(transaction)
+        due = self._due(micros(transaction["event_time"]))
         for arrivals in self._arrivals(transaction, reached):
             arrivals.learn(at, int(label), told, due)
 
@@ -89,9 +89,9 @@ class LabelPasts:
                 arrivals = self._of[by].setdefault(self._keys[by](row), Arrivals())
                 arrivals.take(row["arrived"], row["label"], row[SEEN])
 
-    def _due(self, transaction: Transaction) -> int | None:
-        """Return when silence about a transaction says genuine; None where it says nothing."""
-        return None if self._silence is None else micros(transaction["event_time"]) + self._silence
+    def _due(self, at: int) -> int | None:
+        """Return when silence about a transaction of the time `at` says genuine; None where it says nothing."""
+        return None if self._silence is None else at + self._silence
 
     def _arrivals(self, transaction: Transaction, reached: int | None) -> Iterator[Arrivals]:
         for by, asked in self._asked.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -72,6 +72,7 @@ class CardHistory:
         self._corrected: dict[Key, Corrected] = {}
         self._told, self._many_corrected = 0, FEWEST_CORRECTED
         self._scored: tuple[Any, dict[str, Number]] | None = None
+        self._in_order = _all_of(plan.order)
 
     def read(self, transaction: Transaction) -> list[Value]:
         """Return the features of `transaction` in the order of the schema; None where there is none."""
@@ -81,7 +82,7 @@ class CardHistory:
             values[place] = function(transaction)
         for entity in self._entities:
             entity.read(transaction, at, values)
-        self._hops.read(transaction, values)
+        self._hops.read(transaction, at, values)
         self._labels.read(transaction, at, values)
         scores = plan.scores_of(float(transaction[AMOUNT]), values)
         for place, name in plan.scores:
@@ -89,7 +90,7 @@ class CardHistory:
         for place, upper, lower in plan.ratios:
             values[place] = _ratio(values[upper], values[lower])
         self._scored = (transaction["event_id"], scores)
-        return [values[place] for place in plan.order]
+        return self._in_order(values)
 
     def scores_read(self, transaction: Transaction) -> Mapping[str, Number]:
         """Return the scores of the transaction that was read last, in whole thousandths by their names.
@@ -106,11 +107,11 @@ class CardHistory:
         it counts from its arrival on (`ARRIVAL`, beside its columns), and their scores are never worked out again: a
         recorded transaction brings them along (`SERVED`).
         """
-        self._labels.expect(transaction, self._steady.reached)
         event = self._event(transaction)
-        self._scored = None
-        self._steady.note(event.at)
-        self._hops.add(transaction, self._steady.reached)
+        at, self._scored = event.at, None
+        self._labels.expect(transaction, at, self._steady.reached)
+        self._steady.note(at)
+        self._hops.add(transaction, at, self._steady.reached)
         self._keep(event)
 
     def _keep(self, event: Event) -> None:
@@ -211,7 +212,7 @@ class CardHistory:
         for entity in self._entities:
             if entity.scores:
                 entity.read(transaction, at, values)
-        self._hops.read(transaction, values)
+        self._hops.read(transaction, at, values)
         return self._plan.scores_of(float(transaction[AMOUNT]), values)
 
     def _uncorrected(self, transaction: Transaction, key: Key) -> Corrected | None:
@@ -293,6 +294,14 @@ def _resting(plan: Plan, entities: Sequence[EntityPasts]) -> list[Resting]:
         for entity in together:
             entity.resting = resting[-1]
     return resting
+
+
+def _all_of(places: Sequence[int]) -> Callable[[list[Value]], list[Value]]:
+    """Return what takes the values of some places, in their order."""
+    if len(places) < 2:  # of one the library would give the value itself
+        return lambda values: [values[place] for place in places]
+    taken = itemgetter(*places)
+    return lambda values: list(taken(values))
 
 
 def _ratio(upper: Value, lower: Value) -> Value:

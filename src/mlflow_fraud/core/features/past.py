@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -31,7 +32,7 @@ class Past:
     def __init__(self, tracks: list[Track], *, reach: int, back: int, since: int) -> None:
         self.tracks = tracks
         self.since = since
-        self.times: list[int] = []
+        self.times = array("q")  # side by side: a search in a list looks at a number somewhere else each time
         self.events: list[Event] = []
         self.versions: Versions | None = None
         self._reach, self._back = reach, back

@@ -92,8 +92,9 @@ class Resting:
         return len(self._asleep)
 
     def _rests(self, first: Any, before: int) -> bool:
-        if any(past.times[-1] >= before for past in self._kinds[0].pasts_of(first)):  # nearly always
-            return False
+        for past in self._kinds[0].pasts_of(first):
+            if past.times[-1] >= before:  # nearly always
+                return False
         pasts = [(kind.back, past) for kind in self._kinds for past in kind.pasts_of(first)]
         if any(past.times[-1] >= before or not past.is_settled(before) for _, past in pasts):
             return False
