@@ -158,13 +158,6 @@ def month_after(clone: Path) -> Path:
     return min(clone.glob(".local/stream/stable/*.csv"))
 
 
-def test_a_new_batch_runs_everything_again(desk: Desk, with_months: Path) -> None:
-    month = month_after(with_months)
-    desk.does("mlflow-fraud", "data", "add", str(month), "--dataset", "simulated")
-
-    assert ran(desk.does("dvc", "repro")) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]
-
-
 def test_dvc_shows_metrics_plots_and_experiments(desk: Desk) -> None:
     assert "average_precision" in desk.does("dvc", "metrics", "show", "--md")
     assert "index.html" in desk.does("dvc", "plots", "show", "--out", "plots")
