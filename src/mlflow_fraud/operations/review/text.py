@@ -26,11 +26,11 @@ PICTURES = tuple(model_folder(SHIPPED) / f"{name}.png" for name in ("precision_r
 METRICS = model_folder(SHIPPED) / "metrics.json"
 
 
-def review_text(base: str, *, log: Path | None = None, pictures: str = "") -> str:
+def review_text(base: str, *, log: Path | None = None, pictures: str = "", local: bool = False) -> str:
     """Return how a pull request's retraining went against the live release and the commit `base`, in Markdown.
 
     Where it stopped, the `log` of `dvc repro` says why. The curves are pushed to the folder `pictures` of a branch of
-    their own, where one is given.
+    their own, where one is given, or are shown from where they lie, `local`.
     """
     base = git_branch.at(base)
     report = report_of(read_json(VALIDATION_REPORT)) if VALIDATION_REPORT.is_file() else None
@@ -47,7 +47,7 @@ def review_text(base: str, *, log: Path | None = None, pictures: str = "") -> st
         "### The data",
         data_change(base),
         report.to_markdown() if report else "",
-        _pictures(pictures) if pictures else "",
+        _pictures(pictures, local=local),
         "<details><summary>All candidates, and what they mean for the team</summary>",
         "",
         candidates_summary(),
@@ -121,10 +121,12 @@ def _errors(log: Path | None) -> list[str]:
     return own or of_dvc
 
 
-def _pictures(folder: str) -> str:
+def _pictures(folder: str, *, local: bool) -> str:
     """Return the curves as pictures that GitHub shows: a reader's own pass opens them, as it does the code."""
     files = [file for file in PICTURES if file.is_file()]
-    if not files:
+    if local:
+        return " ".join(f"![{_words(file)}]({file.as_posix()})" for file in files) + "\n"
+    if not files or not folder:
         return ""
     try:
         keep_pictures(files, folder, token=load_environment().github_token.get_secret_value())
