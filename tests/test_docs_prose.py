@@ -12,7 +12,8 @@ from tests.conftest import ROOT
 from tests.pages import PAGES
 from tests.test_docs_places import settings_of
 
-OF_OTHER_TOOLS = {"--all", "--allow-missing", "--comment", "--gate", "--no-prompt", "--ours", "--param", "--single-item"}
+OF_OTHER_TOOLS = {"--all", "--allow-missing", "--no-prompt", "--ours", "--param", "--single-item"}
+OF_OTHER_TOOLS |= {"--comment", "--gate"}  # of docs/screenshots.py
 COMMANDS = (ROOT / "docs/commands.md").read_text()
 SERVING = (ROOT / "docs/serving.md").read_text()
 KEYS = [key for key, _ in settings_of(Params)]
