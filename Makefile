@@ -27,7 +27,7 @@ SPREAD := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 LOKY_MAX_CPU_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo repository announce retrain repro monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-images test-all audit audit-lock passwords lint check format bench bench-serving bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
+.PHONY: help setup demo repository announce retrain repro pr-preview monitor serve mlflow prefect deploy worker stack stack-stop simulate-year drill test test-slow test-images test-all audit audit-lock passwords lint check format bench bench-serving bench-state bench-decision bench-freshness bench-collection bench-monitoring bench-selective lock screenshots clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -88,6 +88,9 @@ retrain: repository $(READY) ## validate, train, compare and promote what has ch
 
 repro: repository $(READY) ## bring every file of the DVC graph up to date
 	dvc repro
+
+pr-preview: repository $(READY) ## what a pull request of what lies here would be told, as a page; into main, or BASE=<branch>
+	mlflow-fraud review preview "$(or $(BASE),main)"
 
 monitor: repository $(READY) ## watch the live release on months without and with a new kind of fraud
 	mlflow-fraud data stream --scenario stable

@@ -1,6 +1,7 @@
 """Take the pictures in docs/images/ again: from a finished `make demo`, real servers, headless Chromium.
 
-Run by `make screenshots`; with `--gate <file, folder or zip>` it takes the gate's first page for those batches alone.
+Run by `make screenshots`; with `--gate <file, folder or zip>` it takes the gate's first page for those batches alone,
+with `--comment` what `make pr-preview` showed last.
 Nothing is fetched from elsewhere; every page is served from this machine.
 """
 
@@ -20,6 +21,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from playwright.sync_api import Page, sync_playwright
+
+from mlflow_fraud.paths import PREVIEW
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
@@ -42,6 +45,9 @@ def main() -> None:
         sys.exit("error: no Chromium found; install it (Debian: apt-get install chromium) and run again")
     if sys.argv[1:2] == ["--gate"] and len(sys.argv) == 3:
         shoot_gate(browser, Path(sys.argv[2]).absolute())
+        return
+    if sys.argv[1:] == ["--comment"]:
+        shoot_comment(browser)
         return
     if not (ROOT / "data/decision/report.html").is_file():
         sys.exit("error: nothing to show yet; run `make demo` first")
@@ -103,6 +109,18 @@ def shoot_gate(browser: str, batches: Path) -> None:
         chromium = playwright.chromium.launch(executable_path=browser, args=QUIET)
         page = chromium.new_page(viewport={"width": 1100, "height": 380})
         shoot_file(page, ROOT / ".local/gate/index.html", "gate-report")
+        chromium.close()
+
+
+def shoot_comment(browser: str) -> None:
+    """The comment of a pull request, down to its curves."""
+    page_of_it = ROOT / PREVIEW / "index.html"
+    if not page_of_it.is_file():
+        sys.exit("error: there is no comment yet; run `make pr-preview` first")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=QUIET)
+        page = chromium.new_page(viewport={"width": 1050, "height": 1500})
+        shoot_file(page, page_of_it, "pr-comment")
         chromium.close()
 
 

@@ -16,6 +16,7 @@ OF_OTHER_TOOLS = {
     "--all",
     "--allow-missing",
     "--app-name",
+    "--comment",
     "--gate",
     "--no-prompt",
     "--ours",

@@ -459,11 +459,23 @@ def review_text(
     pictures: Annotated[
         str, typer.Option(help="push the curves to this folder of a branch of their own, and show them")
     ] = "",
+    local: Annotated[bool, typer.Option("--local", help="show the curves from where they lie, and push none")] = False,
 ) -> None:
     """Print how the retraining went against the live release and the base, as Markdown for the pull request."""
     from mlflow_fraud.operations.review.text import review_text as reviewing
 
-    typer.echo(reviewing(base, log=log, pictures=pictures))
+    typer.echo(reviewing(base, log=log, pictures=pictures, local=local))
+
+
+@review.command("preview")
+@changes_the_folder
+def review_preview(
+    base: Annotated[str, typer.Argument(help="the branch that the pull request is to be merged into")] = "main",
+) -> None:
+    """Do to what lies here what a pull request's workflow would, in a clone that goes again; show its comment."""
+    from mlflow_fraud.operations.review.preview import preview
+
+    preview(base)
 
 
 @review.command("check")

@@ -61,6 +61,8 @@ REFUSED = LOCAL / "refused"
 EVALUATIONS = LOCAL / "evaluation"
 WHAT_IF = LOCAL / "what-if"
 LEAKAGE = LOCAL / "leakage"
+PREVIEW = LOCAL / "preview"
+"""What a pull request would say: the comment as a page and as Markdown, and what led to it."""
 STUDIES = LOCAL / "optuna.db"
 
 

@@ -158,6 +158,29 @@ def month_after(clone: Path) -> Path:
     return min(clone.glob(".local/stream/stable/*.csv"))
 
 
+def test_a_new_batch_runs_everything_again_in_a_preview_of_its_pull_request_and_leaves_all_as_it_was(
+    desk: Desk, with_months: Path
+) -> None:
+    base = desk.does("git", "rev-parse", "HEAD").strip()
+    desk.does("mlflow-fraud", "data", "add", str(month_after(with_months)), "--dataset", "simulated")
+    before = content(desk.path("data")), content(desk.path(".local/releases")), runs(desk)
+    state = desk.does("git", "status", "--porcelain")
+
+    printed = desk.makes("pr-preview", f"BASE={base}")
+
+    assert ran(printed) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]
+    comment = desk.path(".local/preview/summary.md").read_text()
+    assert re.match(r"### xgboost-[0-9a-f]{12}: (do not )?promote", comment), comment
+    assert f"| new: {month_after(with_months).stem} | " in comment
+    assert "Against the live release, on the same rows: " in comment
+    page = desk.path(".local/preview/index.html").read_text()
+    assert len(re.findall(r'<img alt="[^"]+" src="data:image/png;base64,', page)) == 3
+    assert (content(desk.path("data")), content(desk.path(".local/releases")), runs(desk)) == before
+    assert desk.does("git", "status", "--porcelain") == state
+    assert not desk.path(".local/preview/clone").exists()
+    assert ran(desk.does("dvc", "repro")) == []  # the cache has it all by now
+
+
 def test_dvc_shows_metrics_plots_and_experiments(desk: Desk) -> None:
     assert "average_precision" in desk.does("dvc", "metrics", "show", "--md")
     assert "index.html" in desk.does("dvc", "plots", "show", "--out", "plots")

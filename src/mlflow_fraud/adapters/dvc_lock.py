@@ -42,6 +42,15 @@ def locked_test(text: str) -> tuple[Any, Any]:
     return outs[0].get("md5"), split
 
 
+def locked_out(text: str, path: Path) -> str | None:
+    """Return the hash of what a stage left at `path`, of the text of a `dvc.lock`; None where none did.
+
+    >>> locked_out("stages: {ship: {outs: [{path: data/models/shipped/model, md5: 0a.dir}]}}", Path("data"))
+    """
+    outs = (out for stage in _parsed(text, str(LOCK)).values() for out in stage.get("outs", []))
+    return next((out.get("md5") for out in outs if out["path"] == path.as_posix()), None)
+
+
 def locked_code(stages: Iterable[str], lock: Path = LOCK) -> dict[str, str]:
     """Return the MD5 of every source file or folder that the stages ran with."""
     known = _stages(lock)

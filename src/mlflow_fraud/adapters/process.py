@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 GRACE_SECONDS = 10
@@ -22,8 +23,17 @@ class Ended(NamedTuple):
     lines: list[str]
 
 
-def run(command: Sequence[str], *, log: Callable[[str], None], environ: Mapping[str, str] | None = None) -> Ended:
-    """Run `command`, handing each line it prints to `log` as it comes; return how it ended.
+def run(
+    command: Sequence[str],
+    *,
+    log: Callable[[str], None],
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    apart: bool = False,
+) -> Ended:
+    """Run `command`, in `folder` or here, handing each line it prints to `log` as it comes; return how it ended.
+
+    What it says of its errors goes the same way, or, kept `apart`, where this process's own goes.
 
     The wait is a short poll, so that a time limit or a cancellation gets in. Whatever ends the wait,
     the whole group is gone afterwards: an orphan would go on and write outputs later.
@@ -33,8 +43,9 @@ def run(command: Sequence[str], *, log: Callable[[str], None], environ: Mapping[
         text=True,
         bufsize=1,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=None if apart else subprocess.STDOUT,
         start_new_session=True,
+        cwd=folder,
         env=dict(environ) if environ is not None else None,
     )
     lines: list[str] = []

@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 
 from mlflow_fraud.adapters.files import read_json, write_json
+from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.operations.release.compare import compare
 from mlflow_fraud.operations.release.promote import promote
 from mlflow_fraud.operations.release.store import open_configured_store
+from mlflow_fraud.operations.review import text
 from mlflow_fraud.operations.review.text import review_text
 from mlflow_fraud.paths import VERDICT
 from mlflow_fraud.simulation import simulate
@@ -62,6 +64,7 @@ def test_a_new_month_is_told_verdict_first_with_interval_rows_drift_and_what_can
     assert live == version
     assert "champion `xgboost-0123456789ab`" in told
     gain = decision["gain"]
+    assert "\n\nAgainst the live release, on the same rows: " in told  # else it would be part of the list before it
     assert f"on the same rows: {gain['estimate']:+.4f}, interval {gain['lower']:+.4f} to {gain['upper']:+.4f}" in told
     assert "**The test periods differ**" in told
     assert "| metric | base | here |\n" in told
@@ -99,4 +102,14 @@ def test_a_run_that_stopped_says_why_with_what_the_gate_masked(workspace: Path) 
 def test_where_to_look_further_is_linked(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SERVER_URL": "https://github.example", "REPOSITORY": "bank/fraud", "RUN_ID": "42"}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
-    assert "[the run](https://github.example/bank/fraud/actions/runs/42)" in review_text("HEAD")
+    monkeypatch.setenv("FRAUD_TRACKING_URI", "http://fraud:secret@127.0.0.1:9")  # where nobody answers
+    told = review_text("HEAD")
+    assert "[the run](https://github.example/bank/fraud/actions/runs/42)" in told
+    assert "[the report, artifact `decision`](https://github.example/bank/fraud/actions/runs/42#artifacts)" in told
+    assert "[MLflow](http://fraud:***@127.0.0.1:9)" in told
+
+    compare(open_configured_store())
+    assert "[MLflow](http://fraud:***@127.0.0.1:9)" in review_text("HEAD")
+    page = "http://127.0.0.1:9/#/experiments/1/runs/0a"
+    monkeypatch.setattr(text, "track", lambda model: Logged(model, "1", page if model == "shipped" else "", new=False))
+    assert f"[its run in MLflow]({page})" in review_text("HEAD")

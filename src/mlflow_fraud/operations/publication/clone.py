@@ -41,13 +41,10 @@ def make_clone(place: Path = CLONE, *, of: str = "", data: str = "") -> Path:
         git_branch.clone(address, pending, load_environment().branch)
         clone.parent.mkdir(parents=True, exist_ok=True)
         pending.rename(clone)
-    if (here / DVC_LOCAL).is_file():
-        write_text(clone / DVC_LOCAL, whole_addresses((here / DVC_LOCAL).read_text(encoding="utf-8"), here))
     os.chdir(clone)
     try:
         git_branch.point_to(address)
-        if not (here / DVC_LOCAL).is_file() or not dvc_repo.has_own_cache():
-            dvc_repo.share_cache(here / DVC_CACHE)
+        keep_files_as(here)
         if data:
             use_remote(data)
         with one_at_a_time(tell=tell):
@@ -55,6 +52,15 @@ def make_clone(place: Path = CLONE, *, of: str = "", data: str = "") -> Path:
     finally:
         os.chdir(here)
     return clone
+
+
+def keep_files_as(checkout: Path) -> None:
+    """Let the clone entered have the DVC cache and the remote of a checkout on this machine."""
+    told = (checkout / DVC_LOCAL).is_file()
+    if told:
+        write_text(DVC_LOCAL, whole_addresses((checkout / DVC_LOCAL).read_text(encoding="utf-8"), checkout))
+    if not told or not dvc_repo.has_own_cache():
+        dvc_repo.share_cache(checkout / DVC_CACHE)
 
 
 def places_from_anywhere(environment: Environment, root: Path) -> dict[str, str]:
