@@ -708,6 +708,9 @@ def score(
     without_record: Annotated[
         bool, typer.Option("--without-record", help="only the file's own rows are the past of later ones")
     ] = False,
+    reasons: Annotated[
+        int, typer.Option(min=0, help="so many reasons with each score, 10 at most; they take some milliseconds a row")
+    ] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 where a row was refused")] = False,
 ) -> None:
     """Write what the service would answer to each row of a file, without the service; the record stays as it is."""
@@ -718,7 +721,13 @@ def score(
 
     with watched("scoring", lambda line: typer.echo(line, err=True)) as progress:
         summary = score_file(
-            load_environment(), file, progress, release=release, out=out, without_record=without_record
+            load_environment(),
+            file,
+            progress,
+            release=release,
+            out=out,
+            without_record=without_record,
+            reasons=reasons,
         )
     if strict and summary.refused:
         raise DataError(f"{summary}")
