@@ -1,6 +1,6 @@
 """What the service's past costs: bytes a card, merchant and category, and the milliseconds of a late payment.
 
-`make bench-state` prints the figures of `docs/serving.md`, in half an hour; `python -m benchmarks.state 1000` does
+`make bench-state` prints the figures of `docs/serving.md`, in 3 GB of memory; `python -m benchmarks.state 1000` does
 it of so many. Bytes are those of all that a history holds, looked through object by object. Time is the processor's, so
 that a busy machine counts less.
 """
