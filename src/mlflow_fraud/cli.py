@@ -724,21 +724,28 @@ def score(
     without_record: Annotated[
         bool, typer.Option("--without-record", help="only the file's own rows are the past of later ones")
     ] = False,
+    reasons: Annotated[
+        int, typer.Option(min=0, help="so many reasons with each score, 10 at most; they take some milliseconds a row")
+    ] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 where a row was refused")] = False,
 ) -> None:
     """Write what the service would answer to each row of a file, without the service; the record stays as it is."""
-    from mlflow_fraud.core.errors import DataError
+    from mlflow_fraud.core.errors import DataError, SettingsError
     from mlflow_fraud.environment import load_environment
     from mlflow_fraud.serving.scored_features import score_features
     from mlflow_fraud.serving.scored_file import score_file
     from mlflow_fraud.stages.progress import watched
 
+    if features and reasons:
+        raise SettingsError("expected --features or --reasons, found both; reasons are of payments: leave one out")
     place = load_environment()
     with watched("scoring", lambda line: typer.echo(line, err=True)) as progress:
         if features:
             summary = score_features(place, file, progress, release=release, out=out)
         else:
-            summary = score_file(place, file, progress, release=release, out=out, without_record=without_record)
+            summary = score_file(
+                place, file, progress, release=release, out=out, without_record=without_record, reasons=reasons
+            )
     if strict and summary.refused:
         raise DataError(f"{summary}")
     typer.echo(f"{summary}")

@@ -146,8 +146,9 @@ def test_a_good_answer_that_is_none_of_the_service_is_told_and_not_asked_for_aga
 def test_a_batch_has_an_answer_or_a_problem_in_each_place() -> None:
     service = Played([httpx.Response(200, json=[ANSWER, json.loads(problem(422).content)])])
     with Client("http://service", key="", transport=httpx.MockTransport(service)) as client:
-        first, second = client.score_batch([{"id": "a"}, {"id": "b"}])
+        first, second = client.score_batch([{"id": "a"}, {"id": "b"}], reasons=5)
     assert first == SCORED
+    assert service.asked[0].url.query == b"reasons=5"
     assert isinstance(second, Refused)
     assert (second.status, second.errors[0].detail) == (422, "expected a number")
     assert "Authorization" not in service.asked[0].headers

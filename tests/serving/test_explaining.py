@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from threading import Event
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -171,3 +172,39 @@ def test_each_alert_of_a_batch_is_explained(answering: TestClient, rows: list[Se
         if answer["decision"] == "flag":
             assert answer["reasons"] == FOLLOW
             assert kept(answering, answer)["status"] == "given"
+
+
+def test_a_batch_that_asks_for_reasons_has_those_of_its_rows_sent_alone(
+    answering: TestClient, rows: list[Sent]
+) -> None:
+    state = answering.app.state  # type: ignore[attr-defined]
+    state.explaining._wait = 20.0
+    sent = [*rows[:9], {**rows[9], "amt": "much"}, rows[2]]
+    together = answering.post("/v1/score/batch", json=sent, params={"reasons": 3}).json()
+    settle(answering)
+    assert [each.get("status") for each in together] == [None] * 9 + [422, None]
+    alone = [score(answering, row, 3) for row in (*rows[:9], rows[2])]
+    assert [each for each in together if "probability" in each] == alone
+    assert {each["reasons"]["status"] for each in alone} == {"given"}
+    assert state.explaining.given == 9
+    assert [kept(answering, each)["strongest"][:3] for each in alone] == [
+        each["reasons"]["strongest"] for each in alone
+    ]
+    for wrong in ("0", "11", "many"):
+        assert answering.post("/v1/score/batch", json=rows[9:], params={"reasons": wrong}).status_code == 422
+
+
+def test_a_batch_waits_once_for_its_reasons_and_is_told_what_follows_and_what_was_left_out(
+    answering: TestClient, rows: list[Sent]
+) -> None:
+    held, state = Held(answering), answering.app.state  # type: ignore[attr-defined]
+    explain_by(answering, held)
+    state.explaining._at_most, state.explaining._wait = 4, 0.05
+    began = perf_counter()
+    told = [each["reasons"] for each in answering.post("/v1/score/batch", json=rows[:40], params={"reasons": 3}).json()]
+    assert perf_counter() - began < 40 * 0.05
+    held.may.set()
+    assert told[:4] == [FOLLOW] * 4
+    assert {(each["status"], each["why"]) for each in told[4:]} == {("none", explaining.TOO_MANY)}
+    settle(answering)
+    assert (state.explaining.given, state.explaining.dropped) == (4, 36)

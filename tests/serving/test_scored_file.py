@@ -13,11 +13,13 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
+from mlflow_fraud.adapters.explanation import FOREST, NoReasons
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.core.features.schema import FeatureSchema
+from mlflow_fraud.serving import loading
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import TOLERANCE
 from mlflow_fraud.serving.scored_file import NUMBER, score_file
@@ -77,12 +79,14 @@ def as_file(rows: list[dict[str, Any]], file: Path) -> Path:
     return file
 
 
-def served(here: Here, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def served(here: Here, rows: list[dict[str, Any]], **query: int) -> list[dict[str, Any]]:
     """Return what the service says to the rows, one by one."""
     with kept_in(here.folder) as record:
         app = create_app(here.store, record=record, poll_seconds=3600)
         app.state.model.poll()
-        answers = [TestClient(app).post("/v1/score", json=row) for row in rows]
+        app.state.explaining._wait = 20.0  # a machine may be busy
+        answers = [TestClient(app).post("/v1/score", json=row, params=query) for row in rows]
+        app.state.explaining.close()
     return [answer.json() for answer in answers]
 
 
@@ -177,3 +181,42 @@ def test_a_problem_does_not_say_what_was_sent(here: Here, rows: list[dict[str, A
     said = summary.refused_in.read_text()
     assert "not there yet" in said
     assert json.dumps(rows[0]["cc_num"]) not in said
+
+
+@pytest.mark.parametrize("name", ["scores.parquet", "scores.csv"])
+def test_a_file_has_the_reasons_of_the_service_to_the_bit(here: Here, rows: list[dict[str, Any]], name: str) -> None:
+    file = as_file(rows[:8], here.folder / "june.csv")
+    out = score_file(here, file, quiet, out=here.folder / name, reasons=3).out
+    told = pl.read_csv(out) if out.suffix == ".csv" else pl.read_parquet(out)
+    answers = served(here, rows[:8], reasons=3)
+    assert alike(told, answers)
+    for row, answer in zip(told.iter_rows(named=True), answers, strict=True):
+        why = answer["reasons"]
+        assert (row["reasons_base"], row["reasons_others"]) == (why["base"], why["others"])
+        found = [(row[f"reason_{at}"], row[f"contribution_{at}"]) for at in (1, 2, 3)]
+        given = [(each["code"], each["contribution"]) for each in why["strongest"]]
+        assert found == given + [(None, None)] * (3 - len(given))
+    assert told["reason_1"].null_count() < len(told)
+
+
+def test_a_release_without_reasons_writes_none_and_says_why(
+    here: Here, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = as_file(rows[:2], here.folder / "june.csv")
+    with monkeypatch.context() as forest:
+        forest.setattr(loading, "load_explanation", lambda *_: NoReasons(FOREST))
+        with pytest.raises(SettingsError, match=r"gives no reasons: a forest adds up .* Leave --reasons out"):
+            score_file(here, file, quiet, reasons=3)
+    with pytest.raises(SettingsError, match="--reasons is 11; expected 10 at most"):
+        score_file(here, file, quiet, reasons=11)
+    assert not list(here.folder.glob("*scores*"))
+
+
+def test_the_answer_of_another_release_is_not_explained_by_this_one(
+    here: Here, rows: list[dict[str, Any]], make_release: MakeRelease
+) -> None:
+    served(here, rows[:1])  # the record has it from now on
+    go_live(here.store, make_release(rounds=3))
+    told = pl.read_parquet(score_file(here, as_file(rows[:2], here.folder / "june.parquet"), quiet, reasons=2).out)
+    assert told["model_version"].n_unique() == 2
+    assert told["reasons_base"].is_null().to_list() == [True, False]

@@ -30,8 +30,9 @@ class _Asks:
     def score(self, transaction: Row, reasons: int | None) -> Exchange[Scored]:
         return self.post("/v1/score" if reasons is None else f"/v1/score?reasons={reasons}", transaction, Scored.of)
 
-    def batch(self, transactions: Sequence[Row]) -> Exchange[list[Scored | Refused]]:
-        return self.post("/v1/score/batch", [*transactions], lambda told: [_scored_or_refused(each) for each in told])
+    def batch(self, transactions: Sequence[Row], reasons: int | None) -> Exchange[list[Scored | Refused]]:
+        path = "/v1/score/batch" if reasons is None else f"/v1/score/batch?reasons={reasons}"
+        return self.post(path, [*transactions], lambda told: [_scored_or_refused(each) for each in told])
 
     def label(self, labels: Row | Sequence[Row]) -> Exchange[list[str]]:
         said = [labels] if isinstance(labels, Mapping) else [*labels]
@@ -84,9 +85,9 @@ class Client:
         """
         return self._run(self._asks.score(transaction, reasons))
 
-    def score_batch(self, transactions: Sequence[Row]) -> list[Scored | Refused]:
-        """Return an answer to each of at most 1,000 transactions, in their order."""
-        return self._run(self._asks.batch(transactions))
+    def score_batch(self, transactions: Sequence[Row], *, reasons: int | None = None) -> list[Scored | Refused]:
+        """Return an answer to each of at most 1,000 transactions, in their order; `reasons` as of `score`."""
+        return self._run(self._asks.batch(transactions, reasons))
 
     def tell_labels(self, labels: Row | Sequence[Row]) -> list[str]:
         """Tell one label or several, and return what came of each: `noted`, `known`, `unmatched`, `too early`."""
@@ -160,9 +161,9 @@ class AsyncClient:
         """
         return await self._run(self._asks.score(transaction, reasons))
 
-    async def score_batch(self, transactions: Sequence[Row]) -> list[Scored | Refused]:
-        """Return an answer to each of at most 1,000 transactions, in their order."""
-        return await self._run(self._asks.batch(transactions))
+    async def score_batch(self, transactions: Sequence[Row], *, reasons: int | None = None) -> list[Scored | Refused]:
+        """Return an answer to each of at most 1,000 transactions, in their order; `reasons` as of `score`."""
+        return await self._run(self._asks.batch(transactions, reasons))
 
     async def tell_labels(self, labels: Row | Sequence[Row]) -> list[str]:
         """Tell one label or several, and return what came of each: `noted`, `known`, `unmatched`, `too early`."""

@@ -21,7 +21,7 @@ from mlflow_fraud.serving.guard import Client
 from mlflow_fraud.serving.history import Observed
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
 from mlflow_fraud.serving.problems import ProblemDocument, document, document_of_values
-from mlflow_fraud.serving.reasoned import followed
+from mlflow_fraud.serving.reasoned import HowMany, explained
 from mlflow_fraud.serving.record import OtherContent, Record
 from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS, rows_of
 from mlflow_fraud.serving.schema import problem, problems
@@ -67,10 +67,10 @@ Outcome = Told | bytes
         503: {"description": "no model, or too many batches at once"},
     },
 )
-async def score_batch(request: Request) -> Response:
+async def score_batch(request: Request, reasons: HowMany = None) -> Response:
     """Score transactions one after the other, each as if it was sent alone in this order.
 
-    One that is refused has a problem in its place and keeps none of the others back.
+    One that is refused has a problem in its place and keeps none of the others back. Reasons are asked for as of one.
     """
     service = service_of(request)
     live, model, record, metrics, turns = (
@@ -94,13 +94,12 @@ async def score_batch(request: Request) -> Response:
             model.unscored += piece.unscored
             await _let_others_in(turns, came, perf_counter() - piece.began)
     await _written(record, outcomes)
-    explaining = service.explaining
+    payments = [each.payment for each in outcomes if isinstance(each, Told)]
+    why = iter(await explained(service.explaining, live, payments, reasons))
     told = [
         each
         if isinstance(each, bytes)
-        else to_json(
-            scored(each.payment, bool(each.ticket.written), model, metrics, followed(explaining, live, each.payment))
-        )
+        else to_json(scored(each.payment, bool(each.ticket.written), model, metrics, next(why)))
         for each in outcomes
     ]
     return Response(b"[" + b",".join(told) + b"]", media_type="application/json")

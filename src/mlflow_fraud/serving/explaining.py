@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import Lock, get_native_id
@@ -26,13 +27,17 @@ KEPT = 1_000
 """So many of the newest are in memory, so that what is sent again is not worked out again."""
 
 WAIT_SECONDS = 0.2
-"""So long a client waits that asks for reasons together with the answer."""
+"""So long a client waits that asks for reasons together with the answer, or with all answers of a batch."""
+
+ASKED_AT_ONCE = 50
+"""So many are asked for while other requests wait."""
 
 BEHIND = 10
 """How much lower than the others' the thread's priority is, where a thread has one of its own."""
 
 LATER = "`mlflow-fraud record show` works them out"
 TOO_MANY = f"too many answers waited for theirs; {LATER}"
+NO_NUMBER = NoReasons("what a feature added is no number")
 ANOTHER = f"they were not worked out while release {{}} answered; {LATER}"
 
 
@@ -94,15 +99,18 @@ class Explaining:
                 del self._newest[next(iter(self._newest))]
         return given
 
-    async def told(self, live: LiveRelease, asked: Asked) -> Outlook:
-        """Return the reasons of an answer after a short wait at most, None where they follow."""
-        given = self.ask(live, asked)
-        if isinstance(given, NoReasons):
-            return given
-        done, _ = await asyncio.wait([asyncio.wrap_future(given)], timeout=self._wait)
-        for each in done:
-            return each.result() or NoReasons("what a feature added is no number")
-        return None
+    async def told(self, live: LiveRelease, asked: Sequence[Asked]) -> list[Outlook]:
+        """Return the reasons of answers after a short wait for all of them at most, None where they follow."""
+        given, awaited = list[Given | NoReasons](), list[asyncio.Future[Reasons | None]]()
+        for each in asked:
+            given.append(found := self.ask(live, each))
+            if isinstance(found, Future):
+                awaited.append(asyncio.wrap_future(found))
+            if len(given) % ASKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if awaited:
+            await asyncio.wait(awaited, timeout=self._wait)
+        return [_outlook(each) for each in given]
 
     def close(self) -> None:
         """Let go of what waits: it can be worked out from the record."""
@@ -123,6 +131,12 @@ class Explaining:
             self.given += found is not None
             self.failed += found is None
         return found
+
+
+def _outlook(given: Given | NoReasons) -> Outlook:
+    if isinstance(given, NoReasons):
+        return given
+    return (given.result() or NO_NUMBER) if given.done() and not given.cancelled() else None
 
 
 def _step_back() -> None:

@@ -72,7 +72,8 @@ async def kept_reasons(told: Told, explaining: Explaining, live: LiveRelease | N
     if live is None:
         return reasons_told(NoReasons(ANOTHER.format(payment["release"])))
     asked = Asked(payment["place"], payment["prediction"], payment["release"], bytes(payment["features"]))
-    return reasons_told(await explaining.told(live, asked))
+    (outlook,) = await explaining.told(live, [asked])
+    return reasons_told(outlook)
 
 
 def prediction_of(told: Told, reasons: ReasonsTold | None) -> Prediction:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
+from fastapi import Query
 from pydantic import BaseModel
 
 from mlflow_fraud.adapters.explanation import NoReasons
@@ -11,6 +13,10 @@ from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.core.explaining.reasons import MOST
 from mlflow_fraud.serving.explaining import Explaining, Outlook, asked_of
 from mlflow_fraud.serving.loading import LiveRelease
+
+HowMany = Annotated[
+    int | None, Query(ge=1, le=MOST, description="how many reasons to give with the answer, where they are soon there")
+]
 
 
 class ReasonTold(BaseModel):
@@ -51,6 +57,16 @@ def reasons_told(outlook: Outlook, number: int = MOST) -> ReasonsTold:
     few = outlook.first(number)
     strongest = [ReasonTold(**each.model_dump(), direction=each.direction) for each in few.strongest]
     return ReasonsTold(status="given", base=few.base, strongest=strongest, others=few.others)
+
+
+async def explained(
+    explaining: Explaining, live: LiveRelease, payments: Sequence[Payment], number: int | None
+) -> list[ReasonsTold | None]:
+    """Have what is flagged explained after its answer; wait for all, not for long, where reasons are asked for."""
+    if number is None:
+        return [followed(explaining, live, payment) for payment in payments]
+    outlooks = await explaining.told(live, [asked_of(payment) for payment in payments])
+    return [reasons_told(outlook, number) for outlook in outlooks]
 
 
 def followed(explaining: Explaining, live: LiveRelease, payment: Payment) -> ReasonsTold | None:

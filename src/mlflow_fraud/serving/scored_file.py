@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
@@ -26,6 +26,7 @@ from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.serving.batch import Outcome, Piece, Told
 from mlflow_fraud.serving.clock import clock_of
 from mlflow_fraud.serving.loading import LiveRelease, load_release
+from mlflow_fraud.serving.reason_columns import ReasonColumns, reason_columns
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.schema import NOT_ASKED
 from mlflow_fraud.serving.warm_start import warm_history
@@ -37,7 +38,7 @@ NUMBER = "file_row"
 """The number of a row below the header, from 1 on; a line without any value is none."""
 
 SCORES = ("probability", "decision", "threshold", "model_version", "review")
-"""What is written of each row, after its number and its id."""
+"""What is written of each row, after its number and its id; its reasons come behind."""
 
 KINDS = (".csv", ".parquet")
 TAIL = 5_000
@@ -80,12 +81,14 @@ def score_file(
     release: str = "",
     out: Path | None = None,
     without_record: bool = False,
+    reasons: int = 0,
 ) -> Summary:
     """Write what the service would answer to each row of a file, sent one by one in its order, and return a summary.
 
     Rows have a past: what the record holds, which stays as it is, and the file's earlier rows; without the record these
-    alone. `release` is a version, the live one if not given. Raises `DataError` where the file is no table of the
-    contract's, or there is no record, and `SettingsError` where there is no release or `out` is no table's name.
+    alone. `release` is a version, the live one if not given. So many `reasons` are written with each score. Raises
+    `DataError` where the file is no table of the contract's, or there is no record, and `SettingsError` where there is
+    no release, `out` is no table's name, or the release gives no reasons.
     """
     target = target_of(file, out)
     store = open_store(place.release_store, endpoint_url=place.s3_endpoint_url)
@@ -95,11 +98,12 @@ def score_file(
     with _record_of(place, target.parent, without_record) as record:
         progress("reading the past")
         live = load_release(whole, lambda schema: warm_history(schema, record, clock), place.key)
+        columns = reason_columns(live, reasons)
         record.introduce(live.note)
         contract = live.schema.contract
         asked = tuple(column for column in contract.columns if column.role not in NOT_ASKED)
         with rows_as_sent(file, contract.model_copy(update={"columns": asked}), progress) as rows:
-            return asyncio.run(_written(live, record, rows, target, progress))
+            return asyncio.run(_written(live, record, rows, target, columns, progress))
 
 
 def target_of(file: Path, out: Path | None) -> Path:
@@ -138,19 +142,21 @@ def _record_of(place: Place, folder: Path, without_record: bool) -> Iterator[Rec
             own.close()
 
 
-async def _written(live: LiveRelease, record: Record, rows: Rows, target: Path, progress: Progress) -> Summary:
+async def _written(
+    live: LiveRelease, record: Record, rows: Rows, target: Path, reasons: ReasonColumns, progress: Progress
+) -> Summary:
     """Write the answers and what is refused, each file whole or not at all."""
     contract, scored, flagged, refused = live.schema.contract, 0, 0, 0
     beside = target.with_name(f"{target.stem}.refused.csv")
     with replacing(target) as pending, replacing(beside) as pending_refused:
         with pending.open("w", newline="") as answers, pending_refused.open("w", newline="") as problems:
             good, bad = csv.writer(answers), csv.writer(problems)
-            good.writerow([NUMBER, _id_column(contract), *SCORES])
+            good.writerow([NUMBER, _id_column(contract), *SCORES, *reasons.names])
             bad.writerow([NUMBER, "status", "problem"])
             tell(progress, Step("scoring", 0, rows.total, "rows"))
             async for sent, outcome in _answered(live, record, rows.pieces):
                 if isinstance(outcome, Told):
-                    flagged += _write(good, sent, outcome)
+                    flagged += _write(good, sent, outcome, reasons)
                     scored += 1
                 else:
                     bad.writerow([sent.row, *_problem(outcome)])
@@ -161,7 +167,7 @@ async def _written(live: LiveRelease, record: Record, rows: Rows, target: Path, 
         if target.suffix.lower() == ".parquet":
             column = contract.column("event_id")
             assert column is not None  # a contract has one
-            as_parquet(pending, _id_column(contract), column.dtype)
+            as_parquet(pending, _id_column(contract), column.dtype, reasons.numeric)
     if not refused:
         beside.unlink()
     return Summary(scored, flagged, refused, live.manifest.version, target, beside if refused else None)
@@ -182,14 +188,14 @@ async def _answered(
             yield each, outcome
 
 
-def _write(good: _Writer, sent: Sent, told: Told) -> bool:
-    """Write a row's answer; return whether it is flagged."""
+def _write(good: _Writer, sent: Sent, told: Told, reasons: ReasonColumns) -> bool:
+    """Write a row's answer and its reasons; return whether it is flagged."""
     answer = told.payment.answer
     assert answer is not None  # or it is a problem
     review = answer.label_chance is not None and not answer.flagged
     decision = "flag" if answer.flagged else "pass"
     numbers = (answer.probability, decision, answer.threshold, answer.release, "true" if review else "false")
-    good.writerow([sent.row, told.payment.transaction["event_id"], *numbers])
+    good.writerow([sent.row, told.payment.transaction["event_id"], *numbers, *reasons.of(told.payment)])
     return answer.flagged
 
 
@@ -204,9 +210,10 @@ def _id_column(contract: Contract) -> str:
     return next(column.source for column in contract.arriving if column.role == "event_id")
 
 
-def as_parquet(file: Path, id_column: str, id_type: pl.DataType) -> None:
-    """Write a table of answers anew, as Parquet."""
+def as_parquet(file: Path, id_column: str, id_type: pl.DataType, numbers: Iterable[str] = ()) -> None:
+    """Write a table of answers anew, as Parquet; `numbers` are further columns of it."""
     types = {NUMBER: pl.UInt32(), id_column: id_type, "probability": pl.Float64(), "threshold": pl.Float64()}
+    types |= dict.fromkeys(numbers, pl.Float64())
     parquet = file.with_name(f"{file.name}.parquet")
     try:
         answers = pl.scan_csv(file, infer_schema=False, glob=False)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import logging
 from time import perf_counter
-from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Request
 from pydantic import ValidationError
 
-from mlflow_fraud.adapters.prediction_log.entries import Payment
-from mlflow_fraud.core.explaining.reasons import MOST
 from mlflow_fraud.serving.answering import answered
 from mlflow_fraud.serving.asked import NOT_READ, Service, service_of
 from mlflow_fraud.serving.clock import AheadOfNow
-from mlflow_fraud.serving.explaining import Explaining, asked_of
-from mlflow_fraud.serving.loading import LiveRelease, NotScored
-from mlflow_fraud.serving.reasoned import ReasonsTold, followed, reasons_told
+from mlflow_fraud.serving.loading import NotScored
+from mlflow_fraud.serving.reasoned import HowMany, explained
 from mlflow_fraud.serving.record import OtherContent
 from mlflow_fraud.serving.schema import problem, problems
 from mlflow_fraud.serving.scored import Scored, scored
@@ -27,10 +23,6 @@ SCORE_PATH = "/v1/score"
 
 PREDICTION, LED_BY = "prediction", {"id": "$response.body#/prediction_id"}
 """Where an answer leads to, and by what."""
-
-HowMany = Annotated[
-    int | None, Query(ge=1, le=MOST, description="how many reasons to give with the answer, where they are soon there")
-]
 
 router = APIRouter()
 
@@ -72,14 +64,5 @@ async def score_one(service: Service, body: bytes, reasons: int | None = None) -
             raise error.__cause__ from None  # the log has its kind and place
         log.error("not scored: %s", error)
         raise HTTPException(500, "the model's score is no number; the transaction is not scored") from None
-    explained = await _explained(service.explaining, live, payment, reasons)
-    return scored(payment, await record.writer.written(done), service.model, service.metrics, explained)
-
-
-async def _explained(
-    explaining: Explaining, live: LiveRelease, payment: Payment, number: int | None
-) -> ReasonsTold | None:
-    """Have what is flagged explained after its answer; wait for it, not for long, where reasons are asked for."""
-    if number is None:
-        return followed(explaining, live, payment)
-    return reasons_told(await explaining.told(live, asked_of(payment)), number)
+    (why,) = await explained(service.explaining, live, (payment,), reasons)
+    return scored(payment, await record.writer.written(done), service.model, service.metrics, why)

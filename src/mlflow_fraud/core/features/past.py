@@ -136,7 +136,7 @@ class Past:
         self.times.insert(place, event.at)
         self.events.insert(place, event)
         for track in self.tracks:
-            track.rebuild(self.events, place)
+            track.insert(place, event)
         return later
 
     def _place(self, event: Event) -> int:

@@ -53,6 +53,19 @@ class Track:
         if squares:
             self.squares.append(self.squares[-1] + (value * value if value else 0))
 
+    def insert(self, place: int, event: Event) -> None:
+        """Take an event that comes before those from `place` on: what it adds is added to all totals behind it."""
+        value = self._seen(event)
+        values, counts, sums, squares = self._kept
+        if values:
+            self.values.insert(place, value)
+        if counts:
+            _insert(self.counts, place, int(value is not None))
+        if sums:
+            _insert(self.sums, place, value or 0)
+        if squares:
+            _insert(self.squares, place, value * value if value else 0)
+
     def rebuild(self, events: Sequence[Event], place: int) -> None:
         """Take the events from `place` on anew."""
         del self.values[place:], self.counts[place + 1 :], self.sums[place + 1 :], self.squares[place + 1 :]
@@ -91,6 +104,11 @@ class Track:
         for total, kept in zip((self.counts, self.sums, self.squares), totals, strict=True):
             if kept:
                 total.append(total[-1])
+
+
+def _insert(totals: list[int], place: int, difference: int) -> None:
+    totals.insert(place + 1, totals[place])
+    _add(totals, place + 1, difference)
 
 
 def _add(totals: list[int], place: int, difference: int) -> None:
