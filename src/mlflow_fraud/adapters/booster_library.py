@@ -69,17 +69,6 @@ class BoosterLibrary:
             raise RuntimeError(said.strip().splitlines()[0][:200])
 
 
-def booster_library_version() -> str:
-    """Return the version of the library that is loaded: its package has another name where it is for processors alone.
-
-    >>> booster_library_version().startswith("3.")
-    True
-    """
-    parts = [ctypes.c_int() for _ in ("major", "minor", "patch")]
-    _library().XGBoostVersion(*(ctypes.byref(part) for part in parts))
-    return ".".join(str(part.value) for part in parts)
-
-
 def _described(row: npt.NDArray[np.float32]) -> bytes:
     """Return where the numbers of a row lie, as NumPy's array interface says it."""
     place = {"data": [row.ctypes.data, True], "shape": [1, len(row)], "typestr": "<f4", "version": 3}

@@ -6,7 +6,6 @@ import hashlib
 import sys
 from importlib.metadata import version as library_version
 
-from mlflow_fraud.adapters.booster_library import booster_library_version
 from mlflow_fraud.adapters.dvc_lock import locked_code, locked_data
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
@@ -34,7 +33,7 @@ from mlflow_fraud.stages.origin import params_as_run, require_traceable
 from mlflow_fraud.stages.shipped import Shipped
 from mlflow_fraud.wall import stamp
 
-LIBRARIES = ("numpy", "onnxruntime", "polars")
+LIBRARIES = ("numpy", "onnxruntime", "polars", "xgboost")
 
 
 def core_files(challenger: Shipped) -> dict[str, bytes]:
@@ -118,5 +117,4 @@ def _golden(challenger: Shipped) -> Golden:
 
 
 def _libraries() -> dict[str, str]:
-    found = {name: library_version(name) for name in LIBRARIES}
-    return {"python": sys.version.split()[0], **found, "xgboost": booster_library_version()}
+    return {"python": sys.version.split()[0], **{name: library_version(name) for name in LIBRARIES}}
