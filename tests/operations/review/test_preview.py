@@ -68,10 +68,13 @@ def test_a_retraining_that_stops_leaves_the_comment_that_says_so_and_no_clone(
     monkeypatch.setattr(previewing, "STEPS", (stops, ("sh", "-c", "echo never")))
     monkeypatch.setattr(previewing, "TELLS", ("sh", "-c", "echo '## Stopped'; cat retrain.log; pwd >&2"))
 
+    Path(".local/preview").mkdir(parents=True)
+    Path(".local/preview/report.html").write_text("of an earlier one, which had a verdict")
+
     with pytest.raises(StageFailed, match="stops before a verdict: 1 row is wrong"):
         preview("origin/main")
 
     assert Path(".local/preview/summary.md").read_text() == f"## Stopped\n{here}\nmay\nerror: 1 row is wrong\n"
     assert "<h2>Stopped</h2>" in Path(".local/preview/index.html").read_text()
-    assert not Path(".local/preview/clone").exists()
+    assert {path.name for path in Path(".local/preview").iterdir()} == {"index.html", "retrain.log", "summary.md"}
     assert git("status", "--porcelain") == ""

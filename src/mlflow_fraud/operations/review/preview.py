@@ -62,7 +62,7 @@ def preview(base: str, place: Path = PREVIEW) -> Path:
     there is no such base, and `StageFailed`, the page written, where the retraining stops before a verdict.
     """
     begun, page = time.monotonic(), place / PAGE
-    with _clone(place / CLONE, base.removeprefix(f"{REMOTE}/")) as clone:
+    with _cloned(place / CLONE, base.removeprefix(f"{REMOTE}/")) as clone:
         stopped = _retrain(clone)
         told = clone.types(*TELLS, "--local", say=lambda line: None, apart=True)
         _require(told)
@@ -71,9 +71,10 @@ def preview(base: str, place: Path = PREVIEW) -> Path:
         title = f"What a pull request of {lies} into {clone.base} is told; it took {took:.1f} minutes here"
         write_text(page, comment_page(text, title, clone.folder))
         write_text(place / TEXT, text)
-        for file in (LOG, REPORT):
+        for file in (Path(LOG), REPORT):
+            (place / file.name).unlink(missing_ok=True)  # an earlier preview's
             if (clone.folder / file).is_file():
-                shutil.copy2(clone.folder / file, place / Path(file).name)
+                shutil.copy2(clone.folder / file, place / file.name)
     say(f"the comment: {page}")
     if is_watched(os.environ, sys.platform, terminal=sys.stdout.isatty()):
         webbrowser.open(page.absolute().as_uri())
@@ -94,7 +95,7 @@ def is_watched(environ: Mapping[str, str], platform: str, *, terminal: bool) -> 
 
 
 @contextmanager
-def _clone(place: Path, base: str) -> Iterator[_Clone]:
+def _cloned(place: Path, base: str) -> Iterator[_Clone]:
     """Give a clone of what lies here, with its pinned files and the stores of here; it goes in the end."""
     here, folder, commit = Path.cwd(), place.absolute(), base_commit(base)
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
