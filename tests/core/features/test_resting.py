@@ -110,6 +110,19 @@ def test_cards_rest_once_no_window_sees_them_and_merchants_without_last_ones_are
     assert [len(resting) for resting in many._resting] == [100, 0]
 
 
+def test_what_wakes_holds_texts_once_with_all_that_are_there(lasting: FeatureSchema) -> None:
+    history = silent(lasting, 60)
+    asked = {**make_row(), "event_id": "asked", "event_time": BEGIN + 85 * DAY, "city_pop": None}
+    for card in (10, 12, 14):
+        history.read({**asked, "card": card, "category": "travel"})
+    events = [event for past in history._entities[0].pasts.values() for event in past.events]
+    assert len({event.row["card"] for event in events}) == 5
+    texts = [event.row["category"] for event in events]
+    assert len({id(text) for text in texts}) == len(set(texts))
+    names = [name for event in events for name in event.scores]
+    assert len({id(name) for name in names}) == len(set(names))
+
+
 def test_a_card_with_a_reversed_payment_rests_without_it(lasting: FeatureSchema) -> None:
     history = silent(lasting, 5)
     events = history.snapshot().events.filter(pl.col("card") == 10)

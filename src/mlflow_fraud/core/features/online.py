@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from sys import intern
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -190,10 +189,7 @@ class CardHistory:
 
     def _event(self, transaction: Transaction) -> Event:
         at = micros(transaction["event_time"])
-        row = {column: transaction[column] for column in self._plan.columns}
-        for column in self._plan.texts:
-            if type(row[column]) is str:
-                row[column] = intern(row[column])
+        row = self._plan.held_once({column: transaction[column] for column in self._plan.columns})
         if self._plan.hop_scores and transaction.get(ARRIVAL) is not None:
             row[ARRIVAL] = transaction[ARRIVAL]
         return Event(at, transaction["event_id"], row, self._plan.kept_scores(self._scores(transaction, at)))

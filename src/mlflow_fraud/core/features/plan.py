@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from sys import intern
 from typing import Any
 
 from mlflow_fraud.core.contract.bounds import SCORE
@@ -72,6 +73,13 @@ class Plan:
         self.columns = self._columns(schema)
         said_often = {c.name for c in schema.contract.kept if c.type == "text" and c.role in ("entity", "categorical")}
         self.texts = [column for column in self.columns if column in said_often]
+
+    def held_once(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return the row; of its texts those that many transactions have are one object wherever they stand."""
+        for column in self.texts:
+            if type(row[column]) is str:
+                row[column] = intern(row[column])
+        return row
 
     def scores_of(self, amount: float, values: list[Value]) -> dict[str, Number]:
         """Return the scores of an amount in thousandths, from the usual amounts and spreads among the values.
