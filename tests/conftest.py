@@ -22,7 +22,7 @@ from mlflow_fraud.settings import load_contract, load_params
 from tests.longest import rank
 
 ROOT = Path(__file__).parents[1]
-pytest_plugins = ["tests.workspace", "tests.record_databases"]
+pytest_plugins = ["tests.workspace", "tests.record_databases", "tests.cases"]
 
 settings.register_profile("any machine", deadline=None)  # a busy one is no failure
 settings.load_profile("any machine")

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -117,6 +118,13 @@ class GitHubServer:
 @pytest.fixture
 def github_server() -> Iterator[GitHubServer]:
     """The server, on a free loopback port."""
+    with running_github() as github:
+        yield github
+
+
+@contextmanager
+def running_github() -> Iterator[GitHubServer]:
+    """Start a server, stop it at the end."""
     github = GitHubServer()
 
     class Handler(BaseHTTPRequestHandler):

@@ -6,12 +6,12 @@ from pathlib import PurePath
 
 LONGEST = (
     "e2e/test_worker.py",
+    "e2e/test_workflows.py",
     "e2e/test_real_layout.py",
     "e2e/test_stack.py",
     "e2e/test_loop.py",
     "e2e/test_pages.py",
     "e2e/test_own_data.py",
-    "e2e/test_workflows.py",
     "serving/test_replay.py",
     "serving/test_life_of_a_service.py",
     "e2e/test_secrets.py",

@@ -39,14 +39,14 @@ def desk(first_run: FirstRun, tmp_path: Path) -> Desk:
 
 @pytest.fixture(scope="session")
 def with_months(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone with its first batch, committed, and the two months after it in `.local/stream/stable`; as it is."""
+    """A clone with its first batch, committed, and the three months after it in `.local/stream/stable`; as it is."""
 
     def make(folder: Path) -> None:
         desk = fresh_clone(folder / "clone")
         desk.does("mlflow-fraud", "data", "simulate")
         desk.does("git", "add", "data/raw")
         desk.does("git", "commit", "--quiet", "--message", "Data: the made-up payments")
-        desk.does("mlflow-fraud", "data", "stream", "--months", "2")
+        desk.does("mlflow-fraud", "data", "stream", "--months", "3")
 
     return made_once(tmp_path_factory, "with-months", make) / "clone"
 

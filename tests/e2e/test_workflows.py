@@ -6,159 +6,138 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+import yaml
 
-from mlflow_fraud.adapters.release_store import open_store
-from tests.conftest import ROOT
-from tests.e2e.conftest import copied
-from tests.e2e.desk import BIN, Desk
-from tests.github_server import GitHubServer, github_server
+from tests.e2e.conftest import FirstRun
+from tests.e2e.desk import Desk
+from tests.e2e.hosted import (
+    ONE,
+    TWO_MORE,
+    Hosted,
+    add_months,
+    put_on_a_host,
+    taken_up,
+)
+from tests.e2e.test_loop import TRAINS, ran
+from tests.github_server import GitHubServer, github_server, running_github
+from tests.once import made_once
 
 __all__ = ["github_server"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-ACTIONS = ROOT / "tests/e2e/actions"
-REPOSITORY = "bank/fraud"
+Saw = Callable[[str], None]
 
 
-class Hosted:
-    """A repository on a host that runs its workflows: `desk` is a person's clone."""
-
-    def __init__(self, folder: Path, desk: Desk, github: GitHubServer) -> None:
-        self.folder, self.desk, self.github = folder, desk, github
-        github.knows = lambda commit: (
-            desk.tries("git", "-C", str(folder / "origin.git"), "cat-file", "-e", commit).returncode == 0
-        )
-        self.remote, self.store, self.artifacts = folder / "remote", folder / "releases", folder / "artifacts"
-        self.variables = {
-            "DVC_REMOTE": str(self.remote),
-            "FRAUD_RELEASE_STORE": str(self.store),
-            "FRAUD_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-        }
-
-    def pushes(self, branch: str) -> str:
-        """Push what is checked out; return its commit."""
-        self.desk.does("dvc", "push", "--quiet")
-        self.desk.does("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
-        return self.desk.does("git", "rev-parse", "HEAD").strip()
-
-    def at(self, branch: str) -> str:
-        """Return the commit of a branch on the host."""
-        return self.desk.does("git", "ls-remote", "origin", f"refs/heads/{branch}").split()[0]
-
-    def retrains(self, branch: str, *, owner: str = REPOSITORY) -> subprocess.CompletedProcess[str]:
-        """Run `retrain.yml` for pull request 7 from `branch`."""
-        head = {"ref": branch, "sha": self.at(branch), "repo": {"full_name": owner}}
-        base = {"ref": "main", "sha": self.at("main")}
-        return self._runs("pull_request", "retrain", {"pull_request": {"number": 7, "head": head, "base": base}})
-
-    def promotes(self, **inputs: str) -> subprocess.CompletedProcess[str]:
-        """Run `promote.yml` for a push to main, or by hand where there are inputs."""
-        event: dict[str, object] = {"ref": "refs/heads/main"}
-        if inputs:
-            return self._runs("workflow_dispatch", "promote", event | {"inputs": inputs})
-        return self._runs("push", "promote", event)
-
-    def merges(self, branch: str) -> None:
-        """Merge the branch as it is on the host into main, as its page does."""
-        self.desk.does("git", "fetch", "--quiet", "origin")
-        self.desk.does("git", "checkout", "--quiet", "-B", "main", "origin/main")
-        self.desk.does("git", "merge", "--quiet", "--no-edit", f"origin/{branch}")
-        self.desk.does("git", "push", "--quiet", "origin", "main")
-
-    @property
-    def live(self) -> str:
-        """The version that is live, empty where none is."""
-        pointer = open_store(str(self.store)).latest()
-        return pointer.version if pointer else ""
-
-    def check(self) -> tuple[str, str, str]:
-        """Return name, end and commit of the newest check."""
-        newest = self.github.checks[-1]
-        return newest["name"], newest["conclusion"], newest["head_sha"]
-
-    def _runs(self, name: str, workflow: str, event: dict[str, object]) -> subprocess.CompletedProcess[str]:
-        file = self.folder / "event.json"
-        file.write_text(json.dumps(event | {"repository": {"full_name": REPOSITORY}}))
-        environ = {
-            "TEST_VENV": str(BIN.parent),
-            "TEST_ARTIFACTS": str(self.artifacts),
-            "PYTHONPATH": "src",
-            "GITHUB_API_URL": self.github.url,
-            "GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"),
-            "DVC_GLOBAL_CONFIG_DIR": self.desk.environ["DVC_GLOBAL_CONFIG_DIR"],
-        }
-        command = ["act", name, "--workflows", f".github/workflows/{workflow}.yml", "--eventpath", str(file)]
-        command += [
-            "--platform",
-            "ubuntu-latest=-self-hosted",
-            "--no-cache-server",
-            "--no-skip-checkout",
-            "--actor",
-            "a-reviewer",
-        ]
-        command += ["--secret", f"GITHUB_TOKEN={self.github.token}"]
-        command += [part for name, value in self.variables.items() for part in ("--var", f"{name}={value}")]
-        command += [part for name, value in environ.items() for part in ("--env", f"{name}={value}")]
-        for used in uses():
-            stand_in = ACTIONS / used.split("@")[0].removeprefix("actions/")
-            if stand_in.is_dir():
-                command += ["--local-repository", f"{used}={stand_in}"]
-        return self.desk.tries(*command, XDG_CACHE_HOME=str(self.folder / "cache"))
-
-
-def uses() -> set[str]:
-    """Return every action that the workflow files use, with its version."""
-    files = [*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/actions/*/action.yml")]
-    return {found for file in files for found in re.findall(r"uses: (actions/\S+@\S+)", file.read_text())}
-
-
-@pytest.fixture(scope="module")
-def one_cache(with_months: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def one_cache(first_run: FirstRun, with_months: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A configuration of DVC in which all tests have one cache: what one has trained another only fetches."""
-    folder = tmp_path_factory.mktemp("dvc")
-    shutil.copytree(with_months / ".dvc/cache", folder / "cache")
-    (folder / "config").write_text(f"[cache]\n    dir = {folder / 'cache'}\n")
-    return folder
+
+    def make(folder: Path) -> None:
+        for clone in (first_run.desk.folder, with_months):
+            shutil.copytree(clone / ".dvc/cache", folder / "cache", dirs_exist_ok=True)
+        (folder / "config").write_text(f"[cache]\n    dir = {folder / 'cache'}\n")
+
+    return made_once(tmp_path_factory, "dvc-of-workflows", make)
 
 
 @pytest.fixture
 def hosted(with_months: Path, tmp_path: Path, github_server: GitHubServer, one_cache: Path) -> Hosted:
-    """A repository on a host, its data in a DVC remote, and a clone of it."""
-    desk = copied(with_months, tmp_path)
-    desk.environ["DVC_GLOBAL_CONFIG_DIR"] = str(one_cache)
-    address, bare = f"https://github.com/{REPOSITORY}", tmp_path / "origin.git"
-    config = tmp_path / "gitconfig"
-    config.write_text(f'[url "{bare}"]\n\tinsteadOf = {address}\n[safe]\n\tdirectory = *\n')
-    desk.environ["GIT_CONFIG_GLOBAL"] = str(config)
-    desk.does("git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
-    desk.does("git", "checkout", "--quiet", "-B", "main")
-    desk.does("git", "remote", "set-url", "origin", address)
-    desk.does("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "remote"))
-    hosted = Hosted(tmp_path, desk, github_server)
-    hosted.pushes("main")
-    return hosted
+    """A repository on a host, its data in a DVC remote, and a clone of it; nothing is live."""
+    return put_on_a_host(with_months, tmp_path, github_server, one_cache)
 
 
-def add_a_month(desk: Desk) -> None:
-    """Put a month after the made-up data on a branch of main, as docs/github-actions.md says."""
-    month = min(desk.path(".local/stream/stable").glob("*.csv"))
-    desk.does("git", "checkout", "--quiet", "-b", "data-month", "main")
-    desk.does("mlflow-fraud", "data", "add", str(month), "--dataset", "simulated")
-    desk.does("git", "add", "data/raw")
-    desk.does("git", "commit", "--quiet", "--message", "Data: one more month")
+class Reviewed(NamedTuple):
+    """A host on which the first of two pull requests with months of data is live, and the second is reviewed.
+
+    `before` and `first` are the versions that were live, oldest first; `second` is what the second's retraining made,
+    which `printed` how. Its `comment` and `check` are what the host was told, of both what was `started`.
+    """
+
+    folder: str
+    before: str
+    first: str
+    second: str
+    printed: str
+    comment: str
+    check: tuple[str, str, str]
+    started: list[tuple[str, str]]
 
 
-def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed(hosted: Hosted) -> None:
-    add_a_month(hosted.desk)
+@pytest.fixture(scope="session")
+def two_months(
+    first_run: FirstRun, with_months: Path, one_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Reviewed:
+    """Both were opened on the same `main`, so each changes `dvc.lock` and has not seen the other's."""
+
+    def make(folder: Path) -> None:
+        made = first_run.desk
+        shutil.copytree(made.path(".local/releases"), folder / "releases")
+        with running_github() as github:
+            hosted = put_on_a_host(made.folder, folder, github, one_cache)
+            changes_params(
+                hosted.desk, "compare", max_loss={"recall": 0.5}
+            )  # it is the way that is tested, not the rule
+            hosted.desk.does("git", "add", "data", "dvc.lock", "params.yaml")
+            hosted.desk.does("git", "commit", "--quiet", "--message", "The first release")
+            hosted.pushes("main")
+            shutil.copytree(with_months / ".local/stream", hosted.desk.path(".local/stream"))
+            for branch, months in (("data-month", ONE), ("next-months", TWO_MORE)):
+                add_months(hosted.desk, branch, months)
+                hosted.pushes(branch)
+            before = hosted.live
+            ended_well(hosted.retrains("data-month", number=7))
+            hosted.merges("data-month")
+            ended_well(hosted.promotes())
+            printed = ended_well(hosted.retrains("next-months", number=8))
+            (comment,) = github.bodies(8)
+        (second,) = re.findall(r"^### (\w+-[0-9a-f]{12}): ", comment, re.MULTILINE)
+        told = (str(folder), before, hosted.live, second, printed, comment, hosted.check(), github.started)
+        (folder / "reviewed.json").write_text(json.dumps(told))
+
+    folder, before, first, second, printed, comment, check, started = json.loads(
+        (made_once(tmp_path_factory, "two-months", make) / "reviewed.json").read_text()
+    )
+    return Reviewed(folder, before, first, second, printed, comment, tuple(check), [tuple(each) for each in started])
+
+
+def changes_params(desk: Desk, section: str, **changed: dict[str, object]) -> None:
+    """Change keys of tables in a section of a clone's parameters."""
+    params = yaml.safe_load(desk.path("params.yaml").read_text())
+    for table, values in changed.items():
+        params[section][table] |= values
+    desk.path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def ended_well(job: subprocess.CompletedProcess[str]) -> str:
+    """Return what a job printed, which must have ended well."""
+    assert job.returncode == 0, job.stdout + job.stderr
+    return job.stdout
+
+
+def ended_red(job: subprocess.CompletedProcess[str]) -> str:
+    """Return what a job printed, which must have failed."""
+    assert job.returncode != 0, job.stdout + job.stderr
+    return job.stdout
+
+
+@pytest.fixture
+def reviewed(two_months: Reviewed, tmp_path: Path, github_server: GitHubServer, one_cache: Path) -> Hosted:
+    """A copy of that host, to go on from there."""
+    return taken_up(Path(two_months.folder), tmp_path, github_server, one_cache)
+
+
+def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed(hosted: Hosted, saw: Saw) -> None:
+    add_months(hosted.desk, "data-month", ONE)
     pushed = hosted.pushes("data-month")
 
-    retrained = hosted.retrains("data-month")
+    retrained = ended_well(hosted.retrains("data-month"))
 
-    assert retrained.returncode == 0, retrained.stdout + retrained.stderr
     (comment,) = hosted.github.bodies(7)
     version = re.search(r"### (\w+-[0-9a-f]{12}): do not promote", comment)
     assert version is not None, comment
@@ -177,28 +156,29 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     made = ("logistic", "forest", "xgboost", "shipped")
     decision = f"data/decision/{version[0].split()[1].rstrip(':')}.json"
     assert {decision} <= set(changed) <= {"dvc.lock", decision, *(f"data/models/{name}/metrics.json" for name in made)}
+    saw(f"retrain: {version[1]}, {reasons[0]}; the bot's commit has it, the check is neutral")
 
     hosted.merges("data-month")
-    refused = hosted.promotes()
+    refused = ended_red(hosted.promotes())
 
-    assert refused.returncode != 0
-    assert f"there is no champion yet in {hosted.store}" in refused.stdout
+    assert f"there is no champion yet in {hosted.store}" in refused
     assert hosted.live == ""
+    saw(f"promote: red, {said(refused)}")
 
-    promoted = hosted.promotes(what="first")
+    promoted = ended_well(hosted.promotes(what="first"))
 
-    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
-    assert "Running stage" not in promoted.stdout
+    assert "Running stage" not in promoted
     assert hosted.live == version[1]
-    assert [record.who for record in open_store(str(hosted.store)).ledger()] == ["a-reviewer"]
+    assert [record.who for record in hosted.releases.ledger()] == ["a-reviewer"]
+    saw(f"promote by hand, first: {said(promoted)}")
 
-    again = hosted.retrains("data-month")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "Running stage" not in again.stdout
+    again = ended_well(hosted.retrains("data-month"))
+    assert "Running stage" not in again
     (comment,) = hosted.github.bodies(7)
     assert "the challenger is the live release" in comment
     assert hosted.check()[1] == "success"
     assert hosted.github.started == [("ci.yml", "data-month")]
+    saw("retrain again: nothing is trained, the same comment says that it is live; the check is a success")
 
     stage = hosted.desk.path("src/mlflow_fraud/stages/validate.py")
     hosted.desk.does("git", "checkout", "--quiet", "-b", "code", "main")
@@ -206,18 +186,17 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     hosted.desk.does("git", "commit", "--quiet", "--all", "--message", "Code alone")
     hosted.pushes("code")
 
-    retrained = hosted.retrains("code")
+    retrained = ended_well(hosted.retrains("code"))
 
-    assert retrained.returncode == 0, retrained.stdout + retrained.stderr
-    assert re.findall(r"Running stage '([^']*)'", retrained.stdout) == ["validate"]
+    assert re.findall(r"Running stage '([^']*)'", retrained) == ["validate"]
     assert hosted.check() == ("champion/challenger", "success", hosted.at("code"))
     hosted.merges("code")
-    promoted = hosted.promotes()
-    assert promoted.returncode == 0, promoted.stdout + promoted.stderr
-    assert f"live: {version[1]}; the challenger is the live release" in promoted.stdout
+    promoted = ended_well(hosted.promotes())
+    assert f"live: {version[1]}; the challenger is the live release" in promoted
+    saw(f"code alone: `validate` ran; promote: {said(promoted)}")
 
 
-def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hosted) -> None:
+def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hosted, saw: Saw) -> None:
     desk = hosted.desk
     (batch,) = desk.path("data/raw/simulated").glob("*.csv")
     head, first, *_ = batch.read_text().splitlines()
@@ -231,60 +210,124 @@ def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hoste
     desk.does("git", "commit", "--quiet", "--message", "Data: a bad batch")
     pushed = hosted.pushes("bad")
 
-    retrained = hosted.retrains("bad")
+    ended_red(hosted.retrains("bad"))
 
-    assert retrained.returncode != 0
     (comment,) = hosted.github.bodies(7)
     assert "stopped before a verdict" in comment
     assert "error: " in comment
     assert "amount is in range: 1 row does not comply, for example -5.00" in comment
     assert hosted.check() == ("champion/challenger", "failure", pushed)
     assert hosted.at("bad") == pushed
+    saw("retrain: red, the comment names the rule with a masked example; the check is a failure")
 
 
-def test_a_fork_is_judged_but_may_write_nothing(hosted: Hosted) -> None:
-    add_a_month(hosted.desk)
+def test_a_fork_is_judged_but_may_write_nothing(hosted: Hosted, saw: Saw) -> None:
+    add_months(hosted.desk, "data-month", ONE)
     pushed = hosted.pushes("data-month")
 
-    retrained = hosted.retrains("data-month", owner="somebody/fraud")
+    ended_well(hosted.retrains("data-month", owner="somebody/fraud"))
 
-    assert retrained.returncode == 0, retrained.stdout + retrained.stderr
     assert hosted.github.bodies(7) == hosted.github.checks == hosted.github.started == []
     assert hosted.at("data-month") == pushed
-    assert ": do not promote" in (hosted.artifacts / "decision/summary.md").read_text()
+    summary = (hosted.artifacts / "decision/summary.md").read_text()
+    assert ": do not promote" in summary
+    saw(f"retrain: {summary.splitlines()[0].lstrip('# ')}, in the summary alone: no comment, no check, no commit")
 
 
-def test_a_repository_that_is_not_set_up_promotes_nothing_and_says_so(hosted: Hosted) -> None:
+def test_a_repository_that_is_not_set_up_promotes_nothing_and_says_so(hosted: Hosted, saw: Saw) -> None:
     every = hosted.variables
     for unset in ("DVC_REMOTE", "FRAUD_RELEASE_STORE"):
         hosted.variables = {name: value for name, value in every.items() if name != unset}
-        promoted = hosted.promotes()
-        assert promoted.returncode == 0, promoted.stdout + promoted.stderr
-        assert "nothing is promoted: DVC_REMOTE and FRAUD_RELEASE_STORE are not both set" in promoted.stdout
-        assert "live:" not in promoted.stdout
-    assert not hosted.store.exists()
+        promoted = ended_well(hosted.promotes())
+        assert "nothing is promoted: DVC_REMOTE and FRAUD_RELEASE_STORE are not both set" in promoted
+        assert "live:" not in promoted
+        saw(f"promote without {unset}: green, skipped with a notice")
+    assert not Path(hosted.store).exists()
     assert not hosted.desk.path(".local/releases").exists()
 
 
-def test_what_is_merged_before_its_retraining_promotes_nothing(hosted: Hosted) -> None:
-    add_a_month(hosted.desk)
+def test_what_is_merged_before_its_retraining_promotes_nothing(hosted: Hosted, saw: Saw) -> None:
+    add_months(hosted.desk, "data-month", ONE)
     hosted.pushes("main")
 
-    promoted = hosted.promotes()
+    promoted = ended_red(hosted.promotes())
 
-    assert promoted.returncode != 0
-    assert "dvc.lock does not name what the merged files make" in promoted.stdout
-    assert "live:" not in promoted.stdout
+    assert "dvc.lock does not name what the merged files make" in promoted
+    assert "live:" not in promoted
     assert hosted.live == ""
+    saw(f"promote: red, {said(promoted)}")
 
 
-def test_a_rollback_by_hand_needs_a_reason_and_something_to_go_back_from(hosted: Hosted) -> None:
-    for reason, said in (
+def test_a_rollback_by_hand_needs_a_reason_and_something_to_go_back_from(hosted: Hosted, saw: Saw) -> None:
+    for reason, why in (
         ("", "the reason is empty"),
         ("complaints of $(whoami)", f"nothing is live in {hosted.store}"),
     ):
-        back = hosted.promotes(what="rollback", reason=reason)
-        assert back.returncode != 0
-        assert said in back.stdout
-        assert "dvc pull" not in back.stdout
+        back = ended_red(hosted.promotes(what="rollback", reason=reason))
+        assert why in back
+        assert "dvc pull" not in back
+        saw(f"rollback because of {reason!r}: red, {said(back)}")
     assert hosted.live == ""
+
+
+def test_the_second_of_two_data_pull_requests_takes_the_first_in_goes_live_and_is_gone_back_from_for_a_reason(
+    two_months: Reviewed, reviewed: Hosted, saw: Saw
+) -> None:
+    first, second = two_months.first, two_months.second
+    assert len({two_months.before, first, second}) == 3
+    assert ran(two_months.printed) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]
+    assert f"champion `{first}`" in two_months.comment
+    assert "Against the live release, on the same rows: " in two_months.comment
+    assert "**The test periods differ**" in two_months.comment
+    assert two_months.check == ("champion/challenger", "success", reviewed.at("next-months"))
+    assert two_months.started == [("ci.yml", "data-month"), ("ci.yml", "next-months")]
+    saw(f"retrain: {second} judged against {first}, which the other pull request has put live; {two_months.check[1]}")
+
+    ended_well(reviewed.tests("next-months"))
+
+    (status,) = reviewed.github.statuses
+    assert (status["context"], status["state"], status["sha"]) == ("ci", "success", reviewed.at("next-months"))
+    saw("ci, started on the bot's commit: its result is a status there")
+
+    reviewed.merges("next-months")
+    ended_well(reviewed.queues())
+    promoted = ended_well(reviewed.promotes())
+
+    assert "Running stage" not in promoted
+    assert reviewed.live == second
+    assert len(reviewed.desk.does("git", "ls-files", "data/raw/simulated/*.dvc").split()) == 4
+    saw(f"ci in a merge queue: green; promote: live: {second}, with the pointers of both")
+
+    ended_well(reviewed.promotes(what="rollback", reason="complaints of $(whoami)"))
+
+    assert reviewed.live == first
+    record = reviewed.releases.ledger()[-1]
+    assert (record.action, record.who, list(record.reasons)) == ("rollback", "a-reviewer", ["complaints of $(whoami)"])
+    saw(f"rollback by hand: live: {first}, {record.reasons[0]}")
+
+    again = ended_red(reviewed.promotes(what="promote"))
+
+    assert f"{second} was reviewed with a yes and does not win against {first}" in again
+    assert reviewed.live == first
+    saw(f"promote once more: red, {said(again)}")
+
+
+def test_where_what_is_live_moved_between_review_and_merge_it_is_judged_again_against_that(
+    two_months: Reviewed, reviewed: Hosted, saw: Saw
+) -> None:
+    reviewed.desk.does("mlflow-fraud", "rollback", "--reason", "complaints", **reviewed.settings)
+    assert reviewed.live == two_months.before
+    saw(f"after the review somebody went back from {two_months.first} to {two_months.before}")
+
+    reviewed.merges("next-months")
+    ended_well(reviewed.promotes())
+
+    assert reviewed.live == two_months.second
+    record = reviewed.releases.ledger()[-1]
+    assert (record.from_version, record.to_version) == (two_months.before, two_months.second)
+    saw(f"promote: held against {two_months.before}, live: {reviewed.live}")
+
+
+def said(printed: str) -> str:
+    """Return the sentence with which `promote` ended."""
+    return re.findall(r"(?:live|error): .*", printed)[-1]
