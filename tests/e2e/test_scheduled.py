@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import FirstRun, copied
-from tests.e2e.test_workflows import REPOSITORY, Hosted
+from tests.e2e.hosted import REPOSITORY, Hosted
 from tests.github_server import GitHubServer, github_server
 
 __all__ = ["github_server"]

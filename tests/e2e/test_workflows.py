@@ -13,25 +13,21 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from mlflow_fraud.core.release.ledger import VERDICT
 from tests.e2e.conftest import FirstRun
 from tests.e2e.desk import Desk
 from tests.e2e.hosted import (
     ONE,
-    REPOSITORY,
     TWO_MORE,
     Hosted,
     add_months,
-    pin_months,
     put_on_a_host,
     taken_up,
 )
 from tests.e2e.test_loop import TRAINS, ran
 from tests.github_server import GitHubServer, github_server, running_github
 from tests.once import made_once
-from tests.s3_server import S3Server, s3_server
 
-__all__ = ["github_server", "s3_server"]
+__all__ = ["github_server"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -54,21 +50,6 @@ def one_cache(first_run: FirstRun, with_months: Path, tmp_path_factory: pytest.T
 def hosted(with_months: Path, tmp_path: Path, github_server: GitHubServer, one_cache: Path) -> Hosted:
     """A repository on a host, its data in a DVC remote, and a clone of it; nothing is live."""
     return put_on_a_host(with_months, tmp_path, github_server, one_cache)
-
-
-@pytest.fixture
-def hosted_on_s3(
-    with_months: Path,
-    tmp_path: Path,
-    github_server: GitHubServer,
-    one_cache: Path,
-    s3_server: S3Server,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Hosted:
-    """The same with remote and store on an S3 server."""
-    for name, value in s3_server.environment().items():
-        monkeypatch.setenv(name, value)
-    return put_on_a_host(with_months, tmp_path, github_server, one_cache, s3_server)
 
 
 class Reviewed(NamedTuple):
@@ -151,10 +132,7 @@ def reviewed(two_months: Reviewed, tmp_path: Path, github_server: GitHubServer, 
     return taken_up(Path(two_months.folder), tmp_path, github_server, one_cache)
 
 
-def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed(
-    hosted_on_s3: Hosted, saw: Saw
-) -> None:
-    hosted = hosted_on_s3
+def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed(hosted: Hosted, saw: Saw) -> None:
     add_months(hosted.desk, "data-month", ONE)
     pushed = hosted.pushes("data-month")
 
@@ -279,11 +257,6 @@ def test_what_is_merged_before_its_retraining_promotes_nothing(hosted: Hosted, s
     assert hosted.live == ""
     saw(f"promote: red, {said(promoted)}")
 
-    fell_out = ended_red(hosted.queues())
-
-    assert "dvc.lock does not name what the merged files make" in fell_out
-    saw("ci in a merge queue: red by its job `pins`, so the entry falls out")
-
 
 def test_a_rollback_by_hand_needs_a_reason_and_something_to_go_back_from(hosted: Hosted, saw: Saw) -> None:
     for reason, why in (
@@ -353,55 +326,6 @@ def test_where_what_is_live_moved_between_review_and_merge_it_is_judged_again_ag
     record = reviewed.releases.ledger()[-1]
     assert (record.from_version, record.to_version) == (two_months.before, two_months.second)
     saw(f"promote: held against {two_months.before}, live: {reviewed.live}")
-
-
-def test_a_worse_model_fails_its_check_and_its_merge_leaves_what_is_live(reviewed: Hosted, saw: Saw) -> None:
-    desk, live = reviewed.desk, reviewed.live
-    desk.does("git", "checkout", "--quiet", "-b", "worse", "main")
-    changes_params(desk, "train", xgboost={"rounds": 2, "max_depth": 1})
-    desk.does("git", "commit", "--quiet", "--all", "--message", "Two rounds will do")
-    reviewed.pushes("worse")
-
-    retrained = ended_well(reviewed.retrains("worse"))
-
-    assert ran(retrained) == ["train@xgboost", "ship"]
-    (comment,) = reviewed.github.bodies(7)
-    assert ": do not promote" in comment
-    assert reviewed.check() == ("champion/challenger", "failure", reviewed.at("worse"))
-    saw(f"retrain: {reviewed.github.checks[-1]['output']['title']}; the check is a failure")
-
-    reviewed.merges("worse")
-    merged = ended_well(reviewed.promotes())
-
-    assert f"live: {live}; " in merged
-    assert reviewed.live == live
-    assert reviewed.releases.ledger()[-1].action == VERDICT
-    saw(f"promote: {said(merged)}")
-
-
-def test_a_retraining_commit_of_the_worker_goes_live_by_its_merge(
-    two_months: Reviewed, reviewed: Hosted, saw: Saw
-) -> None:
-    desk, github = reviewed.desk, reviewed.github
-    github.commit_of = reviewed.at
-    pin_months(desk, TWO_MORE)
-    asks = {"FRAUD_PUBLISH": "pull-request", "FRAUD_GITHUB_TOKEN": github.token}
-    asks |= {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_API_URL": github.url}
-
-    printed = desk.does("python", "-m", "flows.retraining", **asks, **reviewed.settings)
-
-    (request,) = github.pulls
-    assert (request["head"], request["base"]) == ("retraining-main", "main")
-    assert reviewed.live == two_months.first
-    assert ran(printed) == []
-    saw(f"worker: {request['title']}, nothing is live by it")
-
-    reviewed.merges("retraining-main")
-    ended_well(reviewed.promotes())
-
-    assert reviewed.live == two_months.second
-    assert reviewed.releases.manifest(reviewed.live).git_sha == reviewed.at("main")
-    saw(f"promote: live: {reviewed.live}")
 
 
 def said(printed: str) -> str:
