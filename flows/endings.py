@@ -18,7 +18,7 @@ from prefect.exceptions import FailedRun
 from prefect.settings import get_current_settings
 from prefect.states import Failed
 
-from flows.server import SERVER_GONE, one_sentence, require_server
+from flows.server import GOES_ON, SERVER_GONE, one_sentence, require_server
 from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.operations.workplace import require_workplace
@@ -31,6 +31,7 @@ R = TypeVar("R")
 HOUR, DAY = 3600, 24 * 3600
 """Seconds, after which a flow that has not ended is taken to hang."""
 
+STOPPED = f"error: stopped; {GOES_ON}"
 RUN_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
 
@@ -111,10 +112,19 @@ def asks(word: str) -> bool:
     return word in sys.argv[1:]
 
 
+class Stopped(SystemExit):
+    """A signal ends this process; its code is a shell's for that signal."""
+
+
+def _stop(number: int, frame: object) -> None:
+    signal.signal(number, lambda *again: None)  # `timeout` sends it twice, and the end is to be left alone
+    raise Stopped(128 + number)
+
+
 def run_from_shell(flow: Callable[..., Any]) -> Any:
     """Run a flow as a command and return its result; exit with 1 and one line when it failed."""
     # so that being stopped ends this process in order, and Prefect's temporary server with it
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _stop)
     try:
         prepare_environment()
         require_workplace()
@@ -129,7 +139,10 @@ def run_from_shell(flow: Callable[..., Any]) -> Any:
     except FraudError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("error: stopped; the next run goes on from here")
+        sys.exit(STOPPED)
+    except Stopped:
+        tell(STOPPED)
+        raise
     except Exception as error:  # what the flow's own steps raise comes back as a state: this is Prefect's
         sys.exit(f"error: {one_sentence(error)}")
     if not state.is_completed():

@@ -23,6 +23,9 @@ SERVER_GONE = (httpx.TransportError, PrefectHTTPStatusError)
 """What a run meets when the server goes away, or refuses it, in the middle."""
 SECONDS = 10
 START_SECONDS = 120
+GOES_ON = "the next run goes on from here"
+GONE = f"its temporary server is gone; {GOES_ON}"
+HOME = "is .prefect in this folder whole? Moved away, it is made anew"
 WAYS_OUT = "start it (docs/worker.md), or unset PREFECT_API_URL to run without a server"
 
 
@@ -64,7 +67,8 @@ def one_sentence(error: BaseException) -> str:
     """Return what stopped Prefect itself, and which of its variables may be at fault."""
     said = " ".join(str(error).split()) or type(error).__name__
     named = [name for name in sorted(os.environ) if name.startswith("PREFECT_") and "KEY" not in name]
-    look = f"look at {', '.join(named)}" if named else "is .prefect in this folder whole? Moved away, it is made anew"
+    own = GONE if isinstance(error, httpx.TransportError) else HOME
+    look = f"look at {', '.join(named)}" if named else own
     return f"Prefect stopped the run: {said[:300]}; {look}"
 
 

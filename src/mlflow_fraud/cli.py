@@ -366,7 +366,6 @@ def compare(
 
 
 @app.command()
-@changes_the_folder
 def promote(
     first: Annotated[bool, typer.Option("--first", help="judge again, as what may be the first release")] = False,
     held: Annotated[str, typer.Option(help="instead, put this version live again, which was rolled back from")] = "",
@@ -379,18 +378,31 @@ def promote(
     ] = "",
 ) -> None:
     """Carry out the verdict: write the release, move the pointer, set MLflow's alias."""
-    from mlflow_fraud.operations.release import compare as comparing
-    from mlflow_fraud.operations.release import promote as promoting
-    from mlflow_fraud.operations.release import reviewed as by_review
+    if held:
+        _put_back(held, reason)
+    else:
+        _carry_out(first, reviewed, base)
+
+
+def _put_back(version: str, reason: str) -> None:
+    """Wait for nobody and open no MLflow, as `rollback` does."""
     from mlflow_fraud.operations.release import rollback as going_back
     from mlflow_fraud.operations.release.store import open_configured_store
 
     store = open_configured_store()
-    if held:
-        replaced = going_back.put_back(store, held, reason=reason)
-        promoting.mirror_champion(store)
-        typer.echo(f"live: {held}, in place of {replaced}")
-        return
+    replaced = going_back.put_back(store, version, reason=reason)
+    typer.echo(f"live: {version}, in place of {replaced}")
+    typer.echo(going_back.let_alias_follow(store, version))
+
+
+@changes_the_folder
+def _carry_out(first: bool, reviewed: bool, base: str) -> None:
+    from mlflow_fraud.operations.release import compare as comparing
+    from mlflow_fraud.operations.release import promote as promoting
+    from mlflow_fraud.operations.release import reviewed as by_review
+    from mlflow_fraud.operations.release.store import open_configured_store
+
+    store = open_configured_store()
     if first and not reviewed:
         comparing.compare(store, first=True)
     outcome = by_review.promote_reviewed(store, first=first, base=base) if reviewed else promoting.promote(store)

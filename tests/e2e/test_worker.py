@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
+import yaml
 
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.environment import load_environment
@@ -178,8 +179,11 @@ def test_the_form_of_each_deployment_says_what_its_parameters_are(worker: Desk) 
     assert isinstance(found, list)
     said = {each["name"]: each["parameter_openapi_schema"]["properties"] for each in found}
     assert said["retraining"]["reason"]["description"].startswith("Why, in a sentence")
-    for name in ("retraining", "validation", "comparison", "rollback", "parity"):
-        assert [key for key, told in said[name].items() if not told.get("description")] == [], name
+    assert [
+        f"{name}: {key}" for name, of in said.items() for key, told in of.items() if not told.get("description")
+    ] == []
+    deployed = yaml.safe_load(worker.path("prefect.yaml").read_text())["deployments"]
+    assert set(said) == {each["name"] for each in deployed}
 
 
 def test_a_misspelt_parameter_fails_the_run_with_the_nearest_right_name_and_calls_once(

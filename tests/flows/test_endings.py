@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
 
 from flows import endings
+from flows.server import one_sentence
 from mlflow_fraud.core.errors import SettingsError, StageFailed
+from tests.conftest import ROOT
 
 REFUSED = httpx.Response(401, request=httpx.Request("GET", "http://127.0.0.1:4200/api/admin/version"))
 
@@ -81,3 +87,45 @@ def test_a_misspelt_word_on_the_command_line_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "argv", ["retraining.py", "--frist"])
     with pytest.raises(SystemExit, match="--frist is not known here, only --first is"):
         endings.asks("--first")
+
+
+STOPS_ITSELF = """
+import os, signal
+from flows import endings
+for look in ("require_workplace", "require_server", "load_params", "prepare_environment"):
+    setattr(endings, look, lambda: None)
+
+def flow(**told):
+    try:
+        os.kill(0, signal.SIGTERM)
+    finally:
+        os.kill(0, signal.SIGTERM)  # again, in the middle of what has to be ended
+        print("ended in order", flush=True)
+
+endings.run_from_shell(flow)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_by_its_process_group_says_so_in_one_line_and_ends_in_order(tmp_path: Path) -> None:
+    environ = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPS_ITSELF],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "ended in order\n"
+    assert ended.stderr == "error: stopped; the next run goes on from here\n"
+    assert ended.returncode == 128 + signal.SIGTERM
+
+
+def test_a_temporary_server_that_is_gone_sends_nobody_to_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    said = one_sentence(httpx.ConnectError("[Errno 111] Connection refused"))
+    assert said.endswith("Connection refused; its temporary server is gone; the next run goes on from here")

@@ -14,10 +14,12 @@ import pytest
 
 from mlflow_fraud.adapters.file_store import FileStore
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.adapters.run_lock import one_at_a_time
 from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError
 from mlflow_fraud.core.release.ledger import Judged
 from mlflow_fraud.operations.release.history import history
 from mlflow_fraud.operations.release.rollback import let_alias_follow, put_back, rollback
+from mlflow_fraud.paths import RUN_LOCK
 from tests.mlflow_server import MlflowServer
 from tests.runbook import typed
 from tests.store_suite import Crash, InterruptedBlobs, make_release, promote, put_and_promote
@@ -45,7 +47,7 @@ def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, which ends by saying what it has imported."""
     code = "import sys, atexit; atexit.register(lambda: print(*sys.modules)); from mlflow_fraud.cli import main; main()"
     command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, timeout=100, check=False)
 
 
 def test_a_rollback_goes_to_the_one_before_and_the_ledger_says_who_and_why(store: ReleaseStore) -> None:
@@ -157,15 +159,20 @@ def test_only_what_is_held_is_put_back_and_nothing_is_held_for_it(store: Release
     assert rollback(store, reason="it was the model").held == ("xgboost-3",)
 
 
-def test_a_rollback_as_a_process_imports_no_training_tool(store: ReleaseStore) -> None:
-    ended = run("rollback", "--reason", "alerts doubled", FRAUD_RELEASE_STORE=str(store))
-    assert ended.returncode == 0, ended.stderr
-    said, alias, modules = ended.stdout.splitlines()
-    assert said == "live: xgboost-2; held: xgboost-3"
-    assert "the alias champion in MLflow is behind" in alias
-    assert "`mlflow-fraud alias` sets it" in alias
-    assert not set(HEAVY) & set(modules.split())
-    assert live(store) == "xgboost-2"
+def test_back_and_back_again_by_name_wait_for_no_run_and_import_no_training_tool(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    with one_at_a_time(tell=print, place=tmp_path / RUN_LOCK):  # a retraining is at work in this folder
+        back = run("rollback", "--reason", "alerts doubled", FRAUD_RELEASE_STORE=str(store))
+        again = run("promote", "--held", "xgboost-3", "--reason", "a feed", FRAUD_RELEASE_STORE=str(store))
+    for ended, told in ((back, "live: xgboost-2; held: xgboost-3"), (again, "live: xgboost-3, in place of xgboost-2")):
+        assert ended.returncode == 0, ended.stderr
+        said, alias, modules = ended.stdout.splitlines()
+        assert said == told
+        assert "the alias champion in MLflow is behind" in alias
+        assert "`mlflow-fraud alias` sets it" in alias
+        assert not set(HEAVY) & set(modules.split())
+    assert [record.to_version for record in store.ledger()[-2:]] == ["xgboost-2", "xgboost-3"]
 
 
 def test_an_alias_in_mlflows_file_moves_to_a_version_that_is_there_and_to_no_other(
