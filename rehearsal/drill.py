@@ -72,7 +72,7 @@ def record_backup(place: Workplace, bank: Bank) -> Check:
 
 
 def key_rotation(place: Workplace, bank: Bank) -> Check:
-    """The bank's own key is replaced while it posts: another one beside it, which the bank takes, and the first goes."""
+    """The bank's own key is replaced while it posts: another one is made, the bank takes it, the first goes."""
     failed, answered, url, old = bank.failed, bank.answered, place.client.url, scoring.key()
     at = place._replace(environ={**place.environ, "FRAUD_API_KEYS": str(scoring.KEYS.resolve())})
     scopes = [word for scope in scoring.SCOPES for word in ("--scope", scope)]
