@@ -22,7 +22,7 @@ def load(server: Database, name: str, file: Path) -> None:
 
 
 def _does(server: Database, program: str, *words: str) -> None:
-    command = [server.home / program, "--host=127.0.0.1", f"--port={server.port}", f"--username={USER}", *words]
+    command = [str(server.home / program), "--host=127.0.0.1", f"--port={server.port}", f"--username={USER}", *words]
     environ = {**os.environ, "PGPASSWORD": password("database")}
     ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if ended.returncode:
