@@ -80,6 +80,7 @@ def _played(business: Business, place: Workplace, root: Path, tell: Say) -> list
 def _checks(business: Business, played: Played, answers: Answers, place: Workplace) -> list[Check]:
     found = [
         checks.requests(place),
+        checks.looks(business.plan, played),
         checks.runs(played),
         checks.known_in_time(business, played, place),
         checks.broken_days(business, place),
@@ -100,7 +101,7 @@ def _checks(business: Business, played: Played, answers: Answers, place: Workpla
 
 def _table(found: list[Check], title: str) -> str:
     lines = [f"| {title} | asked | found | |", "| --- | --- | --- | --- |"]
-    lines += [f"| {each.what} | {each.asked} | {each.found} | {'holds' if each.holds else 'FAILS'} |" for each in found]
+    lines += [f"| {each.what} | {each.asked} | {each.found} | {each.outcome} |" for each in found]
     return "\n".join(lines)
 
 

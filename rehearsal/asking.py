@@ -30,6 +30,10 @@ class Client:
         self.sent = 0
         self.refused: list[Refused] = []
 
+    def takes(self, key: str) -> None:
+        """Send a key with every request from now on; what is under way has the one before."""
+        self._service = Service(self.url, key=key, patience=ONCE)
+
     def score(self, payment: Mapping[str, Any]) -> Scored | None:
         """Return the answer to a payment, None where there is none."""
         self.sent += 1

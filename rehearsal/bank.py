@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from threading import Event, Thread
 from typing import Any
@@ -25,6 +25,7 @@ class Bank:
         self._client, self._over = client, Event()
         self.unrecorded = 0
         self.answered_ids: list[str] = []
+        self._sent: dict[str, dict[str, Any]] = {}
         self._thread = Thread(target=self._post, daemon=True)
 
     @property
@@ -51,10 +52,21 @@ class Bank:
         while self.answered < wanted and time.monotonic() < until:
             time.sleep(0.05)
 
+    def takes(self, key: str) -> None:
+        """Ask with another key from now on."""
+        self._client.takes(key)
+
+    def sends_again(self, event_ids: Iterable[str]) -> None:
+        """Post payments a second time, in the order in which they came, beside those that go on."""
+        wanted = {*event_ids}
+        for event_id in [each for each in self.answered_ids if each in wanted]:
+            self._client.score(self._sent[event_id])
+
     def _post(self) -> None:
         for payment in self._payments:
             if self._over.wait(1 / RATE):
                 return
+            self._sent[payment[ID]] = payment
             answer = self._client.score(payment)
             if answer is not None:
                 self.answered_ids.append(payment[ID])

@@ -10,10 +10,12 @@ import numpy as np
 import polars as pl
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 
+from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.release.ledger import VERDICT, Record
 from mlflow_fraud.paths import raw_folder
 from rehearsal.afterwards import Answers
 from rehearsal.business import ID, TIME, Business
+from rehearsal.plan import Plan
 from rehearsal.playing import Played
 from rehearsal.workplace import Workplace
 from stack import git_host
@@ -25,32 +27,57 @@ NOTICED_DAYS = 30
 """After the label horizon: by then an alarm or a refresh has to know a new kind of fraud, as the bench has it."""
 
 
+DECEMBER = 12
+COMPLETED = "Completed"
+
+
 class Check(NamedTuple):
-    """One thing that has to hold."""
+    """One thing that has to hold; what could not be tried, where `holds` is None, does not."""
 
     what: str
     asked: str
     found: str
-    holds: bool
+    holds: bool | None
+
+    @property
+    def outcome(self) -> str:
+        """The last cell of its line."""
+        return "NOT TRIED" if self.holds is None else "holds" if self.holds else "FAILS"
 
 
 def requests(place: Workplace) -> Check:
-    """No request failed."""
+    """No request failed, of some."""
     refused = place.client.refused
     first = f", the first {refused[0].status} at {refused[0].path}: {refused[0].said}" if refused else ""
-    return Check("requests that failed", "0", f"{len(refused)} of {place.client.sent:,}{first}", not refused)
+    return Check(
+        "requests that failed",
+        "0",
+        f"{len(refused)} of {place.client.sent:,}{first}",
+        place.client.sent > 0 and not refused,
+    )
+
+
+def looks(plan: Plan, played: Played) -> Check:
+    """Monitoring looked whenever it was time, and each look ended well."""
+    wanted = plan.looks()
+    good = [each.day for each in played.looks if each.state == COMPLETED]
+    bad = next((f", {each.day}: {each.state}" for each in played.looks if each.state != COMPLETED), "")
+    found = f"{len(good)} of {len(played.looks)}{bad}"
+    return Check(
+        "looks of monitoring that ended well", str(len(wanted)), found, bool(wanted) and good == wanted and not bad
+    )
 
 
 def runs(played: Played) -> Check:
-    """Whatever was asked for was done, once and well."""
+    """Whatever was asked for was done, once and well, beside the first model; where nothing was, nothing is shown."""
     states = [run["state_name"] for run in played.runs]
     wanted = len(played.asked) + 1
-    good = states.count("Completed")
+    good = states.count(COMPLETED)
     return Check(
         "retrainings that were asked for and ended well",
-        str(wanted),
+        str(wanted) if played.asked else "at least 2",
         f"{good} of {len(states)}",
-        good == wanted == len(states),
+        bool(played.asked) and good == wanted == len(states),
     )
 
 
@@ -113,7 +140,12 @@ def commits(place: Workplace) -> Check:
     promoted = [record for record in place.store.ledger() if record.action != VERDICT]
     good = [record for record in promoted if _has_its_lock(place, record)]
     wanted = f"all of {len(promoted)}"
-    return Check("releases whose commit, on the remote, has their dvc.lock", wanted, str(len(good)), good == promoted)
+    return Check(
+        "releases whose commit, on the remote, has their dvc.lock",
+        wanted,
+        str(len(good)),
+        bool(promoted) and good == promoted,
+    )
 
 
 def _has_its_lock(place: Workplace, record: Record) -> bool:
@@ -140,9 +172,11 @@ def parity(business: Business, place: Workplace) -> Check:
 
 
 def december(played: Played) -> Check:
-    """The season is no alarm."""
-    found = [day for day in played.asked_on("alarm") if day.month == 12]
-    return Check("alarms in December", "0", str(len(found)), not found)
+    """The season is no alarm, seen by whoever looked in it."""
+    found = [day for day in played.asked_on("alarm") if day.month == DECEMBER]
+    looked = [each for each in played.looks if each.day.month == DECEMBER and each.state == COMPLETED]
+    said = f"{len(found)} in {counted(len(looked), 'look')}"
+    return Check("alarms in December", "0", said, bool(looked) and not found)
 
 
 def money(answers: Answers) -> Check:

@@ -23,9 +23,14 @@ def ready(place: Workplace) -> dict[str, Any]:
 
 def lost(place: Workplace, answered: Iterable[str]) -> int:
     """Return how many of these payments are not in the record."""
+    return len(lacking(place, answered))
+
+
+def lacking(place: Workplace, answered: Iterable[str]) -> set[str]:
+    """Return those of these payments that are not in the record."""
     with closing(PredictionLog(place.environ["FRAUD_PREDICTION_LOG"], make=False)) as log, log.reading() as connection:
         there = set(connection.execute(select(PAYMENT.c.event_id)).scalars())
-    return len({*answered} - there)
+    return {*answered} - there
 
 
 def until(holds: Callable[[], bool]) -> float:

@@ -45,6 +45,10 @@ class Plan:
         """Return a day that is played."""
         return self.first + timedelta(days=number)
 
+    def looks(self) -> list[date]:
+        """Return the days at whose end monitoring looks."""
+        return [self.day(number) for number in range(self.days) if (number + 1) % self.look_days == 0]
+
     def params(self, shipped: dict[str, Any]) -> dict[str, Any]:
         """Return the shipped parameters with this business in them, and less of a forest: it never ships here."""
         found = {**shipped, "dataset": "simulated"}

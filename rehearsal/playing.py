@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlflow_fraud.paths import ASKED
 from rehearsal.business import Business
@@ -15,11 +15,19 @@ from rehearsal.workplace import Workplace
 Say = Callable[[str], None]
 
 
+class Look(NamedTuple):
+    """A run of monitoring that was asked for: at the end of which day, and how it ended."""
+
+    day: date
+    state: str
+
+
 @dataclass
 class Played:
-    """What happened: on which day something was asked for and why, and which version answered from which day on."""
+    """What happened: how each look ended, what was asked for when and why, which version answered from which day."""
 
     first: str
+    looks: list[Look] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     live: list[tuple[int, str]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
@@ -33,12 +41,13 @@ def play(business: Business, place: Workplace, say: Say) -> Played:
     """Play all days; whatever is asked for meanwhile has ended when the next day begins."""
     played = Played(place.client.live())
     played.live.append((0, played.first))
+    looks = {*business.plan.looks()}
     for day, payments, told in business.by_day():
         for payment in payments:
             place.client.score(payment)
         for each in told:
             place.client.tell(each.path, each.body)
-        if (day + 1) % business.plan.look_days == 0:
+        if business.plan.day(day) in looks:
             _look(day, business, place, played, say)
     played.runs = place.prefect.runs("retraining")
     return played
@@ -47,6 +56,7 @@ def play(business: Business, place: Workplace, say: Say) -> Played:
 def _look(day: int, business: Business, place: Workplace, played: Played, say: Say) -> None:
     """Let monitoring look, wait for what it asks for, and for the service to answer with what is live by then."""
     looked = place.prefect.run("monitoring")
+    played.looks.append(Look(business.plan.day(day), looked["state_name"]))
     before, played.asked = len(played.asked), _asked(place)
     said = f"{business.plan.day(day)}: monitoring {looked['state_name'].lower()}"
     for each in played.asked[before:]:

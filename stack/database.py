@@ -91,6 +91,12 @@ def stop(*, at_once: bool = False) -> bool:
     return stopped
 
 
+def remove() -> None:
+    """Remove the server's files, as when its disk fails; it must not run."""
+    for home in homes():
+        shutil.rmtree(_data(home), ignore_errors=True)
+
+
 def runs() -> bool:
     """Return whether the server runs."""
     return any(_port_of(_data(home)) is not None for home in homes())

@@ -15,6 +15,9 @@ from stack.place import folder_of, private
 
 KEY = STACK / "service.key"
 KEYS = STACK / "service/api-keys.json"
+NAME = "stack"
+"""Whose key it is."""
+
 SCOPES = ("admin", "label", "score")
 
 
@@ -23,7 +26,7 @@ def start(port: int, environ: Mapping[str, str]) -> str:
     url = f"http://127.0.0.1:{port}"
     folder_of("service")
     if not (KEY.is_file() and KEYS.is_file()):
-        private(KEY, KeyFile(KEYS).add("stack", SCOPES, utc().replace(microsecond=0), None))
+        private(KEY, KeyFile(KEYS).add(NAME, SCOPES, utc().replace(microsecond=0), None))
     command = [Path(sys.executable).with_name("mlflow-fraud"), "serve", "--port", port]
     told = {**environ, "FRAUD_API_KEYS": str(KEYS.resolve())}
     process.start("service", command, told, lambda: answers(f"{url}/livez"))

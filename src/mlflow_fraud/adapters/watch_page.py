@@ -8,15 +8,29 @@ from typing import Any
 
 from mlflow_fraud.adapters.page_style import STYLE, WIDE, markdown, picture, table
 from mlflow_fraud.adapters.watch_figures import draw_windows
+from mlflow_fraud.adapters.watch_tables import (
+    CALIBRATION,
+    DAY_HEADS,
+    DRIFT_HEADS,
+    EXPECTED,
+    FORESEEN,
+    MOVED_HEADS,
+    WEEK_HEADS,
+    Entry,
+    Row,
+    day_row,
+    drift_row,
+    moved_rows,
+    sure,
+    week_row,
+)
 from mlflow_fraud.core.counted import counted, listed
 from mlflow_fraud.core.measuring.metrics import told
 
-WEEKS, DAYS, MOVED = 13, 14, 10
-"""So many of the newest weeks and days are in the tables, and of the features those that moved most."""
+WEEKS, DAYS = 13, 14
+"""So many of the newest weeks and days are in the tables."""
 
-Row = Sequence[str]
 State = Mapping[str, Any]
-Entry = Mapping[str, Any]
 
 PAGE = (
     """<!doctype html>
@@ -31,7 +45,10 @@ PAGE = (
 <ul>{facts}</ul>
 {picture}
 <h2>Weeks</h2>
+<p>{expected}</p>
 {weeks}
+<h2>Payments and drift</h2>
+{drift}
 <h2>What moved most in the newest week</h2>
 {moved}
 <h2>Days</h2>
@@ -50,18 +67,22 @@ def render_watch_page(state: State, windows: Sequence[Entry]) -> str:
         colour=_colour(state, pools),
         facts="".join(f"<li>{escape(fact)}</li>" for fact in facts(state, weeks, pools)),
         picture=_picture(weeks, pools),
-        weeks=_table(WEEK_HEADS, [_week(week) for week in reversed(weeks[-WEEKS:])]),
-        moved=_table(MOVED_HEADS, _moved(weeks[-1]) if weeks else []),
-        days=_table(DAY_HEADS, [_day(day) for day in reversed(days[-DAYS:])]),
+        expected=EXPECTED,
+        weeks=_table(WEEK_HEADS, [week_row(week) for week in reversed(weeks[-WEEKS:])]),
+        drift=_table(DRIFT_HEADS, [drift_row(week) for week in reversed(weeks[-WEEKS:])]),
+        moved=_table(MOVED_HEADS, moved_rows(weeks[-1]) if weeks else []),
+        days=_table(DAY_HEADS, [day_row(day) for day in reversed(days[-DAYS:])]),
     )
 
 
 def markdown_of(state: State, windows: Sequence[Entry]) -> str:
     """Return the same in Markdown, without the picture and the days."""
     weeks, pools = ([each for each in windows if each["kind"] == kind] for kind in ("week", "pool"))
-    lines = markdown(WEEK_HEADS, [_week(week) for week in reversed(weeks[-WEEKS:])])
+    newest = [*reversed(weeks[-WEEKS:])]
+    lines = markdown(WEEK_HEADS, [week_row(week) for week in newest])
+    drift = markdown(DRIFT_HEADS, [drift_row(week) for week in newest])
     said = "".join(f"- {fact}\n" for fact in facts(state, weeks, pools))
-    return f"### {headline(state, pools)}\n\n{said}\n{lines}"
+    return f"### {headline(state, pools)}\n\n{said}\n{lines}\n{EXPECTED}\n\n{drift}"
 
 
 def headline(state: State, pools: Sequence[Entry]) -> str:
@@ -78,12 +99,15 @@ def facts(state: State, weeks: Sequence[Entry], pools: Sequence[Entry]) -> Itera
     if state["since"]:
         yield f"Bad since {state['since']}"
     if pools:
-        newest, promised = pools[-1], pools[-1]["promised"].get("f1")
-        yield f"F1 {_sure(newest, 'f1')} on {newest['name']}, {told(promised, '.3f')} was promised"
+        newest, promised = pools[-1], pools[-1]["promised"]
+        yield f"F1 {sure(newest, 'f1')} on {newest['name']}, {told(promised.get('f1'), '.3f')} was promised"
+        yield (
+            f"Calibration error {told(newest['calibration_error'], CALIBRATION)} there, "
+            f"{told(promised.get('calibration_error'), CALIBRATION)} was promised"
+        )
     outlook = next((week["outlook"] for week in reversed(weeks) if week["outlook"]), None)
     if outlook and outlook["f1"]:
-        value, lower, upper = outlook["f1"]
-        yield f"Before labels: F1 {value:.3f} ({lower:.3f} to {upper:.3f}) is expected since {outlook['since'][:10]}"
+        yield f"Before labels, expected since {outlook['since'][:10]}: {listed([*_foreseen(outlook)])}"
     if _counts(state):
         missed = state["missed"]
         yield (
@@ -103,12 +127,11 @@ def facts(state: State, weeks: Sequence[Entry], pools: Sequence[Entry]) -> Itera
         yield f"No payment came on {listed(silent)}"
 
 
-WEEK_HEADS = (
-    *("week", "payments", "mature", "frauds", "F1", "precision", "recall", "average precision"),
-    *("expected F1", "off by", "drift", "score drift", "unseen", "label lag"),
-)
-MOVED_HEADS = ("feature", "PSI", "against its season", "KS", "missing", "missing before")
-DAY_HEADS = ("day", "payments", "against the weekday", "alerts a day", "cost a day", "card precision@k", "silence, h")
+def _foreseen(outlook: Mapping[str, Any]) -> Iterator[str]:
+    for name, said in FORESEEN.items():
+        if outlook.get(name):
+            value, lower, upper = outlook[name]
+            yield f"{said} {value:.3f} ({lower:.3f} to {upper:.3f})"
 
 
 def _counts(state: State) -> bool:
@@ -119,41 +142,6 @@ def _colour(state: State, pools: Sequence[Entry]) -> str:
     if state["alarmed"]:
         return "#d1495b"
     return "#2f9e5b" if pools or _counts(state) else "#8a94a3"
-
-
-def _week(week: Entry) -> Row:
-    outlook, unseen = week["outlook"] or {}, max(week["unseen"].values(), default=0.0)
-    return (
-        week["name"],
-        f"{week['payments']:,}",
-        f"{week['rows']:,}" + ("" if week["final"] else " so far"),
-        f"{week['frauds']:,}",
-        *(_sure(week, name) for name in ("f1", "precision", "recall", "average_precision")),
-        told(outlook["f1"][0] if outlook.get("f1") else None, ".3f"),
-        told(outlook.get("error", {}).get("f1"), "+.3f"),
-        told(week["drift"], ".3f"),
-        told(week["score_drift"], ".3f"),
-        told(unseen, ".2%"),
-        told(week["label_lag_days"], ".1f"),
-    )
-
-
-def _moved(week: Entry) -> list[Row]:
-    drifts: Mapping[str, Mapping[str, float | None]] = week["drifts"]
-    most = sorted(drifts, key=lambda name: -float(drifts[name]["psi"] or 0.0))[:MOVED]
-    names = ("psi", "season", "ks", "missing", "missing_before")
-    return [(name, *(told(drifts[name][each], ".3f") for each in names)) for name in most]
-
-
-def _day(day: Entry) -> Row:
-    forms = {"alerts_per_day": ".0f", "expected_cost": ".2f", "card_precision_at_k": ".3f", "silence_hours": ".1f"}
-    figures = (told(day.get(name), form) for name, form in forms.items())
-    return (day["name"], f"{day['payments']:,}", told(day["volume"], ".2f"), *figures)
-
-
-def _sure(window: Entry, name: str) -> str:
-    bounds, value = (window.get("intervals") or {}).get(name), told(window.get(name), ".3f")
-    return f"{value} ({bounds[0]:.2f} to {bounds[1]:.2f})" if bounds and window.get(name) is not None else value
 
 
 def _day_or(day: object, words: str) -> str:
