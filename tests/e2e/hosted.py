@@ -87,6 +87,11 @@ class Hosted:
         """Run `ci.yml` for a branch as `retrain.yml` starts it; its tests of the repository end well."""
         return self._runs("workflow_dispatch", "ci", {"ref": f"refs/heads/{branch}", "inputs": {}})
 
+    def looks(self) -> subprocess.CompletedProcess[str]:
+        """Run the job `monitor` of `scheduled.yml`."""
+        self.desk.path(".actrc").write_text("--job monitor\n")
+        return self._runs("schedule", "scheduled", {})
+
     def merges(self, branch: str) -> None:
         """Merge the branch as it is on the host into main, as its page does."""
         self._before = self.at("main")

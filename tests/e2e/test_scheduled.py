@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import FirstRun, copied
-from tests.e2e.hosted import REPOSITORY, Hosted
+from tests.e2e.conftest import FirstRun
+from tests.e2e.hosted import Hosted, put_on_a_host
 from tests.github_server import GitHubServer, github_server
 
 __all__ = ["github_server"]
@@ -17,38 +16,21 @@ __all__ = ["github_server"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-class Watched(Hosted):
-    """A repository on a host whose release is live and has a record."""
-
-    def looks(self) -> subprocess.CompletedProcess[str]:
-        """Run the job `monitor` of `scheduled.yml`."""
-        self.desk.path(".actrc").write_text("--job monitor\n")
-        return self._runs("schedule", "scheduled", {})
-
-
 @pytest.fixture
-def watched(first_run: FirstRun, tmp_path: Path, github_server: GitHubServer) -> Watched:
-    desk = copied(first_run.desk.folder, tmp_path)
-    address, bare = f"https://github.com/{REPOSITORY}", tmp_path / "origin.git"
-    config = tmp_path / "gitconfig"
-    config.write_text(f'[url "{bare}"]\n\tinsteadOf = {address}\n[safe]\n\tdirectory = *\n')
-    shutil.copytree(desk.path(".dvc/cache"), tmp_path / "cache-of-dvc")
-    (tmp_path / "dvc").mkdir()
-    (tmp_path / "dvc/config").write_text(f"[cache]\n    dir = {tmp_path / 'cache-of-dvc'}\n")
-    desk.environ |= {"GIT_CONFIG_GLOBAL": str(config), "DVC_GLOBAL_CONFIG_DIR": str(tmp_path / "dvc")}
-    desk.does("git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
-    desk.does("git", "checkout", "--quiet", "-B", "main")
-    desk.does("git", "remote", "set-url", "origin", address)
-    desk.does("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "remote"))
-    watched = Watched(tmp_path, desk, github_server)
-    desk.does("git", "add", "--all", "data", "dvc.lock", "params.yaml")
-    desk.does("git", "commit", "--quiet", "--message", "What is live")
+def watched(first_run: FirstRun, tmp_path: Path, github_server: GitHubServer) -> Hosted:
+    """A repository on a host, whose release is live."""
+    clone, dvc = first_run.desk.folder, tmp_path / "dvc"
+    shutil.copytree(clone / ".dvc/cache", dvc / "cache")
+    (dvc / "config").write_text(f"[cache]\n    dir = {dvc / 'cache'}\n")
+    watched = put_on_a_host(clone, tmp_path, github_server, dvc)
+    watched.desk.does("git", "add", "--all", "data", "dvc.lock", "params.yaml")
+    watched.desk.does("git", "commit", "--quiet", "--message", "What is live")
     watched.pushes("main")
-    shutil.copytree(desk.path(".local/releases"), watched.store)
+    shutil.copytree(clone / ".local/releases", watched.store)
     return watched
 
 
-def test_a_look_at_the_record_leaves_a_page_of_it_and_changes_nothing(watched: Watched) -> None:
+def test_a_look_at_the_record_leaves_a_page_of_it_and_changes_nothing(watched: Hosted) -> None:
     record = f"sqlite:///{watched.folder}/record.db"
     watched.desk.does("mlflow-fraud", "record", "seed", FRAUD_PREDICTION_LOG=record)
     live, main = watched.live, watched.at("main")
