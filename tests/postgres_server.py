@@ -69,7 +69,7 @@ def postgres_server() -> Iterator[Postgres]:
 def made_database(port: int) -> str:
     import psycopg
 
-    told = {"host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD}
-    with psycopg.connect(dbname="postgres", autocommit=True, **told) as connection:
+    there = f"host=127.0.0.1 port={port} user={USER} password={PASSWORD} dbname=postgres"
+    with psycopg.connect(there, autocommit=True) as connection:
         connection.execute(f"create database {DATABASE}")
     return f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"
