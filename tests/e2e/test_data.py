@@ -41,7 +41,7 @@ def test_a_month_is_held_against_the_ones_before_and_pinned_with_the_commands_to
 
 
 def test_a_batch_that_reaches_back_is_refused_unless_it_is_meant(fresh: Desk) -> None:
-    first, second = months(fresh)
+    first, second, *_ = months(fresh)
     assert add(fresh, second).returncode == 0
 
     refused = add(fresh, first)

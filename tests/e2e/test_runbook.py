@@ -199,7 +199,8 @@ def test_the_pages_of_a_copied_folder_show_its_own_runs(desk: Desk) -> None:
     pages = desk.starts("bash", "-c", typed("make mlflow"))
     try:
         until(
-            lambda: '"experiments"' in page(f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search?max_results=9")
+            lambda: '"experiments"' in page(f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/search?max_results=9"),
+            seconds=120,
         )
     finally:
         for process in [*psutil.Process(pages.pid).children(recursive=True), psutil.Process(pages.pid)]:
