@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from mlflow_fraud.core.errors import DataError, RecordUnavailable
 
 LOCK = 0x667261756421
 """The number of the lock that a service holds in PostgreSQL."""
+
+LETS_GO, PAUSE = 1.0, 0.05
+"""Seconds in which the server lets go of what a closed connection held, and how often a restarted service looks."""
 
 
 class Own:
@@ -81,8 +85,11 @@ def _by_file(file: Path) -> Iterator[None]:
 @contextmanager
 def _by_server(engine: Engine, writing: Writing, own: Own | None) -> Iterator[None]:
     def first(connection: Connection) -> None:
-        if not _locked(connection):
-            raise _taken(where(engine))
+        end = time.monotonic() + LETS_GO
+        while not _locked(connection):
+            if time.monotonic() > end:
+                raise _taken(where(engine))
+            time.sleep(PAUSE)
         if own:
             own.begin(connection)
 
