@@ -29,8 +29,8 @@ def database_disk_lost(place: Workplace, bank: Bank) -> Check:
     folder = _backed_up(place, server)
     bank.waits_for(2 * RATE)
     until(lambda: bool(ready(place)["waiting"] == 0))
-    recorded = {*bank.answered_ids}
     database.stop(at_once=True)
+    recorded = {*bank.answered_ids}  # the bank goes on posting: what came before the stop may be written by then
     database.remove()
     bank.waits_for(RATE)
     answered = {*bank.answered_ids}
