@@ -20,9 +20,6 @@ from rehearsal.workplace import Workplace, program
 from stack import scoring
 from stack.place import private
 
-MARK = 4
-"""So many last digits of a key's hash tell it from others of its name."""
-
 
 def drill(business: Business, place: Workplace, say: Callable[[str], None]) -> list[Check]:
     """Try each loss in turn while the bank goes on, and return what came of it."""
@@ -81,7 +78,7 @@ def key_rotation(place: Workplace, bank: Bank) -> Check:
     bank.takes(new)
     private(scoring.KEY, new)
     bank.waits_for(RATE)
-    at.does(program("mlflow-fraud"), "keys", "remove", scoring.NAME, "--mark", sha256_of(old)[-MARK:])
+    at.does(program("mlflow-fraud"), "keys", "remove", scoring.NAME, "--mark", sha256_of(old))
     over = until(lambda: Client(url, old).live() == "")
     before = bank.answered
     bank.waits_for(RATE)

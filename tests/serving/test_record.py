@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -154,11 +155,16 @@ class Slow:
         """Nothing to do."""
 
 
+def numbered(number: int, at: datetime) -> Payment:
+    """Return a payment with nothing but its number and its time."""
+    return Payment(number, "sparkov", {"event_id": number, "event_time": at}, at)
+
+
 def test_an_answer_does_not_wait_for_a_record_that_is_slow(contract: Contract, stream: pl.DataFrame) -> None:
     log, at = Slow(), stream["event_time"][0]
     log.away, log.gate = False, Event()
     writer = Writer(log, wait=0.01)
-    done = writer.put(Payment(1, "sparkov", {"event_id": 1, "event_time": at}, at))
+    done = writer.put(numbered(1, at))
     assert asyncio.run(writer.written(done)) is False
     assert asyncio.run(writer.written(writer.put(Payment(2, "sparkov", {"event_id": 2}, at)))) is False
     log.gate.set()
@@ -175,7 +181,7 @@ def test_what_is_given_together_is_begun_when_it_is_waited_for_or_something_come
     log.away = False
     writer = Writer(log, wait=60.0)
     until(lambda: writer._sleeps)
-    payments = [Payment(n, "sparkov", {"event_id": n, "event_time": at}, at) for n in range(9)]
+    payments = [numbered(n, at) for n in range(9)]
     tickets = writer.put_all(payments[:4])
     assert (writer._sleeps, log.took, writer.unwritten()) == (True, [], payments[:4])
     assert asyncio.run(writer.written(tickets[-1])) is True
@@ -193,7 +199,7 @@ def test_what_was_given_together_and_nobody_waits_for_is_written_soon(
     log, at = Slow(), stream["event_time"][0]
     log.away = False
     writer = Writer(log)
-    writer.put_all([Payment(1, "sparkov", {"event_id": 1, "event_time": at}, at)])
+    writer.put_all([numbered(1, at)])
     until(lambda: len(log.took) == 1)
     writer.close()
 
@@ -215,7 +221,7 @@ def test_what_goes_away_while_an_entry_is_left_out_is_written_later_and_not_lost
     log, at = Slow(), stream["event_time"][0]
     log.away, log.gate = False, Event()
     writer = Writer(log)
-    entries = [Payment(n, "sparkov", {"event_id": n, "event_time": at}, at) for n in range(6)]
+    entries = [numbered(n, at) for n in range(6)]
     log.refused, log.goes_after = entries[3], 2
     tickets = [writer.put(entry) for entry in entries]
     log.gate.set()
@@ -233,7 +239,7 @@ def test_of_too_many_that_wait_the_oldest_are_lost_and_counted(contract: Contrac
     log = Slow()
     writer = Writer(log, backlog=10)
     at = stream["event_time"][0]
-    payments = [Payment(n, "sparkov", {"event_id": n, "event_time": at}, at) for n in range(25)]
+    payments = [numbered(n, at) for n in range(25)]
     for payment in payments:
         writer.put(payment)
     until(lambda: writer.trouble is not None and not writer._in_hand)

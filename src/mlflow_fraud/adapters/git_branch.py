@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from mlflow_fraud.adapters.git_repo import run
+from mlflow_fraud.adapters.git_repo import commit_of, run
 from mlflow_fraud.core.errors import PublicationRefused, SettingsError
 
 Pushed = Literal["taken", "overtaken"]
@@ -76,7 +76,7 @@ def fetched(branch: str, *, token: str = "") -> str | None:
 
 def last_fetched(branch: str) -> str | None:
     """Return the commit that the remote's branch was at when it was last fetched; None where it never was."""
-    return _ask("rev-parse", "--verify", "--quiet", f"refs/remotes/{REMOTE}/{branch}") or None
+    return commit_of(f"refs/remotes/{REMOTE}/{branch}")
 
 
 def changed(paths: Sequence[str]) -> list[str]:

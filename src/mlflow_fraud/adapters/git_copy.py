@@ -7,7 +7,7 @@ from contextlib import chdir
 from pathlib import Path
 
 from mlflow_fraud.adapters.git_branch import REMOTE, changed, must
-from mlflow_fraud.adapters.git_repo import head, run
+from mlflow_fraud.adapters.git_repo import commit_of, head, run
 from mlflow_fraud.core.errors import SettingsError
 
 
@@ -16,14 +16,13 @@ def base_commit(name: str) -> str:
 
     Raises `SettingsError` where there is none.
     """
-    for revision in (f"{REMOTE}/{name}", name):
-        ended = run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        if not ended.returncode:
-            return ended.stdout.strip()
-    raise SettingsError(
-        f"there is no branch {name!r} to be merged into, neither here nor as {REMOTE}/{name}; name another one "
-        f"(`make pr-preview BASE=<branch>`), or fetch it: `git fetch {REMOTE} {name}`"
-    )
+    commit = commit_of(f"{REMOTE}/{name}") or commit_of(name)
+    if commit is None:
+        raise SettingsError(
+            f"there is no branch {name!r} to be merged into, neither here nor as {REMOTE}/{name}; name another one "
+            f"(`make pr-preview BASE=<branch>`), or fetch it: `git fetch {REMOTE} {name}`"
+        )
+    return commit
 
 
 def copy_as_it_lies(folder: Path, base: str, name: str) -> str:
@@ -38,7 +37,7 @@ def copy_as_it_lies(folder: Path, base: str, name: str) -> str:
     must("clone", "--quiet", "--shared", "--no-checkout", str(here), str(folder))
     with chdir(folder):
         for each in (commit, base):
-            if run("cat-file", "-e", f"{each}^{{commit}}").returncode:  # a shallow clone shares nothing
+            if commit_of(each) is None:  # a shallow clone shares nothing
                 must("fetch", "--quiet", REMOTE, each)
         must("checkout", "--quiet", "--detach", commit)
         must("update-ref", f"refs/remotes/{REMOTE}/{branch}", base)

@@ -49,13 +49,19 @@ def require_repository() -> None:
 def require_head() -> str:
     """Return the commit checked out; raise `SettingsError`, with the way out, where there is none."""
     require_repository()
-    ended = run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    if ended.returncode:
+    commit = commit_of("HEAD")
+    if commit is None:
         raise SettingsError(
             "the git repository has no commit yet, so nothing can say which code made a model; "
             "`git add --all && git commit -m start` makes one"
         )
-    return ended.stdout.strip()
+    return commit
+
+
+def commit_of(revision: str) -> str | None:
+    """Return the commit that a branch or another name says here; None where it says none."""
+    ended = run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    return None if ended.returncode else ended.stdout.strip()
 
 
 def _trouble(said: str) -> str:

@@ -23,11 +23,7 @@ class KnownIds:
         if len(self._newer.numbers) >= self._kept:
             self.forget(self._older.latest)
             self._older, self._newer = self._newer, Earlier()
-        contract, event_id = key
-        newer = self._newer
-        newer.numbers.add(hash((contract, str(event_id))))
-        if newer.latest is None or at > newer.latest:
-            newer.latest = at
+        self._newer.add_one(_number_of(key), at)
 
     def come_before(self, earlier: Earlier) -> None:
         """Know ids that came before all that were added; at no cost, however many they are."""
@@ -49,8 +45,7 @@ class KnownIds:
         >>> [ids.may_have(("cards", each), noon) for each in "ab"], ids.may_have(("cards", "a"), datetime(2019, 12, 1))
         ([False, True], True)
         """
-        contract, event_id = key
-        number = hash((contract, str(event_id)))
+        number = _number_of(key)
         known = number in self._newer.numbers or number in self._older.numbers
         return known or (self._forgotten is not None and at <= self._forgotten)
 
@@ -66,3 +61,14 @@ class Earlier:
         """Know ids none of which is later than `at`; None where there are none."""
         self.numbers.update(map(hash, keys))  # of this process alone, and quick: where two are one, a look tells
         self.latest = max(filter(None, (self.latest, at)), default=None)
+
+    def add_one(self, number: int, at: datetime) -> None:
+        """Know an id by its number; each payment brings one, so nothing is made for it."""
+        self.numbers.add(number)
+        if self.latest is None or at > self.latest:
+            self.latest = at
+
+
+def _number_of(key: tuple[str, Any]) -> int:
+    contract, event_id = key
+    return hash((contract, str(event_id)))

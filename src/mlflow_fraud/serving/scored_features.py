@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,11 +12,10 @@ import numpy.typing as npt
 import polars as pl
 
 from mlflow_fraud.adapters.files import replacing
-from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.serving.loading import Scoring, load_scoring
-from mlflow_fraud.serving.scored_file import KINDS, NUMBER, Summary, as_parquet, live_version, target_of
+from mlflow_fraud.serving.scored_file import KINDS, NUMBER, Summary, as_parquet, release_named, target_of
 
 if TYPE_CHECKING:
     from mlflow_fraud.serving.main import Place
@@ -41,11 +41,10 @@ def score_features(
     number or missing. Raises `DataError` where they are not, and `SettingsError` as `score_file` does.
     """
     target = target_of(file, out)
-    store = open_store(place.release_store, endpoint_url=place.s3_endpoint_url)
-    scoring = load_scoring(store.fetch(release or live_version(store)))
+    scoring = load_scoring(release_named(place, release))
     table = _opened(file, scoring)
     scored = flagged = 0
-    try:
+    with _readable(file):
         total: int = table.select(pl.len()).collect(engine="streaming").item()
         with replacing(target) as pending:
             with pending.open("w", newline="") as answers:
@@ -58,8 +57,6 @@ def score_features(
                 raise DataError(f"{file} has columns and no rows")
             if target.suffix.lower() == ".parquet":
                 as_parquet(pending, ID, pl.String())
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{file} cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
     return Summary(scored, flagged, 0, scoring.manifest.version, target, None)
 
 
@@ -71,11 +68,9 @@ def _opened(file: Path, scoring: Scoring) -> pl.LazyFrame:
     if not file.is_file() or file.suffix.lower() not in KINDS:
         raise DataError(f"{file} is not there or is no table; expected a {' or '.join(KINDS)} file")
     is_csv, names = file.suffix.lower() == ".csv", scoring.schema.names
-    try:
+    with _readable(file):
         table = pl.scan_csv(file, infer_schema=False, glob=False) if is_csv else pl.scan_parquet(file, glob=False)
         types = table.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{file} cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
     needed = [*names, *([] if scoring.manifest.cutoff.expected_loss is None else [AMOUNT])]
     missing = [name for name in needed if name not in types]
     if missing:
@@ -89,6 +84,15 @@ def _opened(file: Path, scoring: Scoring) -> pl.LazyFrame:
     read = _number if is_csv else _as_it_is
     beside = [pl.col(ID).cast(pl.String)] if ID in types else []
     return table.select(*beside, *(read(name) for name in needed))
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Turn what keeps the file from being read into `DataError`."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{file} cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
 
 
 def _number(name: str) -> pl.Expr:

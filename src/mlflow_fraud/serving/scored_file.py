@@ -18,11 +18,12 @@ from mlflow_fraud.adapters.files import replacing
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_rows import Rows, Sent, rows_as_sent
-from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
+from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.counted import counted
 from mlflow_fraud.core.errors import DataError, NoRecord, RecordUnavailable, SettingsError
 from mlflow_fraud.core.progress import Progress, Step, tell
+from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.serving.batch import Outcome, Piece, Told
 from mlflow_fraud.serving.clock import clock_of
 from mlflow_fraud.serving.loading import LiveRelease, load_release
@@ -91,8 +92,7 @@ def score_file(
     no release, `out` is no table's name, or the release gives no reasons.
     """
     target = target_of(file, out)
-    store = open_store(place.release_store, endpoint_url=place.s3_endpoint_url)
-    whole = store.fetch(release or live_version(store))
+    whole = release_named(place, release)
     target.parent.mkdir(parents=True, exist_ok=True)
     clock = clock_of(place.clock, place.tolerance)
     with _record_of(place, target.parent, without_record) as record:
@@ -115,12 +115,15 @@ def target_of(file: Path, out: Path | None) -> Path:
     return target
 
 
-def live_version(store: ReleaseStore) -> str:
-    """Return the version that is live; raise `SettingsError` where none is."""
+def release_named(place: Place, version: str) -> Release:
+    """Return the release of a version, the live one where it is empty; raise `SettingsError` where none is live."""
+    store = open_store(place.release_store, endpoint_url=place.s3_endpoint_url)
+    if version:
+        return store.fetch(version)
     pointer = store.latest()
     if pointer is None:
         raise SettingsError(f"nothing is live in {store}; `mlflow-fraud promote` a release, or name one by --release")
-    return pointer.version
+    return store.fetch(pointer.version)
 
 
 @contextmanager

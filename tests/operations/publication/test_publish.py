@@ -218,6 +218,20 @@ def test_a_pointer_that_both_changed_is_the_others_and_what_they_took_out_goes(c
     assert git_branch.changed(["data/raw"]) == []
 
 
+def somebody_commits(message: str) -> None:
+    """Commit what is changed here, as a person."""
+    git("-c", "user.name=A", "-c", "user.email=a@bank.example", "commit", "--quiet", "--all", "--message", message)
+
+
+def somebody_pushes(branch: str, remark: str, message: str) -> None:
+    """Put a commit on a branch of the remote, as a person does who has it checked out."""
+    git("fetch", "--quiet", "origin")
+    git("checkout", "--quiet", "--detach", f"origin/{branch}")
+    Path("params.yaml").write_text(f"dataset: cards\n# {remark}\n")
+    somebody_commits(message)
+    git("push", "--quiet", "origin", f"HEAD:{branch}")
+
+
 def test_what_no_run_makes_is_neither_lost_nor_pushed_unseen(clones: Clones) -> None:
     clones("first")
     Path("params.yaml").write_text("a slip of somebody's\n")
@@ -226,7 +240,7 @@ def test_what_no_run_makes_is_neither_lost_nor_pushed_unseen(clones: Clones) -> 
     subprocess.run(typed("git checkout .").split(), check=True)
     begin()
     Path("params.yaml").write_text("a change of somebody's\n")
-    git("-c", "user.name=A", "-c", "user.email=a@bank.example", "commit", "--quiet", "--all", "--message", "Mine")
+    somebody_commits("Mine")
     with pytest.raises(SettingsError, match=r"commits here that the remote does not have change params\.yaml"):
         begin()
     assert Path("params.yaml").read_text() == "a change of somebody's\n"
@@ -286,11 +300,7 @@ def test_what_came_onto_the_open_request_meanwhile_is_not_written_over(by_reques
     by_request.brings("july")
     by_request.makes()
     clones("reviewer")
-    git("fetch", "--quiet", "origin")
-    git("checkout", "--quiet", "--detach", "origin/retraining-main")
-    Path("params.yaml").write_text("dataset: cards\n# as the review asked\n")
-    git("-c", "user.name=A", "-c", "user.email=a@bank.example", "commit", "--quiet", "--all", "--message", "Reviewed")
-    git("push", "--quiet", "origin", "HEAD:retraining-main")
+    somebody_pushes("retraining-main", "as the review asked", "Reviewed")
     by_request.enter()
 
     assert publish("july came").overtaken
@@ -312,11 +322,7 @@ def test_a_base_that_went_on_is_taken_and_the_request_follows_it(
     by_request.brings("june")
     by_request.makes()
     publish("june came")
-    git("fetch", "--quiet", "origin")
-    git("checkout", "--quiet", "--detach", "origin/main")
-    Path("params.yaml").write_text("dataset: cards\n# merged by somebody\n")
-    git("-c", "user.name=A", "-c", "user.email=a@bank.example", "commit", "--quiet", "--all", "--message", "A change")
-    git("push", "--quiet", "origin", "HEAD:main")
+    somebody_pushes("main", "merged by somebody", "A change")
     git("checkout", "--quiet", "main")
 
     assert publish("june came").overtaken
