@@ -9,8 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.core.errors import RecordUnavailable
 from mlflow_fraud.core.features.online import Transaction
-from mlflow_fraud.serving.loading import LiveRelease, NotScored
-from mlflow_fraud.serving.record import OtherContent, Record
+from mlflow_fraud.serving.loading import LiveRelease
+from mlflow_fraud.serving.record import OtherContent
+from mlflow_fraud.serving.together import Given, Together
 from mlflow_fraud.serving.writer import Ticket
 
 log = logging.getLogger(__name__)
@@ -18,38 +19,30 @@ log = logging.getLogger(__name__)
 NOT_WRITTEN = Ticket(False)
 
 
-async def answered(live: LiveRelease, record: Record, transaction: Transaction, began: float) -> tuple[Payment, Ticket]:
+async def answered(live: LiveRelease, together: Together, transaction: Transaction, began: float) -> Given:
     """Return a payment with its answer, and what says whether it is in the record.
 
     One that is sent again gets the answer that it got. Raises `OtherContent` where one of its id was another,
     `AheadOfNow` and `NotScored` as `LiveRelease.score` does.
     """
-    contract = live.schema.contract
+    contract, record = live.schema.contract, together.record
     if record.surely_new(contract, transaction):
-        return _settled(live, record, transaction, began)
+        return await together.take(live, transaction, began)
+    together.settle()  # it may be one of those
     try:
         known = await run_in_threadpool(record.find, contract, transaction["event_id"])
     except RecordUnavailable as error:
         log.warning("whether a transaction was scored before is not known, so that it stays out of the past: %s", error)
         return live.score_again(record.outside(contract, transaction), began), NOT_WRITTEN
-    known = known or record.recent(contract, transaction["event_id"])  # it may have come while the record was read
+    together.settle()
+    known = record.recent(contract, transaction["event_id"]) or known  # it may have come while the record was read
     if known is None:
-        return _settled(live, record, transaction, began)
+        return await together.take(live, transaction, began)
     _require_same(known, transaction)
     if known.answer is None:
         known = live.score_again(known, began)
         return known, record.complete(known)
     return known, record.writing(known)
-
-
-def _settled(live: LiveRelease, record: Record, transaction: Transaction, began: float) -> tuple[Payment, Ticket]:
-    """Score a new payment and have it written; no request comes between, so that the order is one."""
-    try:
-        payment = live.score(transaction, began)
-    except NotScored as error:
-        record.settle(error.payment)
-        raise
-    return payment, record.settle(payment)
 
 
 def _require_same(known: Payment, transaction: Transaction) -> None:

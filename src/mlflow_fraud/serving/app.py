@@ -43,6 +43,7 @@ from mlflow_fraud.serving.scoring import router as scoring
 from mlflow_fraud.serving.stated import Last, batch_stated, correction_stated, label_stated, transaction_stated
 from mlflow_fraud.serving.telling import CORRECTION_PATH, LABEL_PATH, LABELS_BYTES
 from mlflow_fraud.serving.telling import router as telling
+from mlflow_fraud.serving.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def create_app(
     told["telemetry"] = dict.fromkeys(("tracing", "metrics", "logs"), False)  # else three looks around a request
     app = FastAPI(title="mlflow-fraud", version=__version__, lifespan=lifespan, **told)
     app.state.model, app.state.record, app.state.metrics, app.state.explaining = model, record, metrics, explaining
-    app.state.service = service = Service(model, record, metrics, explaining)
+    app.state.service = service = Service(model, record, metrics, explaining, Together(record))
     app.state.pieces = asyncio.Lock()  # of batches: one piece at a time
     app.add_middleware(HotRoute, service=service)
     app.add_middleware(BoundedBody, larger=LARGER)

@@ -14,6 +14,7 @@ from mlflow_fraud.serving.live_model import LiveModel
 from mlflow_fraud.serving.loading import LiveRelease
 from mlflow_fraud.serving.metrics import Metrics
 from mlflow_fraud.serving.record import Record
+from mlflow_fraud.serving.together import Together
 
 NOT_READ: dict[int | str, dict[str, Any]] = {
     408: {"description": f"the body was not there within {BODY_SECONDS:g} seconds"},
@@ -37,6 +38,7 @@ class Service:
     record: Record
     metrics: Metrics
     explaining: Explaining
+    together: Together
     turns: Turns = field(default_factory=Turns)
 
     def live(self) -> LiveRelease:

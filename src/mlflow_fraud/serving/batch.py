@@ -18,7 +18,6 @@ from mlflow_fraud.serving.asked import Turns, service_of
 from mlflow_fraud.serving.body import BODY_SECONDS
 from mlflow_fraud.serving.clock import AheadOfNow
 from mlflow_fraud.serving.guard import Client
-from mlflow_fraud.serving.history import Observed
 from mlflow_fraud.serving.loading import LiveRelease, NotScored
 from mlflow_fraud.serving.problems import ProblemDocument, document, document_of_values
 from mlflow_fraud.serving.reasoned import HowMany, explained
@@ -26,6 +25,7 @@ from mlflow_fraud.serving.record import OtherContent, Record
 from mlflow_fraud.serving.rows import BATCH_BYTES, ROWS, rows_of
 from mlflow_fraud.serving.schema import problem, problems
 from mlflow_fraud.serving.scored import Scored, scored, to_json
+from mlflow_fraud.serving.together import Given, Together
 from mlflow_fraud.serving.writer import Ticket
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ async def score_batch(request: Request, reasons: HowMany = None) -> Response:
     while len(outcomes) < len(rows):
         async with request.app.state.pieces:
             came = turns.came
-            piece = Piece(live, record, len(outcomes), seconds=PIECE_SECONDS)
+            piece = Piece(live, service.together, len(outcomes), seconds=PIECE_SECONDS)
             outcomes += await piece.answered(rows[len(outcomes) : len(outcomes) + PIECE])
             model.unscored += piece.unscored
             await _let_others_in(turns, came, perf_counter() - piece.began)
@@ -108,16 +108,15 @@ async def score_batch(request: Request, reasons: HowMany = None) -> Response:
 class Piece:
     """Some rows of a batch: their features one by one, their scores in one call, their writing in one go.
 
-    Nothing is awaited between a payment's features and its answer, so no other request sees one without the other.
     Others wait for `seconds` and a row at most.
     """
 
-    def __init__(self, live: LiveRelease, record: Record, start: int, *, seconds: float) -> None:
+    def __init__(self, live: LiveRelease, together: Together, start: int, *, seconds: float) -> None:
         self.unscored = 0
-        self._live, self._record, self._start, self._seconds = live, record, start, seconds
+        self._live, self._together, self._start, self._seconds = live, together, start, seconds
         self.began = perf_counter()
         self._outcomes: list[Outcome] = []
-        self._observed: dict[int, Observed] = {}
+        self._given: dict[int, asyncio.Future[Given]] = {}
 
     async def answered(self, rows: Sequence[bytes]) -> list[Outcome]:
         """Return what becomes of each row, up to the one at which the time was over."""
@@ -128,21 +127,22 @@ class Piece:
                 if perf_counter() - self.began > self._seconds:
                     break
         finally:
-            self._settle()
+            self._together.settle()
+            for number, given in self._given.items():
+                self._outcomes[number] = self._told(given)
         return self._outcomes
 
     async def _outcome(self, number: int, row: bytes) -> Outcome:
-        """Return what becomes of a row; of a new payment only its features are there yet."""
-        live, record, place = self._live, self._record, self._start + number
+        """Return what becomes of a row; a new payment is taken into the past, and told of when all have a score."""
+        live, together, place = self._live, self._together, self._start + number
         if len(row) > BODY_BYTES:
             return document(413, f"expected a transaction of at most {BODY_BYTES} bytes")
         try:
             transaction = live.request.read(row)
-            if record.surely_new(live.schema.contract, transaction):
-                self._observed[number] = live.history.observe(transaction)
+            if together.record.surely_new(live.schema.contract, transaction):
+                self._given[number] = together.take(live, transaction, self.began)
                 return b""
-            self._settle()  # it may be the same as one before it
-            return Told(*await answered(live, record, transaction, self.began))
+            return Told(*await answered(live, together, transaction, self.began))
         except ValidationError as error:
             return document_of_values(422, _in_row(place, problems(error)))
         except AheadOfNow as error:
@@ -153,15 +153,11 @@ class Piece:
         except NotScored as error:
             return self._not_scored(error)
 
-    def _settle(self) -> None:
-        """Score what was observed, and have it written."""
-        observed, self._observed = self._observed, {}
-        if not observed:
-            return
-        found = self._live.score_all(tuple(observed.values()), self.began)
-        tickets = self._record.settle_all([each.payment if isinstance(each, NotScored) else each for each in found])
-        for number, each, ticket in zip(observed, found, tickets, strict=True):
-            self._outcomes[number] = self._not_scored(each) if isinstance(each, NotScored) else Told(each, ticket)
+    def _told(self, given: asyncio.Future[Given]) -> Outcome:
+        try:
+            return Told(*given.result())
+        except NotScored as error:
+            return self._not_scored(error)
 
     def _not_scored(self, error: NotScored) -> bytes:
         self.unscored += 1

@@ -84,10 +84,11 @@ class LiveRelease:
         """Return a payment of the past that got no answer, with one."""
         return self._answered(payment, self.history.look(payment.as_it_came), began, payment.scores)
 
-    def score_all(self, observed: Sequence[Observed], began: float) -> list[Payment | NotScored]:
+    def score_all(self, observed: Sequence[Observed], began: Sequence[float]) -> list[Payment | NotScored]:
         """Return the payments that were observed, each with its answer or what kept it from one: all in one call.
 
-        Where the model breaks down over them, each is scored alone, so that only the one to blame is without a score.
+        `began` is when the request of each did, by `perf_counter`. Where the model breaks down over them, each is
+        scored alone, so that only the one to blame is without a score.
         """
         rows = np.array([features for features, _, _ in observed], dtype=np.float32)
         try:
@@ -95,12 +96,12 @@ class LiveRelease:
         except Exception:  # each says for itself what it is
             probabilities = [None] * len(observed)
         answered: list[Payment | NotScored] = []
-        for (features, scores, payment), row, probability in zip(observed, rows, probabilities, strict=True):
+        for (features, scores, payment), row, probability, at in zip(observed, rows, probabilities, began, strict=True):
             try:
                 if probability is None:
-                    answered.append(self._answered(payment, features, began, scores))
+                    answered.append(self._answered(payment, features, at, scores))
                 else:
-                    answered.append(self._with_answer(payment, row.tobytes(), probability, began, scores))
+                    answered.append(self._with_answer(payment, row.tobytes(), probability, at, scores))
             except NotScored as error:
                 answered.append(error)
         return answered

@@ -103,6 +103,7 @@ class Record:
         self._entries: list[Past] = []
         self._forgotten = 0
         self._recent: dict[Key, Payment] = {}
+        self._unsettled: dict[int, Payment] = {}  # by place: in memory, and not given to be written yet
         self._place, self._correction = log.last_place(), log.last_correction()
         self._labels_at_start = log.last_label()
         self._labels: dict[str, int] = {}
@@ -138,20 +139,25 @@ class Record:
         self._place += 1
         payment = Payment(self._place, contract.name, transaction, utc_now(), arrival=arrival)
         self._known.add(payment.key, transaction["event_time"])
-        self._recent[payment.key] = payment
+        self._recent[payment.key] = self._unsettled[payment.place] = payment
         self._append(payment)
         return payment
 
     def settle(self, payment: Payment) -> Ticket:
         """Have a payment written, with its answer if there is one; the ticket says whether it is."""
         self._renew(payment)
-        return self.writer.put(payment)
+        ticket = self.writer.put(payment)
+        self._unsettled.pop(payment.place, None)
+        return ticket
 
     def settle_all(self, payments: Sequence[Payment]) -> list[Ticket]:
         """Have payments written together, each with its answer if there is one."""
         for payment in payments:
             self._renew(payment)
-        return self.writer.put_all(payments)
+        tickets = self.writer.put_all(payments)
+        for payment in payments:
+            self._unsettled.pop(payment.place, None)
+        return tickets
 
     def complete(self, payment: Payment) -> Ticket:
         """Have the answer written to a payment that is there without one."""
@@ -236,7 +242,7 @@ class Record:
         with self.lock:
             taken_in()
             self._forgotten, self._entries = self.end, []
-            self._recent = {payment.key: payment for payment in self.writer.unwritten()}
+            self._recent = {payment.key: payment for payment in self._unwritten()}
         return True
 
     def mark(self, contract: Contract) -> Mark:
@@ -246,7 +252,7 @@ class Record:
             self._place,
             self._labels.setdefault(contract.name, self._labels_at_start),
             self._correction,
-            tuple(self.writer.unwritten()),
+            tuple(self._unwritten()),
         )
 
     @property
@@ -274,6 +280,12 @@ class Record:
         """Write what is left."""
         self.earlier.close()
         self.writer.close()
+
+    def _unwritten(self) -> list[Payment]:
+        """Return the payments that the record may not hold yet, in their order."""
+        found = dict(self._unsettled)  # first: what is given to be written meanwhile is in both
+        found |= {each.place: each for each in self.writer.unwritten()}
+        return [found[place] for place in sorted(found)]
 
     def _renew(self, payment: Payment) -> None:
         """Have a payment in memory with its answer, where it is still there."""

@@ -30,6 +30,7 @@ from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.reason_columns import ReasonColumns, reason_columns
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.schema import NOT_ASKED
+from mlflow_fraud.serving.together import Together
 from mlflow_fraud.serving.warm_start import warm_history
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ SCORES = ("probability", "decision", "threshold", "model_version", "review")
 KINDS = (".csv", ".parquet")
 TAIL = 5_000
 """So many of the newest rows are in memory at least."""
+
+AT_ONCE = 1_000
+"""So many rows are scored in one call."""
 
 PATIENCE = 60.0
 """So many seconds a disk may take."""
@@ -179,8 +183,9 @@ async def _written(
 async def _answered(
     live: LiveRelease, record: Record, pieces: Iterator[list[Sent]]
 ) -> AsyncIterator[tuple[Sent, Outcome]]:
+    together = Together(record, AT_ONCE)
     for sent in pieces:
-        outcomes = await Piece(live, record, 0, seconds=inf).answered([each.body for each in sent])
+        outcomes = await Piece(live, together, 0, seconds=inf).answered([each.body for each in sent])
         tickets = [each.ticket for each in outcomes if isinstance(each, Told)]
         if tickets and not await record.writer.written(tickets[-1]):
             raise RecordUnavailable(

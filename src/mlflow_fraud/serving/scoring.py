@@ -51,7 +51,7 @@ async def score_one(service: Service, body: bytes, reasons: int | None = None) -
     service.turns.came += 1
     began, live, record = perf_counter(), service.live(), service.record
     try:
-        payment, done = await answered(live, record, live.request.read(body), began)
+        payment, done = await answered(live, service.together, live.request.read(body), began)
     except ValidationError as error:
         raise HTTPException(422, problems(error)) from None
     except AheadOfNow as error:
