@@ -10,6 +10,7 @@ from typing import Any, Literal
 import polars as pl
 from sqlalchemy import Column, Table, select
 
+from mlflow_fraud.adapters.prediction_log.by_time import of_contract
 from mlflow_fraud.adapters.prediction_log.content import BESIDE, id_of, in_content, transaction_of
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Correction, Label, Learned, Payment, Source
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
@@ -147,7 +148,7 @@ def _payments(log: PredictionLog, contract: Contract, ids: Collection[str]) -> d
 
 
 def _after(log: PredictionLog, table: Table, contract: Contract, number: int) -> list[Any]:
-    chosen = select(table).where(table.c.number > number, table.c.contract == contract.name).order_by(table.c.number)
+    chosen = select(table).where(table.c.number > number, of_contract(contract.name, table)).order_by(table.c.number)
     with log.reading() as connection:
         return list(connection.execute(chosen))
 

@@ -1,15 +1,16 @@
-"""A contract's payments where they are looked for by time or place, of which there are many, and not by contract."""
+"""A contract's rows where they are looked for by time, place or number, of which there are many, not by contract."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Table
 
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
 
 
-def of_contract(contract: str) -> ColumnElement[bool]:
-    """Return whether a payment is of a contract, in words that no index answers.
+def of_contract(contract: str, table: Table = PAYMENT) -> ColumnElement[bool]:
+    """Return whether a payment, or another table's row, is of a contract, in words that no index answers.
 
-    SQLite would else go by the index that begins with the contract, through all of its payments, for the few of a day.
+    SQLite would else go by the index that begins with the contract, through all of its rows, for the few of a day or
+    the newest ones.
     """
-    return PAYMENT.c.contract.concat("") == contract
+    return table.c.contract.concat("") == contract

@@ -121,7 +121,7 @@ class _Came(NamedTuple):
 def corrections_told_late(log: PredictionLog, contract: Contract) -> frozenset[int]:
     """Return the numbers of the corrections that were told after a payment had come which should have seen them."""
     should_have = (
-        PAYMENT.c.contract == contract.name,
+        of_contract(contract.name),
         PAYMENT.c.event_time > CORRECTION.c.observed,
         PAYMENT.c.received < CORRECTION.c.received,
     )
@@ -133,6 +133,6 @@ def corrections_told_late(log: PredictionLog, contract: Contract) -> frozenset[i
 
 def _received(log: PredictionLog, table: Table, contract: Contract, after: int) -> dict[int, datetime]:
     """Return when each of the labels or corrections behind a number came."""
-    chosen = select(table.c.number, table.c.received).where(table.c.contract == contract.name, table.c.number > after)
+    chosen = select(table.c.number, table.c.received).where(of_contract(contract.name, table), table.c.number > after)
     with log.reading() as connection:
         return {row.number: row.received for row in connection.execute(chosen)}
