@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from mlflow_fraud.serving.logs import FIELDS
+from mlflow_fraud.serving.one_write import OneWrite
 from mlflow_fraud.serving.problems import KINDS, MEDIA_TYPE, document
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
+        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]
         self._waits()
         self._late = self.loop.call_later(self.room.bounds.header_seconds, self._headers_are_late)
         if len(self.connections) > self.room.bounds.connections:
