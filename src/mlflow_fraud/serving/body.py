@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Generator, Mapping
+from functools import partial
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,8 +66,7 @@ class BoundedBody:
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send, at_most: int) -> None:
         try:
             _require_form(scope, at_most)
-            async with asyncio.timeout(self._seconds):
-                body = await _whole(receive, at_most)
+            body = await _within(self._seconds, _whole(receive, at_most))
         except Problem as problem:
             await refuse(problem, scope, receive, send, seconds=self._seconds)
         except TimeoutError:
@@ -124,6 +125,37 @@ def _length(headers: Mapping[bytes, bytes]) -> int | None:
 def _waits(scope: Scope) -> bool:
     """Return whether the client sends its body only when it is asked to."""
     return any(name == b"expect" for name, _ in scope["headers"])
+
+
+async def _within(seconds: float, reading: Coroutine[Any, None, bytes | None]) -> bytes | None:
+    """Return what is read, or raise `TimeoutError`; no timer is set for what is there at once, as nearly all is."""
+    try:
+        waited_for = reading.send(None)
+    except StopIteration as read:
+        return read.value  # type: ignore[no-any-return]
+    async with asyncio.timeout(seconds):
+        return await _Begun(reading, waited_for)
+
+
+class _Begun:
+    """A coroutine that was begun and waits for something; whoever awaits this goes on with it from there."""
+
+    def __init__(self, coroutine: Coroutine[Any, None, bytes | None], waited_for: Any) -> None:
+        self._coroutine, self._waited_for = coroutine, waited_for
+
+    def __await__(self) -> Generator[Any, None, bytes | None]:
+        waited_for = self._waited_for
+        while True:
+            try:
+                yield waited_for
+            except BaseException as error:  # it was cancelled, or what it waits for has failed
+                go_on = partial(self._coroutine.throw, error)
+            else:
+                go_on = partial(self._coroutine.send, None)
+            try:
+                waited_for = go_on()
+            except StopIteration as read:
+                return read.value  # type: ignore[no-any-return]
 
 
 async def _whole(receive: Receive, at_most: int) -> bytes | None:
