@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from polars.testing import assert_frame_equal
 from sqlalchemy import text
+from sqlalchemy.event import listen
 
 from mlflow_fraud.adapters.prediction_log.afterwards import (
     as_table,
@@ -264,3 +265,19 @@ def test_a_row_with_values_that_no_contract_has_is_read_as_far_as_it_can_be(
     found = RecordedPast(log, contract, 10).since(None).sort("place")
     assert found["amount"].to_list() == [None, None, given[2].transaction["amount"], given[3].transaction["amount"]]
     assert found["birth_date"].to_list()[2:] == [None, given[3].transaction["birth_date"]]
+
+
+def test_what_was_told_last_is_found_by_its_number_and_not_by_a_look_at_all_of_it(
+    tmp_path: Path, contract: Contract
+) -> None:
+    log, asked = PredictionLog(f"sqlite:///{tmp_path / 'record.db'}"), []
+    listen(log.engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    learned_after(log, contract, 7)
+    with log.reading() as connection:
+        plans = [
+            " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values))
+            for statement, values in tuple(asked)
+            if "label.number >" in statement
+        ]
+    log.close()
+    assert plans == ["SEARCH label USING INTEGER PRIMARY KEY (rowid>?)"]

@@ -15,7 +15,7 @@ import pytest
 
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.core.contract.bounds import BODY_BYTES
-from mlflow_fraud.serving.body import BoundedBody
+from mlflow_fraud.serving.body import BoundedBody, within
 from mlflow_fraud.serving.telling import LABELS_BYTES
 from tests.serving.conftest import MakeRelease
 from tests.serving.service_process import JSON, Place, running_service
@@ -174,3 +174,34 @@ def test_a_service_answers_large_bodies_and_keeps_none_of_them(
 def memory(process: int) -> int:
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_body_that_is_there_needs_no_timer() -> None:
+    async def there() -> bytes:
+        return b"{}"
+
+    with pytest.raises(StopIteration) as read:  # without an event loop, which alone has timers
+        within(10, there()).send(None)
+    assert read.value.value == b"{}"
+
+
+def test_one_that_waits_for_a_body_can_be_cancelled() -> None:
+    async def cancelled() -> bool:
+        seen: list[str] = []
+
+        async def never() -> bytes:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                seen.append("cancelled")
+                raise
+            return b""
+
+        task = asyncio.ensure_future(within(10, never()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return seen == ["cancelled"]
+
+    assert asyncio.run(cancelled())

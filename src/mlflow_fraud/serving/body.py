@@ -66,7 +66,7 @@ class BoundedBody:
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send, at_most: int) -> None:
         try:
             _require_form(scope, at_most)
-            body = await _within(self._seconds, _whole(receive, at_most))
+            body = await within(self._seconds, _whole(receive, at_most))
         except Problem as problem:
             await refuse(problem, scope, receive, send, seconds=self._seconds)
         except TimeoutError:
@@ -127,7 +127,7 @@ def _waits(scope: Scope) -> bool:
     return any(name == b"expect" for name, _ in scope["headers"])
 
 
-async def _within(seconds: float, reading: Coroutine[Any, None, bytes | None]) -> bytes | None:
+async def within(seconds: float, reading: Coroutine[Any, None, bytes | None]) -> bytes | None:
     """Return what is read, or raise `TimeoutError`; no timer is set for what is there at once, as nearly all is."""
     try:
         waited_for = reading.send(None)
