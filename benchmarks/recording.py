@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+import uvloop
 
 from benchmarks.table import Line
 from mlflow_fraud.adapters.prediction_log.connection import Synchronous
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
+from mlflow_fraud.adapters.prediction_log.prediction_ids import prediction_id
 from mlflow_fraud.adapters.prediction_log.rows import PaymentRows
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.record import open_record
@@ -80,8 +82,9 @@ def _line(
     for part in range(ROUNDS):
         chosen = payments[part * PAYMENTS : (part + 1) * PAYMENTS]
         for side, made in (("ours", ours), ("theirs", theirs or _lines)):
-            with made() as write:  # type: ignore[attr-defined]
-                taken[side].append(asyncio.run(_paced(write, chosen)))
+            runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # which the service has
+            with made() as write, runner:  # type: ignore[attr-defined]
+                taken[side].append(runner.run(_paced(write, chosen)))
     best, base = min(taken["ours"]), min(taken["theirs"])
     what = f"a payment into the record at {RATE}/s: {name}"
     return Line(what, str(best), f"{base} ({said})", f"{best.processor / base.processor:.1f} x as long", wanted)
@@ -163,5 +166,6 @@ def _bare() -> Iterator[Write]:
 
 def _payment(place: int, row: dict[str, object], width: int) -> Payment:
     features = np.arange(width, dtype=np.float32).tobytes()
-    answer = Answer(f"xgboost-0123456789ab.{place:016x}", "xgboost-0123456789ab", features, 0.01, False, 0.5, 900)
+    version = "xgboost-0123456789ab"
+    answer = Answer(prediction_id(version, place, f"{place:012x}"), version, features, 0.01, False, 0.5, 900)
     return Payment(place, "sparkov", row, utc_now(), scores={"amount_score_by_card_30d": 17}, answer=answer)
