@@ -129,7 +129,8 @@ def _record(address: str, synchronous: Synchronous = "normal") -> Iterator[Write
     with open_record(address, synchronous=synchronous, wait=10.0) as record:
 
         async def write(payment: Payment) -> object:
-            return await record.writer.written(record.settle(payment))
+            (ticket,) = record.settle_all([payment])  # as a payment that came alone
+            return await record.writer.written(ticket)
 
         yield write
 

@@ -74,7 +74,7 @@ class Writer:
         self._in_hand: list[Waiting] = []
         self._open: dict[int, Ticket] = {}  # by place, of the payments in both
         self._lock = Lock()
-        self._idle = Condition(self._lock)
+        self._idle, self._flushing = Condition(self._lock), 0
         self._sleeps, self._alarm = False, Lock()  # which the writer alone waits for: a condition costs more than it
         self._alarm.acquire()
         self._broken = False
@@ -112,8 +112,8 @@ class Writer:
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
         with self._lock:
-            if not ticket.is_open:
-                return bool(ticket.written)
+            if ticket.written is not None:
+                return ticket.written
             ticket.waiters.append((loop, waiter))
             self._rouse()
         patience = loop.call_later(self._wait, _wake, [waiter])
@@ -145,8 +145,10 @@ class Writer:
         """Wait until all that was given is written, or cannot be."""
         with self._lock:
             self._rouse()
+            self._flushing += 1
             while (self._in_hand or self._waiting) and not self._broken:
                 self._idle.wait(IDLE_SECONDS)
+            self._flushing -= 1
 
     def unwritten(self) -> list[Payment]:
         """Return the payments that the record may not hold yet, in their order."""
@@ -209,7 +211,11 @@ class Writer:
         while True:
             with self._lock:
                 if self._waiting or self._closing.is_set():
-                    self._in_hand = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
+                    if len(self._waiting) <= AT_ONCE:
+                        self._in_hand = list(self._waiting)
+                        self._waiting.clear()
+                    else:
+                        self._in_hand = [self._waiting.popleft() for _ in range(AT_ONCE)]
                     return bool(self._in_hand)
                 self._sleeps = True
             self._alarm.acquire()
@@ -243,7 +249,8 @@ class Writer:
             mended = self._broken or self._noticed
             self._forget(self._in_hand)
             self._in_hand, self._trouble, self._noticed, self._broken = [], None, None, False
-            self._idle.notify_all()
+            if self._flushing:
+                self._idle.notify_all()
         if mended:
             log.warning("the record is written again")
         _wake_all(told)
