@@ -192,3 +192,21 @@ def test_whoever_needs_the_answers_now_has_them(live: LiveRelease, record: Recor
             wrong.result()
 
     asyncio.run(now())
+
+
+def test_nobody_waits_for_ever_whatever_breaks_down(
+    live: LiveRelease, record: Record, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = Together(record)
+
+    def breaks(payments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(record, "settle_all", breaks)
+
+    async def two() -> None:
+        given = [together.take(live, live.request.read(as_json(row)), 0.0) for row in rows[:2]]
+        said = await asyncio.wait_for(asyncio.gather(*given, return_exceptions=True), 10)
+        assert [type(each) for each in said] == [ZeroDivisionError] * 2
+
+    asyncio.run(two())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.prediction_log.entries import Payment
@@ -57,13 +58,22 @@ class Together:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
+        try:
+            answers = self._answers(waiting)
+        except Exception as error:  # whatever it is, nobody is to wait for ever: it is told to all who asked
+            answers = [error] * len(waiting)
+        for each, answer in zip(waiting, answers, strict=True):
+            if each.given.done():  # the one who asked is gone
+                continue
+            if isinstance(answer, Exception):
+                each.given.set_exception(answer)
+            else:
+                each.given.set_result(answer)
+
+    def _answers(self, waiting: Sequence[_Waiting]) -> list[Given | Exception]:
         assert self._live is not None  # it read their features
         found = self._live.score_all([each.observed for each in waiting], [each.began for each in waiting])
         tickets = self.record.settle_all([each.payment if isinstance(each, NotScored) else each for each in found])
-        for each, answer, ticket in zip(waiting, found, tickets, strict=True):
-            if each.given.done():  # the one who asked is gone
-                continue
-            if isinstance(answer, NotScored):
-                each.given.set_exception(answer)
-            else:
-                each.given.set_result((answer, ticket))
+        return [
+            each if isinstance(each, NotScored) else (each, ticket) for each, ticket in zip(found, tickets, strict=True)
+        ]
