@@ -111,7 +111,7 @@ class Past:
         for place in range(bisect_left(self.times, event.at), bisect_right(self.times, event.at)):
             if self.events[place] is event:
                 for track in self.tracks:
-                    track.rebuild(self.events, place)
+                    track.change(place, event)
 
     def find(self, key: Key) -> Event | None:
         """Return the event in the version that it stands in; None where it has no place."""
@@ -126,7 +126,7 @@ class Past:
             if place is None or self.events[place] is shown:
                 continue
             for track in self.tracks:
-                track.change(place, self.events[place], shown)
+                track.change(place, shown)
             self.events[place] = shown
 
     def _insert(self, event: Event) -> int:
