@@ -53,14 +53,14 @@ class Track:
         if values:
             self.values.append(value)
         if counts:
-            of = self.counts
-            if of is None and value is None:
-                of = self._counted()
-            if of is not None:
-                of.append(of[-1] + (value is not None))
+            counted = self.counts
+            if counted is None and value is None:
+                counted = self._counted()
+            if counted is not None:
+                counted.append(counted[-1] + (value is not None))
         if sums:
             total = self.sums[-1] + (value or 0)
-            try:  # nearly all fit
+            try:
                 self.sums.append(total)
             except (OverflowError, TypeError):
                 self.sums = [*self.sums, total]
