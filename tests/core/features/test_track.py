@@ -27,6 +27,9 @@ STEPS = st.lists(
 ONE_BY_ONE, AT_ONCE = totals.FEW, 0
 
 
+WHOLE = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=8)
+
+
 def event(value: int | None) -> Event:
     return Event(0, None, {"amount": value}, {})
 
@@ -80,6 +83,19 @@ def test_a_track_is_what_its_events_in_order_make_it_whatever_came_late_and_only
                 events.append(came)
             assert looked_at == ([] if kind == "drop" or isinstance(came, Gone) else [came])
             assert_made_of(track, kept, events)
+
+
+@given(
+    of=WHOLE, number=st.integers(-(2**64), 2**64), place=st.integers(0, 7), few=st.sampled_from([ONE_BY_ONE, AT_ONCE])
+)
+def test_a_number_of_any_size_is_added_to_each_total_from_a_place_on(
+    of: list[int], number: int, place: int, few: int
+) -> None:
+    first = place % len(of)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(totals, "FEW", few)
+        found = totals.added(array("q", of), first, number)
+    assert list(found) == of[:first] + [each + number for each in of[first:]]
 
 
 @pytest.mark.parametrize("few", [ONE_BY_ONE, AT_ONCE])
