@@ -33,6 +33,7 @@ LATE = (
     ("1 h late, after 50,000 payments in 6 hours", 50_000, 1.0, 1000, 500),
     ("5.6 h late, after 50,000 payments in 6 hours", 50_000, 5.6, 1000, 500),
     ("5.6 h late, at a merchant of 10,000 payments in 6 hours", 10_000, 5.6, 1000, 1),
+    ("6 h late, at a merchant of 20,000 payments in 6 hours", 20_000, 6.0, 1000, 1),
     ("5.6 h late, of a card of 1,000 payments in 6 hours", 1_000, 5.6, 1, 500),
 )
 """What the late payment comes after: so many payments in six hours, by how many hours, of cards, at merchants."""

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlflow_fraud.core.features import arrivals, clock, past, silence
+from mlflow_fraud.core.features import arrivals, clock, past, silence, totals
 from mlflow_fraud.core.features import online as online_engine
 from mlflow_fraud.core.features.batch import TIME_ORDER, build_features
 from mlflow_fraud.core.features.definitions import ARRIVAL, FeatureParams
@@ -359,6 +359,7 @@ def test_what_is_forgotten_is_not_missed_within_a_day(
         patch.setattr(arrivals, "FEWEST_DROPPED", 0)
         patch.setattr(silence, "FEWEST_DROPPED", 0)
         patch.setattr(online_engine, "FEWEST_CORRECTED", 1)
+        patch.setattr(totals, "FEW", 0)
         online = Online(schema, stream.payments)
         for step in within_a_day(online, stream, random):
             step()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 
 from mlflow_fraud.core.features.silence import Silence
+from mlflow_fraud.core.features.totals import begun, inserted
 
 FEWEST_DROPPED = 64
 
@@ -21,8 +23,8 @@ class Arrivals:
     __slots__ = ("frauds", "silence", "taken_back", "times")
 
     def __init__(self) -> None:
-        self.times: list[int] = []
-        self.frauds: list[int] = [0]
+        self.times = array("q")
+        self.frauds = begun()
         self.taken_back: list[tuple[int, int, int]] = []  # at, seen, label
         self.silence = Silence()
 
@@ -42,10 +44,7 @@ class Arrivals:
         """Take a label, in any order."""
         place = bisect_right(self.times, arrived)
         self.times.insert(place, arrived)
-        self.frauds.insert(place + 1, self.frauds[place] + label)
-        if label:
-            for later in range(place + 2, len(self.frauds)):
-                self.frauds[later] += 1
+        self.frauds = inserted(self.frauds, place, label)
 
     def change(self, arrived: int, label: int, others: Sequence[tuple[int, int]]) -> None:
         """Take a label of a payment that has others, each an arrival and a label, in the order in which they were told.

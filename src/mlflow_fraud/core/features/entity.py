@@ -57,7 +57,7 @@ class EntityPasts:
         self.back = max((back for _, back, _ in self._lasts), default=0)
         self._since = since
         self._nothing = self._new()
-        self._looks_at_scores = any(view.of in schema.scores for view in views)
+        self._of_scores = [number for number, view in enumerate(views) if view.of in schema.scores]
 
     def read(self, transaction: Transaction, at: int, values: list[Value]) -> None:
         """Fill in this entity's windows and last ones."""
@@ -145,8 +145,8 @@ class EntityPasts:
 
     def refresh(self, event: Event) -> None:
         """Look again at an event whose scores have changed."""
-        if self._looks_at_scores:
-            self.past_of(event.row).refresh(event)
+        if self._of_scores:
+            self.past_of(event.row).refresh(event, self._of_scores)
 
     def moves(self, one: Transaction, other: Transaction) -> bool:
         """Return whether the two are of different cards, or merchants."""

@@ -155,16 +155,16 @@ class CardHistory:
     def snapshot(self) -> Snapshot:
         """Return what `restore` makes the same history of."""
         kept = {
-            event.key: [{**event.row, **event.scores}]
+            event.key: [_told(event)]
             for entity in self._entities
             for each in entity.pasts.values()
             for event in each.events
         }
         for event in (event for resting in self._resting for event in resting.events()):
-            kept.setdefault(event.key, [{**event.row, **event.scores}])
+            kept.setdefault(event.key, [_told(event)])
         for key, corrected in self._corrected.items():
             if key in kept:
-                kept[key] = [{**event.row, **event.scores} for event in corrected.events]
+                kept[key] = [_told(event) for event in corrected.events]
                 for row, (seen, _, event) in zip(kept[key][1:], corrected.versions, strict=True):
                     row.update({SEEN: seen, GONE: isinstance(event, Gone)})
         rows = [row for key in sorted(kept) for row in kept[key]]
@@ -290,6 +290,11 @@ def _resting(plan: Plan, entities: Sequence[EntityPasts]) -> list[Resting]:
         for entity in together:
             entity.resting = resting[-1]
     return resting
+
+
+def _told(event: Event) -> dict[str, Any]:
+    """Return the event as a row of a snapshot."""
+    return {"event_id": event.id, **event.row, **event.scores}
 
 
 def _all_of(places: Sequence[int]) -> Callable[[list[Value]], list[Value]]:

@@ -106,12 +106,12 @@ class Past:
         versions = ([v.event for v in held.get(event.key, ())] or [event] for event in self.events[first:last])
         return [event for each in versions for event in each if not isinstance(event, Gone)]
 
-    def refresh(self, event: Event) -> None:
-        """Look at an event again whose scores have changed, where it stands in its place."""
+    def refresh(self, event: Event, tracks: Sequence[int]) -> None:
+        """Let some tracks look at an event again whose scores have changed, where it stands in its place."""
         for place in range(bisect_left(self.times, event.at), bisect_right(self.times, event.at)):
             if self.events[place] is event:
-                for track in self.tracks:
-                    track.rebuild(self.events, place)
+                for number in tracks:
+                    self.tracks[number].change(place, event)
 
     def find(self, key: Key) -> Event | None:
         """Return the event in the version that it stands in; None where it has no place."""
@@ -126,7 +126,7 @@ class Past:
             if place is None or self.events[place] is shown:
                 continue
             for track in self.tracks:
-                track.change(place, self.events[place], shown)
+                track.change(place, shown)
             self.events[place] = shown
 
     def _insert(self, event: Event) -> int:

@@ -121,9 +121,9 @@ class Plan:
         return again
 
     def _columns(self, schema: FeatureSchema) -> list[str]:
-        """Return the columns that a past transaction is asked for."""
+        """Return the columns that a past transaction is asked for; its id is its event's own."""
         entities = [*self.entities, *self.hop_scores]
-        asked = ["event_time", "event_id", AMOUNT, *(column for by in entities for column in by)]
+        asked = ["event_time", AMOUNT, *(column for by in entities for column in by)]
         asked += [window.of for _, window in self.windows] + [last.take for _, last in self.lasts]
         kept = {column.name for column in schema.contract.kept}
         return [column for column in dict.fromkeys(asked) if column in kept]

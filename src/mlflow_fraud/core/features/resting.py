@@ -48,7 +48,7 @@ class Resting:
     def __init__(self, plan: Plan, kinds: Sequence[Kind]) -> None:
         self._plan = plan
         self._kinds: Sequence[Kind] = [proxy(kind) for kind in kinds]  # which know this: a circle lives on otherwise
-        self._kept = [column for column in plan.columns if column not in ("event_time", "event_id")]
+        self._kept = [column for column in plan.columns if column != "event_time"]
         self._reach = max(kind.reach for kind in kinds)
         self.since = ALWAYS
         self._asleep: dict[Any, bytes] = {}
@@ -114,6 +114,6 @@ class Resting:
     def _unpacked(self, packed: bytes) -> list[Event]:
         events = []
         for at, event_id, values, scores in json.loads(zlib.decompress(packed)):
-            row = {"event_time": moment(at), "event_id": event_id, **dict(zip(self._kept, values, strict=True))}
+            row = {"event_time": moment(at), **dict(zip(self._kept, values, strict=True))}
             events.append(Event(at, event_id, self._plan.held_once(row), self._plan.kept_scores(scores)))
         return events

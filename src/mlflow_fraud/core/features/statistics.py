@@ -90,7 +90,8 @@ def reading(wanted: Sequence[Wanted]) -> Read:
     (place, _, _) = wanted[0]  # the window that most have, without a look at what it does not want
 
     def read(track: Track, first: int, last: int, values: list[Value]) -> None:
-        values[place] = float(track.counts[last] - track.counts[first])
+        counts = track.counts
+        values[place] = float(last - first if counts is None else counts[last] - counts[first])
 
     return read
 
@@ -117,7 +118,8 @@ class Reading:
         number = total = squares = 0
         seen: Seen = ()
         if self._counts:
-            number = track.counts[last] - track.counts[first]
+            counts = track.counts
+            number = last - first if counts is None else counts[last] - counts[first]
         if self._sums:
             total = track.sums[last] - track.sums[first]
         if self._squares:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from array import array
 from typing import Any, NamedTuple
 
 from mlflow_fraud.core.features.event import Event, Gone, View
+from mlflow_fraud.core.features.totals import Totals, begun, changed, inserted
 
 
 class Kept(NamedTuple):
@@ -31,14 +32,19 @@ _NOT_KEPT: list[Any] = []
 
 
 class Track:
-    """One view of the events, as the statistics that are asked of it need it; the other lists stay empty."""
+    """One view of the events, as the statistics that are asked of it need it; the other lists stay empty.
+
+    Where sums are kept, too, `counts` is None until an event without a value comes: as many are there as events.
+    """
 
     __slots__ = ("_kept", "_view", "counts", "squares", "sums", "values")
 
     def __init__(self, view: View, kept: Kept) -> None:
         self._view, self._kept = view, kept
         self.values: list[Any] = [] if kept.values else _NOT_KEPT
-        self.counts, self.sums, self.squares = ([0] if each else _NOT_KEPT for each in kept[1:])
+        self.counts: Totals | None = begun() if kept.counts and not kept.sums else None
+        self.sums: Totals = begun() if kept.sums else _NOT_KEPT
+        self.squares: Totals = begun() if kept.squares else _NOT_KEPT
 
     def append(self, event: Event) -> None:
         """Take an event that comes after all others, and is there."""
@@ -47,11 +53,23 @@ class Track:
         if values:
             self.values.append(value)
         if counts:
-            self.counts.append(self.counts[-1] + (value is not None))
+            counted = self.counts
+            if counted is None and value is None:
+                counted = self._counted()
+            if counted is not None:
+                counted.append(counted[-1] + (value is not None))
         if sums:
-            self.sums.append(self.sums[-1] + (value or 0))
+            total = self.sums[-1] + (value or 0)
+            try:
+                self.sums.append(total)
+            except (OverflowError, TypeError):
+                self.sums = [*self.sums, total]
         if squares:
-            self.squares.append(self.squares[-1] + (value * value if value else 0))
+            total = self.squares[-1] + (value * value if value else 0)
+            try:
+                self.squares.append(total)
+            except (OverflowError, TypeError):
+                self.squares = [*self.squares, total]
 
     def insert(self, place: int, event: Event) -> None:
         """Take an event that comes before those from `place` on: what it adds is added to all totals behind it."""
@@ -59,58 +77,37 @@ class Track:
         values, counts, sums, squares = self._kept
         if values:
             self.values.insert(place, value)
-        if counts:
-            _insert(self.counts, place, int(value is not None))
+        if counts and (value is None or self.counts is not None):
+            self.counts = inserted(self._counted(), place, int(value is not None))
         if sums:
-            _insert(self.sums, place, value or 0)
+            self.sums = inserted(self.sums, place, value or 0)
         if squares:
-            _insert(self.squares, place, value * value if value else 0)
+            self.squares = inserted(self.squares, place, value * value if value else 0)
 
-    def rebuild(self, events: Sequence[Event], place: int) -> None:
-        """Take the events from `place` on anew."""
-        del self.values[place:], self.counts[place + 1 :], self.sums[place + 1 :], self.squares[place + 1 :]
-        for event in events[place:]:
-            if isinstance(event, Gone):
-                self._pass_over()
-            else:
-                self.append(event)
-
-    def change(self, place: int, before: Event, after: Event) -> None:
-        """Look at another version of an event: the difference is added to all totals behind it."""
-        old, new = self._seen(before), self._seen(after)
-        if old == new:
-            return
+    def change(self, place: int, event: Event) -> None:
+        """Look at another version of an event, or at other scores: the difference is added to all totals behind it."""
+        value = self._seen(event)
         values, counts, sums, squares = self._kept
         if values:
-            self.values[place] = new
-        if counts:
-            _add(self.counts, place + 1, (new is not None) - (old is not None))
+            self.values[place] = value
+        if counts and (value is None or self.counts is not None):
+            self.counts = changed(self._counted(), place, int(value is not None))
         if sums:
-            _add(self.sums, place + 1, (new or 0) - (old or 0))
+            self.sums = changed(self.sums, place, value or 0)
         if squares:
-            _add(self.squares, place + 1, (new * new if new else 0) - (old * old if old else 0))
+            self.squares = changed(self.squares, place, value * value if value else 0)
 
     def drop(self, number: int) -> None:
         """Forget the oldest events."""
-        del self.values[:number], self.counts[:number], self.sums[:number], self.squares[:number]
+        del self.values[:number], self.sums[:number], self.squares[:number]
+        if self.counts is not None:
+            del self.counts[:number]
+
+    def _counted(self) -> Totals:
+        """Return the counts; to begin with each event so far has a value."""
+        if self.counts is None:
+            self.counts = array("q", range(len(self.sums)))
+        return self.counts
 
     def _seen(self, event: Event) -> Any:
         return None if isinstance(event, Gone) else self._view(event)
-
-    def _pass_over(self) -> None:
-        values, *totals = self._kept
-        if values:
-            self.values.append(None)
-        for total, kept in zip((self.counts, self.sums, self.squares), totals, strict=True):
-            if kept:
-                total.append(total[-1])
-
-
-def _insert(totals: list[int], place: int, difference: int) -> None:
-    totals.insert(place + 1, totals[place])
-    _add(totals, place + 1, difference)
-
-
-def _add(totals: list[int], place: int, difference: int) -> None:
-    if difference:
-        totals[place:] = [total + difference for total in totals[place:]]
