@@ -40,6 +40,7 @@ class _Connection(asyncio.Protocol):
         self._read, self._answer = b"", asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -56,8 +57,10 @@ class _Connection(asyncio.Protocol):
 
     async def ask(self, request: bytes) -> tuple[bool, bytes]:
         """Send a request, and return whether it was answered well, and how."""
+        if self.transport.is_closing():  # or nobody would say that there is no answer
+            return False, b""
         self._answer = asyncio.get_running_loop().create_future()
-        self.transport.write(request)  # type: ignore[attr-defined]
+        self.transport.write(request)
         answer: tuple[bool, bytes] = await self._answer
         return answer
 

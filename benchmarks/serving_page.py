@@ -27,7 +27,8 @@ class Load(NamedTuple):
     def __str__(self) -> str:
         if not self.seen.kept_up:
             return "does not keep up"
-        return f"p50 {self.seen.p50:.1f} ms, p99 {self.seen.p99:.1f} ms, {self.processor:.2f} ms of CPU"
+        told = f"p50 {self.seen.p50:.1f} ms, p99 {self.seen.p99:.1f} ms, {self.processor:.2f} ms of CPU"
+        return f"{told}, {self.seen.refused:,} refused" if self.seen.refused else told
 
 
 def picture(loads: Sequence[Load]) -> bytes:

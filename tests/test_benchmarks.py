@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from benchmarks import collection, contestants, decision, freshness, monitoring, selective, state
+from benchmarks import collection, contestants, decision, freshness, monitoring, open_loop, selective, serving, state
 from benchmarks.freshness_page import picture, text_of
 from benchmarks.in_pandas import PandasFeatures, Way
 from benchmarks.monitoring_page import Alarm, Watched
@@ -19,6 +20,7 @@ from benchmarks.monitoring_page import text_of as monitoring_text
 from benchmarks.policies import Model
 from benchmarks.selective_page import WAYS
 from benchmarks.selective_page import text_of as selective_text
+from benchmarks.serving_page import Load
 from benchmarks.table import some_cards
 from benchmarks.watched_years import BLOCK, DAYS, redrawn, year_of
 from mlflow_fraud.core.contract.contract import Contract
@@ -57,6 +59,37 @@ def test_the_bench_of_the_past_finds_cards_at_rest_below_a_kilobyte() -> None:
     assert busy is not None
     assert at_rest < 1024 < busy
     assert state.of_categories(state.schema_of(state.only(shipped, "category")), 3_000) < 40_000
+
+
+def load(name: str, *, kept_up: bool = True, refused: int = 0) -> Load:
+    seen = open_loop.Seen(100 - refused, refused, 1, 1.0, 1.0, 2.0, kept_up)
+    return Load(name, 1000, 0.5, seen)
+
+
+def test_who_did_not_keep_up_with_fewer_requests_leaves_its_place_in_the_table_to_nobody() -> None:
+    others = ["MLflow", "FastAPI"]
+    behind = serving.at_a_rate([load("FastAPI")], 1_000, others)
+    assert behind.ours == "did not keep up with fewer"
+    assert behind.baseline == "MLflow: did not keep up with fewer; FastAPI: p50 1.0 ms, p99 2.0 ms, 0.50 ms of CPU"
+    assert serving.at_a_rate([], 1_000, others).ours == "did not keep up with fewer"
+    ahead = serving.at_a_rate([load("ours", refused=7), load("FastAPI")], 1_000, others)
+    assert (ahead.ours, ahead.ratio) == ("p50 1.0 ms, p99 2.0 ms, 0.50 ms of CPU, 7 refused", "- · 1.0 x the CPU")
+
+
+def test_what_is_asked_on_a_connection_that_was_closed_is_refused_and_waited_for_by_nobody() -> None:
+    async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    async def asked() -> open_loop.Seen:
+        async with await asyncio.start_server(closing, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            requests = [open_loop.request_of(b"", port, "/")] * (2 * open_loop.CONNECTIONS)
+            return await asyncio.wait_for(open_loop.send(requests, port, 0), timeout=20)
+
+    seen = asyncio.run(asked())
+    assert (seen.answered, seen.refused) == (open_loop.CONNECTIONS, open_loop.CONNECTIONS)
 
 
 def test_some_cards_come_with_all_their_rows() -> None:

@@ -133,6 +133,27 @@ def test_an_answer_from_something_in_between_is_told_all_the_same(score: Callabl
         score(Played([httpx.Response(500, text="<html>")]), [])
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"status": "error", "message": "x"}, {"status": None}, {"errors": ["x"]}, {"errors": [{"code": 1}]}, [1], "x"],
+)
+def test_an_error_document_of_another_kind_is_an_error_of_its_status(score: Callable[..., Scored], said: Any) -> None:
+    with pytest.raises(Unavailable, match="502 Bad Gateway") as told:
+        score(Played([httpx.Response(502, json=said)] * 4), [])
+    assert told.value.status == 502
+
+
+def test_the_status_is_that_of_the_answer_whatever_its_document_says(score: Callable[..., Scored]) -> None:
+    with pytest.raises(NotAllowed, match="403 no entry"):
+        score(Played([httpx.Response(403, json={"status": 200, "detail": "no entry"})]), [])
+
+
+def test_an_answer_that_leads_elsewhere_is_no_fault_of_the_request(score: Callable[..., Scored]) -> None:
+    with pytest.raises(ServiceError, match="302 Found") as told:
+        score(Played([httpx.Response(302, headers={"Location": "/login"})]), [])
+    assert type(told.value) is ServiceError
+
+
 @pytest.mark.parametrize("said", [{"text": "<html>"}, {"json": ["ok"]}, {"json": {"probability": 0.5}}])
 def test_a_good_answer_that_is_none_of_the_service_is_told_and_not_asked_for_again(
     score: Callable[..., Scored], said: dict[str, Any]

@@ -17,7 +17,7 @@ from mlflow_fraud.adapters.explanation import FOREST, NoReasons
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.errors import DataError, SettingsError
+from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving import loading
 from mlflow_fraud.serving.app import create_app
@@ -174,6 +174,20 @@ def test_a_file_that_is_no_table_of_the_contract_leaves_nothing(here: Here, rows
     assert not list(here.folder.glob("*scores*"))
 
 
+@pytest.mark.parametrize(
+    ("name", "reasons", "message"),
+    [("july.csv", 0, "is not there or is no table"), ("june.csv", 11, "--reasons is 11; expected 10 at most")],
+)
+def test_what_is_asked_wrongly_is_said_before_the_past_is_read(
+    here: Here, rows: list[dict[str, Any]], name: str, reasons: int, message: str
+) -> None:
+    as_file(rows[:2], here.folder / "june.csv")
+    said: list[str] = []
+    with pytest.raises(FraudError, match=message):
+        score_file(here, here.folder / name, said.append, reasons=reasons)
+    assert said == []
+
+
 def test_a_problem_does_not_say_what_was_sent(here: Here, rows: list[dict[str, Any]]) -> None:
     row = {**rows[0], "trans_date_trans_time": "2034-01-01 00:00:00"}
     summary = score_file(here, as_file([row], here.folder / "june.csv"), quiet)
@@ -207,8 +221,6 @@ def test_a_release_without_reasons_writes_none_and_says_why(
         forest.setattr(loading, "load_explanation", lambda *_: NoReasons(FOREST))
         with pytest.raises(SettingsError, match=r"gives no reasons: a forest adds up .* Leave --reasons out"):
             score_file(here, file, quiet, reasons=3)
-    with pytest.raises(SettingsError, match="--reasons is 11; expected 10 at most"):
-        score_file(here, file, quiet, reasons=11)
     assert not list(here.folder.glob("*scores*"))
 
 

@@ -51,13 +51,18 @@ def rows_as_sent(file: Path, contract: Contract, warn: Tell = quiet) -> Iterator
     is kept is for whoever takes the row. Where the id is a row's number, it is `<batch>:<row>`. Raises `DataError`
     for a file that is no such table, lacks a column, or of which it is not certain which value is which.
     """
-    if not (file.is_file() and is_batch(file)):
-        raise DataError(f"{file} is not there or is no table; expected a {', '.join(SUFFIXES)} file")
+    require_table(file)
     if file.suffix.lower() == ".parquet":
         yield _rows(file, parquet_as_told(file, contract, warn), contract)
         return
     with as_utf8(file, contract.csv) as content:
         yield _rows(file, csv_as_told(file, content, contract, warn), contract)
+
+
+def require_table(file: Path) -> None:
+    """Raise `DataError` where there is no file, or its name is no table's; what is in it is not looked at."""
+    if not (file.is_file() and is_batch(file)):
+        raise DataError(f"{file} is not there or is no table; expected a {', '.join(SUFFIXES)} file")
 
 
 def _rows(file: Path, told: pl.LazyFrame, contract: Contract) -> Rows:

@@ -103,11 +103,11 @@ class Refused:
     errors: tuple[Wrong, ...] = ()
 
     @classmethod
-    def of(cls, problem: Mapping[str, Any], status: int = 0) -> Refused:
+    def of(cls, problem: Mapping[str, Any]) -> Refused:
         """Return what a problem document says, or what stands for one that says nothing."""
         errors = tuple(Wrong.of(each) for each in problem.get("errors") or ())
         kind, detail = str(problem.get("type", "about:blank")), str(problem.get("detail", ""))
-        return cls(int(problem.get("status", status)), kind, detail, errors)
+        return cls(int(problem.get("status", 0)), kind, detail, errors)
 
     def __str__(self) -> str:
         """Say what is wrong."""

@@ -1,6 +1,6 @@
 """Why there is no answer.
 
-ServiceError      also itself: a good answer that is none of the service, from something in between
+ServiceError      also itself: an answer that is none of the service, from something in between
 ├── NotAllowed    401, 403: the key is none, over, or for something else
 ├── NotFound      404: there is no such path, transaction or prediction
 ├── Conflict      409: the record says otherwise
@@ -59,5 +59,7 @@ def error_of(problem: Refused) -> ServiceError:
     status = problem.status
     if status in TRY_AGAIN or status >= 500:
         return Unavailable(str(problem), problem)
+    if status < 400:  # a proxy's login page, say: the service sends nobody elsewhere
+        return ServiceError(str(problem), problem)
     kind = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict}.get(status, Invalid)
     return kind(str(problem), problem)

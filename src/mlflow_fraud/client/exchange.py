@@ -88,13 +88,16 @@ def _read(answer: httpx.Response, send: Send, read: Callable[[Any], T]) -> T:
 
 def _pause(patience: Patience, attempt: int, asked: str = "") -> float:
     own = patience.pause * 2.0 ** (attempt - 1)
-    return min(max(own, float(asked) if asked.isdigit() else 0.0), patience.longest)
+    return min(max(own, float(asked) if asked.isdecimal() else 0.0), patience.longest)
 
 
 def _problem(answer: httpx.Response) -> Refused:
-    """Return the problem that an answer is; one from something in between may be no JSON."""
+    """Return the problem that an answer is, with the status that it came with.
+
+    One from something in between may be no JSON, or a document of its own kind.
+    """
     try:
-        said = answer.json()
-    except ValueError:
+        said = Refused.of({**answer.json(), "status": answer.status_code})
+    except (ValueError, TypeError, AttributeError):
         said = None
-    return Refused.of(said if isinstance(said, dict) else {"detail": answer.reason_phrase}, answer.status_code)
+    return said if said and said.detail else Refused(answer.status_code, "about:blank", answer.reason_phrase)

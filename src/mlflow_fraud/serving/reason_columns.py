@@ -68,13 +68,17 @@ class ReasonColumns:
 def reason_columns(live: LiveRelease, number: int) -> ReasonColumns:
     """Return the columns for so many reasons of a release's scores; of 0 there are none.
 
-    Raises `SettingsError` where the release gives no reasons, or so many are not given.
+    Raises `SettingsError` where the release gives no reasons.
     """
     version = live.manifest.version
     if number == 0:
         return ReasonColumns(version)
-    if number > MOST:
-        raise SettingsError(f"--reasons is {number}; expected {MOST} at most, which are all that are kept of a score")
     if isinstance(live.explanation, NoReasons):
         raise SettingsError(f"{version} gives no reasons: {live.explanation.why}. Leave --reasons out")
     return ReasonColumns(version, live.explanation, number)
+
+
+def require_so_many(number: int) -> None:
+    """Raise `SettingsError` where so many reasons are not given."""
+    if number > MOST:
+        raise SettingsError(f"--reasons is {number}; expected {MOST} at most, which are all that are kept of a score")

@@ -17,7 +17,7 @@ import polars as pl
 from mlflow_fraud.adapters.files import replacing
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.raw_batches import batch_name
-from mlflow_fraud.adapters.raw_rows import Rows, Sent, rows_as_sent
+from mlflow_fraud.adapters.raw_rows import Rows, Sent, require_table, rows_as_sent
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.counted import counted
@@ -27,7 +27,7 @@ from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.serving.batch import Outcome, Piece, Told
 from mlflow_fraud.serving.clock import clock_of
 from mlflow_fraud.serving.loading import LiveRelease, load_release
-from mlflow_fraud.serving.reason_columns import ReasonColumns, reason_columns
+from mlflow_fraud.serving.reason_columns import ReasonColumns, reason_columns, require_so_many
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.schema import NOT_ASKED
 from mlflow_fraud.serving.together import Together
@@ -96,6 +96,8 @@ def score_file(
     no release, `out` is no table's name, or the release gives no reasons.
     """
     target = target_of(file, out)
+    require_table(file)
+    require_so_many(reasons)
     whole = release_named(place, release)
     target.parent.mkdir(parents=True, exist_ok=True)
     clock = clock_of(place.clock, place.tolerance)

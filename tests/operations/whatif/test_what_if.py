@@ -27,6 +27,7 @@ from tests.operations.monitoring.conftest import HORIZON_DAYS, live
 
 RECORD = f"sqlite:///{PREDICTION_LOG}"
 FIGURES = ("net_saved", "loss_prevented", "alert_cost", "loss_missed", "alerts_per_day", "recall", "precision", "f1")
+COSTS = CostRule(alert=5.0, missed_share=1.0, burst_gap_days=7)
 
 
 def told() -> dict[str, Any]:
@@ -189,14 +190,15 @@ def test_a_release_with_other_features_has_them_made_of_the_record_or_says_what_
 )
 def test_what_cannot_be_asked_is_one_sentence(asked: Asked, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        asked.check()
+        asked.check(COSTS)
 
 
 def test_half_an_alert_is_no_budget_within_which_a_loss_could_be_settled() -> None:
-    costs = CostRule(alert=5.0, missed_share=1.0, burst_gap_days=7)
     with pytest.raises(SettingsError, match="alerts_per_day: "):
-        Asked(policy="expected-loss", alerts_per_day=0.5).costs(costs)
-    assert Asked(policy="expected-loss", alerts_per_day=3).costs(costs).alerts_per_day == 3
+        Asked(policy="expected-loss", alerts_per_day=2.5).check(COSTS)
+    asked = Asked(policy="expected-loss", alerts_per_day=3)
+    asked.check(COSTS)
+    assert asked.costs(COSTS).alerts_per_day == 3
 
 
 def test_a_release_that_is_not_in_the_store_is_named_with_the_nearest(served: ReleaseStore) -> None:

@@ -27,7 +27,7 @@ def show_prediction(prediction_id: str) -> str:
         if told is None:
             raise DataError(
                 f"{log} has no prediction {prediction_id}; expected the prediction_id of an answer of a service that "
-                "writes to this record, such as xgboost-b59ff7e37502.0123456789abcdef"
+                "writes to this record, such as xgboost-b59ff7e37502.fff.09c1b7a4d2e8"
             )
     finally:
         log.close()

@@ -41,8 +41,8 @@ class Asked:
             return costs
         return parse(CostRule, {**costs.model_dump(), "alerts_per_day": self.alerts_per_day}, where=OPTIONS)
 
-    def check(self) -> None:
-        """Raise `SettingsError` where nothing is otherwise, or what is said cannot be."""
+    def check(self, costs: CostRule) -> None:
+        """Raise `SettingsError` where nothing is otherwise, or what is said cannot be, also with these costs."""
         if self.threshold is None and not self._policy and not self.release:
             raise SettingsError(
                 "nothing is to be otherwise; say --threshold, --policy, --alerts-per-day or --release, or several"
@@ -55,7 +55,7 @@ class Asked:
             raise SettingsError("a threshold or a policy says from what on is flagged, not both; take one out")
         if self.precision is not None and self._policy != "min-precision":
             raise SettingsError("--precision belongs to --policy min-precision; take it out, or say that policy")
-        _ = self.rule
+        _ = self.rule, self.costs(costs)
 
     @property
     def _policy(self) -> str:

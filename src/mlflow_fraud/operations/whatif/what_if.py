@@ -32,8 +32,8 @@ def what_if(store: ReleaseStore, asked: Asked, progress: Progress = lambda line:
     Raises `SettingsError` where what is asked for cannot be, `DataError` where nothing can be told of it yet. Nothing
     that is live changes.
     """
-    asked.check()
     params = load_params()
+    asked.check(params.costs)
     live = live_release(store, "to hold anything against")
     other = _release(store, asked.release, live) if asked.release else live
     with_policy = asked.rule is not None
