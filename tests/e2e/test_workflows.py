@@ -221,17 +221,28 @@ def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hoste
     saw("retrain: red, the comment names the rule with a masked example; the check is a failure")
 
 
-def test_a_fork_is_judged_but_may_write_nothing(hosted: Hosted, saw: Saw) -> None:
-    add_months(hosted.desk, "data-month", ONE)
-    pushed = hosted.pushes("data-month")
+def test_a_fork_is_judged_on_the_made_up_data_alone_and_may_write_nothing(hosted: Hosted, saw: Saw) -> None:
+    pushed = hosted.pushes("code")
 
-    ended_well(hosted.retrains("data-month", owner="somebody/fraud"))
+    ended_well(hosted.retrains("code", owner="somebody/fraud"))
 
     assert hosted.github.bodies(7) == hosted.github.checks == hosted.github.started == []
-    assert hosted.at("data-month") == pushed
+    assert hosted.at("code") == pushed
     summary = (hosted.artifacts / "decision/summary.md").read_text()
     assert ": do not promote" in summary
+    assert "There is no live release to compare with" in summary
+    assert (hosted.artifacts / "dvc").is_dir()
     saw(f"retrain: {summary.splitlines()[0].lstrip('# ')}, in the summary alone: no comment, no check, no commit")
+
+    add_months(hosted.desk, "data-month", ONE)
+    hosted.pushes("data-month")
+    ended_red(hosted.retrains("data-month", owner="somebody/fraud"))
+
+    summary = (hosted.artifacts / "decision/summary.md").read_text()
+    assert "stopped before a verdict" in summary
+    assert "missing data 'source': data/raw/simulated/" in summary
+    assert hosted.github.bodies(7) == hosted.github.checks == []
+    saw("retrain of a fork's batch: red, the summary names the file, which no remote has that this run may read")
 
 
 def test_a_repository_that_is_not_set_up_promotes_nothing_and_says_so(hosted: Hosted, saw: Saw) -> None:
