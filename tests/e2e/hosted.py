@@ -72,6 +72,11 @@ class Hosted:
         asked = {"pull_request": {"number": number, "head": head, "base": base}}
         return self._runs("pull_request", "retrain", asked, fork=owner != REPOSITORY)
 
+    def retrains_by_hand(self, branch: str, *, number: int) -> subprocess.CompletedProcess[str]:
+        """Run `retrain.yml` on `branch` as a person starts it whose pull request is in conflict."""
+        inputs = {"number": str(number), "base": "main"}
+        return self._runs("workflow_dispatch", "retrain", {"ref": f"refs/heads/{branch}", "inputs": inputs})
+
     def promotes(self, **inputs: str) -> subprocess.CompletedProcess[str]:
         """Run `promote.yml` for a push to main, or by hand where there are inputs."""
         event: dict[str, object] = {"ref": "refs/heads/main"}
