@@ -19,7 +19,7 @@ def test_a_refusal_has_githubs_own_words_since_a_setting_may_be_in_the_way(githu
 
 
 def test_an_answer_of_another_kind_has_them_too(github_server: GitHubServer) -> None:
-    github_server.answer = lambda method, target, told: (422, {"message": "Validation Failed"})  # type: ignore[method-assign]
+    github_server.answer = lambda method, target, told: (422, {"message": "Validation Failed"})
     on = Repository("bank/fraud", github_server.token, github_server.url)
     with pytest.raises(FraudError, match=r"GitHub answers 422 to GET \S+ \(Validation Failed\); try again"):
         keep_request("Retraining", "how it went", head="retraining-main", base="main", on=on)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -52,6 +53,6 @@ def _said(error: HTTPError) -> str:
     """Return in brackets why GitHub refuses, as far as it says: a setting may be in the way, and not the token."""
     try:
         why = json.loads(error.read())["message"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):  # as when it breaks off, or is no JSON
         return ""
     return f" ({' '.join(str(why).split())[:LONGEST]})"
