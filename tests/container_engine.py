@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from stack.place import free_ports
+from tests.absent import absent
 from tests.conftest import ROOT
 from tests.loopback import wait_for
 
@@ -24,15 +25,15 @@ def run(*command: str, seconds: float = 120) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def engine() -> str:
-    """An engine that answers and has, or can fetch, the base image; without one the tests are skipped."""
+    """An engine that answers and has, or can fetch, the base image; without one the tests are skipped at a desk."""
     answering = [name for name in ("docker", "podman") if shutil.which(name) and run(name, "info").returncode == 0]
     if not answering:
-        pytest.skip("no container engine: neither `docker info` nor `podman info` answers")
+        absent("no container engine: neither `docker info` nor `podman info` answers")
     name = answering[0]
     if run(name, "image", "inspect", BASE).returncode != 0:
         pulled = run(name, "pull", BASE, seconds=300)
         if pulled.returncode != 0:
-            pytest.skip(f"the base image {BASE} is not here and cannot be fetched: {pulled.stderr.splitlines()[-1]}")
+            absent(f"the base image {BASE} is not here and cannot be fetched: {pulled.stderr.splitlines()[-1]}")
     return name
 
 

@@ -33,6 +33,7 @@ class GitHubServer:
         self.url = ""
         self._comments: list[dict[str, Any]] = []
         self.pulls: list[dict[str, Any]] = []
+        self.workflows_open_pulls = True
         self.commit_of: Callable[[str], str] = lambda branch: ""
         self.knows: Callable[[str], bool] = lambda commit: True
         self.checks: list[dict[str, Any]] = []
@@ -102,6 +103,8 @@ class GitHubServer:
             ((state,), (head,)) = query["state"], query["head"]
             found = [each for each in self.pulls if (each["state"], f"bank:{each['head']}") == (state, head)]
             return 200, [{**each, "head": {"sha": self.commit_of(each["head"])}} for each in reversed(found)]
+        if method == "POST" and path == PULLS and not self.workflows_open_pulls:
+            return 403, {"message": "GitHub Actions is not permitted to create or approve pull requests."}
         if method == "POST" and path == PULLS:
             if any((each["state"], each["head"]) == ("open", told["head"]) for each in self.pulls):
                 return 422, {"message": "Validation Failed"}

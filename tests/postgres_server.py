@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 
 from stack.database import homes, make, run
 from stack.place import free_ports
+from tests.absent import absent
 
 USER, PASSWORD, DATABASE = "fraud", "a-test-secret", "mlflow"
 
@@ -63,7 +63,7 @@ def postgres_server() -> Iterator[Postgres]:
                 finally:
                     run(*stop)
                 return
-        pytest.skip(f"no PostgreSQL server could be started: {why}")
+        absent(f"no PostgreSQL server could be started: {why}")
 
 
 def made_database(port: int) -> str:

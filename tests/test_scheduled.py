@@ -67,6 +67,14 @@ def test_a_newer_lock_is_a_branch_and_one_request_kept_open(
     assert github_server.started == []  # the result of a run by hand could not be told to a commit of other files
 
 
+def test_where_workflows_may_open_no_request_the_branch_is_there_and_a_notice_names_the_setting(
+    checkout: Path, asks: Callable[..., str], github_server: GitHubServer
+) -> None:
+    github_server.workflows_open_pulls = False
+    assert "::notice::Settings, Actions: let workflows create pull requests" in asks("cards==1.1\n")
+    assert git(checkout, "show", "origin/dependencies:requirements.lock") == "cards==1.1\n"
+
+
 def test_nothing_newer_asks_for_nothing(asks: Callable[..., str], github_server: GitHubServer) -> None:
     assert "::notice::every package is the newest" in asks("cards==1.0\n")
     assert github_server.pulls == []

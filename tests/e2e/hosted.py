@@ -66,11 +66,16 @@ class Hosted:
         return self.desk.does("git", "ls-remote", "origin", f"refs/heads/{branch}").split()[0]
 
     def retrains(self, branch: str, *, number: int = 7, owner: str = REPOSITORY) -> subprocess.CompletedProcess[str]:
-        """Run `retrain.yml` for a pull request from `branch`."""
+        """Run `retrain.yml` for a pull request from `branch`; to one of a fork GitHub gives no variable and no key."""
         head = {"ref": branch, "sha": self.at(branch), "repo": {"full_name": owner}}
         base = {"ref": "main", "sha": self.at("main")}
         asked = {"pull_request": {"number": number, "head": head, "base": base}}
-        return self._runs("pull_request", "retrain", asked)
+        return self._runs("pull_request", "retrain", asked, fork=owner != REPOSITORY)
+
+    def retrains_by_hand(self, branch: str, *, number: int) -> subprocess.CompletedProcess[str]:
+        """Run `retrain.yml` on `branch` as a person starts it whose pull request is in conflict."""
+        inputs = {"number": str(number), "base": "main"}
+        return self._runs("workflow_dispatch", "retrain", {"ref": f"refs/heads/{branch}", "inputs": inputs})
 
     def promotes(self, **inputs: str) -> subprocess.CompletedProcess[str]:
         """Run `promote.yml` for a push to main, or by hand where there are inputs."""
@@ -116,7 +121,9 @@ class Hosted:
         newest = self.github.checks[-1]
         return newest["name"], newest["conclusion"], newest["head_sha"]
 
-    def _runs(self, name: str, workflow: str, event: dict[str, object]) -> subprocess.CompletedProcess[str]:
+    def _runs(
+        self, name: str, workflow: str, event: dict[str, object], *, fork: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         file = self.folder / "event.json"
         file.write_text(json.dumps(event | {"repository": {"full_name": REPOSITORY}}))
         environ = {
@@ -128,11 +135,11 @@ class Hosted:
             "DVC_GLOBAL_CONFIG_DIR": self.desk.environ["DVC_GLOBAL_CONFIG_DIR"],
         }
         secrets = {"GITHUB_TOKEN": self.github.token}
-        secrets |= {key: value for key, value in self.keys.items() if key != "AWS_DEFAULT_REGION"}
+        secrets |= {key: value for key, value in self.keys.items() if key != "AWS_DEFAULT_REGION" and not fork}
         command = ["act", name, "--workflows", str(self._file(workflow)), "--eventpath", str(file)]
         command += ["--platform", "ubuntu-latest=-self-hosted", "--no-cache-server", "--no-skip-checkout"]
         command += ["--actor", "a-reviewer"]
-        for option, values in (("--secret", secrets), ("--var", self.variables), ("--env", environ)):
+        for option, values in (("--secret", secrets), ("--var", {} if fork else self.variables), ("--env", environ)):
             command += [part for key, value in values.items() for part in (option, f"{key}={value}")]
         for used in uses():
             stand_in = ACTIONS / used.split("@")[0].removeprefix("actions/")

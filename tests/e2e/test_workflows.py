@@ -221,17 +221,60 @@ def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hoste
     saw("retrain: red, the comment names the rule with a masked example; the check is a failure")
 
 
-def test_a_fork_is_judged_but_may_write_nothing(hosted: Hosted, saw: Saw) -> None:
-    add_months(hosted.desk, "data-month", ONE)
-    pushed = hosted.pushes("data-month")
+def test_a_fork_is_judged_on_the_made_up_data_alone_and_may_write_nothing(hosted: Hosted, saw: Saw) -> None:
+    pushed = hosted.pushes("code")
 
-    ended_well(hosted.retrains("data-month", owner="somebody/fraud"))
+    ended_well(hosted.retrains("code", owner="somebody/fraud"))
 
     assert hosted.github.bodies(7) == hosted.github.checks == hosted.github.started == []
-    assert hosted.at("data-month") == pushed
+    assert hosted.at("code") == pushed
     summary = (hosted.artifacts / "decision/summary.md").read_text()
     assert ": do not promote" in summary
+    assert "There is no live release to compare with" in summary
+    assert (hosted.artifacts / "dvc").is_dir()
     saw(f"retrain: {summary.splitlines()[0].lstrip('# ')}, in the summary alone: no comment, no check, no commit")
+
+    add_months(hosted.desk, "data-month", ONE)
+    hosted.pushes("data-month")
+    ended_red(hosted.retrains("data-month", owner="somebody/fraud"))
+
+    summary = (hosted.artifacts / "decision/summary.md").read_text()
+    assert "stopped before a verdict" in summary
+    assert "missing data 'source': data/raw/simulated/" in summary
+    assert hosted.github.bodies(7) == hosted.github.checks == []
+    saw("retrain of a fork's batch: red, the summary names the file, which no remote has that this run may read")
+
+
+def test_where_nothing_is_set_a_pull_request_is_judged_on_the_made_up_data_and_what_it_made_is_an_artifact(
+    hosted: Hosted, saw: Saw
+) -> None:
+    hosted.variables = {}
+    hosted.pushes("code")
+
+    retrained = ended_well(hosted.retrains("code"))
+
+    assert "::notice::no variable DVC_REMOTE: only the made-up data can be there" in retrained
+    assert "::notice::no variable FRAUD_RELEASE_STORE: nothing is live to judge against" in retrained
+    (comment,) = hosted.github.bodies(7)
+    assert "There is no live release to compare with" in comment
+    assert hosted.check() == ("champion/challenger", "neutral", hosted.at("code"))
+    assert list((hosted.artifacts / "dvc").rglob("files/md5/*"))
+    saw("retrain where nothing is set: green, one comment, the check is neutral, what was made is the artifact `dvc`")
+
+    by_hand = ended_well(hosted.retrains_by_hand("code", number=7))
+
+    assert "Running stage" not in by_hand
+    assert "dvc.lock already names what was made" in by_hand
+    assert len(hosted.github.bodies(7)) == 1
+    assert [check["head_sha"] for check in hosted.github.checks] == [hosted.at("code")] * 2
+    main = hosted.at("main")
+    assert "mlflow-fraud review" not in ended_well(hosted.retrains_by_hand("main", number=7))
+    assert (hosted.at("main"), len(hosted.github.checks)) == (main, 2)
+    saw("retrain by hand, as for a pull request in conflict: the same comment; on the base itself nothing is done")
+
+    hosted.merges("code")
+    assert "nothing is promoted: DVC_REMOTE and FRAUD_RELEASE_STORE are not both set" in ended_well(hosted.promotes())
+    saw("promote after its merge: green, skipped with a notice")
 
 
 def test_a_repository_that_is_not_set_up_promotes_nothing_and_says_so(hosted: Hosted, saw: Saw) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -13,6 +14,8 @@ from mlflow_fraud.core.errors import FraudError, SettingsError
 
 API = "https://api.github.com"
 SECONDS = 30
+LONGEST = 200
+"""Characters of GitHub's own words in a message."""
 
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
@@ -22,7 +25,7 @@ def ask(
 ) -> Any:
     """Return the answer's document, None where it has none; `needs` is the permission that a token has to have.
 
-    Raises `SettingsError` when GitHub refuses the token and `FraudError` when it cannot be reached.
+    Raises `SettingsError` when GitHub refuses the token, in its own words, and `FraudError` when it cannot be reached.
     """
     headers = {
         "Accept": "application/vnd.github+json",
@@ -38,9 +41,18 @@ def ask(
     except HTTPError as error:
         if error.code in _REFUSED:
             raise SettingsError(
-                f"GitHub answers {error.code} to {method} {url}: FRAUD_GITHUB_TOKEN needs the permission `{needs}` "
-                "on this repository"
+                f"GitHub answers {error.code} to {method} {url}{_said(error)}: FRAUD_GITHUB_TOKEN needs the permission "
+                f"`{needs}` on this repository"
             ) from error
-        raise FraudError(f"GitHub answers {error.code} to {method} {url}; try again") from error
+        raise FraudError(f"GitHub answers {error.code} to {method} {url}{_said(error)}; try again") from error
     except (URLError, TimeoutError) as error:
         raise FraudError(f"GitHub is not reached at {url}: {error}; try again") from error
+
+
+def _said(error: HTTPError) -> str:
+    """Return in brackets why GitHub refuses, as far as it says: a setting may be in the way, and not the token."""
+    try:
+        why = json.loads(error.read())["message"]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):  # as when it breaks off, or is no JSON
+        return ""
+    return f" ({' '.join(str(why).split())[:LONGEST]})"
