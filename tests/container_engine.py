@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -45,8 +46,9 @@ def build(engine: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environ, timeout=1500, check=False)
 
 
+@functools.cache
 def built(engine: str, target: str) -> str:
-    """Return the image of a target, built; it is kept, its layers make the next build quick."""
+    """Return the image of a target, built once in all tests; it is kept, its layers make the next build quick."""
     image = f"mlflow-fraud-{target}:test"
     ended = build(engine, "--target", target, "-t", image, ".")
     assert ended.returncode == 0, ended.stdout + ended.stderr
