@@ -94,7 +94,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -r
     && git config --system --add safe.directory /checkout/.git \
     && install --directory --owner=fraud --group=fraud /worker
 COPY --from=worker-packages /opt/venv /opt/venv
-COPY --chmod=755 docker/work docker/working docker/mlflow-fraud /usr/local/bin/
+COPY --chmod=755 docker/begin docker/work docker/working docker/mlflow-fraud /usr/local/bin/
 ENV PYTHONPATH=/worker/checkout/src:/worker/checkout \
     HOME=/worker \
     DVC_NO_ANALYTICS=1 \

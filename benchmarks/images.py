@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -29,16 +30,26 @@ class Image(NamedTuple):
     path: str
     command: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    how: str = ""
 
 
 IMAGES = (
     Image("mlflow-fraud", 5000, "/health"),
+    Image(
+        "mlflow-fraud",
+        5000,
+        "/health",
+        ("--app-name", "basic-auth"),
+        ("-e", "MLFLOW_FLASK_SERVER_SECRET_KEY=for-a-bench", "-e", "MLFLOW_AUTH_ADMIN_PASSWORD=for-a-bench-alone"),
+        ", with its login",
+    ),
     Image(
         "mlflow-fraud-worker",
         4200,
         "/api/health",
         ("prefect", "server", "start", "--host", "0.0.0.0", "--port", "4200"),
         ("-e", "PREFECT_HOME=/worker/prefect"),
+        ", Prefect's server",
     ),
     Image("mlflow-fraud-api", 8000, "/livez"),
 )
@@ -59,7 +70,8 @@ def main() -> None:
         )
         first, again = starts(engine, image)
         numbers = f"{over / MB:.0f} | {packages / MB:.0f} | {compiled / MB:.0f} | {first:.1f} s | {again:.1f} s"
-        print(f"| `{image.name}` | {numbers} |")
+        print(f"| `{image.name}`{image.how} | {numbers} |")
+    print(f"\nload average of the last minute: {os.getloadavg()[0]:.1f}, processors: {os.cpu_count()}")
 
 
 def size(engine: str, image: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from tests.conftest import ROOT
 from tests.loopback import wait_for
 
 BASE = "python:3.11-slim"
+BOUNDS = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+"""What an image has to do with, as compose.yaml says it."""
 
 
 def run(*command: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
@@ -44,8 +47,9 @@ def build(engine: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environ, timeout=1500, check=False)
 
 
+@functools.cache
 def built(engine: str, target: str) -> str:
-    """Return the image of a target, built; it is kept, its layers make the next build quick."""
+    """Return the image of a target, built once in all tests; it is kept, its layers make the next build quick."""
     image = f"mlflow-fraud-{target}:test"
     ended = build(engine, "--target", target, "-t", image, ".")
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -68,13 +72,19 @@ def container(
 ) -> Iterator[tuple[str, str]]:
     """Run an image, its root read-only, with its port on a free one; yield the container's name and the address."""
     (here,) = free_ports(1)
-    name = f"mlflow-test-{uuid.uuid4().hex[:12]}"
-    bounds = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
-    published = ["-p", f"127.0.0.1:{here}:{port}"]
-    started = run(engine, "run", "-d", "--name", name, *published, *bounds, *options, image, *command)
-    try:
-        assert started.returncode == 0, started.stderr
+    published = f"--publish=127.0.0.1:{here}:{port}"
+    with started(engine, image, published, *options, command=command) as name:
         wait_for(f"http://127.0.0.1:{here}{ready}")
         yield name, f"http://127.0.0.1:{here}"
+
+
+@contextmanager
+def started(engine: str, image: str, *options: str, command: Sequence[str] = ()) -> Iterator[str]:
+    """Run an image, its root read-only; yield the container's name."""
+    name = f"mlflow-test-{uuid.uuid4().hex[:12]}"
+    ended = run(engine, "run", "-d", "--name", name, *BOUNDS, *options, image, *command)
+    try:
+        assert ended.returncode == 0, ended.stderr
+        yield name
     finally:
         run(engine, "rm", "-f", name)

@@ -145,6 +145,22 @@ def test_a_password_that_is_there_stays_and_one_that_came_later_is_drawn_beside_
     assert required() <= told.keys()
 
 
+@pytest.mark.parametrize("service", [name for name in SERVICES if "AWS_ACCESS_KEY_ID" in SERVICES[name]["environment"]])
+def test_whoever_has_the_key_is_told_the_token_of_one_that_was_lent(service: str) -> None:
+    told = SERVICES[service]["environment"]
+    assert "AWS_SESSION_TOKEN" in told
+    assert told["AWS_SESSION_TOKEN"] is None  # as it is outside, and not set where there is none
+
+
+def test_the_variables_that_are_taken_are_those_that_the_documentation_has() -> None:
+    text = (ROOT / "compose.yaml").read_text()
+    bare = {name for told in SERVICES.values() for name, value in told.get("environment", {}).items() if value is None}
+    rows = re.findall(r"^\|.*\|$", (ROOT / "docs/images.md").read_text(), re.MULTILINE)
+
+    assert {"MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_AUTH_CONFIG_PATH"} <= bare
+    assert bare | set(re.findall(r"\$\{(\w+)", text)) == set(re.findall(r"`([A-Z0-9]+_[A-Z0-9_]+)=?`", "\n".join(rows)))
+
+
 def test_the_worker_is_the_user_of_mlflow_that_the_first_start_makes() -> None:
     server, worker = environment("mlflow"), environment("worker")
     assert SERVICES["mlflow"]["command"] == ["--app-name", "basic-auth"]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import urllib.error
 import urllib.request
@@ -29,14 +30,13 @@ from packaging.utils import canonicalize_name
 from mlflow_fraud.adapters.release_store import open_store
 from stack.place import free_ports
 from tests.conftest import ROOT
-from tests.container_engine import build, built, container, engine, run, volume_of
+from tests.container_engine import BOUNDS, build, built, container, engine, run, started, volume_of
 from tests.loopback import wait_for
 from tests.serving.conftest import go_live
 
 __all__ = ["engine"]
 
 of_an_engine = pytest.mark.images
-BOUNDS = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"]
 TARGETS = ("mlflow", "worker", "api")
 
 
@@ -68,7 +68,9 @@ def training_tools() -> set[str]:
     "command",
     [
         pytest.param(("hadolint", "Dockerfile"), id="Dockerfile"),
-        pytest.param(("shellcheck", "docker/serve", "docker/work", "docker/mlflow-fraud"), id="start scripts"),
+        pytest.param(
+            ("shellcheck", "docker/serve", "docker/begin", "docker/work", "docker/mlflow-fraud"), id="start scripts"
+        ),
         pytest.param(("check-jsonschema", "--builtin-schema=vendor.compose-spec", "compose.yaml"), id="compose file"),
     ],
 )
@@ -93,6 +95,23 @@ def test_the_base_image_has_a_python_that_we_support() -> None:
 
     assert len(bases) == 2
     assert all(SpecifierSet(supported).contains(version) for version in bases)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_runs_as_no_root_is_watched_and_keeps_what_it_has_in_its_home(target: str) -> None:
+    stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    (stage,) = [each for each in stages if re.match(rf"\S+ AS {target}\n", each)]
+    said = re.findall(r"^(USER|VOLUME|HEALTHCHECK|ENTRYPOINT|CMD) (.*)", stage, re.MULTILINE)
+    told = dict(said)
+
+    assert told["USER"] == "10001:10001"
+    assert said.index(("USER", told["USER"])) < min(
+        place for place, (word, _) in enumerate(said) if word in ("ENTRYPOINT", "CMD")
+    )
+    assert re.search(rf"\bHOME={told['VOLUME']}\b", stage)
+    assert "CMD [" in told["HEALTHCHECK"]
+    assert set(re.findall(r"COPY --from=(\S+)", stage)) == {f"{target}-packages"}
+    assert stages[-1].startswith("base AS mlflow\n")  # a build without a target makes it
 
 
 def test_what_the_service_needs_brings_no_training_tool() -> None:
@@ -352,6 +371,18 @@ def test_the_container_serves_mlflows_page(engine: str, image: str, volume: str)
 
 @of_an_engine
 @pytest.mark.timeout(1800)
+def test_the_container_asks_for_the_login_that_compose_gives_it(engine: str, image: str, volume: str) -> None:
+    signs, given = "MLFLOW_FLASK_SERVER_SECRET_KEY=signs-what-it-hands-out", f"MLFLOW_AUTH_ADMIN_PASSWORD={PASSWORD}"
+    login = ["-e", signs, "-e", given, "-e", "MLFLOW_AUTH_ADMIN_USERNAME=fraud"]
+    places = ["-v", f"{volume}:/mlflow", *login]
+    with container(engine, image, 5000, "/health", *places, command=["--app-name", "basic-auth"]) as (_, url):
+        asked = f"{url}/api/2.0{SEARCH}", b'{"max_results": 1}'
+        assert status_of(*asked, **JSON) == 401
+        assert status_of(*asked, **JSON, **says("fraud", PASSWORD)) == 200
+
+
+@of_an_engine
+@pytest.mark.timeout(1800)
 def test_an_image_is_of_locked_packages_not_roots_and_has_nothing_to_build_with(
     engine: str, target: tuple[str, str]
 ) -> None:
@@ -373,17 +404,24 @@ def test_an_image_is_of_locked_packages_not_roots_and_has_nothing_to_build_with(
 
 @of_an_engine
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("target", "volume_at", "port"), [("mlflow", "/mlflow", 5000), ("api", "/service", 8000)])
+@pytest.mark.parametrize(
+    ("target", "volume_at", "ports", "check"),
+    [
+        ("mlflow", "/mlflow", {"5000/tcp"}, "healthy"),
+        ("worker", "/worker", set(), "working"),
+        ("api", "/service", {"8000/tcp"}, "healthy"),
+    ],
+)
 def test_an_image_declares_its_volume_port_user_and_health_check(
-    engine: str, target: str, volume_at: str, port: int
+    engine: str, target: str, volume_at: str, ports: set[str], check: str
 ) -> None:
     about = json.loads(run(engine, "image", "inspect", built(engine, target)).stdout)[0]
     config = about["Config"]
 
     assert set(config["Volumes"]) == {volume_at}
-    assert set(config["ExposedPorts"]) == {f"{port}/tcp"}
+    assert set(config.get("ExposedPorts") or ()) == ports
     assert config["User"] == "10001:10001"
-    assert "healthy" in (config.get("Healthcheck") or about["Healthcheck"])["Test"]  # podman has it one level up
+    assert check in (config.get("Healthcheck") or about["Healthcheck"])["Test"]  # podman has it one level up
 
 
 @of_an_engine
@@ -427,6 +465,40 @@ def test_a_worker_without_a_repository_says_what_it_needs(engine: str, volume: s
 
     assert refused.returncode == 1
     assert "expected GIT_REMOTE, or a repository with a commit mounted at /checkout; found neither" in refused.stderr
+
+
+@of_an_engine
+@pytest.mark.timeout(1800)
+def test_a_worker_clones_the_checkout_and_registers_at_prefects_server(
+    engine: str, volume: str, tmp_path: Path
+) -> None:
+    image, checkout = built(engine, "worker"), tmp_path / "checkout"
+    cloned = run("git", "clone", "--quiet", "--depth=1", ROOT.as_uri(), str(checkout))  # as CI has it
+    assert cloned.returncode == 0, cloned.stderr
+    login = f"fraud:{PASSWORD}"
+    command = ["prefect", "server", "start", "--host", "0.0.0.0", "--port", "4200"]
+    told = ["-e", "PREFECT_HOME=/worker/prefect", "-e", f"PREFECT_SERVER_API_AUTH_STRING={login}"]
+    with (
+        volume_of(engine) as history,
+        container(
+            engine, image, 4200, "/api/health", "-v", f"{history}:/worker", *told, command=command
+        ) as (server, url),
+        started(
+            engine, image, f"--network=container:{server}", "-v", f"{volume}:/worker", "-v", f"{checkout}:/checkout:ro",
+            "-e", "PREFECT_API_URL=http://127.0.0.1:4200/api", "-e", f"PREFECT_API_AUTH_STRING={login}",
+        ) as worker,
+    ):  # fmt: skip
+        assert status_of(f"{url}/api/work_pools/filter", b"{}", **JSON) == 401
+        until = time.monotonic() + 600
+        while run(engine, "exec", worker, "working").returncode != 0:
+            assert time.monotonic() < until, run(engine, "logs", worker)
+            time.sleep(2)
+
+        pools = urllib.request.Request(f"{url}/api/work_pools/filter", b"{}", {**JSON, **says("fraud", PASSWORD)})
+        with urllib.request.urlopen(pools) as answered:
+            assert [each["status"] for each in json.load(answered) if each["name"] == "fraud"] == ["READY"]
+        assert run(engine, "exec", worker, "git", "-C", "/worker/checkout", "status", "--short").stdout == ""
+        assert run(engine, "exec", worker, "id", "-u").stdout.strip() == "10001"
 
 
 @of_an_engine
