@@ -23,19 +23,26 @@ ACTIONS = ROOT / "tests/e2e/actions"
 REPOSITORY = "bank/fraud"
 TESTS = {"lint", "test", "slow", "images", "audit"}
 """The jobs of `ci.yml` that test this repository."""
+MAIN = "refs/heads/main"
+ENVIRONMENTS = ("retraining", "production")
 
 
 class Hosted:
-    """The host's `origin.git`, a DVC remote and a release store in `folder`, or on `s3`; `desk` is a person's clone."""
+    """The host's `origin.git`, a DVC remote and a release store in `folder`, or on `s3`; `desk` is a person's clone.
+
+    Each of the two environments of the host has a key of its own to `s3`, with the rights that docs/aws.md gives it.
+    """
 
     def __init__(self, folder: Path, desk: Desk, github: GitHubServer, s3: S3Server | None = None) -> None:
         self.folder, self.desk, self.github, self.artifacts = folder, desk, github, folder / "artifacts"
         github.knows = lambda commit: (
             desk.tries("git", "-C", str(folder / "origin.git"), "cat-file", "-e", commit).returncode == 0
         )
+        github.commit_of = self.at
         place = f"s3://{s3.bucket}" if s3 else str(folder)
         self.remote, self.store = f"{place}/remote", f"{place}/releases"
         self.keys = s3.environment() if s3 else {}
+        self.secrets = {name: s3.key_of(name, rights(name, s3.bucket)) if s3 else {} for name in ENVIRONMENTS}
         self.variables = {
             "DVC_REMOTE": self.remote,
             "FRAUD_RELEASE_STORE": self.store,
@@ -48,7 +55,6 @@ class Hosted:
         desk.environ["GIT_CONFIG_GLOBAL"] = str(config)
         desk.does("git", "remote", "set-url", "origin", address)
         desk.does("mlflow-fraud", "data", "remote", self.remote, **self.settings)
-        self._before = ""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -77,16 +83,28 @@ class Hosted:
         inputs = {"number": str(number), "base": "main"}
         return self._runs("workflow_dispatch", "retrain", {"ref": f"refs/heads/{branch}", "inputs": inputs})
 
-    def promotes(self, **inputs: str) -> subprocess.CompletedProcess[str]:
-        """Run `promote.yml` for a push to main, or by hand where there are inputs."""
-        event: dict[str, object] = {"ref": "refs/heads/main"}
+    def promotes(self, commit: str = "", **inputs: str) -> subprocess.CompletedProcess[str]:
+        """Run `promote.yml` for main's push of a commit, the newest if not given; by hand where there are inputs."""
         if inputs:
-            return self._runs("workflow_dispatch", "promote", event | {"inputs": inputs})
-        return self._runs("push", "promote", event | ({"before": self._before} if self._before else {}))
+            return self._runs("workflow_dispatch", "promote", {"ref": MAIN, "inputs": inputs})
+        after = commit or self.at("main")
+        self.desk.does("git", "fetch", "--quiet", "origin")
+        before = self.desk.does("git", "rev-parse", f"{after}^1").strip()
+        return self._runs("push", "promote", {"ref": MAIN, "before": before, "after": after})
 
-    def queues(self) -> subprocess.CompletedProcess[str]:
-        """Run `ci.yml` for main as if that were an entry of a merge queue; its tests of the repository end well."""
-        return self._runs("merge_group", "ci", {"ref": "refs/heads/main", "merge_group": {"head_sha": self.at("main")}})
+    def queues(self, branch: str) -> subprocess.CompletedProcess[str]:
+        """Run `ci.yml` for the branch as an entry of a merge queue, which main moves on to if that ends well.
+
+        Its tests of the repository do.
+        """
+        merged, base = self._merged(branch), self.at("main")
+        entry = f"refs/heads/gh-readonly-queue/main/pr-7-{base}"
+        self.desk.does("git", "push", "--quiet", "origin", f"HEAD:{entry}")
+        told = {"head_ref": entry, "head_sha": merged, "base_ref": MAIN, "base_sha": base}
+        ended = self._runs("merge_group", "ci", {"ref": entry, "merge_group": told})
+        kept = [f"HEAD:{MAIN}"] if ended.returncode == 0 else []
+        self.desk.does("git", "push", "--quiet", "origin", *kept, f":{entry}")
+        return ended
 
     def tests(self, branch: str) -> subprocess.CompletedProcess[str]:
         """Run `ci.yml` for a branch as `retrain.yml` starts it; its tests of the repository end well."""
@@ -97,13 +115,23 @@ class Hosted:
         self.desk.path(".actrc").write_text("--job monitor\n")
         return self._runs("schedule", "scheduled", {})
 
-    def merges(self, branch: str) -> None:
-        """Merge the branch as it is on the host into main, as its page does."""
-        self._before = self.at("main")
+    def merges(self, branch: str) -> str:
+        """Merge the branch as it is on the host into main, as its page does; return the commit."""
+        merged = self._merged(branch)
+        self.desk.does("git", "push", "--quiet", "origin", "main")
+        return merged
+
+    def works(self, publish: str) -> str:
+        """Run the flow `retraining` as a worker that publishes so; return what it printed."""
+        address = {"GITHUB_API_URL": self.github.url, "FRAUD_GITHUB_TOKEN": self.github.token}
+        return self.desk.does("python", "-m", "flows.retraining", FRAUD_PUBLISH=publish, **address, **self.settings)
+
+    def _merged(self, branch: str) -> str:
+        """Let main be checked out here with the branch as it is on the host merged into it; return the commit."""
         self.desk.does("git", "fetch", "--quiet", "origin")
         self.desk.does("git", "checkout", "--quiet", "-B", "main", "origin/main")
-        self.desk.does("git", "merge", "--quiet", "--no-edit", f"origin/{branch}")
-        self.desk.does("git", "push", "--quiet", "origin", "main")
+        self.desk.does("git", "merge", "--quiet", "--no-edit", "--no-ff", f"origin/{branch}")
+        return self.desk.does("git", "rev-parse", "HEAD").strip()
 
     @property
     def releases(self) -> ReleaseStore:
@@ -126,16 +154,17 @@ class Hosted:
     ) -> subprocess.CompletedProcess[str]:
         file = self.folder / "event.json"
         file.write_text(json.dumps(event | {"repository": {"full_name": REPOSITORY}}))
+        cache = self.desk.environ["DVC_GLOBAL_CONFIG_DIR"] if workflow == "retrain" else str(self.folder / "no-cache")
         environ = {
             "TEST_VENV": str(BIN.parent),
             "TEST_ARTIFACTS": str(self.artifacts),
             "PYTHONPATH": "src",
             "GITHUB_API_URL": self.github.url,
             "GIT_CONFIG_GLOBAL": str(self.folder / "gitconfig"),
-            "DVC_GLOBAL_CONFIG_DIR": self.desk.environ["DVC_GLOBAL_CONFIG_DIR"],
+            "DVC_GLOBAL_CONFIG_DIR": cache,  # where nothing is trained, all that is pinned comes from the remote
         }
         secrets = {"GITHUB_TOKEN": self.github.token}
-        secrets |= {key: value for key, value in self.keys.items() if key != "AWS_DEFAULT_REGION" and not fork}
+        secrets |= {} if fork else self.secrets["production" if workflow == "promote" else "retraining"]
         command = ["act", name, "--workflows", str(self._file(workflow)), "--eventpath", str(file)]
         command += ["--platform", "ubuntu-latest=-self-hosted", "--no-cache-server", "--no-skip-checkout"]
         command += ["--actor", "a-reviewer"]
@@ -165,6 +194,19 @@ def uses() -> set[str]:
     """Return every action that the workflow files use, with its version."""
     files = [*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/actions/*/action.yml")]
     return {found for file in files for found in re.findall(r"uses: (actions/\S+@\S+)", file.read_text())}
+
+
+def rights(environment: str, bucket: str) -> str:
+    """Return the policy of docs/aws.md for the bucket of a test: that of production has the two places exchanged."""
+    text = (ROOT / "docs/aws.md").read_text()
+    (found,) = [block for block in re.findall(r"^```text\n({.*?)^```", text, re.S | re.M) if "s3:PutObject" in block]
+    may_write, reads = ("remote", "releases") if environment == "retraining" else ("releases", "remote")
+    named = {
+        "bank-fraud/dvc/": f"{bucket}/{may_write}/",
+        "bank-fraud/live/": f"{bucket}/{reads}/",
+        "bank-fraud": bucket,
+    }
+    return re.sub("|".join(named), lambda each: named[each[0]], found)
 
 
 def clone_of(clone: Path, folder: Path, dvc: Path) -> Desk:

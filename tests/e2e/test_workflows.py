@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from mlflow_fraud.core.release.ledger import VERDICT
 from tests.e2e.conftest import FirstRun
 from tests.e2e.desk import Desk
 from tests.e2e.hosted import (
@@ -20,14 +21,16 @@ from tests.e2e.hosted import (
     TWO_MORE,
     Hosted,
     add_months,
+    pin_months,
     put_on_a_host,
     taken_up,
 )
 from tests.e2e.test_loop import TRAINS, ran
 from tests.github_server import GitHubServer, github_server, running_github
 from tests.once import made_once
+from tests.s3_server import S3Server, s3_server
 
-__all__ = ["github_server"]
+__all__ = ["github_server", "s3_server"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -76,17 +79,9 @@ def two_months(
     """Both were opened on the same `main`, so each changes `dvc.lock` and has not seen the other's."""
 
     def make(folder: Path) -> None:
-        made = first_run.desk
-        shutil.copytree(made.path(".local/releases"), folder / "releases")
+        shutil.copytree(first_run.desk.path(".local/releases"), folder / "releases")
         with running_github() as github:
-            hosted = put_on_a_host(made.folder, folder, github, one_cache)
-            changes_params(
-                hosted.desk, "compare", max_loss={"recall": 0.5}
-            )  # it is the way that is tested, not the rule
-            hosted.desk.does("git", "add", "data", "dvc.lock", "params.yaml")
-            hosted.desk.does("git", "commit", "--quiet", "--message", "The first release")
-            hosted.pushes("main")
-            shutil.copytree(with_months / ".local/stream", hosted.desk.path(".local/stream"))
+            hosted = hosted_as_made(first_run, with_months, folder, github, one_cache)
             for branch, months in (("data-month", ONE), ("next-months", TWO_MORE)):
                 add_months(hosted.desk, branch, months)
                 hosted.pushes(branch)
@@ -96,7 +91,7 @@ def two_months(
             ended_well(hosted.promotes())
             printed = ended_well(hosted.retrains("next-months", number=8))
             (comment,) = github.bodies(8)
-        (second,) = re.findall(r"^### (\w+-[0-9a-f]{12}): ", comment, re.MULTILINE)
+        second, *_ = verdict_in(comment)
         told = (str(folder), before, hosted.live, second, printed, comment, hosted.check(), github.started)
         (folder / "reviewed.json").write_text(json.dumps(told))
 
@@ -104,6 +99,19 @@ def two_months(
         (made_once(tmp_path_factory, "two-months", make) / "reviewed.json").read_text()
     )
     return Reviewed(folder, before, first, second, printed, comment, tuple(check), [tuple(each) for each in started])
+
+
+def hosted_as_made(
+    first_run: FirstRun, with_months: Path, folder: Path, github: GitHubServer, dvc: Path, s3: S3Server | None = None
+) -> Hosted:
+    """Put what the first run made on a host, with its decision, and the months after it in the clone."""
+    hosted = put_on_a_host(first_run.desk.folder, folder, github, dvc, s3)
+    changes_params(hosted.desk, "compare", max_loss={"recall": 0.5})  # it is the way that is tested, not the rule
+    hosted.desk.does("git", "add", "data", "dvc.lock", "params.yaml")
+    hosted.desk.does("git", "commit", "--quiet", "--message", "The first release")
+    hosted.pushes("main")
+    shutil.copytree(with_months / ".local/stream", hosted.desk.path(".local/stream"))
+    return hosted
 
 
 def changes_params(desk: Desk, section: str, **changed: dict[str, object]) -> None:
@@ -126,6 +134,22 @@ def ended_red(job: subprocess.CompletedProcess[str]) -> str:
     return job.stdout
 
 
+def verdict_in(comment: str) -> tuple[str, str, list[str]]:
+    """Return of which version a comment has the verdict, what it is, and its reasons."""
+    found = re.search(r"^### (\w+-[0-9a-f]{12}): (.*)$", comment, re.MULTILINE)
+    assert found is not None, comment
+    reasons = comment.partition(found[0])[2].partition("|")[0]
+    return found[1], found[2], re.findall(r"^- (.*)$", reasons, re.MULTILINE)
+
+
+def changes_a_stage(desk: Desk, branch: str) -> None:
+    """Commit a change of the code of the stage `validate` to a branch of main, and nothing that is made by it."""
+    stage = desk.path("src/mlflow_fraud/stages/validate.py")
+    desk.does("git", "checkout", "--quiet", "-b", branch, "main")
+    stage.write_text(stage.read_text() + "\n# read once more\n")
+    desk.does("git", "commit", "--quiet", "--all", "--message", "Code alone")
+
+
 @pytest.fixture
 def reviewed(two_months: Reviewed, tmp_path: Path, github_server: GitHubServer, one_cache: Path) -> Hosted:
     """A copy of that host, to go on from there."""
@@ -139,9 +163,8 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     retrained = ended_well(hosted.retrains("data-month"))
 
     (comment,) = hosted.github.bodies(7)
-    version = re.search(r"### (\w+-[0-9a-f]{12}): do not promote", comment)
-    assert version is not None, comment
-    reasons = re.findall(r"^- (.*)$", comment.partition(version[0])[2].partition("|")[0], re.MULTILINE)
+    version, verdict, reasons = verdict_in(comment)
+    assert verdict == "do not promote"
     assert reasons == [f"there is no champion yet in {hosted.store}; a first release needs to be asked for: --first"]
     assert "| new: " in comment
     assert "blob/review-pictures/pull-7/precision_recall.png?raw=true" in comment
@@ -154,9 +177,9 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     hosted.desk.does("git", "fetch", "--quiet", "origin")
     changed = hosted.desk.does("git", "diff", "--name-only", pushed, "origin/data-month").split()
     made = ("logistic", "forest", "xgboost", "shipped")
-    decision = f"data/decision/{version[0].split()[1].rstrip(':')}.json"
+    decision = f"data/decision/{version}.json"
     assert {decision} <= set(changed) <= {"dvc.lock", decision, *(f"data/models/{name}/metrics.json" for name in made)}
-    saw(f"retrain: {version[1]}, {reasons[0]}; the bot's commit has it, the check is neutral")
+    saw(f"retrain: {version}, {reasons[0]}; the bot's commit has it, the check is neutral")
 
     hosted.merges("data-month")
     refused = ended_red(hosted.promotes())
@@ -168,7 +191,7 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     promoted = ended_well(hosted.promotes(what="first"))
 
     assert "Running stage" not in promoted
-    assert hosted.live == version[1]
+    assert hosted.live == version
     assert [record.who for record in hosted.releases.ledger()] == ["a-reviewer"]
     saw(f"promote by hand, first: {said(promoted)}")
 
@@ -180,10 +203,7 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     assert hosted.github.started == [("ci.yml", "data-month")]
     saw("retrain again: nothing is trained, the same comment says that it is live; the check is a success")
 
-    stage = hosted.desk.path("src/mlflow_fraud/stages/validate.py")
-    hosted.desk.does("git", "checkout", "--quiet", "-b", "code", "main")
-    stage.write_text(stage.read_text() + "\n# read once more\n")
-    hosted.desk.does("git", "commit", "--quiet", "--all", "--message", "Code alone")
+    changes_a_stage(hosted.desk, "code")
     hosted.pushes("code")
 
     retrained = ended_well(hosted.retrains("code"))
@@ -192,7 +212,7 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     assert hosted.check() == ("champion/challenger", "success", hosted.at("code"))
     hosted.merges("code")
     promoted = ended_well(hosted.promotes())
-    assert f"live: {version[1]}; the challenger is the live release" in promoted
+    assert f"live: {version}; the challenger is the live release" in promoted
     saw(f"code alone: `validate` ran; promote: {said(promoted)}")
 
 
@@ -332,8 +352,7 @@ def test_the_second_of_two_data_pull_requests_takes_the_first_in_goes_live_and_i
     assert (status["context"], status["state"], status["sha"]) == ("ci", "success", reviewed.at("next-months"))
     saw("ci, started on the bot's commit: its result is a status there")
 
-    reviewed.merges("next-months")
-    ended_well(reviewed.queues())
+    ended_well(reviewed.queues("next-months"))
     promoted = ended_well(reviewed.promotes())
 
     assert "Running stage" not in promoted
@@ -369,6 +388,176 @@ def test_where_what_is_live_moved_between_review_and_merge_it_is_judged_again_ag
     record = reviewed.releases.ledger()[-1]
     assert (record.from_version, record.to_version) == (two_months.before, two_months.second)
     saw(f"promote: held against {two_months.before}, live: {reviewed.live}")
+
+
+def test_of_two_merges_in_a_row_each_promotes_its_own_the_second_against_the_first(
+    first_run: FirstRun, two_months: Reviewed, reviewed: Hosted, saw: Saw
+) -> None:
+    shutil.rmtree(reviewed.store)
+    shutil.copytree(first_run.desk.path(".local/releases"), reviewed.store)
+    merges = (reviewed.at("main"), reviewed.merges("next-months"))
+    assert reviewed.live == two_months.before
+
+    for merge, version in zip(merges, (two_months.first, two_months.second), strict=True):
+        promoted = ended_well(reviewed.promotes(merge))
+        assert reviewed.live == version
+        saw(f"both were on main, promote of {merge[:12]}: {said(promoted)}")
+
+    moves = [(record.from_version, record.to_version) for record in reviewed.releases.ledger()]
+    assert moves[-2:] == [(two_months.before, two_months.first), (two_months.first, two_months.second)]
+
+
+def test_what_makes_other_files_than_are_pinned_falls_out_of_a_merge_queue(reviewed: Hosted, saw: Saw) -> None:
+    main, live = reviewed.at("main"), reviewed.live
+    changes_a_stage(reviewed.desk, "code")
+    reviewed.pushes("code")
+
+    fell_out = ended_red(reviewed.queues("code"))
+
+    assert "dvc.lock does not name what the merged files make: validate would run again" in fell_out
+    assert (reviewed.at("main"), reviewed.live) == (main, live)
+    saw(f"ci in a merge queue: red, {said(fell_out)}; main is where it was")
+
+
+def test_models_that_lose_are_a_failed_check_and_their_merge_promotes_nothing(reviewed: Hosted, saw: Saw) -> None:
+    desk, live = reviewed.desk, reviewed.live
+    desk.does("git", "checkout", "--quiet", "-b", "weaker", "main")
+    changes_params(
+        desk,
+        "train",
+        logistic={"c": 1e-6},
+        forest={"trees": 1, "max_depth": 1},
+        xgboost={"rounds": 1, "max_depth": 1},
+    )
+    desk.does("git", "commit", "--quiet", "--all", "--message", "Weaker models")
+    pushed = reviewed.pushes("weaker")
+
+    retrained = ended_well(reviewed.retrains("weaker"))
+
+    assert ran(retrained) == [*TRAINS, "ship"]
+    (comment,) = reviewed.github.bodies(7)
+    version, verdict, reasons = verdict_in(comment)
+    assert verdict == "do not promote"
+    assert f"champion `{live}`" in comment
+    assert "Against the live release, on the same rows: -" in comment
+    (lost,) = [reason for reason in reasons if "its lower bound must be above" in reason]
+    assert lost.startswith("F1 -")
+    made = reviewed.at("weaker")
+    assert made != pushed
+    assert reviewed.check() == ("champion/challenger", "failure", made)
+    saw(f"retrain: {version}, {verdict}: {lost}; the check is a failure")
+
+    desk.does("git", "fetch", "--quiet", "origin")
+    desk.does("git", "merge", "--quiet", "--ff-only", "origin/weaker")
+    desk.path("README.md").write_text(desk.path("README.md").read_text() + "\nWeaker models are quicker.\n")
+    desk.does("git", "commit", "--quiet", "--all", "--message", "Say why")
+    pushed = reviewed.pushes("weaker")
+    reviewed.variables["FRAUD_VERDICT_NO"] = "neutral"
+
+    again = ended_well(reviewed.retrains("weaker"))
+
+    assert ran(again) == []
+    (comment,) = reviewed.github.bodies(7)
+    assert verdict_in(comment) == (version, verdict, reasons)
+    assert f"?raw=true&at={pushed[:12]})" in comment
+    assert reviewed.check() == ("champion/challenger", "neutral", pushed)
+    saw("a second push: nothing is trained, the same comment; where FRAUD_VERDICT_NO says so the check is neutral")
+
+    reviewed.merges("weaker")
+    promoted = ended_well(reviewed.promotes())
+
+    assert said(promoted).startswith(f"live: {live}; ")
+    assert reviewed.live == live
+    record = reviewed.releases.ledger()[-1]
+    assert (record.action, record.to_version) == (VERDICT, version)
+    saw(f"promote: green, {said(promoted)}; the ledger has the look")
+
+
+def test_a_retraining_that_a_worker_has_committed_and_put_live_is_live_already_for_promote(
+    two_months: Reviewed, reviewed: Hosted, saw: Saw
+) -> None:
+    pin_months(reviewed.desk, TWO_MORE)
+
+    worked = reviewed.works("branch")
+
+    assert ran(worked) == []
+    assert reviewed.live == two_months.second
+    assert reviewed.desk.does("git", "log", "-1", "--format=%s", "origin/main") == "Retraining: asked for by hand\n"
+    ledger = reviewed.releases.ledger()
+    saw(f"the worker pushed to main and put {reviewed.live} live, with what the other request had trained")
+
+    promoted = ended_well(reviewed.promotes())
+
+    assert f"live: {two_months.second}; the challenger is the live release: nothing has changed" in promoted
+    assert reviewed.releases.ledger() == ledger
+    saw(f"promote: green, {said(promoted)}")
+
+
+def test_a_retraining_for_which_a_worker_asks_for_a_merge_goes_live_with_it(
+    two_months: Reviewed, reviewed: Hosted, saw: Saw
+) -> None:
+    pin_months(reviewed.desk, TWO_MORE)
+
+    worked = reviewed.works("pull-request")
+
+    (request,) = reviewed.github.pulls
+    assert f"asked for a merge at {request['html_url']}; its merge promotes" in worked
+    assert reviewed.live == two_months.first
+    saw(f"the worker asked for a merge of {request['head']}; {reviewed.live} stays live")
+
+    reviewed.merges(request["head"])
+    promoted = ended_well(reviewed.promotes())
+
+    assert reviewed.live == two_months.second
+    saw(f"promote: green, {said(promoted)}")
+
+
+def test_on_an_s3_server_each_environments_static_key_is_enough_and_that_of_retraining_lets_nothing_go_live(
+    first_run: FirstRun,
+    with_months: Path,
+    one_cache: Path,
+    tmp_path: Path,
+    github_server: GitHubServer,
+    s3_server: S3Server,
+    saw: Saw,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)  # to look into the store; the jobs have keys of their own
+    hosted = hosted_as_made(first_run, with_months, tmp_path, github_server, one_cache, s3_server)
+    assert (hosted.store, hosted.live) == (f"s3://{s3_server.bucket}/releases", "")
+
+    promoted = ended_well(hosted.promotes(what="first"))
+
+    first = hosted.live
+    assert said(promoted).startswith(f"live: {first}; ")
+    saw(f"promote by hand, first: live: {first} in {hosted.store}")
+
+    add_months(hosted.desk, "data-month", ONE)
+    hosted.pushes("data-month")
+    ended_well(hosted.retrains("data-month"))
+
+    (comment,) = hosted.github.bodies(7)
+    second, verdict, _ = verdict_in(comment)
+    assert f"champion `{first}`" in comment
+    assert hosted.check() == ("champion/challenger", "success", hosted.at("data-month"))
+    saw(f"retrain: {second}, {verdict}, judged against it; what it made is in {hosted.remote}")
+
+    hosted.merges("data-month")
+    ended_well(hosted.promotes())
+    assert hosted.live == second
+    back = ("mlflow-fraud", "rollback", "--reason", "complaints")
+    refused = hosted.desk.tries(*back, **hosted.settings | hosted.secrets["retraining"])
+    assert refused.returncode != 0
+    assert "AccessDenied" in refused.stderr
+    assert hosted.live == second
+    saw(f"promote: live: {second}; a rollback with the key of retraining: {said(refused.stderr)}")
+
+    ended_well(hosted.promotes(what="rollback", reason="complaints"))
+
+    assert hosted.live == first
+    assert [record.action for record in hosted.releases.ledger()] == ["promote", "promote", "rollback"]
+    saw(f"rollback by hand: live: {first}")
 
 
 def said(printed: str) -> str:
