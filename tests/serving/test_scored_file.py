@@ -147,7 +147,7 @@ def test_scoring_a_file_leaves_the_record_as_it_is(
 
 
 def test_what_a_release_scores_is_known_from_the_file_alone_without_the_record(
-    here: Here, rows: list[dict[str, Any]], make_release: MakeRelease
+    here: Here, rows: list[dict[str, Any]], make_release: MakeRelease, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = make_release(rounds=3)
     here.store.put(other)
@@ -156,6 +156,7 @@ def test_what_a_release_scores_is_known_from_the_file_alone_without_the_record(
     with pytest.raises(DataError, match="--without-record scores"):
         score_file(here, file, quiet)
     summary = score_file(here, file, quiet, release=other.manifest.version, without_record=True)
+    assert "record seed" not in caplog.text  # nobody asked for it
     assert not (here.folder / "record.db").exists()
     told = pl.read_csv(summary.out)
     assert set(told["model_version"]) == {other.manifest.version}

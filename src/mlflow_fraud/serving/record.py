@@ -256,6 +256,11 @@ class Record:
         )
 
     @property
+    def begins_with_nothing(self) -> bool:
+        """Whether no payment was meant to be before: there is nothing but the log aside."""
+        return self._aside is self.log
+
+    @property
     def place(self) -> int:
         """The place of the payment that came last."""
         return self._place

@@ -78,10 +78,12 @@ def read_past(record: Record, schema: FeatureSchema) -> Recorded:
     mark = mark._replace(unwritten=tuple(each for each in mark.unwritten if past.sees(each)))
     newest = past.reached(STEADY)
     if newest is None and not mark.unwritten:
-        log.warning(
-            "the record holds no payment of %s: every card starts without a past; `mlflow-fraud record seed` fills it",
-            contract.name,
-        )
+        if not record.begins_with_nothing:
+            log.warning(
+                "the record holds no payment of %s: every card starts without a past; `mlflow-fraud record seed` "
+                "fills it",
+                contract.name,
+            )
         return Recorded(end=mark.end, left_out=past.left_out)
     reached = first.reached(STEADY)  # not `newest`: what is replayed looks back from where it is itself
     since = reached and reached - window_reach(schema) - LATENESS
