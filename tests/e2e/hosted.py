@@ -123,8 +123,12 @@ class Hosted:
 
     def works(self, publish: str) -> str:
         """Run the flow `retraining` as a worker that publishes so; return what it printed."""
-        address = {"GITHUB_API_URL": self.github.url, "FRAUD_GITHUB_TOKEN": self.github.token}
-        return self.desk.does("python", "-m", "flows.retraining", FRAUD_PUBLISH=publish, **address, **self.settings)
+        host = {
+            "GITHUB_API_URL": self.github.url,
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "FRAUD_GITHUB_TOKEN": self.github.token,
+        }
+        return self.desk.does("python", "-m", "flows.retraining", FRAUD_PUBLISH=publish, **host, **self.settings)
 
     def _merged(self, branch: str) -> str:
         """Let main be checked out here with the branch as it is on the host merged into it; return the commit."""
