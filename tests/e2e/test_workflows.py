@@ -478,7 +478,7 @@ def test_a_retraining_that_a_worker_has_committed_and_put_live_is_live_already_f
 ) -> None:
     pin_months(reviewed.desk, TWO_MORE)
 
-    worked = reviewed.works("branch")
+    worked = reviewed.works()
 
     assert ran(worked) == []
     assert reviewed.live == two_months.second
@@ -490,25 +490,6 @@ def test_a_retraining_that_a_worker_has_committed_and_put_live_is_live_already_f
 
     assert f"live: {two_months.second}; the challenger is the live release: nothing has changed" in promoted
     assert reviewed.releases.ledger() == ledger
-    saw(f"promote: green, {said(promoted)}")
-
-
-def test_a_retraining_for_which_a_worker_asks_for_a_merge_goes_live_with_it(
-    two_months: Reviewed, reviewed: Hosted, saw: Saw
-) -> None:
-    pin_months(reviewed.desk, TWO_MORE)
-
-    worked = reviewed.works("pull-request")
-
-    (request,) = reviewed.github.pulls
-    assert f"asked for a merge at {request['html_url']}; its merge promotes" in worked
-    assert reviewed.live == two_months.first
-    saw(f"the worker asked for a merge of {request['head']}; {reviewed.live} stays live")
-
-    reviewed.merges(request["head"])
-    promoted = ended_well(reviewed.promotes())
-
-    assert reviewed.live == two_months.second
     saw(f"promote: green, {said(promoted)}")
 
 
