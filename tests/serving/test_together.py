@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -44,17 +44,27 @@ class Counting:
         return np.array([np.nan]) if alone == self._breaks_at else self._scorer.score(rows)
 
 
-@contextmanager
+Serve = Callable[..., AbstractContextManager[tuple[FastAPI, Counting]]]
+
+
+@pytest.fixture
 def served(
-    store: ReleaseStore, folder: Path, schema: FeatureSchema, recorded: pl.DataFrame, **counted: Any
-) -> Iterator[tuple[FastAPI, Counting]]:
-    with kept_in(folder, schema, recorded) as record:
-        app = create_app(store, record=record, poll_seconds=3600)
-        app.state.model.poll()
-        assert record.earlier.wait(60)  # or each payment is looked up in the record first
-        counting = Counting(app.state.model.current.scorer, **counted)
-        app.state.model.current = replace(app.state.model.current, scorer=counting)
-        yield app, counting
+    store: ReleaseStore, make_release: MakeRelease, schema: FeatureSchema, recorded: pl.DataFrame, tmp_path: Path
+) -> Serve:
+    """Give a service with a past of its own, by name, and what counts the calls of its model."""
+    go_live(store, make_release())
+
+    @contextmanager
+    def serve(name: str = "", **counted: Any) -> Iterator[tuple[FastAPI, Counting]]:
+        with kept_in(tmp_path / name, schema, recorded) as record:
+            app = create_app(store, record=record, poll_seconds=3600)
+            app.state.model.poll()
+            assert record.earlier.wait(60)  # or each payment is looked up in the record first
+            counting = Counting(app.state.model.current.scorer, **counted)
+            app.state.model.current = replace(app.state.model.current, scorer=counting)
+            yield app, counting
+
+    return serve
 
 
 async def at_once(app: FastAPI, rows: list[Row]) -> list[httpx.Response]:
@@ -64,18 +74,12 @@ async def at_once(app: FastAPI, rows: list[Row]) -> list[httpx.Response]:
 
 
 def test_what_comes_at_once_is_one_call_and_each_has_the_answer_it_would_have_alone(
-    store: ReleaseStore,
-    make_release: MakeRelease,
-    schema: FeatureSchema,
-    recorded: pl.DataFrame,
-    rows: list[Row],
-    tmp_path: Path,
+    served: Serve, rows: list[Row]
 ) -> None:
-    go_live(store, make_release())
-    with served(store, tmp_path / "alone", schema, recorded) as (app, counting):
+    with served("alone") as (app, counting):
         alone = [asyncio.run(at_once(app, [row]))[0].json() for row in rows]
         assert counting.calls == [1] * len(rows)
-    with served(store, tmp_path / "together", schema, recorded) as (app, counting):
+    with served("together") as (app, counting):
         together = [answer.json() for answer in asyncio.run(at_once(app, rows))]
     assert together == alone  # an answer's id has the hash of all features
     assert max(counting.calls) > 1
@@ -83,16 +87,8 @@ def test_what_comes_at_once_is_one_call_and_each_has_the_answer_it_would_have_al
     assert sum(counting.calls) == len(rows)
 
 
-def test_one_that_is_sent_twice_at_once_is_one_row_and_one_answer(
-    store: ReleaseStore,
-    make_release: MakeRelease,
-    schema: FeatureSchema,
-    recorded: pl.DataFrame,
-    rows: list[Row],
-    tmp_path: Path,
-) -> None:
-    go_live(store, make_release())
-    with served(store, tmp_path, schema, recorded) as (app, counting):
+def test_one_that_is_sent_twice_at_once_is_one_row_and_one_answer(served: Serve, rows: list[Row]) -> None:
+    with served() as (app, counting):
         before = app.state.record.place
         other = {**rows[0], "amt": rows[0]["amt"] + 1}
         first, again, refused, second = asyncio.run(at_once(app, [rows[0], rows[0], other, rows[1]]))
@@ -102,16 +98,8 @@ def test_one_that_is_sent_twice_at_once_is_one_row_and_one_answer(
         assert sum(counting.calls) == 2
 
 
-def test_one_without_a_score_keeps_no_other_of_its_round_from_an_answer(
-    store: ReleaseStore,
-    make_release: MakeRelease,
-    schema: FeatureSchema,
-    recorded: pl.DataFrame,
-    rows: list[Row],
-    tmp_path: Path,
-) -> None:
-    go_live(store, make_release())
-    with served(store, tmp_path, schema, recorded, breaks_at=1) as (app, counting):
+def test_one_without_a_score_keeps_no_other_of_its_round_from_an_answer(served: Serve, rows: list[Row]) -> None:
+    with served(breaks_at=1) as (app, counting):
         answers = asyncio.run(at_once(app, rows[:3]))
     assert counting.calls == [3, 1, 1, 1]
     assert [answer.status_code for answer in answers] == [200, 500, 200]
