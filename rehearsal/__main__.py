@@ -69,6 +69,7 @@ def _played(business: Business, place: Workplace, root: Path, tell: Say) -> list
     played = play(business, place, tell)
     tell("what was answered")
     answers = read_answers(business, played, place)
+    tell("what has to hold")
     found = _checks(business, played, answers, place)
     page = f"{_table(found, 'what has to hold')}\n\n{_months(business, answers)}"
     write_text(root / FOLDER / f"{plan.name}.md", page)

@@ -48,8 +48,11 @@ def deploy(environ: Mapping[str, str]) -> None:
 
 
 def start_worker(environ: Mapping[str, str]) -> None:
-    """Start a worker; it makes its clone first, and pushes what its runs make to the stack's repository and bucket."""
+    """Start a worker, which looks for runs every two seconds, so that whoever asks for one sees it begin.
+
+    It makes its clone first, and pushes what its runs make to the stack's repository and bucket.
+    """
     command = [sys.executable, "-m", "flows.worker", "--clone", CLONE]
     command += ["--of", git_host.start(), "--data", f"s3://{store.BUCKET}/dvc"]
-    told = {**environ, "FRAUD_PUBLISH": "branch", "FRAUD_BRANCH": git_host.BRANCH}
+    told = {**environ, "FRAUD_PUBLISH": "branch", "FRAUD_BRANCH": git_host.BRANCH, "PREFECT_WORKER_QUERY_SECONDS": "2"}
     process.start("worker", command, told)

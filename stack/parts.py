@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from mlflow_fraud.paths import STACK
 from stack import database, git_host, orchestration, process, scoring, store, tracking
@@ -13,8 +14,8 @@ from stack.place import folder_of, free_ports, private
 ENVIRONMENT = STACK / "environment"
 """The variables of whoever works with the stack, for a shell: `. .local/stack/environment`."""
 
-PROCESSES = ("service", "worker", "prefect", "mlflow", "store")
-"""In the order in which they end; the database is last."""
+PROCESSES = (("service", "worker"), ("prefect", "mlflow", "store"))
+"""In the order in which they end, each group at once; the database is last."""
 
 DATABASES = ("mlflow", "prefect", "record")
 PREFECT_NEEDS = "pg_trgm"
@@ -34,9 +35,13 @@ def start(say: Callable[[str], None]) -> Mapping[str, str]:
     addresses, databases = _databases(say)
     say("the S3 server")
     s3 = store.start(ports["store"])
-    say("MLflow")
+    say("MLflow and Prefect")
     reach_store = s3.credentials | {"MLFLOW_S3_ENDPOINT_URL": s3.endpoint_url}
-    mlflow = tracking.start(ports["mlflow"], databases["mlflow"], f"s3://{store.BUCKET}/mlflow", reach_store)
+    artifacts = f"s3://{store.BUCKET}/mlflow"
+    with ThreadPoolExecutor() as both:  # the two that take longest, and know nothing of each other
+        tracks = both.submit(tracking.start, ports["mlflow"], databases["mlflow"], artifacts, reach_store)
+        runs = both.submit(orchestration.start_server, ports["prefect"], databases["prefect"])
+    mlflow, prefect = tracks.result(), runs.result()
     used = {
         **s3.credentials,
         "FRAUD_TRACKING_URI": mlflow,
@@ -47,11 +52,9 @@ def start(say: Callable[[str], None]) -> Mapping[str, str]:
         "NO_PROXY": "localhost,127.0.0.1",
         "no_proxy": "localhost,127.0.0.1",
     }
-    say("Prefect")
-    prefect = orchestration.start_server(ports["prefect"], databases["prefect"])
     used |= orchestration.client(prefect)
     environ = {**os.environ, **used}
-    say("its deployments")
+    say("Prefect's deployments")
     orchestration.deploy(environ)
     say("a worker in a clone of its own")
     orchestration.start_worker(environ)
@@ -72,16 +75,19 @@ def variables() -> dict[str, str]:
 
 def stop(say: Callable[[str], None]) -> None:
     """End whatever runs of it; what it has kept stays."""
-    for name in PROCESSES:
-        if process.stop(name):
-            say(f"{name} ended")
+    for group in PROCESSES:
+        with ThreadPoolExecutor() as ends:
+            found = ends.map(process.stop, group)
+        for name, ran in zip(group, found, strict=True):
+            if ran:
+                say(f"{name} ended")
     if database.stop():
         say("the database ended")
 
 
 def running() -> dict[str, bool]:
     """Return of each part whether it runs."""
-    return {"database": database.runs(), **{name: process.alive(name) for name in reversed(PROCESSES)}}
+    return {"database": database.runs(), **{name: process.alive(name) for group in PROCESSES[::-1] for name in group}}
 
 
 def _databases(say: Callable[[str], None]) -> tuple[dict[str, str], dict[str, str]]:
