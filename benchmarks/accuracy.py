@@ -11,7 +11,9 @@ import numpy as np
 
 from mlflow_fraud.adapters.files import read_json, write_text
 from mlflow_fraud.core.features.schema import read_schema
-from mlflow_fraud.core.learning.candidates import CANDIDATES, Examples, TrainParams, fit_xgboost
+from mlflow_fraud.core.learning.candidates import CANDIDATES, TrainParams
+from mlflow_fraud.core.learning.examples import Examples
+from mlflow_fraud.core.learning.fits import fit_xgboost
 from mlflow_fraud.paths import SCHEMA
 from mlflow_fraud.settings import load_params
 from mlflow_fraud.stages.fit import Part, fit_and_judge

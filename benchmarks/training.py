@@ -8,7 +8,9 @@ import xgboost
 from benchmarks.table import Line, seconds, some_cards
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.learning.candidates import Examples, TrainParams, fit_xgboost
+from mlflow_fraud.core.learning.candidates import TrainParams
+from mlflow_fraud.core.learning.examples import Examples
+from mlflow_fraud.core.learning.fits import fit_xgboost
 from mlflow_fraud.settings import load_params
 
 LEARNED_ROWS = 200_000

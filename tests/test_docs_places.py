@@ -25,7 +25,7 @@ from mlflow_fraud.core.features.define import CLOCK_FEATURES, define
 from mlflow_fraud.core.features.definitions import MOST_BACK, FeatureParams, LabelStatistic, Statistic
 from mlflow_fraud.core.features.plan import LATENESS
 from mlflow_fraud.core.features.row import NIGHT_FROM, NIGHT_TO
-from mlflow_fraud.core.learning.candidates import MISSING
+from mlflow_fraud.core.learning.fits import MISSING
 from mlflow_fraud.core.learning.training import Assessment
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import HIGHER_IS_BETTER, LOWER_IS_BETTER, evaluate

@@ -25,16 +25,9 @@ from mlflow_fraud.core.errors import ReleaseRejected
 from mlflow_fraud.core.explaining.reasons import ADDITIVE
 from mlflow_fraud.core.explaining.vocabulary import Code, Vocabulary
 from mlflow_fraud.core.explaining.vocabulary import to_json as vocabulary_json
-from mlflow_fraud.core.learning.candidates import (
-    Examples,
-    ForestParams,
-    LogisticParams,
-    TrainParams,
-    XgboostParams,
-    fit_forest,
-    fit_logistic,
-    fit_xgboost,
-)
+from mlflow_fraud.core.learning.candidates import ForestParams, LogisticParams, TrainParams, XgboostParams
+from mlflow_fraud.core.learning.examples import Examples
+from mlflow_fraud.core.learning.fits import fit_forest, fit_logistic, fit_xgboost
 from mlflow_fraud.core.release.release import GOLDEN_FILE, REASONS_FILE, REFERENCE_FILE, Golden
 from mlflow_fraud.core.watching.reference import Reference, columns_of, score_bins
 from mlflow_fraud.core.watching.reference import to_json as reference_json

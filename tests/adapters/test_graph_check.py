@@ -22,7 +22,7 @@ from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.adapters.model_formats.graph_check import MADE, NODES, check_graph
 from mlflow_fraud.core.errors import ReleaseRejected
-from mlflow_fraud.core.learning.candidates import _imputer
+from mlflow_fraud.core.learning.fits import _imputer
 from mlflow_fraud.core.release.release import LARGEST_FILE
 from tests.adapters.test_booster_file import grown as boosted
 from tests.adapters.test_model_export import binned, grown

@@ -15,8 +15,10 @@ from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.online import CardHistory
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import LabelRule, require_reviews, weighed
-from mlflow_fraud.core.learning.candidates import CANDIDATES, Examples, together
+from mlflow_fraud.core.learning.candidates import CANDIDATES
 from mlflow_fraud.core.learning.chain import mature_at
+from mlflow_fraud.core.learning.examples import Examples, together
+from mlflow_fraud.core.learning.fits import FITS
 from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_parts, roll
 from mlflow_fraud.core.learning.split import Borders, SplitRule, clocked
 from mlflow_fraud.core.strict import parse
@@ -156,7 +158,7 @@ def test_a_candidate_that_learns_weighted_rows_gives_all_payments_their_rate(can
     means = {}
     for name, weights in (("weighted", 1 / chances[looked]), ("bare", None)):
         some = Examples(x[looked], y[looked], names, weights)
-        fitted = CANDIDATES[candidate](some, some, params, lambda line: None)
+        fitted = FITS[candidate](some, some, params, lambda line: None)
         means[name] = float(np.mean(scores_of(fitted.estimator, x, names)))
     assert means["weighted"] == pytest.approx(y.mean(), rel=0.15)
     assert means["bare"] > 1.5 * y.mean()

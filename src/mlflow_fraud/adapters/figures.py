@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Any
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from mlflow_fraud.core.measuring.metrics import Confusion, share_interval
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 INK, MUTED, BLUE, RED = "#1b2330", "#8a94a3", "#2f6fde", "#d1495b"
 Point = Mapping[str, float]
+
+
+def blank(width: float, height: float) -> Figure:
+    """Return a figure of so many inches with nothing on it; matplotlib is imported when the first is drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="tight", dpi=110)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def draw_confusion(counts: Confusion, title: str) -> bytes:
@@ -62,8 +72,7 @@ def draw_reliability(points: Sequence[Point], title: str) -> bytes:
 
 
 def _axes(width: float, height: float, title: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(width, height), layout="tight", dpi=110)
-    FigureCanvasAgg(figure)
+    figure = blank(width, height)
     axes = figure.add_subplot()
     axes.set_title(title, size=11, color=INK, loc="left")
     axes.tick_params(length=0, colors=INK)

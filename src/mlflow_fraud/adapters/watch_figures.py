@@ -7,18 +7,14 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from mlflow_fraud.adapters.figures import BLUE, INK, MUTED, RED
+from mlflow_fraud.adapters.figures import BLUE, INK, MUTED, RED, blank
 
 Entry = Mapping[str, Any]
 
 
 def draw_windows(weeks: Sequence[Entry], pools: Sequence[Entry]) -> bytes:
     """Return a PNG: F1 of pooled weeks with its interval beside what was promised and expected; below it drift."""
-    figure = Figure(figsize=(9.5, 4.6), layout="tight", dpi=110)
-    FigureCanvasAgg(figure)
+    figure = blank(9.5, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     seen = [pool for pool in pools if pool.get("f1") is not None]
     for pool in seen:

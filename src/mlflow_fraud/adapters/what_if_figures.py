@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from mlflow_fraud.adapters.figures import BLUE, INK, MUTED, RED
+from mlflow_fraud.adapters.figures import BLUE, INK, MUTED, RED, blank
 from mlflow_fraud.core.whatif.outcome import Outcome
 
 SHARES = ("recall", "precision", "f1")
@@ -15,8 +12,7 @@ SHARES = ("recall", "precision", "f1")
 
 def draw_what_if(outcome: Outcome) -> bytes:
     """Return a PNG: money saved a day against alerts a day, and beside it recall, precision and F1 with intervals."""
-    figure = Figure(figsize=(9.5, 3.6), layout="tight", dpi=110)
-    FigureCanvasAgg(figure)
+    figure = blank(9.5, 3.6)
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     alerts, saved = ([getattr(p, name) for p in outcome.curve] for name in ("alerts_per_day", "net_saved"))
     left.plot(alerts, saved, color=MUTED, label="what its scores could do at any one threshold")

@@ -13,8 +13,10 @@ from mlflow_fraud.adapters.model_file import load_scorer
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.learning.candidates import REFITS, Examples, TrainParams
+from mlflow_fraud.core.learning.candidates import TrainParams
 from mlflow_fraud.core.learning.chain import Block, ShipRule, blocks, mature_at
+from mlflow_fraud.core.learning.examples import Examples
+from mlflow_fraud.core.learning.fits import REFITS
 from mlflow_fraud.core.learning.learnable import require_learnable
 from mlflow_fraud.core.learning.split import Borders, SplitRule
 from mlflow_fraud.core.learning.training import JudgeRules, Scored, Settled, settle

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from mlflow_fraud.adapters.model_export import booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated, load_scorer
-from mlflow_fraud.core.learning.candidates import CANDIDATES, REFITS, Examples, Fitted, TrainParams, together
+from mlflow_fraud.core.learning.candidates import TrainParams
 from mlflow_fraud.core.learning.chain import Refit
+from mlflow_fraud.core.learning.examples import Examples, together
+from mlflow_fraud.core.learning.fits import FITS, REFITS, Fitted
 from mlflow_fraud.core.learning.learnable import require_learnable
 from mlflow_fraud.core.learning.training import Assessment, JudgeRules, Scored, Settled, assess, settle
 from mlflow_fraud.core.measuring.metrics import Thresholds
@@ -61,7 +63,7 @@ def fit_and_judge(
     Raises `DataError`, before anything is fitted, where a part has not both classes.
     """
     require_learnable({"train": learn.y, "validation": validation.period.labels, "test": test.period.labels})
-    fitted = CANDIDATES[candidate](learn, validation.examples, train, progress)
+    fitted = FITS[candidate](learn, validation.examples, train, progress)
     name, model = model_bytes(fitted.estimator)
     honest = Scored(validation.period, load_scorer(name, model).score(validation.examples.x))
     settled = settle(honest, rules)

@@ -9,7 +9,7 @@ import polars as pl
 from mlflow_fraud.adapters.figures import draw_confusion, draw_precision_recall, draw_reliability
 from mlflow_fraud.adapters.files import write_bytes, write_json, write_parquet
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
-from mlflow_fraud.core.learning.candidates import Fitted
+from mlflow_fraud.core.learning.fits import Fitted
 from mlflow_fraud.core.learning.training import Assessment
 from mlflow_fraud.core.measuring.digits import in_nine_digits, rounded_figures
 from mlflow_fraud.core.measuring.metrics import Probabilities, confusion, precision_recall_points, reliability_points

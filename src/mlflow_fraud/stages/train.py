@@ -11,7 +11,8 @@ from mlflow_fraud.adapters.files import read_json
 from mlflow_fraud.core.errors import SettingsError, nearest
 from mlflow_fraud.core.features.batch import model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema
-from mlflow_fraud.core.learning.candidates import CANDIDATES, Examples
+from mlflow_fraud.core.learning.candidates import CANDIDATES
+from mlflow_fraud.core.learning.examples import Examples
 from mlflow_fraud.core.learning.training import Settled
 from mlflow_fraud.core.measuring.metrics import told
 from mlflow_fraud.core.measuring.period import read_period

@@ -12,7 +12,9 @@ from sklearn.metrics import average_precision_score
 
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.learning.candidates import CANDIDATES, Examples
+from mlflow_fraud.core.learning.candidates import CANDIDATES
+from mlflow_fraud.core.learning.examples import Examples
+from mlflow_fraud.core.learning.fits import FITS
 from mlflow_fraud.core.learning.leakage import (
     Foresight,
     foreseeing,
@@ -99,7 +101,7 @@ def test_after_shuffling_the_training_labels_average_precision_is_near_the_base_
             name: Examples(x[rows], y[rows] if seed is None else shuffled(y[rows], seed), tuple(schema.names))
             for name, rows in cuts.items()
         }
-        fitted = CANDIDATES[candidate](told["train"], told["validation"], train, lambda line: None)
+        fitted = FITS[candidate](told["train"], told["validation"], train, lambda line: None)
         return float(average_precision_score(y[cuts["test"]], scores_of(fitted.estimator, x[cuts["test"]], schema)))
 
     base = float(y[cuts["test"]].mean())

@@ -8,7 +8,6 @@ from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.measuring.evaluation import gain
@@ -106,6 +105,8 @@ def student(alpha: float, freedom: int) -> float:
     >>> round(student(0.025, 30), 3), round(student(0.025, 10**9), 3), student(0.025, 0)
     (2.042, 1.96, inf)
     """
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # slow to import, and settings know of this module
+
     return float(stdtrit(freedom, 1 - alpha)) if freedom > 0 else float("inf")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mlflow_fraud.core.measuring.alerts import card_precision_at_k, recall_at_budget
 from mlflow_fraud.core.measuring.compromise import burst_metrics
@@ -50,6 +49,8 @@ def evaluate(period: Period, scores: Probabilities, threshold: Thresholds, costs
 
 
 def _measured(period: Period, scores: Probabilities, threshold: Thresholds, costs: CostRule) -> Metrics:
+    from sklearn.metrics import average_precision_score, roc_auc_score  # a second, which who measures nothing saves
+
     labels, flags, budget = period.labels, scores >= threshold, costs.alerts_per_day
     each, frauds = period.stands_for, int(period.fraud.sum())
     counts = confusion(labels, scores, threshold, each)

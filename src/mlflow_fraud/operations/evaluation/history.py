@@ -20,7 +20,7 @@ from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.definitions import AMOUNT
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.labels import WEIGHT, Labels, weighed
-from mlflow_fraud.core.learning.candidates import Examples, Matrix
+from mlflow_fraud.core.learning.examples import Examples, Matrix
 from mlflow_fraud.core.learning.prequential import PrequentialRule, fold_borders, fold_parts, roll
 from mlflow_fraud.core.learning.split import SplitRule, borders, clocked, part, require_horizon
 from mlflow_fraud.core.measuring.period import Period, read_period

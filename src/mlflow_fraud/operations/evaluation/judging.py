@@ -14,6 +14,7 @@ from mlflow_fraud.core.errors import DataError, SettingsError, nearest
 from mlflow_fraud.core.labels import Labels
 from mlflow_fraud.core.learning.candidates import CANDIDATES, TrainParams
 from mlflow_fraud.core.learning.chain import Refit
+from mlflow_fraud.core.learning.fits import FITS
 from mlflow_fraud.core.learning.learnable import lacking
 from mlflow_fraud.core.learning.split import PARTS
 from mlflow_fraud.core.learning.training import JudgeRules
@@ -45,7 +46,7 @@ def average_precision(
 ) -> float:
     """Return the candidate's average precision on one part; raise `DataError` where a part has not both classes."""
     learn, validation, asked = (part_of(history, cut, name).examples for name in ("train", "validation", part))
-    fitted = CANDIDATES[candidate](learn, validation, train, progress)
+    fitted = FITS[candidate](learn, validation, train, progress)
     scores = load_scorer(*model_bytes(fitted.estimator)).score(asked.x)
     return float(average_precision_score(asked.y, scores, sample_weight=asked.weights))
 

@@ -14,7 +14,7 @@ from mlflow_fraud.adapters.report import markdown_table
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.features.batch import build_features
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.learning.candidates import Examples
+from mlflow_fraud.core.learning.examples import Examples
 from mlflow_fraud.core.learning.leakage import (
     BURST,
     Foresight,

@@ -10,15 +10,9 @@ from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.learning import candidates
-from mlflow_fraud.core.learning.candidates import (
-    CANDIDATES,
-    MISSING,
-    REFITS,
-    Examples,
-    TrainParams,
-    fit_forest,
-    fit_xgboost,
-)
+from mlflow_fraud.core.learning.candidates import CANDIDATES, TrainParams
+from mlflow_fraud.core.learning.examples import Examples
+from mlflow_fraud.core.learning.fits import FITS, MISSING, REFITS, fit_forest, fit_xgboost
 from mlflow_fraud.core.progress import Step
 from mlflow_fraud.settings import load_params
 from tests.conftest import ROOT, make_transactions
@@ -90,9 +84,9 @@ def test_a_fit_says_how_far_it_is_and_is_the_same_when_nobody_listens(
     candidate: str, examples: Examples, few: TrainParams
 ) -> None:
     heard = Steps()
-    fitted = CANDIDATES[candidate](examples, examples, few, heard)
+    fitted = FITS[candidate](examples, examples, few, heard)
     again = REFITS[candidate](fitted.best, examples, few, heard)
-    unheard = CANDIDATES[candidate](examples, examples, few, lambda line: None)
+    unheard = FITS[candidate](examples, examples, few, lambda line: None)
     assert model_bytes(fitted.estimator) == model_bytes(unheard.estimator)
     unheard = REFITS[candidate](unheard.best, examples, few, lambda line: None)
     assert model_bytes(again.estimator) == model_bytes(unheard.estimator)
@@ -127,7 +121,7 @@ def test_a_feature_that_is_the_same_in_every_row_is_named_not_numbered(recwarn: 
     rows = Examples(x=x, y=(x[:, 0] > 1).astype(np.int8), names=("amount", "age", "hour"))
     said: list[str] = []
 
-    CANDIDATES["logistic"](rows, rows, load_params(ROOT / "params.yaml").train, said.append)
+    FITS["logistic"](rows, rows, load_params(ROOT / "params.yaml").train, said.append)
 
     assert "logistic: the same in every row, so nothing is learned from it: age" in said
     assert [str(warning.message) for warning in recwarn if "constant" in str(warning.message)] == []
