@@ -9,7 +9,7 @@ from sklearn.base import clone
 from mlflow_fraud.adapters.model_export import model_bytes
 from mlflow_fraud.core.features.batch import build_features, model_matrix
 from mlflow_fraud.core.features.schema import FeatureSchema
-from mlflow_fraud.core.learning import candidates
+from mlflow_fraud.core.learning import fits
 from mlflow_fraud.core.learning.candidates import CANDIDATES, TrainParams
 from mlflow_fraud.core.learning.examples import Examples
 from mlflow_fraud.core.learning.fits import FITS, MISSING, REFITS, fit_forest, fit_xgboost
@@ -104,7 +104,7 @@ def test_a_fit_says_how_far_it_is_and_is_the_same_when_nobody_listens(
 def test_a_forest_that_grows_by_and_by_has_the_trees_of_one_that_grows_at_once(
     cores: int, examples: Examples, few: TrainParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "effective_n_jobs", lambda jobs: cores)
+    monkeypatch.setattr(fits, "effective_n_jobs", lambda jobs: cores)
     grown = fit_forest(examples, None, few, lambda line: None).estimator.steps[-1][1]
     at_once = clone(grown).set_params(warm_start=False)
     at_once.fit(np.where(np.isnan(examples.x), np.float32(MISSING), examples.x), examples.y)
