@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -16,6 +18,19 @@ from mlflow_fraud.core.strict import parse
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import Params, load_params
 from tests.conftest import ROOT
+
+
+SLOW = {"matplotlib", "mlflow", "pandas", "scipy", "sklearn", "xgboost"}
+"""They take seconds to import, at each step of a run and each command."""
+
+
+@pytest.mark.parametrize(
+    "module", ["mlflow_fraud.settings", "mlflow_fraud.operations.reporting.summary", "flows.deploy"]
+)
+def test_who_neither_fits_nor_draws_imports_nothing_that_does(module: str) -> None:
+    code = f"import {module}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {*done.stdout.split()} & SLOW
 
 
 def params_with(tmp_path: Path, old: str, new: str) -> Path:
