@@ -19,7 +19,6 @@ from mlflow_fraud.environment import load_environment
 from mlflow_fraud.settings import Params, load_params
 from tests.conftest import ROOT
 
-
 SLOW = {"matplotlib", "mlflow", "pandas", "scipy", "sklearn", "xgboost"}
 """They take seconds to import, at each step of a run and each command."""
 
