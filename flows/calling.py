@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from prefect.automations import AutomationCore
 from prefect.blocks.webhook import Webhook
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.actions import CallWebhook
 from prefect.events.schemas.automations import Posture
 from prefect.settings import get_current_settings
@@ -16,7 +16,6 @@ from flows.kept import put_automation
 from flows.silence import of_each_run
 from mlflow_fraud.core.errors import SettingsError
 
-CALLS = "mlflow-fraud: a person is called to a run"
 BLOCK = "mlflow-fraud-person"
 """Where the server keeps the webhook's address, encrypted; whoever may use its API can read it."""
 WAYS = {"TimedOut": person.WAYS["FAILED"]} | {kind.capitalize(): way for kind, way in person.WAYS.items()}
@@ -36,18 +35,12 @@ def let_server_call(client: SyncPrefectClient, address: str) -> None:
     put_automation(
         client,
         AutomationCore(
-            name=CALLS,
+            name=person.CALLS,
             description="sends the webhook that FRAUD_WEBHOOK named when this was deployed one message for each run",
             trigger=of_each_run(Posture.Reactive, {f"prefect.flow-run.{name}" for name in WAYS}),
             actions=[CallWebhook(block_document_id=block, payload=message(get_current_settings().ui_url or ""))],
         ),
     )
-
-
-def server_calls() -> bool:
-    """Return whether the server of this run calls a person itself."""
-    with get_client(sync_client=True) as client:
-        return bool(client.read_automations_by_name(CALLS))
 
 
 def require_guarded() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import Flow
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.utilities.urls import url_for
 
@@ -14,6 +15,8 @@ from mlflow_fraud.operations.reporting.person import call
 WAYS = {"FAILED": "failed", "CRASHED": "crashed", "CANCELLED": "was cancelled"}
 """What is said of a run, by the type of its last state."""
 AFTER = "; the next run goes on from there"
+CALLS = "mlflow-fraud: a person is called to a run"
+"""The automation of a server that calls by itself; see `calling`."""
 
 
 def call_person(what: str, page: str = "") -> None:
@@ -26,17 +29,17 @@ def on_trouble(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
 
     One call a failure: a flow that called this one fails with it, and a server calls to the runs of its deployments.
     """
-    if run.parent_task_run_id or (run.deployment_id and _server_calls()):
+    if run.parent_task_run_id or (run.deployment_id and server_calls()):
         return
     how = WAYS.get(state.type.value, state.type.value.lower())
     call(f"{flow.name} {how}{AFTER}", run=run.name, page=url_for(run) or "")
 
 
-def _server_calls() -> bool:
-    from flows.calling import server_calls  # takes a while to import, and a run that ends well needs none of it
-
+def server_calls() -> bool:
+    """Return whether the server of this run calls a person itself."""
     try:
-        return server_calls()
+        with get_client(sync_client=True) as client:
+            return bool(client.read_automations_by_name(CALLS))
     except SERVER_GONE:
         return False
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows import asked, calling, person
+from flows import asked, person
 from flows import publication as sharing
 from flows import retraining as flow
 from flows.deploy import AT_ONCE, ONE_AT_A_TIME, POOL
@@ -165,7 +165,7 @@ def test_one_call_a_failure_by_the_server_where_it_does(
     told: list[str] = []
     monkeypatch.setattr(person, "call", lambda *words, **more: told.extend(words))
     monkeypatch.setattr(person, "url_for", lambda run: None)
-    monkeypatch.setattr(calling, "server_calls", lambda: bool(server))
+    monkeypatch.setattr(person, "server_calls", lambda: bool(server))
     one = "00000000-0000-0000-0000-000000000001"
     run = {"flow_id": one, "parent_task_run_id": one if parent else None, "deployment_id": one if deployed else None}
     person.on_trouble(flow.retraining, FlowRun.model_validate(run), State(type=StateType.FAILED))
