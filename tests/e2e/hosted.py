@@ -38,6 +38,7 @@ class Hosted:
         github.knows = lambda commit: (
             desk.tries("git", "-C", str(folder / "origin.git"), "cat-file", "-e", commit).returncode == 0
         )
+        github.commit_of = self.at
         place = f"s3://{s3.bucket}" if s3 else str(folder)
         self.remote, self.store = f"{place}/remote", f"{place}/releases"
         self.keys = s3.environment() if s3 else {}
@@ -129,9 +130,15 @@ class Hosted:
         self.desk.does("git", "push", "--quiet", "origin", "main")
         return merged
 
-    def works(self) -> str:
-        """Run the flow `retraining` as a worker that publishes to main; return what it printed."""
-        return self.desk.does("python", "-m", "flows.retraining", FRAUD_PUBLISH="branch", **self.settings)
+    def works(self, publish: str) -> str:
+        """Run the flow `retraining` as a worker that publishes so; return what it printed."""
+        host = {
+            "FRAUD_PUBLISH": publish,
+            "FRAUD_GITHUB_TOKEN": self.github.token,
+            "GITHUB_API_URL": self.github.url,
+            "GITHUB_REPOSITORY": REPOSITORY,  # git says where the address leads: to a folder
+        }
+        return self.desk.does("python", "-m", "flows.retraining", **host, **self.settings)
 
     def _merged(self, branch: str) -> str:
         """Let main be checked out here with the branch as it is on the host merged into it; return the commit."""

@@ -164,6 +164,12 @@ def reviewed(two_months: Reviewed, tmp_path: Path, github_server: GitHubServer, 
     return taken_up(Path(two_months.folder), tmp_path, github_server, one_cache)
 
 
+def goes_back_to_the_first_run(hosted: Hosted, first_run: FirstRun) -> None:
+    """Let what is live be what it was before any pull request was merged."""
+    shutil.rmtree(hosted.store)
+    shutil.copytree(first_run.desk.path(".local/releases"), hosted.store)
+
+
 def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed(hosted: Hosted, saw: Saw) -> None:
     add_months(hosted.desk, "data-month", ONE)
     pushed = hosted.pushes("data-month")
@@ -405,8 +411,7 @@ def test_where_what_is_live_moved_between_review_and_merge_it_is_judged_again_ag
 def test_of_two_merges_in_a_row_each_promotes_its_own_the_second_against_the_first(
     first_run: FirstRun, two_months: Reviewed, reviewed: Hosted, saw: Saw
 ) -> None:
-    shutil.rmtree(reviewed.store)
-    shutil.copytree(first_run.desk.path(".local/releases"), reviewed.store)
+    goes_back_to_the_first_run(reviewed, first_run)
     merges = (reviewed.at("main"), reviewed.merges("next-months"))
     assert reviewed.live == two_months.before
 
@@ -490,7 +495,7 @@ def test_a_retraining_that_a_worker_has_committed_and_put_live_is_live_already_f
 ) -> None:
     pin_months(reviewed.desk, TWO_MORE)
 
-    worked = reviewed.works()
+    worked = reviewed.works("branch")
 
     assert ran(worked) == []
     assert reviewed.live == two_months.second
@@ -503,6 +508,37 @@ def test_a_retraining_that_a_worker_has_committed_and_put_live_is_live_already_f
     assert f"live: {two_months.second}; the challenger is the live release: nothing has changed" in promoted
     assert reviewed.releases.ledger() == ledger
     saw(f"promote: green, {said(promoted)}")
+
+
+def test_what_a_worker_asks_a_merge_for_is_kept_in_one_request_and_goes_live_with_it_as_it_was_asked_for(
+    first_run: FirstRun, two_months: Reviewed, reviewed: Hosted, saw: Saw
+) -> None:
+    goes_back_to_the_first_run(reviewed, first_run)
+    reviewed.desk.does("git", "reset", "--quiet", "--hard", "main^1")
+    reviewed.desk.does("git", "push", "--quiet", "--force", "origin", "main")
+
+    for months, version in ((ONE, two_months.first), (TWO_MORE, two_months.second)):
+        main = reviewed.at("main")
+        pin_months(reviewed.desk, months)
+
+        worked = reviewed.works("pull-request")
+
+        (request,) = reviewed.github.pulls
+        assert ran(worked) == []
+        assert f"asked for a merge at {request['html_url']}; its merge promotes" in worked
+        assert (request["state"], request["head"], request["base"]) == ("open", "retraining-main", "main")
+        assert f"### {version}: promote" in request["body"]
+        assert (reviewed.live, reviewed.at("main")) == (two_months.before, main)
+        saw(f"the worker asks for a merge of {version} in request {request['number']}; {reviewed.live} stays live")
+
+    reviewed.merges("retraining-main")
+    promoted = ended_well(reviewed.promotes())
+
+    assert "Running stage" not in promoted
+    assert reviewed.live == two_months.second
+    record = reviewed.releases.ledger()[-1]
+    assert (record.from_version, record.who) == (two_months.before, "a-reviewer")
+    saw(f"promote of its merge: {said(promoted)}")
 
 
 def test_on_an_s3_server_each_environments_static_key_is_enough_and_that_of_retraining_lets_nothing_go_live(
