@@ -38,6 +38,7 @@ class Hosted:
         github.knows = lambda commit: (
             desk.tries("git", "-C", str(folder / "origin.git"), "cat-file", "-e", commit).returncode == 0
         )
+        github.commit_of = self.at
         place = f"s3://{s3.bucket}" if s3 else str(folder)
         self.remote, self.store = f"{place}/remote", f"{place}/releases"
         self.keys = s3.environment() if s3 else {}
@@ -70,15 +71,24 @@ class Hosted:
         """Return the commit of a branch on the host."""
         return self.desk.does("git", "ls-remote", "origin", f"refs/heads/{branch}").split()[0]
 
+    def is_in_conflict(self, branch: str) -> bool:
+        """Return whether a branch and main, as they are on the host, do not merge as text."""
+        ended = self.desk.tries(
+            "git", "-C", str(self.folder / "origin.git"), "merge-tree", "--write-tree", "main", branch
+        )
+        assert ended.returncode in {0, 1}, ended.stderr
+        return ended.returncode == 1
+
     def retrains(self, branch: str, *, number: int = 7, owner: str = REPOSITORY) -> subprocess.CompletedProcess[str]:
         """Run `retrain.yml` for a pull request from `branch`; to one of a fork GitHub gives no variable and no key."""
+        assert not self.is_in_conflict(branch), "GitHub starts no workflow for a pull request in conflict"
         head = {"ref": branch, "sha": self.at(branch), "repo": {"full_name": owner}}
         base = {"ref": "main", "sha": self.at("main")}
         asked = {"pull_request": {"number": number, "head": head, "base": base}}
         return self._runs("pull_request", "retrain", asked, fork=owner != REPOSITORY)
 
     def retrains_by_hand(self, branch: str, *, number: int) -> subprocess.CompletedProcess[str]:
-        """Run `retrain.yml` on `branch` as a person starts it whose pull request is in conflict."""
+        """Run `retrain.yml` on `branch` as a person starts it, the pull request in conflict or not."""
         inputs = {"number": str(number), "base": "main"}
         return self._runs("workflow_dispatch", "retrain", {"ref": f"refs/heads/{branch}", "inputs": inputs})
 
@@ -120,9 +130,15 @@ class Hosted:
         self.desk.does("git", "push", "--quiet", "origin", "main")
         return merged
 
-    def works(self) -> str:
-        """Run the flow `retraining` as a worker that publishes to main; return what it printed."""
-        return self.desk.does("python", "-m", "flows.retraining", FRAUD_PUBLISH="branch", **self.settings)
+    def works(self, publish: str) -> str:
+        """Run the flow `retraining` as a worker that publishes so; return what it printed."""
+        host = {
+            "FRAUD_PUBLISH": publish,
+            "FRAUD_GITHUB_TOKEN": self.github.token,
+            "GITHUB_API_URL": self.github.url,
+            "GITHUB_REPOSITORY": REPOSITORY,  # git says where the address leads: to a folder
+        }
+        return self.desk.does("python", "-m", "flows.retraining", **host, **self.settings)
 
     def _merged(self, branch: str) -> str:
         """Let main be checked out here with the branch as it is on the host merged into it; return the commit."""
@@ -235,9 +251,9 @@ def taken_up(host: Path, folder: Path, github: GitHubServer, dvc: Path) -> Hoste
     return hosted
 
 
-def add_months(desk: Desk, branch: str, months: slice) -> None:
-    """Put some of the months after the made-up data on a branch of main."""
-    desk.does("git", "checkout", "--quiet", "-b", branch, "main")
+def add_months(desk: Desk, branch: str, months: slice, *, of: str = "main") -> None:
+    """Put some of the months after the made-up data on a branch that begins at another one, or is it."""
+    desk.does("git", "checkout", "--quiet", "-B", branch, of)
     pin_months(desk, months)
     desk.does("git", "add", "data/raw")
     desk.does("git", "commit", "--quiet", "--message", f"Data: {branch}")
@@ -253,5 +269,6 @@ def pin_months(desk: Desk, months: slice) -> None:
     desk.does("dvc", "add", "--quiet", *map(str, files))
 
 
-ONE, TWO_MORE = slice(0, 1), slice(1, 3)
-"""Of one month of so little data too few cards had a fraud to tell two models apart by, but for the first."""
+ONE, NEXT, TWO_MORE = slice(0, 1), slice(1, 2), slice(1, 3)
+"""Of one month of so little data too few cards had a fraud to tell two models apart by, but for the first. Without that
+the last two leave validation without any; the next alone leaves it some."""

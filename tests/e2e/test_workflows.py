@@ -17,6 +17,7 @@ from mlflow_fraud.core.release.ledger import VERDICT
 from tests.e2e.conftest import FirstRun
 from tests.e2e.desk import Desk
 from tests.e2e.hosted import (
+    NEXT,
     ONE,
     TWO_MORE,
     Hosted,
@@ -58,13 +59,17 @@ def hosted(with_months: Path, tmp_path: Path, github_server: GitHubServer, one_c
 class Reviewed(NamedTuple):
     """A host on which the first of two pull requests with months of data is live, and the second is reviewed.
 
-    `before` and `first` are the versions that were live, oldest first; `second` is what the second's retraining made,
-    which `printed` how. Its `comment` and `check` are what the host was told, of both what was `started`.
+    `before` and `first` are the versions that were live, oldest first. The second's first month made `alone`. Once the
+    first was merged, and a month pushed to the second, these branches were `in_conflict`; the second's retraining by
+    hand made `second`, and `printed` how. Its `comment` and `check` are what the host was told, of all what was
+    `started`.
     """
 
     folder: str
     before: str
     first: str
+    alone: str
+    in_conflict: list[str]
     second: str
     printed: str
     comment: str
@@ -76,29 +81,32 @@ class Reviewed(NamedTuple):
 def two_months(
     first_run: FirstRun, with_months: Path, one_cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Reviewed:
-    """Both were opened on the same `main`, so each changes `dvc.lock` and has not seen the other's."""
+    """Both were retrained on the same `main`, so the second is in conflict once the first is merged."""
 
     def make(folder: Path) -> None:
         shutil.copytree(first_run.desk.path(".local/releases"), folder / "releases")
         with running_github() as github:
             hosted = hosted_as_made(first_run, with_months, folder, github, one_cache)
-            for branch, months in (("data-month", ONE), ("next-months", TWO_MORE)):
+            for branch, months in (("data-month", ONE), ("next-months", NEXT)):
                 add_months(hosted.desk, branch, months)
                 hosted.pushes(branch)
             before = hosted.live
-            ended_well(hosted.retrains("data-month", number=7))
+            for number, branch in ((7, "data-month"), (8, "next-months")):
+                ended_well(hosted.retrains(branch, number=number))
+            alone, *_ = verdict_in(*github.bodies(8))
             hosted.merges("data-month")
             ended_well(hosted.promotes())
-            printed = ended_well(hosted.retrains("next-months", number=8))
+            add_months(hosted.desk, "next-months", TWO_MORE, of="origin/next-months")
+            hosted.pushes("next-months")
+            in_conflict = [branch for branch in ("data-month", "next-months") if hosted.is_in_conflict(branch)]
+            printed = ended_well(hosted.retrains_by_hand("next-months", number=8))
             (comment,) = github.bodies(8)
         second, *_ = verdict_in(comment)
-        told = (str(folder), before, hosted.live, second, printed, comment, hosted.check(), github.started)
-        (folder / "reviewed.json").write_text(json.dumps(told))
+        told = (str(folder), before, hosted.live, alone, in_conflict, second, printed, comment, hosted.check())
+        (folder / "reviewed.json").write_text(json.dumps((*told, github.started)))
 
-    folder, before, first, second, printed, comment, check, started = json.loads(
-        (made_once(tmp_path_factory, "two-months", make) / "reviewed.json").read_text()
-    )
-    return Reviewed(folder, before, first, second, printed, comment, tuple(check), [tuple(each) for each in started])
+    *told, check, started = json.loads((made_once(tmp_path_factory, "two-months", make) / "reviewed.json").read_text())
+    return Reviewed(*told, tuple(check), [tuple(each) for each in started])
 
 
 def hosted_as_made(
@@ -154,6 +162,12 @@ def changes_a_stage(desk: Desk, branch: str) -> None:
 def reviewed(two_months: Reviewed, tmp_path: Path, github_server: GitHubServer, one_cache: Path) -> Hosted:
     """A copy of that host, to go on from there."""
     return taken_up(Path(two_months.folder), tmp_path, github_server, one_cache)
+
+
+def goes_back_to_the_first_run(hosted: Hosted, first_run: FirstRun) -> None:
+    """Let what is live be what it was before any pull request was merged."""
+    shutil.rmtree(hosted.store)
+    shutil.copytree(first_run.desk.path(".local/releases"), hosted.store)
 
 
 def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed(hosted: Hosted, saw: Saw) -> None:
@@ -333,18 +347,22 @@ def test_a_rollback_by_hand_needs_a_reason_and_something_to_go_back_from(hosted:
     assert hosted.live == ""
 
 
-def test_the_second_of_two_data_pull_requests_takes_the_first_in_goes_live_and_is_gone_back_from_for_a_reason(
+def test_of_two_retrained_pull_requests_the_one_in_conflict_is_retrained_by_hand_goes_live_and_is_gone_back_from(
     two_months: Reviewed, reviewed: Hosted, saw: Saw
 ) -> None:
     first, second = two_months.first, two_months.second
-    assert len({two_months.before, first, second}) == 3
+    assert len({two_months.before, first, two_months.alone, second}) == 4
+    assert two_months.in_conflict == ["next-months"]
+    saw(f"two were retrained on one main; with the first merged, {two_months.in_conflict[0]} is in conflict")
+
+    assert not reviewed.is_in_conflict("next-months")
     assert ran(two_months.printed) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]
     assert f"champion `{first}`" in two_months.comment
     assert "Against the live release, on the same rows: " in two_months.comment
     assert "**The test periods differ**" in two_months.comment
     assert two_months.check == ("champion/challenger", "success", reviewed.at("next-months"))
-    assert two_months.started == [("ci.yml", "data-month"), ("ci.yml", "next-months")]
-    saw(f"retrain: {second} judged against {first}, which the other pull request has put live; {two_months.check[1]}")
+    assert two_months.started == [("ci.yml", "data-month"), ("ci.yml", "next-months"), ("ci.yml", "next-months")]
+    saw(f"retrain by hand: it takes main in; {second} in the same comment, judged against {first}, live by now")
 
     ended_well(reviewed.tests("next-months"))
 
@@ -393,8 +411,7 @@ def test_where_what_is_live_moved_between_review_and_merge_it_is_judged_again_ag
 def test_of_two_merges_in_a_row_each_promotes_its_own_the_second_against_the_first(
     first_run: FirstRun, two_months: Reviewed, reviewed: Hosted, saw: Saw
 ) -> None:
-    shutil.rmtree(reviewed.store)
-    shutil.copytree(first_run.desk.path(".local/releases"), reviewed.store)
+    goes_back_to_the_first_run(reviewed, first_run)
     merges = (reviewed.at("main"), reviewed.merges("next-months"))
     assert reviewed.live == two_months.before
 
@@ -478,7 +495,7 @@ def test_a_retraining_that_a_worker_has_committed_and_put_live_is_live_already_f
 ) -> None:
     pin_months(reviewed.desk, TWO_MORE)
 
-    worked = reviewed.works()
+    worked = reviewed.works("branch")
 
     assert ran(worked) == []
     assert reviewed.live == two_months.second
@@ -491,6 +508,37 @@ def test_a_retraining_that_a_worker_has_committed_and_put_live_is_live_already_f
     assert f"live: {two_months.second}; the challenger is the live release: nothing has changed" in promoted
     assert reviewed.releases.ledger() == ledger
     saw(f"promote: green, {said(promoted)}")
+
+
+def test_what_a_worker_asks_a_merge_for_is_kept_in_one_request_and_goes_live_with_it_as_it_was_asked_for(
+    first_run: FirstRun, two_months: Reviewed, reviewed: Hosted, saw: Saw
+) -> None:
+    goes_back_to_the_first_run(reviewed, first_run)
+    reviewed.desk.does("git", "reset", "--quiet", "--hard", "main^1")
+    reviewed.desk.does("git", "push", "--quiet", "--force", "origin", "main")
+
+    for months, version in ((ONE, two_months.first), (TWO_MORE, two_months.second)):
+        main = reviewed.at("main")
+        pin_months(reviewed.desk, months)
+
+        worked = reviewed.works("pull-request")
+
+        (request,) = reviewed.github.pulls
+        assert ran(worked) == []
+        assert f"asked for a merge at {request['html_url']}; its merge promotes" in worked
+        assert (request["state"], request["head"], request["base"]) == ("open", "retraining-main", "main")
+        assert f"### {version}: promote" in request["body"]
+        assert (reviewed.live, reviewed.at("main")) == (two_months.before, main)
+        saw(f"the worker asks for a merge of {version} in request {request['number']}; {reviewed.live} stays live")
+
+    reviewed.merges("retraining-main")
+    promoted = ended_well(reviewed.promotes())
+
+    assert "Running stage" not in promoted
+    assert reviewed.live == two_months.second
+    record = reviewed.releases.ledger()[-1]
+    assert (record.from_version, record.who) == (two_months.before, "a-reviewer")
+    saw(f"promote of its merge: {said(promoted)}")
 
 
 def test_on_an_s3_server_each_environments_static_key_is_enough_and_that_of_retraining_lets_nothing_go_live(
