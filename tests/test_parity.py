@@ -27,7 +27,7 @@ from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import warm_history
 from mlflow_fraud.wall import utc_now
-from tests.serving.conftest import MakeRelease, kept_in, make_release, recorded, silent_after, stream
+from tests.serving.conftest import MakeRelease, kept_in, make_release, recorded, score, silent_after, stream
 
 __all__ = ["make_release", "recorded", "stream"]
 
@@ -49,7 +49,7 @@ def serving(
 def serve(live: LiveRelease, rows: list[Row]) -> None:
     record: Record = live.history.record
     for row in rows:
-        record.settle(live.score(row))
+        record.settle_all([score(live, row)])
     record.writer.flush()
 
 

@@ -78,7 +78,7 @@ def test_a_payment_that_came_while_ids_were_read_is_known_afterwards(
 ) -> None:
     with kept_in(tmp_path, schema, recorded) as record:
         came = stream.row(0, named=True)
-        record.settle(record.enter(contract, came))
+        record.settle_all([record.enter(contract, came)])
         held.gate.set()
         assert record.earlier.wait(PATIENCE)
         record._recent.clear()  # as when many more have come

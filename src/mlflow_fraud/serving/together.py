@@ -41,7 +41,8 @@ class Together:
     def take(self, live: LiveRelease, transaction: Transaction, began: float) -> asyncio.Future[Given]:
         """Take a new payment into the past; its answer is there when the round of the event loop is over.
 
-        The answer raises `NotScored` as `LiveRelease.score` does. Raises `AheadOfNow` for what leaves no trace.
+        The answer raises `NotScored` where the model gives it no score: the payment belongs to the past all the same.
+        Raises `AheadOfNow` for what leaves no trace.
         """
         if live is not self._live or len(self._waiting) >= self._at_once:
             self.settle()
