@@ -147,10 +147,11 @@ class Record:
         """Have payments written together, each with its answer if there is one; the tickets say whether each is."""
         for payment in payments:
             self._renew(payment)
-        tickets = self.writer.put_all(payments)
-        for payment in payments:
-            self._unsettled.pop(payment.place, None)
-        return tickets
+        try:
+            return self.writer.put_all(payments)
+        finally:  # what cannot be given to be written is told as an error, and waits for nothing any more
+            for payment in payments:
+                self._unsettled.pop(payment.place, None)
 
     def complete(self, payment: Payment) -> Ticket:
         """Have the answer written to a payment that is there without one."""

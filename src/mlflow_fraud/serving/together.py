@@ -73,7 +73,11 @@ class Together:
 
     def _answers(self, waiting: Sequence[_Waiting]) -> list[Given | Exception]:
         assert self._live is not None  # it read their features
-        found = self._live.score_all([each.observed for each in waiting], [each.began for each in waiting])
+        try:
+            found = self._live.score_all([each.observed for each in waiting], [each.began for each in waiting])
+        except Exception:  # they are in the past all the same: written without an answer, as one without a score is
+            self.record.settle_all([payment._replace(scores=scores) for (_, scores, payment), _, _ in waiting])
+            raise
         tickets = self.record.settle_all([each.payment if isinstance(each, NotScored) else each for each in found])
         return [
             each if isinstance(each, NotScored) else (each, ticket) for each, ticket in zip(found, tickets, strict=True)
