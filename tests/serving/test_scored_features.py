@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
+from mlflow_fraud.cli import app
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.app import create_app
@@ -26,9 +29,9 @@ TOLD = ["probability", "decision", "threshold", "model_version"]
 def served(here: Here, rows: list[dict[str, Any]], schema: FeatureSchema) -> tuple[list[Any], pl.DataFrame]:
     """Return what the service says to the rows, and the features that it worked out, with ids and exact amounts."""
     with kept_in(here.folder) as record:
-        app = create_app(here.store, record=record, poll_seconds=3600)
-        app.state.model.poll()
-        told = [TestClient(app).post("/v1/score", json=row).json() for row in rows]
+        service = create_app(here.store, record=record, poll_seconds=3600)
+        service.state.model.poll()
+        told = [TestClient(service).post("/v1/score", json=row).json() for row in rows]
         kept = [record.recent(schema.contract, row["trans_num"]) for row in rows]
     payments = [each for each in kept if each is not None and each.answer is not None]
     features = np.array([np.frombuffer(each.answer.features, np.float32) for each in payments if each.answer])
@@ -102,3 +105,16 @@ def test_an_amount_is_asked_for_where_a_loss_decides(
     table.with_columns(pl.Series(AMOUNT, [100.0, 1.5])).write_parquet(file)
     with pytest.raises(DataError, match="row 2 has no amount in minor units"):
         score_features(here, file, quiet)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--without-record", "--features looks at no past, .* leave --without-record out"),
+        ("--reasons=3", "expected --features or --reasons, found both"),
+    ],
+)
+def test_an_option_that_means_nothing_for_features_is_refused(option: str, message: str) -> None:
+    done = CliRunner().invoke(app, ["score", "features.csv", "--features", option])
+    assert isinstance(done.exception, SettingsError)
+    assert re.search(message, str(done.exception))

@@ -154,6 +154,16 @@ def load_release(
     return LiveRelease(manifest, schema, request, label, correction, share, scorer, history, note, explanation)
 
 
+def load_reasons(release: Release) -> Explanation | NoReasons:
+    """Return what gives a release's reasons, or why nothing does, without a past.
+
+    Raises `ReleaseRejected` as `load_release` does.
+    """
+    with _rejecting(release.manifest):
+        schema, _ = _features_of(release)
+        return load_explanation(release.manifest, release.files, schema.names)
+
+
 class Scoring(NamedTuple):
     """A release without a past: what gives a row of its features its probability."""
 
