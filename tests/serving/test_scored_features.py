@@ -107,6 +107,34 @@ def test_an_amount_is_asked_for_where_a_loss_decides(
         score_features(here, file, quiet)
 
 
+def test_a_table_of_which_it_is_not_certain_what_is_which_is_refused(here: Here, schema: FeatureSchema) -> None:
+    """A short row would be scored by what it lacks, and of a name that is there twice the first would be taken."""
+    table, file = pl.DataFrame({name: [1.0, 2.0] for name in schema.names}), here.folder / "features.csv"
+    text = table.write_csv()
+    head, *rows = text.splitlines()
+
+    def refused(content: str | bytes, match: str) -> None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(DataError, match=match):
+            score_features(here, file, quiet)
+
+    refused("\n".join([f"{head},{schema.names[0]}", *(f"{row},9" for row in rows)]), "is there 2 times, so it is not")
+    refused("\n".join([f"{head},event_id,event_id", *(f"{row},a,b" for row in rows)]), "event_id is there 2 times")
+    refused(f"{text}1,2\n", "1 row has fewer values than the .* names of the header")
+    refused(f"{text}{rows[0]},3\n", "1 row has more values than the .* names of the header")
+    refused(text.replace("\n", "\r"), "ends its lines with a carriage return alone")
+    refused(text.replace(",", ";"), "expected text in UTF-8 with ',' between its columns")
+    refused(text.encode("utf-16"), "expected text in UTF-8 with ',' between its columns")
+
+
+def test_lines_without_any_value_are_no_rows_of_features(here: Here, schema: FeatureSchema) -> None:
+    table, file = pl.DataFrame({name: [1.0, 2.0] for name in schema.names}), here.folder / "features.csv"
+    file.write_text(table.write_csv().replace("\n", "\n\n") + "," * (len(schema.names) - 1) + "\n")
+    said: list[str] = []
+    assert score_features(here, file, said.append).scored == 2
+    assert "4 lines without any value are no row" in said
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

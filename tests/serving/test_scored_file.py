@@ -234,6 +234,27 @@ def test_late_rows_are_no_matter_where_no_window_moves_by_hops_or_the_record_had
         assert (found.count, bool(str(found))) == (count, count > 0)
 
 
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("there.csv", "expected the name of another file"), ("june.csv/x.csv", "nothing can be written into .*june.csv")],
+)
+def test_where_no_file_can_be_written_it_is_said_before_the_past_is_read(
+    here: Here, rows: list[dict[str, Any]], out: str, message: str
+) -> None:
+    (here.folder / "there.csv").mkdir()
+    said: list[str] = []
+    with pytest.raises(SettingsError, match=message):
+        score_file(here, as_file(rows[:2], here.folder / "june.csv"), said.append, out=here.folder / out)
+    assert said == []
+
+
+def test_days_without_a_time_of_day_are_no_times(here: Here, rows: list[dict[str, Any]]) -> None:
+    file = as_file(rows[:2], here.folder / "june.parquet")
+    pl.read_parquet(file).with_columns(pl.col("trans_date_trans_time").cast(pl.Date)).write_parquet(file)
+    with pytest.raises(DataError, match="trans_date_trans_time has days without a time of day in the file"):
+        score_file(here, file, quiet)
+
+
 def test_the_file_of_what_is_refused_is_never_the_one_that_is_read(here: Here, rows: list[dict[str, Any]]) -> None:
     file = as_file(rows[:2], here.folder / "june.refused.csv")
     before = file.read_bytes()

@@ -16,7 +16,6 @@ import polars as pl
 
 from mlflow_fraud.adapters.files import replacing
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
-from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_rows import Rows, Sent, require_table, rows_as_sent
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.contract.contract import Contract
@@ -31,6 +30,7 @@ from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.reason_columns import ReasonColumns, reason_columns, require_so_many
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.schema import NOT_ASKED
+from mlflow_fraud.serving.score_target import refused_beside, require_folder, target_of
 from mlflow_fraud.serving.together import Together
 from mlflow_fraud.serving.warm_start import warm_history
 
@@ -43,7 +43,6 @@ NUMBER = "file_row"
 SCORES = ("probability", "decision", "threshold", "model_version", "review")
 """What is written of each row, after its number and its id; its reasons come behind."""
 
-KINDS = (".csv", ".parquet")
 TAIL = 5_000
 """So many of the newest rows are in memory at least."""
 
@@ -101,7 +100,7 @@ def score_file(
     require_so_many(reasons)
     whole = release_named(place, release)
     columns = reason_columns(whole, reasons)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    require_folder(target.parent)
     clock = clock_of(place.clock, place.tolerance)
     with _record_of(place, target.parent, without_record) as record:
         progress("reading the past")
@@ -115,21 +114,6 @@ def score_file(
         if late.count:
             progress(f"note: {late}")
         return summary
-
-
-def target_of(file: Path, out: Path | None) -> Path:
-    """Return where answers are written; raise `SettingsError` where that is no table's name, or the file itself."""
-    kind = ".parquet" if file.suffix.lower() == ".parquet" else ".csv"
-    target = out or file.with_name(f"{batch_name(file)}.scores{kind}")
-    written = {each.resolve() for each in (target, _refused_beside(target))}
-    if target.suffix.lower() not in KINDS or file.resolve() in written:
-        raise SettingsError(f"--out is {target}; expected the name of another file that ends in {' or '.join(KINDS)}")
-    return target
-
-
-def _refused_beside(target: Path) -> Path:
-    """Return where it is written which rows were refused."""
-    return target.with_name(f"{target.stem}.refused.csv")
 
 
 def release_named(place: Place, version: str) -> Release:
@@ -173,7 +157,7 @@ async def _written(
 ) -> Summary:
     """Write the answers and what is refused, each file whole or not at all."""
     contract, scored, flagged, refused = live.schema.contract, 0, 0, 0
-    beside = _refused_beside(target)
+    beside = refused_beside(target)
     with replacing(target) as pending, replacing(beside) as pending_refused:
         with pending.open("w", newline="") as answers, pending_refused.open("w", newline="") as problems:
             good, bad = csv.writer(answers), csv.writer(problems)
