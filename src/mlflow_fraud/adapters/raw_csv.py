@@ -147,13 +147,20 @@ def _look_at_each(lines: pl.LazyFrame, names: Sequence[str], separator: str) -> 
         (whole & short & ~empty).alias("short"),
         (whole & (quotes > 0) & ~line.str.contains(_well_formed(separator))).alias("malformed"),
         _is_stray(separator).alias("stray"),
-        (pl.col("opens") & (quotes.sum() % 2 == 1) & (pl.col(_NUMBER) == _last_opening())).alias("open"),
+        quotes,
+        pl.col("opens"),
         line.str.contains("\x00", literal=True).alias("nul"),
         (whole & empty).alias("empty"),
     )
-    kinds = ("surplus", "short", "malformed", "stray", "open", "nul")
+    kinds = ("surplus", "short", "malformed", "stray", "nul")
     firsts = [pl.col(_NUMBER).filter(pl.col(kind)).min().alias(f"first_{kind}") for kind in kinds]
-    return flags.select(*(pl.col(kind).sum() for kind in (*kinds, "empty")), *firsts)
+    left_open, last = quotes.sum() % 2, pl.col(_NUMBER).filter(pl.col("opens")).max()
+    return flags.select(
+        *(pl.col(kind).sum() for kind in (*kinds, "empty")),
+        *firsts,
+        left_open.alias("open"),
+        pl.when(left_open == 1).then(last).alias("first_open"),
+    )
 
 
 def _is_empty(line: pl.Expr, separator: str) -> pl.Expr:
@@ -169,10 +176,6 @@ def _is_stray(separator: str) -> pl.Expr:
     opens, closes, goes_on = (rare.str.contains(pattern) for pattern in _across_lines(separator))
     fits = pl.when(pl.col("opens")).then(opens).when(pl.col("closes")).then(closes).otherwise(goes_on)
     return ~fits.fill_null(value=True)
-
-
-def _last_opening() -> pl.Expr:
-    return pl.col(_NUMBER).filter(pl.col("opens")).max()
 
 
 def require_even(file: Path, lines: Lines, names: int, csv: Csv) -> None:
