@@ -27,7 +27,7 @@ from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.warm_start import warm_history
 from mlflow_fraud.wall import utc_now
-from tests.serving.conftest import MakeRelease, kept_in, make_release, recorded, silent_after, stream
+from tests.serving.conftest import MakeRelease, kept_in, make_release, recorded, score, silent_after, stream
 
 __all__ = ["make_release", "recorded", "stream"]
 
@@ -49,7 +49,7 @@ def serving(
 def serve(live: LiveRelease, rows: list[Row]) -> None:
     record: Record = live.history.record
     for row in rows:
-        record.settle(live.score(row))
+        record.settle_all([score(live, row)])
     record.writer.flush()
 
 
@@ -142,22 +142,35 @@ def test_what_was_corrected_after_the_answer_for_a_moment_before_it_is_called_co
 def test_one_bit_of_one_feature_of_one_answer_is_found(
     tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
 ) -> None:
+    """Several at once, each in an answer that has a value there: those whose number has the same binary digit.
+
+    Two features are never in the same audits, so that none is taken for another one.
+    """
     with serving(tmp_path, schema, recorded, make_release) as live:
         serve(live, stream.to_dicts())
     log = PredictionLog(f"sqlite:///{tmp_path / 'record.db'}")
-    for place, name in enumerate(schema.names):
+    with log.reading() as connection:
+        answers = connection.execute(select(PAYMENT).where(PAYMENT.c.prediction.is_not(None))).all()
+    served = np.array([np.frombuffer(answer.features, np.float32) for answer in answers])
+    assert np.isfinite(served).any(axis=0).all()
+    one_alone = [[0]]
+    by_digit = [[place for place in range(len(schema.names)) if place + 1 & 1 << digit] for digit in range(6)]
+    assert len(schema.names) + 1 < 1 << len(by_digit)
+    for places in (*one_alone, *by_digit):
+        flipped = served.view(np.uint32).copy()
+        of = {place: np.flatnonzero(np.isfinite(served[:, place])) for place in places}
+        whose = {place: int(had[place % len(had)]) for place, had in of.items()}
+        for place, answer in whose.items():
+            flipped[answer, place] ^= 1
+        flipped[np.isnan(served)] ^= 1  # what is missing stays so
         with log.writing() as connection:
-            answer = connection.execute(select(PAYMENT).where(PAYMENT.c.prediction.is_not(None)).limit(1)).one()
-            flipped = np.frombuffer(answer.features, np.uint32).copy()
-            flipped[place] ^= 1
-            change = update(PAYMENT).where(PAYMENT.c.place == answer.place)
-            connection.execute(change.values(features=flipped.tobytes()))
+            for answer, features in zip(answers, flipped, strict=True):
+                change = update(PAYMENT).where(PAYMENT.c.place == answer.place)
+                connection.execute(change.values(features=features.tobytes()))
         found = audited(tmp_path, schema)
-        missing = np.isnan(flipped.view(np.float32)[place])
-        assert differing(found, "otherwise") == (set() if missing else {name})
-        assert found.otherwise == ([] if missing else [answer.prediction])
-        with log.writing() as connection:
-            connection.execute(change.values(features=answer.features))
+        assert differing(found, "otherwise") == {schema.names[place] for place in places}
+        assert found.table["otherwise"].sum() == len(places)
+        assert set(found.otherwise) == {answers[answer].prediction for answer in whose.values()}
     log.close()
 
 

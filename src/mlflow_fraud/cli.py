@@ -750,6 +750,8 @@ def score(
 
     if features and reasons:
         raise SettingsError("expected --features or --reasons, found both; reasons are of payments: leave one out")
+    if features and without_record:
+        raise SettingsError("--features looks at no past, with a record or without one; leave --without-record out")
     place = load_environment()
     with watched("scoring", lambda line: typer.echo(line, err=True)) as progress:
         if features:

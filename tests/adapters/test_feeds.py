@@ -98,7 +98,18 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     ),
     "no rows": (lambda f: text(f.head(0)).encode(), "has a header and no rows"),
     "nothing at all": (lambda f: b"", "is empty; expected a header line and rows"),
-    "a quote left open": (lambda f: (text(f) + '"abc,\n').encode(), "cannot be read to its end: CSV malformed"),
+    "a quote left open": (
+        lambda f: (text(f) + '"abc,\n').encode(),
+        "1 row has a quote that is opened and not closed (the first in line 987)",
+    ),
+    "a quote within a value without quotes": (
+        lambda f: text(f.with_columns(last=pl.lit("Ann"))).replace("Ann", 'A"n', 2).encode(),
+        "2 rows have a quote within a value (the first in line 2)",
+    ),
+    "lines that end in CR alone": (
+        lambda f: text(f).replace("\n", "\r").encode(),
+        "ends its lines with a carriage return alone; write it with line feeds",
+    ),
     "a row cut short": (
         lambda f: (text(f) + "1,2,3\n").encode(),
         f"1 row has fewer values than the {FIELDS} names of the header, so it is not certain which",
@@ -161,6 +172,10 @@ WARNED: dict[str, tuple[Spoil, str]] = {
     "lines without any value": (
         lambda f: (text(f).replace("\n", "\n\n", 3) + ",,,\n").encode(),
         "4 lines without any value are no row",
+    ),
+    "a line of nothing but separators": (
+        lambda f: (text(f) + "," * (FIELDS - 1) + "\n").encode(),
+        "1 line without any value is no row",
     ),
     "a name twice that is not kept": (
         lambda f: text(f.with_columns(x=pl.lit(1), y=pl.lit(2))).replace(",x,y\n", ",x,x\n").encode(),

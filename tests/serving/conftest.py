@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,21 @@ from fastapi.testclient import TestClient
 from mlflow_fraud.adapters.model_export import MODEL_FILE, booster_bytes, model_bytes
 from mlflow_fraud.adapters.model_file import load_calibrated
 from mlflow_fraud.adapters.model_formats.booster_file import BOOSTER_FILE
+from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.prediction_log.history import take_in_history
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.release_store import Pointer, ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.explaining.vocabulary import to_json, vocabulary_of
 from mlflow_fraud.core.features.batch import build_features
+from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.features.recorded import as_recorded
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.calibration import Calibration
 from mlflow_fraud.core.release.release import GOLDEN_FILE, REASONS_FILE, Golden, Release, entry, version_of
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.live_model import LiveModel
+from mlflow_fraud.serving.loading import LiveRelease
 from mlflow_fraud.serving.record import Record, open_record
 from tests.conftest import make_transactions
 from tests.manifests import REFERENCE, plain_manifest
@@ -132,6 +136,13 @@ def with_file(release: Release, name: str, content: bytes) -> Release:
     entries = {each: entry(files[each]) for each in files}
     version = version_of("xgboost", files, release.manifest.threshold, release.manifest.calibration)
     return Release(release.manifest.model_copy(update={"files": entries, "version": version}), files)
+
+
+def score(live: LiveRelease, transaction: Transaction) -> Payment:
+    """Return a payment with its answer, as one that comes alone gets it; it is not given to be written."""
+    (answered,) = live.score_all([live.history.observe(transaction)], [perf_counter()])
+    assert isinstance(answered, Payment)
+    return answered
 
 
 @pytest.fixture

@@ -242,10 +242,10 @@ def test_a_service_that_lost_its_record_to_another_one_writes_nothing_until_it_h
 ) -> None:
     contract, transactions = schema.contract, stream.to_dicts()
     with kept_at(in_postgres) as record, closing(PredictionLog(in_postgres)) as reader:
-        record.settle(record.enter(contract, transactions[0]))
+        record.settle_all([record.enter(contract, transactions[0])])
         record.writer.flush()
         with another(record):
-            record.settle(record.enter(contract, transactions[1]))
+            record.settle_all([record.enter(contract, transactions[1])])
             until(lambda: "was lost to another service" in (record.writer.trouble or ""))
             assert reader.last_place() == 1
         until(lambda: record.writer.trouble is None)
@@ -258,12 +258,12 @@ def test_a_service_whose_record_another_one_wrote_to_meanwhile_writes_nothing_mo
 ) -> None:
     contract, transactions = schema.contract, stream.to_dicts()
     with kept_at(in_postgres) as record, closing(PredictionLog(in_postgres)) as reader:
-        record.settle(record.enter(contract, transactions[0]))
+        record.settle_all([record.enter(contract, transactions[0])])
         record.writer.flush()
         with another(record):
             at = transactions[1]["event_time"]
             reader.append([Payment(2, contract.name, {"event_id": "another's", "event_time": at}, at)])
-            record.settle(record.enter(contract, transactions[1]))
+            record.settle_all([record.enter(contract, transactions[1])])
         until(lambda: "has 1 payments of another service" in (record.writer.trouble or ""))
         assert "start this service again" in str(record.writer.trouble)
         assert [event_id for event_id, _ in kept(reader, contract)] == [transactions[0]["event_id"], "another's"]
@@ -287,7 +287,7 @@ def test_what_was_written_when_the_connection_broke_is_not_taken_for_anothers(
 
         monkeypatch.setattr(log._hot, "add", add_and_break)
         for transaction in transactions[:2]:
-            record.settle(record.enter(contract, transaction))
+            record.settle_all([record.enter(contract, transaction)])
             record.writer.flush()
         until(lambda: record.writer.trouble is None and not record.writer.unwritten())
         assert [event_id for event_id, _ in kept(log, contract)] == [each["event_id"] for each in transactions[:2]]
@@ -445,7 +445,7 @@ def test_what_a_server_never_takes_stops_nothing_behind_it(in_postgres: str, sch
     moment = datetime(2026, 1, 1)
     with kept_at(in_postgres) as record:
         for event_id in ("good", "without an \x00 end", "better"):
-            record.settle(record.enter(schema.contract, {"event_id": event_id, "event_time": moment}))
+            record.settle_all([record.enter(schema.contract, {"event_id": event_id, "event_time": moment})])
         record.writer.flush()
         assert record.writer.lost == 1
         assert [event_id for event_id, _ in kept(record.log, schema.contract)] == ["good", "better"]

@@ -49,7 +49,7 @@ def one_by_one(history: History, rows: list[Row]) -> np.ndarray:
     for row in rows:
         found, _, payment = history.observe(row)
         features.append(found)
-        history.record.settle(payment)
+        history.record.settle_all([payment])
         history.learn([LabelMessage(row["event_id"], row["label"], row["event_time"])])
     return np.array(features, dtype=np.float32)
 
@@ -177,7 +177,7 @@ def test_a_label_comes_after_its_score_and_may_change(
     history, row = warm_history(schema, record), rows_of(stream)[0]
     fraud = LabelMessage(row["event_id"], 1, row["event_time"])
     assert history.learn([fraud]) == ["unmatched"]
-    record.settle(history.observe(row).payment)
+    record.settle_all([history.observe(row).payment])
     assert history.learn([fraud, fraud, fraud._replace(label=0)]) == ["noted", "known", "noted"]
 
 
@@ -204,7 +204,7 @@ def test_what_came_by_another_contract_is_no_part_of_this_past(
         expected = one_by_one(warm_history(schema, alone), rows)
     history = warm_history(schema, record)
     for row in rows:
-        record.settle(record.enter(other, {"event_id": row["event_id"], "event_time": row["event_time"]}))
+        record.settle_all([record.enter(other, {"event_id": row["event_id"], "event_time": row["event_time"]})])
     np.testing.assert_array_equal(one_by_one(history, rows), expected)
 
 
@@ -214,7 +214,7 @@ def test_what_was_scored_before_the_contract_had_a_column_is_blank_there(
     rows = rows_of(stream)
     for row in rows[:20]:
         known = {name: row[name] for name in row if name != "merchant"}
-        record.settle(record.enter(schema.contract, known))
+        record.settle_all([record.enter(schema.contract, known)])
     assert len(warm_history(schema, record).observe(rows[20]).features) == len(schema.names)
 
 

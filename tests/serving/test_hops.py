@@ -62,7 +62,7 @@ def served(history: History, rows: list[Row]) -> list[object]:
     found: list[object] = []
     for row in rows:
         features, scores, payment = history.observe(row)
-        history.record.settle(payment._replace(scores=scores))
+        history.record.settle_all([payment._replace(scores=scores)])
         history.record.writer.flush()
         found.append(features)
         if row["event_id"].endswith("5"):

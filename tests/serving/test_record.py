@@ -209,7 +209,7 @@ def test_what_no_record_takes_stops_nothing_behind_it(
 ) -> None:
     at = recorded["event_time"][0]
     for event_id, amount in (("good", 1), ("bad", object()), ("better", 2)):
-        record.settle(record.enter(contract, {"event_id": event_id, "event_time": at, "amount": amount}))
+        record.settle_all([record.enter(contract, {"event_id": event_id, "event_time": at, "amount": amount})])
     record.writer.flush()
     assert [bool(record.log.find(contract, each)) for each in ("good", "bad", "better")] == [True, False, True]
     assert record.writer.lost == 1

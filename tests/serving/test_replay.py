@@ -20,7 +20,7 @@ from mlflow_fraud.core.labels import LABEL_TIME, told_at
 from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.warm_start import warm_history
 from tests.conftest import ROOT, make_transactions
-from tests.serving.conftest import MakeRelease, kept_in, silent_after
+from tests.serving.conftest import MakeRelease, kept_in, score, silent_after
 
 ARCHIVE = ROOT.parent / "shared/data/sparkov/archive.zip"
 WEEK = 7
@@ -47,7 +47,7 @@ def _serve(live: LiveRelease, whole: pl.DataFrame, stream: pl.DataFrame, schema:
         while late and late[0][0] <= row["event_time"]:
             arrived, of = late.pop(0)
             live.history._past.learn(rows[of], rows[of]["label"], arrived)  # the record's part is tested elsewhere
-        answer = live.score(row)
+        answer = score(live, row)
         assert answer.answer is not None
         features.append(np.frombuffer(answer.answer.features, np.float32))
         scores.append(answer.answer.probability)

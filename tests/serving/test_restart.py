@@ -34,7 +34,7 @@ def served(history: History, rows: list[Row]) -> list[object]:
     found: list[object] = []
     for row in rows:
         features, scores, payment = history.observe(row)
-        history.record.settle(payment._replace(scores=scores))
+        history.record.settle_all([payment._replace(scores=scores)])
         found.append(features)
         history.learn([LabelMessage(row["event_id"], row["label"], row["event_time"] + timedelta(hours=1))])
     return found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
+from mlflow_fraud.cli import app
 from mlflow_fraud.core.errors import DataError, SettingsError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving.app import create_app
@@ -26,9 +29,9 @@ TOLD = ["probability", "decision", "threshold", "model_version"]
 def served(here: Here, rows: list[dict[str, Any]], schema: FeatureSchema) -> tuple[list[Any], pl.DataFrame]:
     """Return what the service says to the rows, and the features that it worked out, with ids and exact amounts."""
     with kept_in(here.folder) as record:
-        app = create_app(here.store, record=record, poll_seconds=3600)
-        app.state.model.poll()
-        told = [TestClient(app).post("/v1/score", json=row).json() for row in rows]
+        service = create_app(here.store, record=record, poll_seconds=3600)
+        service.state.model.poll()
+        told = [TestClient(service).post("/v1/score", json=row).json() for row in rows]
         kept = [record.recent(schema.contract, row["trans_num"]) for row in rows]
     payments = [each for each in kept if each is not None and each.answer is not None]
     features = np.array([np.frombuffer(each.answer.features, np.float32) for each in payments if each.answer])
@@ -102,3 +105,44 @@ def test_an_amount_is_asked_for_where_a_loss_decides(
     table.with_columns(pl.Series(AMOUNT, [100.0, 1.5])).write_parquet(file)
     with pytest.raises(DataError, match="row 2 has no amount in minor units"):
         score_features(here, file, quiet)
+
+
+def test_a_table_of_which_it_is_not_certain_what_is_which_is_refused(here: Here, schema: FeatureSchema) -> None:
+    """A short row would be scored by what it lacks, and of a name that is there twice the first would be taken."""
+    table, file = pl.DataFrame({name: [1.0, 2.0] for name in schema.names}), here.folder / "features.csv"
+    text = table.write_csv()
+    head, *rows = text.splitlines()
+
+    def refused(content: str | bytes, match: str) -> None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(DataError, match=match):
+            score_features(here, file, quiet)
+
+    refused("\n".join([f"{head},{schema.names[0]}", *(f"{row},9" for row in rows)]), "is there 2 times, so it is not")
+    refused("\n".join([f"{head},event_id,event_id", *(f"{row},a,b" for row in rows)]), "event_id is there 2 times")
+    refused(f"{text}1,2\n", "1 row has fewer values than the .* names of the header")
+    refused(f"{text}{rows[0]},3\n", "1 row has more values than the .* names of the header")
+    refused(text.replace("\n", "\r"), "ends its lines with a carriage return alone")
+    refused(text.replace(",", ";"), "expected text in UTF-8 with ',' between its columns")
+    refused(text.encode("utf-16"), "expected text in UTF-8 with ',' between its columns")
+
+
+def test_lines_without_any_value_are_no_rows_of_features(here: Here, schema: FeatureSchema) -> None:
+    table, file = pl.DataFrame({name: [1.0, 2.0] for name in schema.names}), here.folder / "features.csv"
+    file.write_text(table.write_csv().replace("\n", "\n\n") + "," * (len(schema.names) - 1) + "\n")
+    said: list[str] = []
+    assert score_features(here, file, said.append).scored == 2
+    assert "4 lines without any value are no row" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--without-record", "--features looks at no past, .* leave --without-record out"),
+        ("--reasons=3", "expected --features or --reasons, found both"),
+    ],
+)
+def test_an_option_that_means_nothing_for_features_is_refused(option: str, message: str) -> None:
+    done = CliRunner().invoke(app, ["score", "features.csv", "--features", option])
+    assert isinstance(done.exception, SettingsError)
+    assert re.search(message, str(done.exception))

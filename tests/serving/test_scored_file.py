@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,9 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
+from benchmarks.state import without_hops
 from mlflow_fraud.adapters.explanation import FOREST, NoReasons
+from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
@@ -22,6 +25,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving import loading
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import TOLERANCE
+from mlflow_fraud.serving.late_rows import LateRows
 from mlflow_fraud.serving.scored_file import NUMBER, score_file
 from tests.serving.conftest import MakeRelease, fill, go_live, kept_in
 
@@ -189,6 +193,76 @@ def test_what_is_asked_wrongly_is_said_before_the_past_is_read(
     assert said == []
 
 
+@pytest.mark.parametrize(
+    ("clock", "days_back", "without_record", "said"),
+    [
+        ("wall", 0, False, "2 rows come late by FRAUD_CLOCK=wall, .* set FRAUD_CLOCK=stream"),
+        ("wall", 0, True, "2 rows come late by FRAUD_CLOCK=wall, .* set FRAUD_CLOCK=stream"),
+        ("stream", 5, False, "2 rows come late by FRAUD_CLOCK=stream, .* --without-record"),
+        ("stream", 5, True, None),
+        ("stream", 0, False, None),
+    ],
+)
+def test_where_rows_come_late_by_the_clock_it_is_said_what_does_not_see_them_and_what_to_do(
+    here: Here,
+    rows: list[dict[str, Any]],
+    clock: Literal["wall", "stream"],
+    days_back: int,
+    without_record: bool,
+    said: str | None,
+) -> None:
+    back = timedelta(days=days_back)
+    sent = [
+        {**row, "trans_date_trans_time": f"{datetime.fromisoformat(row['trans_date_trans_time']) - back}"}
+        for row in rows[:2]
+    ]
+    lines: list[str] = []
+    file = as_file(sent, here.folder / "june.csv")
+    score_file(replace(here, clock=clock), file, lines.append, without_record=without_record)
+    notes = [line for line in lines if line.startswith("note: ")]
+    assert len(notes) == (said is not None)
+    assert said is None or re.search(said, notes[0])
+
+
+def test_late_rows_are_no_matter_where_no_window_moves_by_hops_or_the_record_had_them(schema: FeatureSchema) -> None:
+    at = datetime(2020, 1, 1)
+    late = Payment(2, "sparkov", {"event_time": at}, at, arrival=at + timedelta(days=30))
+    plain = FeatureSchema(params=without_hops(schema.params), contract=schema.contract, categories=schema.categories)
+    for features, after, count in ((schema, 1, 1), (schema, 2, 0), (plain, 1, 0)):
+        found = LateRows(features, "wall", TOLERANCE, after=after)
+        found.look_at(late)
+        assert (found.count, bool(str(found))) == (count, count > 0)
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("there.csv", "expected the name of another file"), ("june.csv/x.csv", "nothing can be written into .*june.csv")],
+)
+def test_where_no_file_can_be_written_it_is_said_before_the_past_is_read(
+    here: Here, rows: list[dict[str, Any]], out: str, message: str
+) -> None:
+    (here.folder / "there.csv").mkdir()
+    said: list[str] = []
+    with pytest.raises(SettingsError, match=message):
+        score_file(here, as_file(rows[:2], here.folder / "june.csv"), said.append, out=here.folder / out)
+    assert said == []
+
+
+def test_days_without_a_time_of_day_are_no_times(here: Here, rows: list[dict[str, Any]]) -> None:
+    file = as_file(rows[:2], here.folder / "june.parquet")
+    pl.read_parquet(file).with_columns(pl.col("trans_date_trans_time").cast(pl.Date)).write_parquet(file)
+    with pytest.raises(DataError, match="trans_date_trans_time has days without a time of day in the file"):
+        score_file(here, file, quiet)
+
+
+def test_the_file_of_what_is_refused_is_never_the_one_that_is_read(here: Here, rows: list[dict[str, Any]]) -> None:
+    file = as_file(rows[:2], here.folder / "june.refused.csv")
+    before = file.read_bytes()
+    with pytest.raises(SettingsError, match="expected the name of another file"):
+        score_file(here, file, quiet, out=here.folder / "june.csv")
+    assert file.read_bytes() == before
+
+
 def test_a_problem_does_not_say_what_was_sent(here: Here, rows: list[dict[str, Any]]) -> None:
     row = {**rows[0], "trans_date_trans_time": "2034-01-01 00:00:00"}
     summary = score_file(here, as_file([row], here.folder / "june.csv"), quiet)
@@ -214,14 +288,15 @@ def test_a_file_has_the_reasons_of_the_service_to_the_bit(here: Here, rows: list
     assert told["reason_1"].null_count() < len(told)
 
 
-def test_a_release_without_reasons_writes_none_and_says_why(
+def test_a_release_without_reasons_writes_none_and_says_why_at_once(
     here: Here, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = as_file(rows[:2], here.folder / "june.csv")
+    file, said = as_file(rows[:2], here.folder / "june.csv"), list[str]()
     with monkeypatch.context() as forest:
         forest.setattr(loading, "load_explanation", lambda *_: NoReasons(FOREST))
         with pytest.raises(SettingsError, match=r"gives no reasons: a forest adds up .* Leave --reasons out"):
-            score_file(here, file, quiet, reasons=3)
+            score_file(here, file, said.append, reasons=3)
+    assert said == []  # the past, which may be long, was not read for it
     assert not list(here.folder.glob("*scores*"))
 
 

@@ -160,7 +160,7 @@ def lived(history: History, rows: list[Row], first: int = 0) -> list[list[Value]
     found: list[list[Value]] = []
     for number, row in enumerate(rows, first):
         features, scores, payment = history.observe(row)
-        history.record.settle(payment._replace(scores=scores))
+        history.record.settle_all([payment._replace(scores=scores)])
         found.append(features)
         history.record.writer.flush()
         if number % 3 == 0:
@@ -247,7 +247,7 @@ def test_labels_of_a_payment_are_in_the_order_in_which_they_were_told(
     record: Record, schema: FeatureSchema, stream: pl.DataFrame
 ) -> None:
     history, row = warm_history(schema, record), stream.to_dicts()[0]
-    record.settle(history.observe(row).payment)
+    record.settle_all([history.observe(row).payment])
     days = [timedelta(days=n) for n in (3, 1, 2)]
     history.learn([LabelMessage(row["event_id"], n % 2, row["event_time"] + days[n]) for n in range(3)])
     known = labels_of(record.log, schema.contract, [row["event_id"]])

@@ -182,6 +182,48 @@ def test_whoever_needs_the_answers_now_has_them(live: LiveRelease, record: Recor
     asyncio.run(now())
 
 
+def test_what_breaks_down_besides_the_model_leaves_payments_without_an_answer_that_get_one_when_they_are_sent_again(
+    served: Serve, rows: list[Row], schema: FeatureSchema
+) -> None:
+    def breaks(probability: float, flagged: bool) -> None:
+        raise ZeroDivisionError
+
+    with served() as (app, _):
+        model, record, ids = app.state.model, app.state.record, [row["trans_num"] for row in rows[:3]]
+        whole = model.current
+        model.current = replace(whole, tally=breaks)
+        assert [answer.status_code for answer in asyncio.run(at_once(app, rows[:3]))] == [500] * 3
+        record.writer.flush()
+        assert record.mark(schema.contract).unwritten == ()
+        kept = [record.log.find(schema.contract, event_id) for event_id in ids]
+        assert [payment.answer for payment in kept] == [None] * 3
+        assert all(set(schema.scores) <= set(payment.scores) for payment in kept)  # which no past works out again
+        model.current, place = whole, record.place
+        assert [answer.status_code for answer in asyncio.run(at_once(app, rows[:3]))] == [200] * 3
+        record.writer.flush()
+        assert all(record.log.find(schema.contract, event_id).answer for event_id in ids)
+        assert record.place == place
+
+
+def test_what_cannot_even_be_given_to_be_written_is_not_held_till_the_end(
+    live: LiveRelease, record: Record, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = Together(record)
+
+    def breaks(payments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(record.writer, "put_all", breaks)
+
+    async def one() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await together.take(live, live.request.read(as_json(rows[0])), 0.0)
+        with record.lock:
+            assert record.mark(live.schema.contract).unwritten == ()
+
+    asyncio.run(one())
+
+
 def test_nobody_waits_for_ever_whatever_breaks_down(
     live: LiveRelease, record: Record, rows: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:

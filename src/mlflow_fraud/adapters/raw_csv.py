@@ -23,6 +23,7 @@ from mlflow_fraud.core.errors import DataError
 
 CHUNK = 1 << 20
 _LINE, _NUMBER = "line", "number"
+_CARRIAGE_RETURN = re.compile(r"\r(?!\n)")
 _RENAMED = re.compile(r"(.*)_duplicated_\d+$", re.DOTALL)
 
 
@@ -82,12 +83,18 @@ class Lines(NamedTuple):
     """How many have fewer values than the header has names."""
     malformed: int = 0
     """How many have text behind a closing quote."""
+    stray: int = 0
+    """How many have a quote within a value that has none around it, so that the lines behind it would be one value."""
+    open: int = 0
+    """How many have a quote that nothing closes: one at most."""
     nul: int = 0
     empty: int = 0
     """How many have nothing but separators, if anything."""
     first_surplus: int | None = None
     first_short: int | None = None
     first_malformed: int | None = None
+    first_stray: int | None = None
+    first_open: int | None = None
     first_nul: int | None = None
 
 
@@ -107,11 +114,12 @@ def look_at_lines(file: Path, content: Path, names: Sequence[str], csv: Csv) -> 
 
 
 def _is_plain(lines: pl.LazyFrame, names: int, separator: str) -> bool:
-    """Return whether no line has a quote or a NUL in it, and all have as many values as there are names."""
+    """Return whether no line has a quote or a NUL in it or nothing at all, and all have as many values as names."""
     line = pl.col(_LINE)
     marks = line.str.count_matches(separator, literal=True)
     marked = [line.str.contains(mark, literal=True).sum().alias(mark) for mark in ('"', "\x00")]
-    found = lines.select((marks != names - 1).sum(), *marked).collect(engine="streaming")
+    empty = _is_empty(line, separator).sum().alias("empty")
+    found = lines.select((marks != names - 1).sum(), *marked, empty).collect(engine="streaming")
     return not any(found.row(0))
 
 
@@ -122,25 +130,52 @@ def _look_at_each(lines: pl.LazyFrame, names: Sequence[str], separator: str) -> 
     counts = lines.with_row_index(_NUMBER, offset=1).with_columns(
         line.str.count_matches('"', literal=True).alias("quotes")
     )
+    outside, even = (quotes.cum_sum() - quotes) % 2 == 0, quotes % 2 == 0
     records = counts.with_columns(
-        (((quotes.cum_sum() - quotes) % 2 == 0) & (quotes % 2 == 0)).alias("whole"),
+        (outside & even).alias("whole"),
+        (outside & ~even).alias("opens"),
+        (~outside & ~even).alias("closes"),
         pl.when(quotes > 0).then(line.str.replace_all('"[^"]*"', "")).otherwise(line).alias("bare"),
     )
     bare, whole = pl.col("bare"), pl.col("whole")
     filled = bare.str.strip_chars_end(f"{separator}\r").str.count_matches(separator, literal=True) + 1
-    empty = (quotes == 0) & (line.str.strip_chars(f"{separator} \t\r") == "")
+    empty = (quotes == 0) & _is_empty(line, separator)
     short = bare.str.count_matches(separator, literal=True) + 1 < named
     flags = records.select(
         pl.col(_NUMBER),
         (whole & (filled > len(names))).alias("surplus"),
         (whole & short & ~empty).alias("short"),
         (whole & (quotes > 0) & ~line.str.contains(_well_formed(separator))).alias("malformed"),
+        _is_stray(separator).alias("stray"),
+        quotes,
+        pl.col("opens"),
         line.str.contains("\x00", literal=True).alias("nul"),
         (whole & empty).alias("empty"),
     )
-    kinds = ("surplus", "short", "malformed", "nul")
+    kinds = ("surplus", "short", "malformed", "stray", "nul")
     firsts = [pl.col(_NUMBER).filter(pl.col(kind)).min().alias(f"first_{kind}") for kind in kinds]
-    return flags.select(*(pl.col(kind).sum() for kind in (*kinds, "empty")), *firsts)
+    left_open, last = quotes.sum() % 2, pl.col(_NUMBER).filter(pl.col("opens")).max()
+    return flags.select(
+        *(pl.col(kind).sum() for kind in (*kinds, "empty")),
+        *firsts,
+        left_open.alias("open"),
+        pl.when(left_open == 1).then(last).alias("first_open"),
+    )
+
+
+def _is_empty(line: pl.Expr, separator: str) -> pl.Expr:
+    return line.str.strip_chars(f"{separator} \t\r") == ""
+
+
+def _is_stray(separator: str) -> pl.Expr:
+    """Return whether a quote that a line leaves open, or closes, is none that stands at an end of a value.
+
+    Such lines are few, and the others are not looked at.
+    """
+    rare = pl.when(~pl.col("whole") & (pl.col("quotes") > 0)).then(pl.col(_LINE))
+    opens, closes, goes_on = (rare.str.contains(pattern) for pattern in _across_lines(separator))
+    fits = pl.when(pl.col("opens")).then(opens).when(pl.col("closes")).then(closes).otherwise(goes_on)
+    return ~fits.fill_null(value=True)
 
 
 def require_even(file: Path, lines: Lines, names: int, csv: Csv) -> None:
@@ -161,6 +196,18 @@ def require_even(file: Path, lines: Lines, names: int, csv: Csv) -> None:
             lines.first_malformed,
             "text behind a closing quote",
             "a quote within a quoted value is written twice, and no other mark takes its meaning away",
+        ),
+        (
+            lines.stray,
+            lines.first_stray,
+            "a quote within a value",
+            "a value with a quote in it needs quotes around it, and the one in it is written twice",
+        ),
+        (
+            lines.open,
+            lines.first_open,
+            "a quote that is opened and not closed",
+            "a value in quotes ends with one, also where the file was not written to its end",
         ),
         (
             lines.nul,
@@ -192,12 +239,24 @@ def require_readable(file: Path, found: Sequence[str], contract: Contract) -> No
         raise DataError(
             f"{file.name} is not text in {contract.csv.encoding}; the contract's csv.encoding can say utf-16"
         )
+    require_line_feeds(file, found)
     other = max(SEPARATORS, key=found[0].count)
     if len(found) == 1 and other in found[0]:
         raise DataError(
             f"{file.name} separates its columns by {other!r}, expected {contract.csv.separator!r}; "
             f"the contract can say csv: {{separator: {other!r}}}"
         )
+
+
+def require_line_feeds(file: Path, found: Sequence[str]) -> None:
+    """Raise `DataError` where the names of the columns show that lines end as on old machines, so that all are one."""
+    if any(_CARRIAGE_RETURN.search(name) for name in found):
+        raise DataError(f"{file.name} ends its lines with a carriage return alone; write it with line feeds")
+
+
+def said_of_empty(number: int) -> str:
+    """Return what is said of lines that are left out."""
+    return f"{counted(number, 'line')} without any value {'is' if number == 1 else 'are'} no row"
 
 
 def unreadable(file: Path, error: Exception) -> DataError:
@@ -245,9 +304,22 @@ def first_line(error: BaseException) -> str:
 
 def _well_formed(separator: str) -> str:
     """Return the pattern of a line whose quotes stand around whole values."""
-    mark = re.escape(separator)
-    value = f'(?:"(?:[^"]|"")*"|[^"{mark}][^{mark}]*|)'
+    mark, value = _value(separator)
     return f"^(?:{value}{mark})*{value}\\r?$"
+
+
+def _across_lines(separator: str) -> tuple[str, str, str]:
+    """Return the patterns of lines whose last value goes on in the next, whose first value began before, and both."""
+    mark, value = _value(separator)
+    inside = '(?:[^"]|"")*'
+    opening, closing = f'(?:{value}{mark})*"{inside}$', f'^{inside}"'
+    return f"^{opening}", f"{closing}(?:{mark}{value})*\\r?$", f"(?:^{inside}$)|(?:{closing}{mark}{opening})"
+
+
+def _value(separator: str) -> tuple[str, str]:
+    """Return the patterns of a separator and of a value."""
+    mark = re.escape(separator)
+    return mark, f'(?:"(?:[^"]|"")*"|[^"{mark}][^{mark}]*|)'
 
 
 def _recode(file: Path, target: Path, encoding: str) -> None:

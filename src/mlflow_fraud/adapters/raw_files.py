@@ -20,6 +20,7 @@ from mlflow_fraud.adapters.raw_csv import (
     look_at_lines,
     require_even,
     require_readable,
+    said_of_empty,
     scan_csv,
     unreadable,
     without_empty,
@@ -126,7 +127,7 @@ def csv_as_told(file: Path, content: Path, contract: Contract, warn: Tell) -> pl
     require_even(file, lines, len(names), contract.csv)
     if lines.empty:
         raw = without_empty(raw)
-        warn(f"{counted(lines.empty, 'line')} without any value {'is' if lines.empty == 1 else 'are'} no row")
+        warn(said_of_empty(lines.empty))
     return _with_optional(raw, contract)
 
 

@@ -132,6 +132,8 @@ def _time(file: Path, column: Column, contract: Contract, dtype: pl.DataType) ->
         form = "%Y-%m-%d"
     else:
         return pl.col(column.source).cast(pl.String)
+    if column.type == "timestamp" and dtype == pl.Date:
+        raise DataError(f"{file.name}: {column.source} has days without a time of day in the file, expected timestamp")
     own, example = time_format(column.format), _EXAMPLE.strftime(form.replace("%.6f", ".000000"))
     at = _EXAMPLE if column.type == "timestamp" else _EXAMPLE.replace(hour=0, minute=0, second=0)
     if own.reader.fullmatch(example) and read_text(example, own) != at:

@@ -23,7 +23,7 @@ async def answered(live: LiveRelease, together: Together, transaction: Transacti
     """Return a payment with its answer, and what says whether it is in the record.
 
     One that is sent again gets the answer that it got. Raises `OtherContent` where one of its id was another,
-    `AheadOfNow` and `NotScored` as `LiveRelease.score` does.
+    `AheadOfNow` where its time is not there yet, and `NotScored` where the model gives it no score.
     """
     contract, record = live.schema.contract, together.record
     if record.surely_new(contract, transaction):

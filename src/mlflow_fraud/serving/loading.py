@@ -20,7 +20,6 @@ from mlflow_fraud.adapters.prediction_log.prediction_ids import prediction_id
 from mlflow_fraud.adapters.release_files import SCHEMA_FILE
 from mlflow_fraud.core.contract.pseudonym_key import PseudonymKey
 from mlflow_fraud.core.errors import ReleaseRejected, SettingsError
-from mlflow_fraud.core.features.online import Transaction
 from mlflow_fraud.core.features.past import Number, Value
 from mlflow_fraud.core.features.schema import FeatureSchema, read_schema, sha256_of
 from mlflow_fraud.core.features.written import computed_otherwise
@@ -71,17 +70,11 @@ class LiveRelease:
     explanation: Explanation | NoReasons
     tally: Tally = uncounted
 
-    def score(self, transaction: Transaction, began: float | None = None) -> Payment:
-        """Return the payment that a new `transaction` is, with its answer; it then belongs to the past.
-
-        `began` is when the request did, by `perf_counter`. Raises `AheadOfNow` for what leaves no trace, and
-        `NotScored` where the score is no number: the payment belongs to the past all the same.
-        """
-        features, scores, payment = self.history.observe(transaction)
-        return self._answered(payment, features, began, scores)
-
     def score_again(self, payment: Payment, began: float | None = None) -> Payment:
-        """Return a payment of the past that got no answer, with one."""
+        """Return a payment of the past that got no answer, with one.
+
+        `began` is when the request did, by `perf_counter`. Raises `NotScored` where the score is no number.
+        """
         return self._answered(payment, self.history.look(payment.as_it_came), began, payment.scores)
 
     def score_all(self, observed: Sequence[Observed], began: Sequence[float]) -> list[Payment | NotScored]:
@@ -159,6 +152,16 @@ def load_release(
     note = ReleaseNote(manifest.version, schema.sha256, schema.to_json(), manifest.model_dump_json())
     history = history_for(schema)
     return LiveRelease(manifest, schema, request, label, correction, share, scorer, history, note, explanation)
+
+
+def load_reasons(release: Release) -> Explanation | NoReasons:
+    """Return what gives a release's reasons, or why nothing does, without a past.
+
+    Raises `ReleaseRejected` as `load_release` does.
+    """
+    with _rejecting(release.manifest):
+        schema, _ = _features_of(release)
+        return load_explanation(release.manifest, release.files, schema.names)
 
 
 class Scoring(NamedTuple):

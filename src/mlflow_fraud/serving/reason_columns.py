@@ -9,7 +9,8 @@ from mlflow_fraud.adapters.explanation import Explanation, NoReasons
 from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.explaining.reasons import MOST
-from mlflow_fraud.serving.loading import LiveRelease
+from mlflow_fraud.core.release.release import Release
+from mlflow_fraud.serving.loading import load_reasons
 
 Cell = str | float | None
 
@@ -65,17 +66,18 @@ class ReasonColumns:
         return [*cells, *empty[len(cells) :]]
 
 
-def reason_columns(live: LiveRelease, number: int) -> ReasonColumns:
+def reason_columns(release: Release, number: int) -> ReasonColumns:
     """Return the columns for so many reasons of a release's scores; of 0 there are none.
 
-    Raises `SettingsError` where the release gives no reasons.
+    Raises `SettingsError` where the release gives no reasons, and `ReleaseRejected` where it cannot be loaded.
     """
-    version = live.manifest.version
+    version = release.manifest.version
     if number == 0:
         return ReasonColumns(version)
-    if isinstance(live.explanation, NoReasons):
-        raise SettingsError(f"{version} gives no reasons: {live.explanation.why}. Leave --reasons out")
-    return ReasonColumns(version, live.explanation, number)
+    explanation = load_reasons(release)
+    if isinstance(explanation, NoReasons):
+        raise SettingsError(f"{version} gives no reasons: {explanation.why}. Leave --reasons out")
+    return ReasonColumns(version, explanation, number)
 
 
 def require_so_many(number: int) -> None:

@@ -84,8 +84,8 @@ class Record:
     """The payments and labels of this service, each once, in the order in which they came.
 
     `lock` is held while a past is read and written, so that all see one order. A payment has its place and is in memory
-    from `enter` on; `settle` has it written, with its answer. What the record cannot take now waits in memory. Where
-    there is a log `aside`, what comes is written into that one, and the record stays as it is.
+    from `enter` on; `settle_all` has it written, with its answer. What the record cannot take now waits in memory.
+    Where there is a log `aside`, what comes is written into that one, and the record stays as it is.
     """
 
     def __init__(
@@ -143,21 +143,15 @@ class Record:
         self._append(payment)
         return payment
 
-    def settle(self, payment: Payment) -> Ticket:
-        """Have a payment written, with its answer if there is one; the ticket says whether it is."""
-        self._renew(payment)
-        ticket = self.writer.put(payment)
-        self._unsettled.pop(payment.place, None)
-        return ticket
-
     def settle_all(self, payments: Sequence[Payment]) -> list[Ticket]:
-        """Have payments written together, each with its answer if there is one."""
+        """Have payments written together, each with its answer if there is one; the tickets say whether each is."""
         for payment in payments:
             self._renew(payment)
-        tickets = self.writer.put_all(payments)
-        for payment in payments:
-            self._unsettled.pop(payment.place, None)
-        return tickets
+        try:
+            return self.writer.put_all(payments)
+        finally:  # what cannot be given to be written is told as an error, and waits for nothing any more
+            for payment in payments:
+                self._unsettled.pop(payment.place, None)
 
     def complete(self, payment: Payment) -> Ticket:
         """Have the answer written to a payment that is there without one."""

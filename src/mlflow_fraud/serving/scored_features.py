@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,20 +13,16 @@ import polars as pl
 from mlflow_fraud.adapters.files import replacing
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.progress import Progress, Step, tell
+from mlflow_fraud.serving.feature_table import AMOUNT, ID, opened, readable
 from mlflow_fraud.serving.loading import Scoring, load_scoring
-from mlflow_fraud.serving.scored_file import KINDS, NUMBER, Summary, as_parquet, release_named, target_of
+from mlflow_fraud.serving.score_target import require_folder, target_of
+from mlflow_fraud.serving.scored_file import NUMBER, Summary, as_parquet, release_named
 
 if TYPE_CHECKING:
     from mlflow_fraud.serving.main import Place
 
 AT_ONCE = 65_536
 """So many rows are in memory: with 55 features fourteen megabytes, and as much again while they are read."""
-
-ID, AMOUNT = "event_id", "amount_minor"
-"""Columns beside the features: what is written with each answer where it is there, and what an expected loss is of."""
-
-SHOWN = 5
-"""So many names of columns are told of more."""
 
 Rows = npt.NDArray[np.float32]
 
@@ -42,9 +37,10 @@ def score_features(
     """
     target = target_of(file, out)
     scoring = load_scoring(release_named(place, release))
-    table = _opened(file, scoring)
+    table = opened(file, scoring, progress)
+    require_folder(target.parent)
     scored = flagged = 0
-    with _readable(file):
+    with readable(file):
         total: int = table.select(pl.len()).collect(engine="streaming").item()
         with replacing(target) as pending:
             with pending.open("w", newline="") as answers:
@@ -58,52 +54,6 @@ def score_features(
             if target.suffix.lower() == ".parquet":
                 as_parquet(pending, ID, pl.String())
     return Summary(scored, flagged, 0, scoring.manifest.version, target, None)
-
-
-def _opened(file: Path, scoring: Scoring) -> pl.LazyFrame:
-    """Return the columns that matter: features as `Float64`, whatever number they are, the others as they are written.
-
-    A blank or NaN is missing. A text that is no number becomes an infinite one, which is refused with its row.
-    """
-    if not file.is_file() or file.suffix.lower() not in KINDS:
-        raise DataError(f"{file} is not there or is no table; expected a {' or '.join(KINDS)} file")
-    is_csv, names = file.suffix.lower() == ".csv", scoring.schema.names
-    with _readable(file):
-        table = pl.scan_csv(file, infer_schema=False, glob=False) if is_csv else pl.scan_parquet(file, glob=False)
-        types = table.collect_schema()
-    needed = [*names, *([] if scoring.manifest.cutoff.expected_loss is None else [AMOUNT])]
-    missing = [name for name in needed if name not in types]
-    if missing:
-        raise DataError(
-            f"{file} lacks {_some(missing)}; expected the {len(needed)} columns that {scoring.manifest.version} is "
-            "made of. A file of transactions is scored without --features"
-        )
-    wrong = [] if is_csv else [name for name in needed if not types[name].is_numeric()]
-    if wrong:
-        raise DataError(f"{file} has no numbers in {_some(wrong)}; expected a finite number or a missing value in each")
-    read = _number if is_csv else _as_it_is
-    beside = [pl.col(ID).cast(pl.String)] if ID in types else []
-    return table.select(*beside, *(read(name) for name in needed))
-
-
-@contextmanager
-def _readable(file: Path) -> Iterator[None]:
-    """Turn what keeps the file from being read into `DataError`."""
-    try:
-        yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{file} cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
-
-
-def _number(name: str) -> pl.Expr:
-    """Return what reads a column of texts as numbers."""
-    text = pl.col(name).str.strip_chars()
-    number = text.cast(pl.Float64, strict=False)
-    return pl.when(number.is_null() & (text != "")).then(pl.lit(float("inf"))).otherwise(number).alias(name)
-
-
-def _as_it_is(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Float64)
 
 
 def _pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
@@ -152,8 +102,3 @@ def _thresholds(piece: pl.DataFrame, scoring: Scoring, before: int) -> npt.NDArr
         row = before + int(whole.fill_null(value=False).arg_min() or 0) + 1
         raise DataError(f"row {row:,} has no amount in minor units in {AMOUNT}; nothing was written")
     return cutoff.of_rows(amounts.cast(pl.Int64).to_numpy(), decimals=decimals)
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -16,7 +16,6 @@ import polars as pl
 
 from mlflow_fraud.adapters.files import replacing
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
-from mlflow_fraud.adapters.raw_batches import batch_name
 from mlflow_fraud.adapters.raw_rows import Rows, Sent, require_table, rows_as_sent
 from mlflow_fraud.adapters.release_store import open_store
 from mlflow_fraud.core.contract.contract import Contract
@@ -26,10 +25,12 @@ from mlflow_fraud.core.progress import Progress, Step, tell
 from mlflow_fraud.core.release.release import Release
 from mlflow_fraud.serving.batch import Outcome, Piece, Told
 from mlflow_fraud.serving.clock import clock_of
+from mlflow_fraud.serving.late_rows import LateRows
 from mlflow_fraud.serving.loading import LiveRelease, load_release
 from mlflow_fraud.serving.reason_columns import ReasonColumns, reason_columns, require_so_many
 from mlflow_fraud.serving.record import Record
 from mlflow_fraud.serving.schema import NOT_ASKED
+from mlflow_fraud.serving.score_target import refused_beside, require_folder, target_of
 from mlflow_fraud.serving.together import Together
 from mlflow_fraud.serving.warm_start import warm_history
 
@@ -42,7 +43,6 @@ NUMBER = "file_row"
 SCORES = ("probability", "decision", "threshold", "model_version", "review")
 """What is written of each row, after its number and its id; its reasons come behind."""
 
-KINDS = (".csv", ".parquet")
 TAIL = 5_000
 """So many of the newest rows are in memory at least."""
 
@@ -99,26 +99,21 @@ def score_file(
     require_table(file)
     require_so_many(reasons)
     whole = release_named(place, release)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    columns = reason_columns(whole, reasons)
+    require_folder(target.parent)
     clock = clock_of(place.clock, place.tolerance)
     with _record_of(place, target.parent, without_record) as record:
         progress("reading the past")
         live = load_release(whole, lambda schema: warm_history(schema, record, clock), place.key)
-        columns = reason_columns(live, reasons)
         record.introduce(live.note)
         contract = live.schema.contract
         asked = tuple(column for column in contract.columns if column.role not in NOT_ASKED)
         with rows_as_sent(file, contract.model_copy(update={"columns": asked}), progress) as rows:
-            return asyncio.run(_written(live, record, rows, target, columns, progress))
-
-
-def target_of(file: Path, out: Path | None) -> Path:
-    """Return where answers are written; raise `SettingsError` where that is no table's name, or the file itself."""
-    kind = ".parquet" if file.suffix.lower() == ".parquet" else ".csv"
-    target = out or file.with_name(f"{batch_name(file)}.scores{kind}")
-    if target.suffix.lower() not in KINDS or target.resolve() == file.resolve():
-        raise SettingsError(f"--out is {target}; expected the name of another file that ends in {' or '.join(KINDS)}")
-    return target
+            late = LateRows(live.schema, place.clock, place.tolerance, after=record.place)
+            summary = asyncio.run(_written(live, record, rows, target, columns, late, progress))
+        if late.count:
+            progress(f"note: {late}")
+        return summary
 
 
 def release_named(place: Place, version: str) -> Release:
@@ -152,11 +147,17 @@ def _record_of(place: Place, folder: Path, without_record: bool) -> Iterator[Rec
 
 
 async def _written(
-    live: LiveRelease, record: Record, rows: Rows, target: Path, reasons: ReasonColumns, progress: Progress
+    live: LiveRelease,
+    record: Record,
+    rows: Rows,
+    target: Path,
+    reasons: ReasonColumns,
+    late: LateRows,
+    progress: Progress,
 ) -> Summary:
     """Write the answers and what is refused, each file whole or not at all."""
     contract, scored, flagged, refused = live.schema.contract, 0, 0, 0
-    beside = target.with_name(f"{target.stem}.refused.csv")
+    beside = refused_beside(target)
     with replacing(target) as pending, replacing(beside) as pending_refused:
         with pending.open("w", newline="") as answers, pending_refused.open("w", newline="") as problems:
             good, bad = csv.writer(answers), csv.writer(problems)
@@ -166,6 +167,7 @@ async def _written(
             async for sent, outcome in _answered(live, record, rows.pieces):
                 if isinstance(outcome, Told):
                     flagged += _write(good, sent, outcome, reasons)
+                    late.look_at(outcome.payment)
                     scored += 1
                 else:
                     bad.writerow([sent.row, *_problem(outcome)])

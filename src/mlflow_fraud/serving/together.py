@@ -41,7 +41,8 @@ class Together:
     def take(self, live: LiveRelease, transaction: Transaction, began: float) -> asyncio.Future[Given]:
         """Take a new payment into the past; its answer is there when the round of the event loop is over.
 
-        The answer raises `NotScored` as `LiveRelease.score` does. Raises `AheadOfNow` for what leaves no trace.
+        The answer raises `NotScored` where the model gives it no score: the payment belongs to the past all the same.
+        Raises `AheadOfNow` for what leaves no trace.
         """
         if live is not self._live or len(self._waiting) >= self._at_once:
             self.settle()
@@ -72,7 +73,11 @@ class Together:
 
     def _answers(self, waiting: Sequence[_Waiting]) -> list[Given | Exception]:
         assert self._live is not None  # it read their features
-        found = self._live.score_all([each.observed for each in waiting], [each.began for each in waiting])
+        try:
+            found = self._live.score_all([each.observed for each in waiting], [each.began for each in waiting])
+        except Exception:  # they are in the past all the same: written without an answer, as one without a score is
+            self.record.settle_all([payment._replace(scores=scores) for (_, scores, payment), _, _ in waiting])
+            raise
         tickets = self.record.settle_all([each.payment if isinstance(each, NotScored) else each for each in found])
         return [
             each if isinstance(each, NotScored) else (each, ticket) for each, ticket in zip(found, tickets, strict=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -64,12 +66,27 @@ def ship_other(**xgboost: object) -> None:
     pin()
 
 
-def months(workspace: Path, days: int) -> None:
-    """Let so many days come after the data of the workspace, and retrain."""
-    later = PLAN.following(days)
-    simulate(later).write_csv(workspace / "data/raw/simulated/later.csv")
-    write_pointer(workspace / "data/raw/simulated/later.csv")
-    run_all_stages()
+Months = Callable[[Path, int], None]
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory: pytest.TempPathFactory) -> Months:
+    """Let so many days come after the data of a workspace, and retrain; so many again are the same, and made once."""
+    made: dict[int, Path] = {}
+
+    def pass_by(workspace: Path, days: int) -> None:
+        if days in made:
+            shutil.copytree(made[days], workspace, dirs_exist_ok=True)
+            return
+        later = PLAN.following(days)
+        simulate(later).write_csv(workspace / "data/raw/simulated/later.csv")
+        write_pointer(workspace / "data/raw/simulated/later.csv")
+        run_all_stages()
+        made[days] = tmp_path_factory.mktemp("months")
+        shutil.copytree(workspace / "data", made[days] / "data", ignore=shutil.ignore_patterns("decision"))
+        shutil.copy(workspace / "dvc.lock", made[days])
+
+    return pass_by
 
 
 def git(*words: str) -> None:
@@ -230,7 +247,7 @@ def test_a_no_to_a_change_is_a_look_that_the_ledger_counts_once(store: ReleaseSt
 
 
 def test_the_live_recipe_on_newer_rows_is_a_refresh_and_goes_live_unless_it_is_worse(
-    store: ReleaseStore, workspace: Path
+    store: ReleaseStore, workspace: Path, months: Months
 ) -> None:
     compare(store, first=True)
     first = promote(store).version
@@ -251,7 +268,9 @@ def test_the_live_recipe_on_newer_rows_is_a_refresh_and_goes_live_unless_it_is_w
     assert any(reason.startswith("against the anchor: ") for reason in again.verdict.in_favour)
 
 
-def test_what_was_rolled_back_from_goes_live_again_by_its_name_alone(store: ReleaseStore, workspace: Path) -> None:
+def test_what_was_rolled_back_from_goes_live_again_by_its_name_alone(
+    store: ReleaseStore, workspace: Path, months: Months
+) -> None:
     compare(store, first=True)
     first = promote(store).version
     change("compare", max_loss={"precision": 0.5, "recall": 0.5})

@@ -16,9 +16,9 @@ from mlflow_fraud.operations.release.reviewed import promote_reviewed
 from mlflow_fraud.operations.release.rollback import rollback
 from mlflow_fraud.paths import REPORT, decision_file
 from mlflow_fraud.paths import VERDICT as VERDICT_FILE
-from tests.operations.release.test_release import months, ship_other, store
+from tests.operations.release.test_release import Months, months, ship_other, store
 
-__all__ = ["store"]
+__all__ = ["months", "store"]
 
 
 def reviewed(store: ReleaseStore, *, first: bool = False) -> str:
@@ -30,7 +30,7 @@ def reviewed(store: ReleaseStore, *, first: bool = False) -> str:
 
 
 def test_a_yes_goes_live_once_and_has_to_win_again_where_the_champion_moved_since_the_review(
-    store: ReleaseStore, workspace: Path
+    store: ReleaseStore, workspace: Path, months: Months
 ) -> None:
     first = reviewed(store)
     refused = promote_reviewed(store)

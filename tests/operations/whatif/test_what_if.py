@@ -182,9 +182,14 @@ def test_a_release_with_other_features_has_them_made_of_the_record_or_says_what_
         pytest.param(Asked(threshold=1.5), "threshold 1.5 is no probability; expected a number from 0 to 1", id="1.5"),
         pytest.param(Asked(threshold=float("nan")), "threshold nan is no probability", id="nan"),
         pytest.param(Asked(policy="max-f2"), r"no policy is called max-f2, did you mean max-f1\?", id="policy"),
-        pytest.param(Asked(policy="min-precision"), "the policy min-precision needs `precision:`", id="number"),
+        pytest.param(Asked(policy="min-precision"), "min-precision needs --precision", id="number"),
+        pytest.param(Asked(policy="alert-budget"), "alert-budget needs --alerts-per-day", id="no budget"),
+        pytest.param(Asked(precision=0.9), "precision belongs to --policy min-precision", id="precision alone"),
+        pytest.param(Asked(release="v", precision=0.9), "precision belongs to --policy min-pre", id="of a release"),
         pytest.param(Asked(policy="max-f1", precision=0.9), "precision belongs to --policy min-pre", id="precision"),
-        pytest.param(Asked(policy="max-f1", alerts_per_day=3), "`alerts_per_day` belongs to the policy", id="budget"),
+        pytest.param(
+            Asked(policy="max-f1", alerts_per_day=3), "--alerts-per-day belongs to --policy alert-budget", id="budget"
+        ),
         pytest.param(Asked(threshold=0.3, policy="max-f1"), "a threshold or a policy", id="both"),
     ],
 )

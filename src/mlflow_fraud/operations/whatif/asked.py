@@ -43,6 +43,7 @@ class Asked:
 
     def check(self, costs: CostRule) -> None:
         """Raise `SettingsError` where nothing is otherwise, or what is said cannot be, also with these costs."""
+        self._check_numbers()
         if self.threshold is None and not self._policy and not self.release:
             raise SettingsError(
                 "nothing is to be otherwise; say --threshold, --policy, --alerts-per-day or --release, or several"
@@ -52,10 +53,25 @@ class Asked:
         if self.policy and self.policy not in get_args(Policy):
             raise SettingsError(f"no policy is called {self.policy}, {nearest(self.policy, get_args(Policy))}")
         if self.threshold is not None and self._policy:
-            raise SettingsError("a threshold or a policy says from what on is flagged, not both; take one out")
+            raise SettingsError(
+                "a threshold or a policy says from what on is flagged, not both, and --alerts-per-day alone is a "
+                "policy; take one out"
+            )
+        _ = self.rule, self.costs(costs)
+
+    def _check_numbers(self) -> None:
+        """Raise `SettingsError` where a policy lacks its number, or a number has no policy, in the options' names."""
         if self.precision is not None and self._policy != "min-precision":
             raise SettingsError("--precision belongs to --policy min-precision; take it out, or say that policy")
-        _ = self.rule, self.costs(costs)
+        if self.precision is None and self._policy == "min-precision":
+            raise SettingsError("--policy min-precision needs --precision, the share of alerts that are to be frauds")
+        if self.alerts_per_day is None and self._policy == "alert-budget":
+            raise SettingsError("--policy alert-budget needs --alerts-per-day")
+        if self.alerts_per_day is not None and self._policy in ("max-f1", "min-precision", "min-cost"):
+            raise SettingsError(
+                f"--alerts-per-day belongs to --policy alert-budget or expected-loss, not to {self._policy}; take it "
+                "out, or say one of those"
+            )
 
     @property
     def _policy(self) -> str:
