@@ -34,6 +34,7 @@ class GitHubServer:
         self._comments: list[dict[str, Any]] = []
         self.pulls: list[dict[str, Any]] = []
         self.workflows_open_pulls = True
+        self.merges: Callable[[str], bool | None] = lambda branch: True
         self.commit_of: Callable[[str], str] = lambda branch: ""
         self.knows: Callable[[str], bool] = lambda commit: True
         self.checks: list[dict[str, Any]] = []
@@ -49,9 +50,22 @@ class GitHubServer:
     def bodies(self, pull_request: int) -> list[str]:
         return [comment["body"] for comment in self._comments if comment["on"] == pull_request]
 
+    def open(self, head: str, number: int = 0, **told: str) -> dict[str, Any]:
+        """Let a pull request be open, of the next number if none is given."""
+        number = number or len(self.pulls) + 1
+        address = f"https://github.example/bank/fraud/pull/{number}"
+        opened = {"number": number, "html_url": address, "state": "open", "merged_at": None}
+        self.pulls.append({"base": "main", **told, "head": head, **opened})
+        return self.pulls[-1]
+
     def close(self, number: int, *, merged: bool = False) -> None:
         """Do what a person does at the page of a pull request."""
-        self.pulls[number - 1] |= {"state": "closed", "merged_at": "2026-01-05T12:00:00Z" if merged else None}
+        pull = next(each for each in self.pulls if each["number"] == number)
+        pull |= {"state": "closed", "merged_at": "2026-01-05T12:00:00Z" if merged else None}
+
+    def _listed(self, pull: dict[str, Any]) -> dict[str, Any]:
+        """Return a pull request as a list has it: nothing in it says whether it merges."""
+        return pull | {"head": {"ref": pull["head"], "sha": self.commit_of(pull["head"])}}
 
     def answer(self, method: str, target: str, told: dict[str, Any]) -> tuple[int, Any]:
         parts = urlsplit(target)
@@ -99,22 +113,22 @@ class GitHubServer:
         self, method: str, path: str, query: dict[str, list[str]], told: dict[str, Any]
     ) -> tuple[int, Any]:
         one = PULL.fullmatch(path)
+        pull = next((each for each in self.pulls if one and each["number"] == int(one[1])), None)
         if method == "GET" and path == PULLS:
-            ((state,), (head,)) = query["state"], query["head"]
-            found = [each for each in self.pulls if (each["state"], f"bank:{each['head']}") == (state, head)]
-            return 200, [{**each, "head": {"sha": self.commit_of(each["head"])}} for each in reversed(found)]
+            asked = {name: values[0] for name, values in query.items() if name in {"state", "head", "base"}}
+            found = [each for each in self.pulls if asked.items() <= (each | {"head": f"bank:{each['head']}"}).items()]
+            return 200, [self._listed(each) for each in reversed(found)]
+        if method == "GET" and pull:
+            return 200, pull | {"mergeable": self.merges(pull["head"])}
         if method == "POST" and path == PULLS and not self.workflows_open_pulls:
             return 403, {"message": "GitHub Actions is not permitted to create or approve pull requests."}
         if method == "POST" and path == PULLS:
             if any((each["state"], each["head"]) == ("open", told["head"]) for each in self.pulls):
                 return 422, {"message": "Validation Failed"}
-            number = len(self.pulls) + 1
-            address = f"https://github.example/bank/fraud/pull/{number}"
-            self.pulls.append({**told, "number": number, "html_url": address, "state": "open", "merged_at": None})
-            return 201, self.pulls[-1]
-        if method == "PATCH" and one and int(one[1]) <= len(self.pulls):
-            self.pulls[int(one[1]) - 1] |= told
-            return 200, self.pulls[int(one[1]) - 1]
+            return 201, self.open(told["head"], **{name: told[name] for name in told if name != "head"})
+        if method == "PATCH" and pull:
+            pull |= told
+            return 200, pull
         return 404, {"message": "Not Found"}
 
 

@@ -510,6 +510,17 @@ def review_mirror(
     typer.echo(mirror(results))
 
 
+@review.command("conflicts")
+def review_conflicts(
+    base: Annotated[str, typer.Argument(help="the branch that went on")],
+) -> None:
+    """Let the comment of each retrained pull request that is in conflict now say how it is retrained by hand."""
+    from mlflow_fraud.operations.review.conflicts import tell_conflicts
+
+    for told in tell_conflicts(base):
+        typer.echo(told)
+
+
 @review.command("pins")
 def review_pins() -> None:
     """Look whether dvc.lock names what the files here make; exit 1 where a stage would run again."""

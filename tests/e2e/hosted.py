@@ -39,6 +39,7 @@ class Hosted:
             desk.tries("git", "-C", str(folder / "origin.git"), "cat-file", "-e", commit).returncode == 0
         )
         github.commit_of = self.at
+        github.merges = lambda branch: not self.is_in_conflict(branch)
         place = f"s3://{s3.bucket}" if s3 else str(folder)
         self.remote, self.store = f"{place}/remote", f"{place}/releases"
         self.keys = s3.environment() if s3 else {}
@@ -100,6 +101,10 @@ class Hosted:
         self.desk.does("git", "fetch", "--quiet", "origin")
         before = self.desk.does("git", "rev-parse", f"{after}^1").strip()
         return self._runs("push", "promote", {"ref": MAIN, "before": before, "after": after})
+
+    def tells_who_is_in_conflict(self) -> subprocess.CompletedProcess[str]:
+        """Run `conflicts.yml` for the newest push of main."""
+        return self._runs("push", "conflicts", {"ref": MAIN, "after": self.at("main")})
 
     def queues(self, branch: str) -> subprocess.CompletedProcess[str]:
         """Run `ci.yml` for the branch as an entry of a merge queue, which main moves on to if that ends well.
@@ -270,5 +275,5 @@ def pin_months(desk: Desk, months: slice) -> None:
 
 
 ONE, NEXT, TWO_MORE = slice(0, 1), slice(1, 2), slice(1, 3)
-"""Of one month of so little data too few cards had a fraud to tell two models apart by, but for the first. Without that
-the last two leave validation without any; the next alone leaves it some."""
+"""Of one month of so little data too few cards had a fraud to tell two models apart by, but for the first. Where
+that is left out, validation has frauds with the next alone, and none with both that follow."""

