@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from mlflow_fraud.core.errors import FraudError
 
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SECONDS = 1800
+BUSY_SECONDS = 60
+"""So long a server whose SQLite is busy is asked again, as Prefect's own client does."""
 
 
 class Prefect:
@@ -61,5 +65,12 @@ class Prefect:
     def _asked(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self._url}{path}", data, self._headers, method=method)
-        with self._opener.open(request, timeout=60) as answer:
-            return json.loads(answer.read())
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                with self._opener.open(request, timeout=60) as answer:
+                    return json.loads(answer.read())
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > until:
+                    raise
+            time.sleep(0.5)

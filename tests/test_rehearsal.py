@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 
-from rehearsal import checks, losses
+from rehearsal import checks, losses, prefect_runs
 from rehearsal.checks import Check
 from rehearsal.plan import WEEKS, YEAR
 from rehearsal.playing import Look, Played
@@ -59,3 +61,25 @@ def test_what_could_not_be_tried_does_not_hold(monkeypatch: pytest.MonkeyPatch) 
     found = losses.database_lost(None, None)  # type: ignore[arg-type]  # it is asked before anything else
     assert (found.outcome, found.holds) == ("NOT TRIED", None)
     assert not all(check.holds for check in (Check("a", "b", "c", True), found))
+
+
+def test_a_prefect_server_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    statuses = iter([503, 503, 200])
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(next(statuses))
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        told = {"PREFECT_API_URL": f"http://127.0.0.1:{server.server_port}", "PREFECT_API_AUTH_STRING": "a:b"}
+        assert prefect_runs.Prefect(told).runs("retraining") == []
+        server.shutdown()
+    assert next(statuses, None) is None
