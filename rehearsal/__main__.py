@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mlflow_fraud.adapters.files import write_bytes, write_text
 from mlflow_fraud.core.errors import FraudError
@@ -67,10 +69,10 @@ def _played(business: Business, place: Workplace, root: Path, tell: Say) -> list
     plan = business.plan
     tell(f"{len(business.payments):,} payments of {plan.days} days from {plan.first} on, one by one")
     played = play(business, place, tell)
-    tell("what was answered")
+    tell("what was answered, and the audit of it")
+    audit = place.prefect.start("parity", days=plan.days + 1)
     answers = read_answers(business, played, place)
-    tell("what has to hold")
-    found = _checks(business, played, answers, place)
+    found = _checks(business, played, answers, place, place.prefect.ended(audit))
     page = f"{_table(found, 'what has to hold')}\n\n{_months(business, answers)}"
     write_text(root / FOLDER / f"{plan.name}.md", page)
     write_bytes(root / FOLDER / f"{plan.name}.png", timeline(business, played, answers))
@@ -78,7 +80,9 @@ def _played(business: Business, place: Workplace, root: Path, tell: Say) -> list
     return found
 
 
-def _checks(business: Business, played: Played, answers: Answers, place: Workplace) -> list[Check]:
+def _checks(
+    business: Business, played: Played, answers: Answers, place: Workplace, audit: Mapping[str, Any]
+) -> list[Check]:
     found = [
         checks.requests(place),
         checks.looks(business.plan, played),
@@ -86,7 +90,7 @@ def _checks(business: Business, played: Played, answers: Answers, place: Workpla
         checks.known_in_time(business, played, place),
         checks.broken_days(business, place),
         checks.commits(place),
-        checks.parity(business, place),
+        checks.parity(audit),
     ]
     if business.plan is YEAR:
         (history,) = (place.desk / raw_folder("simulated")).glob("*.csv")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -159,9 +159,8 @@ def _git(place: Workplace, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=place.clone, capture_output=True, text=True, check=False).stdout
 
 
-def parity(business: Business, place: Workplace) -> Check:
-    """What was served is what the batch engine makes of the same payments, bit for bit."""
-    run = place.prefect.run("parity", days=business.plan.days + 1)
+def parity(run: Mapping[str, Any]) -> Check:
+    """What was served is what the batch engine makes of the same payments, bit for bit, by the audit's ended run."""
     said = run["state"].get("message") or run["state_name"]
     return Check(
         "answers that the batch engine cannot explain",

@@ -36,11 +36,14 @@ class Prefect:
 
     def run(self, flow: str, **parameters: object) -> dict[str, Any]:
         """Run the deployment of a flow's name and return the run once it has ended."""
-        run = self.start(flow, **parameters)
+        return self.ended(self.start(flow, **parameters))
+
+    def ended(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a run once it has ended."""
         until = time.monotonic() + SECONDS
         while run["state_type"] not in ENDED:
             if time.monotonic() > until:
-                raise FraudError(f"{flow} has not ended after {SECONDS} s, it is {run['state_name']}")
+                raise FraudError(f"{run['name']} has not ended after {SECONDS} s, it is {run['state_name']}")
             time.sleep(0.5)
             run = self._asked("GET", f"/flow_runs/{run['id']}")
         return dict(run)

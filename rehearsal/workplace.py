@@ -85,8 +85,13 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
     code = os.pathsep.join([str(desk / "src"), str(desk)])
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environ = {**os.environ, **HABITS, "PYTHONPATH": code, "PATH": path}
-    say("the stack, by the command that `make stack` calls")
-    if subprocess.run([sys.executable, "-m", "stack", "start"], env=environ, check=False).returncode:
+    say("the stack, by the command that `make stack` calls; beside it the made-up history is pinned")
+    stack = subprocess.Popen([sys.executable, "-m", "stack", "start"], env=environ)
+    try:
+        _make_history(desk, environ)
+    finally:
+        ended = stack.wait()
+    if ended:
         raise FraudError("the stack did not start; its own words are above")
     told = parts.variables()
     service = told["SERVICE_URL"]
@@ -97,11 +102,9 @@ def prepare(plan: Plan, say: Callable[[str], None]) -> Workplace:
         Client(service, scoring.key()),
         Prefect(told),
     )
-    say("the made-up history, pinned and pushed")
-    _bring_history(found)
+    found.does("git", "push", "--quiet", git_host.REPOSITORY, f"HEAD:{git_host.BRANCH}")
     say("the record begins with it")
     process.stop("service")
-    found.does(program("dvc"), "repro", "--quiet", "ingest")
     found.does(program("mlflow-fraud"), "record", "seed")
     scoring.start(int(service.rpartition(":")[2]), found.environ)
     say("the first model")
@@ -126,12 +129,15 @@ def _begin(plan: Plan, desk: Path) -> None:
         _does(["git", *command], desk, os.environ)
 
 
-def _bring_history(found: Workplace) -> None:
-    """Pin what came before and push it: the worker has the desk's DVC cache, and pushes the data itself."""
-    found.does(program("mlflow-fraud"), "data", "simulate")
-    found.does("git", "add", "--all", "data/raw")
-    found.does("git", "commit", "--quiet", "--message", "What came before")
-    found.does("git", "push", "--quiet", git_host.REPOSITORY, f"HEAD:{git_host.BRANCH}")
+def _make_history(desk: Path, environ: Mapping[str, str]) -> None:
+    """Pin what came before: the worker has the desk's DVC cache, and pushes the data itself."""
+    for command in (
+        [program("mlflow-fraud"), "data", "simulate"],
+        ["git", "add", "--all", "data/raw"],
+        ["git", "commit", "--quiet", "--message", "What came before"],
+        [program("dvc"), "repro", "--quiet", "ingest"],
+    ):
+        _does(command, desk, environ)
 
 
 def program(name: str) -> Path:

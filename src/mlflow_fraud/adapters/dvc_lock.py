@@ -71,10 +71,13 @@ def _stages(lock: Path) -> dict[str, Any]:
     return _parsed(lock.read_bytes(), str(lock)) if lock.is_file() else {}
 
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same values in an eighth of the time, where it was built
+
+
 def _parsed(content: str | bytes, lock: str) -> dict[str, Any]:
     try:
         text = content if isinstance(content, str) else content.decode("utf-8")
-        return dict((yaml.safe_load(text) or {}).get("stages", {}))
+        return dict((yaml.load(text, Loader=_Loader) or {}).get("stages", {}))
     except (yaml.YAMLError, AttributeError, UnicodeError):
         raise SettingsError(f"{lock} is not as DVC writes it; `git checkout {lock}` takes the committed one") from None
 
