@@ -132,10 +132,10 @@ def _begin(plan: Plan, desk: Path) -> None:
 def _make_history(desk: Path, environ: Mapping[str, str]) -> None:
     """Pin what came before: the worker has the desk's DVC cache, and pushes the data itself."""
     for command in (
-        [program("mlflow-fraud"), "data", "simulate"],
-        ["git", "add", "--all", "data/raw"],
-        ["git", "commit", "--quiet", "--message", "What came before"],
-        [program("dvc"), "repro", "--quiet", "ingest"],
+        (program("mlflow-fraud"), "data", "simulate"),
+        ("git", "add", "--all", "data/raw"),
+        ("git", "commit", "--quiet", "--message", "What came before"),
+        (program("dvc"), "repro", "--quiet", "ingest"),
     ):
         _does(command, desk, environ)
 
