@@ -179,6 +179,8 @@ def test_a_branch_that_went_on_meanwhile_is_not_written_over(clones: Clones, on_
 
     assert git("ls-remote", "origin", "refs/heads/june").split()[0] == newest
     assert on_github.started == []
+    assert tell_verdict("june").startswith(f"no check: june has gone on meanwhile, and {newest[:12]}, which was not")
+    assert on_github.checks == []
 
 
 def test_only_a_commit_of_what_runs_make_has_its_tests_told_as_a_status(
