@@ -117,8 +117,14 @@ def is_ancestor(earlier: str, later: str) -> bool:
 
 
 def at(revision: str) -> str:
-    """Return the commit that a branch or another name says, as this clone knows it."""
-    return must("rev-parse", "--verify", f"{revision}^{{commit}}").strip()
+    """Return the commit that a branch or another name says, as this clone knows it; raise `SettingsError` for none."""
+    commit = commit_of(revision)
+    if commit is None:
+        raise SettingsError(
+            f"git knows no commit {revision!r} in this clone; `git fetch {REMOTE}` brings the branches of the remote, "
+            f"and one of those is called {REMOTE}/<branch>"
+        )
+    return commit
 
 
 def common(one: str, other: str) -> str | None:

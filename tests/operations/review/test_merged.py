@@ -10,7 +10,7 @@ import pytest
 from mlflow_fraud.adapters import git_branch
 from mlflow_fraud.adapters.git_merge import foreign_to, merge
 from mlflow_fraud.adapters.git_pictures import BRANCH, keep_pictures
-from mlflow_fraud.core.errors import FraudError, PublicationRefused
+from mlflow_fraud.core.errors import FraudError, PublicationRefused, SettingsError
 from mlflow_fraud.operations.review.checks import mirror, tell_verdict
 from mlflow_fraud.operations.review.merged import MADE, take_base_in
 from mlflow_fraud.operations.review.pins import require_pins
@@ -133,6 +133,12 @@ def test_a_base_is_taken_in_where_git_knows_nobodys_name_as_on_a_runner(clones: 
     assert {"data/raw/cards/june.csv.dvc", "data/raw/cards/july.csv.dvc"} <= set(
         git("ls-tree", "-r", "--name-only", "HEAD").split()
     )
+
+
+def test_a_base_that_this_clone_does_not_know_is_told_with_what_brings_it(clones: Clones) -> None:
+    clones("first")
+    with pytest.raises(SettingsError, match=r"git knows no commit 'origin/maine' in this clone; `git fetch origin`"):
+        take_base_in("origin/maine")
 
 
 @pytest.mark.parametrize(
