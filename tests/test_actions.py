@@ -241,3 +241,28 @@ def test_every_job_says_how_long_it_may_take_and_what_it_may_do() -> None:
         assert "concurrency" in workflow, file.name
         assert "pull_request_target" not in workflow[True], file.name
         assert [name for name, job in workflow["jobs"].items() if "timeout-minutes" not in job] == [], file.name
+
+
+WRITES = {
+    "mlflow-fraud review push": {"contents", "actions"},
+    "mlflow-fraud review text": {"contents"},
+    "mlflow-fraud review check": {"checks"},
+    "mlflow-fraud review conflicts": {"pull-requests"},
+    "mlflow-fraud review mirror": {"statuses"},
+    "mlflow-fraud comment": {"pull-requests"},
+    "python -m flows.monitoring": {"contents", "pull-requests"},
+    "push --quiet --force origin": {"contents"},
+    "pulls --output": {"pull-requests"},
+}
+"""What a command of a job has GitHub write."""
+
+
+def test_a_job_may_have_github_write_what_its_commands_write_and_nothing_else() -> None:
+    found: set[str] = set()
+    for name, job in jobs():
+        typed = "\n".join(step.get("run", "") for step in job["steps"])
+        words = {each for each in WRITES if each in typed}
+        may = {right for right, level in job.get("permissions", {}).items() if level == "write"} - {"id-token"}
+        assert may == set().union(*(WRITES[each] for each in words)), name
+        found |= words
+    assert found == WRITES.keys()

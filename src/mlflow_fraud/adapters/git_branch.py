@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -116,8 +117,14 @@ def is_ancestor(earlier: str, later: str) -> bool:
 
 
 def at(revision: str) -> str:
-    """Return the commit that a branch or another name says, as this clone knows it."""
-    return must("rev-parse", "--verify", f"{revision}^{{commit}}").strip()
+    """Return the commit that a branch or another name says, as this clone knows it; raise `SettingsError` for none."""
+    commit = commit_of(revision)
+    if commit is None:
+        raise SettingsError(
+            f"git knows no commit {revision!r} in this clone; `git fetch {REMOTE}` brings the branches of the remote, "
+            f"and one of those is called {REMOTE}/<branch>"
+        )
+    return commit
 
 
 def common(one: str, other: str) -> str | None:
@@ -169,17 +176,27 @@ def _said(text: str) -> str:
 
 
 def must(*words: str, told: str | None = None) -> str:
-    """Return what git, `told` a text, says to a command that has to end well, which a commit does under some name."""
-    ended = run(*_who(words[0]), *words, told=told)
+    """Return what git, `told` a text, says to a command that has to end well."""
+    ended = under_a_name(*words, told=told)
     if ended.returncode:
-        raise PublicationRefused(f"git {words[0]} ended with: {_said(ended.stderr or ended.stdout)}")
+        raise refused(words[0], ended)
     return ended.stdout.rstrip("\n")
 
 
+def under_a_name(*words: str, told: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run git and return how it ended; what makes a commit has our name where git was told none."""
+    return run(*_who(words[0]), *words, told=told)
+
+
+def refused(word: str, ended: subprocess.CompletedProcess[str]) -> PublicationRefused:
+    """Return the error for a command of git's that ended badly, with its own words."""
+    return PublicationRefused(f"git {word} ended with: {_said(ended.stderr or ended.stdout)}")
+
+
 def _who(word: str) -> tuple[str, ...]:
-    """Return the name under which a commit is made, where git was told none."""
+    """Return the name under which a commit is made, where git was told none; a merge asks for one before its commit."""
     if (
-        word not in {"commit", "commit-tree"}
+        word not in {"commit", "commit-tree", "merge"}
         or not run("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT").returncode
     ):
         return ()

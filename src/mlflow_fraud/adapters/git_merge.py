@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlflow_fraud.adapters.git_branch import common, content_at, differing, is_ancestor, must
+from mlflow_fraud.adapters.git_branch import common, content_at, differing, is_ancestor, must, refused, under_a_name
 from mlflow_fraud.adapters.git_repo import head, run
 from mlflow_fraud.core.counted import listed
 from mlflow_fraud.core.errors import PublicationRefused
+
+CONFLICTS = 1  # what `git merge` ends with where files are left to be merged; more is a merge that was not begun
 
 
 def merge(base: str, made: Sequence[str], message: str) -> bool:
     """Merge the commit `base` into the one checked out; return whether there was anything to merge.
 
     A file below `made` that both have changed is the base's, since runs make it anew. Raises `PublicationRefused`, and
-    leaves everything as it was, where both have changed another file in the same place.
+    leaves everything as it was, where both have changed another file in the same place, or git does not begin to merge.
     """
     if is_ancestor(base, head()):
         return False
@@ -22,7 +24,9 @@ def merge(base: str, made: Sequence[str], message: str) -> bool:
     if since is None:
         raise PublicationRefused(f"the branch and {base[:12]} have no commit in common; begin the branch at the base")
     twice = set(differing(since, ours, made)) & set(differing(since, base, made))
-    ended = run("merge", "--no-commit", "--no-ff", "--quiet", base)
+    ended = under_a_name("merge", "--no-commit", "--no-ff", "--quiet", base)
+    if ended.returncode > CONFLICTS:
+        raise refused("merge", ended)
     for path in sorted(twice):
         _take(base, path)
     both = _unmerged()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlflow_fraud.adapters import git_branch
-from mlflow_fraud.adapters.git_merge import foreign_to
+from mlflow_fraud.adapters.git_merge import foreign_to, merge
 from mlflow_fraud.adapters.git_pictures import BRANCH, keep_pictures
-from mlflow_fraud.core.errors import FraudError, PublicationRefused
+from mlflow_fraud.core.errors import FraudError, PublicationRefused, SettingsError
 from mlflow_fraud.operations.review.checks import mirror, tell_verdict
 from mlflow_fraud.operations.review.merged import MADE, take_base_in
 from mlflow_fraud.operations.review.pins import require_pins
@@ -107,6 +107,67 @@ def test_what_no_run_makes_is_for_a_person_to_merge_and_the_branch_stays_as_it_w
     assert git("status", "--porcelain") == ""
 
 
+def merges_lock_and_batch(project: Project) -> str:
+    """Let main and the branch that is checked out both have changed dvc.lock, and main brought a batch; return main."""
+    who = ("-c", "user.name=A", "-c", "user.email=a@bank.example")
+    for branch, batch in (("june", "june"), ("main", "july")):
+        git("checkout", "--quiet", "-B", branch, "origin/main")
+        Path("dvc.lock").write_text(f"schema: '2.0'\n# {batch}\n")
+        Path(f"data/raw/cards/{batch}.csv.dvc").write_text("outs: []\n")
+        git("add", "--all")
+        git(*who, "commit", "--quiet", "--message", batch)
+    main = git("rev-parse", "HEAD")
+    git("checkout", "--quiet", "june")
+    return main
+
+
+def test_a_base_is_taken_in_where_git_knows_nobodys_name_as_on_a_runner(clones: Clones) -> None:
+    main = merges_lock_and_batch(clones("first"))
+    branch = git("rev-parse", "HEAD")
+    git("config", "user.useConfigOnly", "true")
+
+    assert merge(main, MADE, "Merge the base")
+
+    assert git("rev-list", "--parents", "--max-count=1", "HEAD").split()[1:] == [branch, main]
+    assert git("show", "HEAD:dvc.lock") == git("show", f"{main}:dvc.lock")
+    assert {"data/raw/cards/june.csv.dvc", "data/raw/cards/july.csv.dvc"} <= set(
+        git("ls-tree", "-r", "--name-only", "HEAD").split()
+    )
+
+
+def test_a_base_that_this_clone_does_not_know_is_told_with_what_brings_it(clones: Clones) -> None:
+    clones("first")
+    with pytest.raises(SettingsError, match=r"git knows no commit 'origin/maine' in this clone; `git fetch origin`"):
+        take_base_in("origin/maine")
+
+
+@pytest.mark.parametrize(
+    ("begun", "message"),
+    [
+        pytest.param(False, "git merge ended with: error: Your local changes", id="a file that is not committed"),
+        pytest.param(
+            True, "git merge ended with: fatal: You have not concluded your merge", id="a merge of a person's"
+        ),
+    ],
+)
+def test_a_merge_that_git_does_not_begin_is_told_in_its_words_and_changes_nothing(
+    clones: Clones, begun: bool, message: str
+) -> None:
+    main = merges_lock_and_batch(clones("first"))
+    branch = git("rev-parse", "HEAD")
+    if begun:
+        git("-c", "user.name=A", "-c", "user.email=a@bank.example", "merge", "--no-commit", "--strategy=ours", main)
+    else:
+        Path("dvc.lock").write_text("schema: '2.0'\n# mine\n")
+    before = git("status", "--porcelain")
+
+    with pytest.raises(PublicationRefused, match=message):
+        merge(main, MADE, "Merge the base")
+
+    assert (git("rev-parse", "HEAD"), git("status", "--porcelain")) == (branch, before)
+    assert Path(".git/MERGE_HEAD").exists() == begun
+
+
 def test_a_branch_that_went_on_meanwhile_is_not_written_over(clones: Clones, on_github: GitHubServer) -> None:
     project = clones("first")
     git("checkout", "--quiet", "-b", "june")
@@ -124,6 +185,8 @@ def test_a_branch_that_went_on_meanwhile_is_not_written_over(clones: Clones, on_
 
     assert git("ls-remote", "origin", "refs/heads/june").split()[0] == newest
     assert on_github.started == []
+    assert tell_verdict("june").startswith(f"no check: june has gone on meanwhile, and {newest[:12]}, which was not")
+    assert on_github.checks == []
 
 
 def test_only_a_commit_of_what_runs_make_has_its_tests_told_as_a_status(

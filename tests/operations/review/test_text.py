@@ -99,6 +99,19 @@ def test_a_run_that_stopped_says_why_with_what_the_gate_masked(workspace: Path) 
     assert "Running stage" not in told
 
 
+def test_where_github_does_not_say_how_long_the_run_took_all_else_is_told(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"SERVER_URL": "https://github.example", "REPOSITORY": "bank/fraud", "RUN_ID": "42"}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("FRAUD_GITHUB_TOKEN", "a-token")
+    told = review_text("HEAD")
+    assert told.startswith("## Retraining stopped before a verdict")
+    assert "[the run](https://github.example/bank/fraud/actions/runs/42)" in told
+    assert "minutes" not in told
+
+
 def test_where_to_look_further_is_linked(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SERVER_URL": "https://github.example", "REPOSITORY": "bank/fraud", "RUN_ID": "42"}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)

@@ -28,14 +28,20 @@ def tell_verdict(branch: str) -> str:
     """Let the newest commit of the pull request's `branch` have the verdict as a check; return how it ended.
 
     It is the one checked out where what was made was pushed. A retraining that stopped before a verdict is a failure.
+    A commit that is not in what was judged is told nothing: somebody pushed it meanwhile.
     """
+    newest = git_branch.at(f"{git_branch.REMOTE}/{branch}")
+    if not git_branch.is_ancestor(newest, git_repo.head()):
+        return (
+            f"no check: {branch} has gone on meanwhile, and {newest[:12]}, which was not judged, has a run of its own"
+        )
     if VERDICT.is_file():
         decision = read_verdict()
         ended = conclusion_of(decision, no=load_environment().verdict_no)
         check = Check(VERDICT_CHECK, ended, headline(decision), verdict_summary())
     else:
         check = Check(VERDICT_CHECK, "failure", "stopped before a verdict", "The comment and the run say why.")
-    tell_check(check, git_branch.at(f"{git_branch.REMOTE}/{branch}"), repository())
+    tell_check(check, newest, repository())
     return f"{check.name}: {check.conclusion}, {check.title}"
 
 

@@ -103,9 +103,17 @@ def _links() -> str:
     """Return where to look further."""
     run = run_page()
     found = [f"[the run]({run})", f"[the report, artifact `decision`]({run}#artifacts)"] if run else []
-    found += [f"{minutes():.0f} minutes of one runner"] if run and load_environment().github_token else []
-    found += _mlflow()
-    return " · ".join(found) + "\n"
+    return " · ".join([*found, *_minutes(run), *_mlflow()]) + "\n"
+
+
+def _minutes(run: str) -> list[str]:
+    """Return how long the run took; nothing where there is none, or GitHub does not say."""
+    if not run or not load_environment().github_token.get_secret_value():
+        return []
+    try:
+        return [f"{minutes():.0f} minutes of one runner"]
+    except FraudError:
+        return []
 
 
 def _mlflow() -> list[str]:
