@@ -53,6 +53,17 @@ def serve(live: LiveRelease, rows: list[Row]) -> None:
     record.writer.flush()
 
 
+def ask_for_recorded(live: LiveRelease, rows: list[Row]) -> None:
+    """Ask for the answers to payments that are in the record without one, as the service does."""
+    record: Record = live.history.record
+    for row in rows:
+        known = record.find(live.schema.contract, row["event_id"])
+        assert known is not None
+        assert known.answer is None
+        record.complete(live.score_again(known))
+    record.writer.flush()
+
+
 def leave_out(record: Record, since: datetime, until: datetime, *, earlier: timedelta = timedelta()) -> None:
     """Put a span in quarantine, as another process does."""
     log = PredictionLog(str(record.log))
@@ -124,6 +135,66 @@ def test_what_came_late_is_called_late(
     assert "amount_sum_by_card_24h" in differing(found, "late")
     assert differing(found, "corrected") == set()
     assert differing(found, "late").isdisjoint({"amount", "category", "hour"})
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same service", "one that was started meanwhile"])
+def test_what_came_days_late_is_called_let_go_and_no_answer_in_time_is_excused_by_it(
+    tmp_path: Path,
+    schema: FeatureSchema,
+    recorded: pl.DataFrame,
+    stream: pl.DataFrame,
+    make_release: MakeRelease,
+    restarted: bool,
+) -> None:
+    rows = stream.to_dicts()
+    late = [
+        {**row, "event_id": f"late-{n}", "event_time": row["event_time"] + timedelta(seconds=7)}
+        for n, row in enumerate(recorded[-100:-60].to_dicts())
+    ]
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, rows[:25] if restarted else [*rows[:25], *late, *rows[25:]])
+    if restarted:
+        with serving(tmp_path, schema, recorded, make_release) as live:
+            serve(live, [*late, *rows[25:]])
+    found = audited(tmp_path, schema)
+    assert (found.answers, found.otherwise) == (90, [])
+    assert "count_by_merchant_30d" in differing(found, "let_go")
+    assert differing(found, "let_go").isdisjoint({"amount", "category", "hour"})
+    assert found.table["let_go"].max() <= len(late)  # type: ignore[operator]
+    assert "let go by then" in found.to_markdown()
+    in_time = audited(tmp_path, schema, days=1)
+    assert in_time.holds
+    assert differing(in_time, "let_go") == set()
+
+
+def test_what_was_recorded_before_it_was_asked_for_is_called_let_go_where_it_differs(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+) -> None:
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, stream.to_dicts()[:25])
+        ask_for_recorded(live, recorded[-100:-60].to_dicts())
+    found = audited(tmp_path, schema)
+    assert (found.answers, found.otherwise) == (65, [])
+    assert "fraud_rate_by_merchant_30d" in differing(found, "let_go")
+    assert differing(found, "let_go").isdisjoint({"amount", "category", "hour"})
+
+
+def test_a_bit_of_an_answer_that_came_in_time_is_not_called_let_go_beside_one_that_came_days_late(
+    tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
+) -> None:
+    rows = stream.to_dicts()
+    late = {**rows[0], "event_id": "late", "event_time": rows[0]["event_time"] - 4 * 24 * HOUR}
+    with serving(tmp_path, schema, recorded, make_release) as live:
+        serve(live, [rows[0], late, rows[1]])
+    log, where = PredictionLog(f"sqlite:///{tmp_path / 'record.db'}"), schema.names.index("count_by_merchant_30d")
+    with log.writing() as connection:
+        (answer,) = connection.execute(select(PAYMENT).where(PAYMENT.c.event_id == rows[1]["event_id"])).all()
+        features = np.frombuffer(answer.features, np.float32).copy()
+        features.view(np.uint32)[where] ^= 1
+        change = update(PAYMENT).where(PAYMENT.c.place == answer.place)
+        connection.execute(change.values(features=features.tobytes()))
+    log.close()
+    assert audited(tmp_path, schema).otherwise == [answer.prediction]
 
 
 def test_what_was_corrected_after_the_answer_for_a_moment_before_it_is_called_corrected(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -25,6 +26,7 @@ from mlflow_fraud.adapters.prediction_log.afterwards import (
 )
 from mlflow_fraud.adapters.prediction_log.connection import connect
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Correction, Label, ReleaseNote
+from mlflow_fraud.adapters.prediction_log.lateness import came_later_than
 from mlflow_fraud.adapters.prediction_log.log import Part, PredictionLog
 from mlflow_fraud.adapters.prediction_log.past import RecordedPast
 from mlflow_fraud.adapters.prediction_log.tables import METADATA
@@ -281,3 +283,21 @@ def test_what_was_told_last_is_found_by_its_number_and_not_by_a_look_at_all_of_i
         ]
     log.close()
     assert plans == ["SEARCH label USING INTEGER PRIMARY KEY (rowid>?)"]
+
+
+def test_what_came_late_is_told_by_what_had_been_reached_by_then(log: PredictionLog) -> None:
+    day, given = timedelta(days=1), payments(70)
+    reached = given[69 - 63].transaction["event_time"]  # the least of the 64 latest
+    given.append(given[0]._replace(place=71, transaction=_at(given[0].transaction, "late", reached - day * 1.01)))
+    given.append(given[0]._replace(place=72, transaction=_at(given[0].transaction, "in time", reached - day * 0.99)))
+    newest = given[69].transaction["event_time"]
+    given.append(given[0]._replace(place=73, transaction=_at(given[0].transaction, "ahead", newest + 400 * day)))
+    given.append(given[0]._replace(place=74, transaction=_at(given[0].transaction, "after one ahead", newest)))
+    log.append(given)
+    with log.reading() as connection:
+        assert came_later_than(connection, "sparkov", day) == {71}
+        assert came_later_than(connection, "another", day) == set()
+
+
+def _at(transaction: dict[str, Any], event_id: str, at: datetime) -> dict[str, Any]:
+    return {**transaction, "event_id": event_id, "event_time": at}

@@ -24,7 +24,8 @@ from mlflow_fraud.core.watching.parity import Flags, Matrix
 class Served(NamedTuple):
     """The answers that one set of features was served for: `rows` has `place`, `event_id`, `prediction` and two times.
 
-    These are `event_time` on the contract's clock and `received` in UTC. `features` are as they were served,
+    These are `event_time` on the contract's clock and `received` in UTC. `source` is where the payment came from, which
+    was there before it was asked for where that is not the service. `features` are as they were served,
     (answers, features); `document` is the schema that they are of. The earliest payment is of `since`.
     """
 
@@ -44,6 +45,7 @@ _ROWS: Mapping[str, Any] = {
     "prediction": pl.String,
     "event_time": pl.Datetime("us"),
     "received": pl.Datetime("us"),
+    "source": pl.String,
 }
 
 
