@@ -87,7 +87,8 @@ def stop(say: Callable[[str], None]) -> None:
 
 def running() -> dict[str, bool]:
     """Return of each part whether it runs."""
-    return {"database": database.runs(), **{name: process.alive(name) for group in PROCESSES[::-1] for name in group}}
+    names = [name for group in PROCESSES for name in group]
+    return {"database": database.runs(), **{name: process.alive(name) for name in reversed(names)}}
 
 
 def _databases(say: Callable[[str], None]) -> tuple[dict[str, str], dict[str, str]]:

@@ -44,6 +44,10 @@ class Counting:
         return np.array([np.nan]) if alone == self._breaks_at else self._scorer.score(rows)
 
 
+def breaks(*_: object) -> None:
+    raise ZeroDivisionError
+
+
 Serve = Callable[..., AbstractContextManager[tuple[FastAPI, Counting]]]
 
 
@@ -185,9 +189,6 @@ def test_whoever_needs_the_answers_now_has_them(live: LiveRelease, record: Recor
 def test_what_breaks_down_besides_the_model_leaves_payments_without_an_answer_that_get_one_when_they_are_sent_again(
     served: Serve, rows: list[Row], schema: FeatureSchema
 ) -> None:
-    def breaks(probability: float, flagged: bool) -> None:
-        raise ZeroDivisionError
-
     with served() as (app, _):
         model, record, ids = app.state.model, app.state.record, [row["trans_num"] for row in rows[:3]]
         whole = model.current
@@ -210,9 +211,6 @@ def test_what_cannot_even_be_given_to_be_written_is_not_held_till_the_end(
 ) -> None:
     together = Together(record)
 
-    def breaks(payments: object) -> None:
-        raise ZeroDivisionError
-
     monkeypatch.setattr(record.writer, "put_all", breaks)
 
     async def one() -> None:
@@ -228,9 +226,6 @@ def test_nobody_waits_for_ever_whatever_breaks_down(
     live: LiveRelease, record: Record, rows: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = Together(record)
-
-    def breaks(payments: object) -> None:
-        raise ZeroDivisionError
 
     monkeypatch.setattr(record, "settle_all", breaks)
 

@@ -8,7 +8,7 @@ import io
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -98,7 +98,7 @@ class Lines(NamedTuple):
     first_nul: int | None = None
 
 
-def look_at_lines(file: Path, content: Path, names: Sequence[str], csv: Csv) -> Lines:
+def _look_at_lines(file: Path, content: Path, names: Sequence[str], csv: Csv) -> Lines:
     """Return what there is in the lines of the UTF-8 text in `content`; `file` is what a message names.
 
     A quote that is open at the end of a line goes on in the next.
@@ -178,7 +178,23 @@ def _is_stray(separator: str) -> pl.Expr:
     return ~fits.fill_null(value=True)
 
 
-def require_even(file: Path, lines: Lines, names: int, csv: Csv) -> None:
+def even_rows(
+    file: Path, content: Path, raw: pl.LazyFrame, names: Sequence[str], csv: Csv, warn: Callable[[str], None]
+) -> pl.LazyFrame:
+    """Return those rows of `raw` that have any value, and warn of the others.
+
+    The text in UTF-8 is in `content`; `file` is what a message names. Raises `DataError` where it is not certain which
+    value is which.
+    """
+    lines = _look_at_lines(file, content, names, csv)
+    _require_even(file, lines, len(names), csv)
+    if not lines.empty:
+        return raw
+    warn(f"{counted(lines.empty, 'line')} without any value {'is' if lines.empty == 1 else 'are'} no row")
+    return raw.filter(~pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == ""))
+
+
+def _require_even(file: Path, lines: Lines, names: int, csv: Csv) -> None:
     """Raise `DataError` where it is not certain which value is which.
 
     Polars would fill a short row up and take text behind a closing quote for part of the value.
@@ -228,11 +244,6 @@ def require_even(file: Path, lines: Lines, names: int, csv: Csv) -> None:
             raise DataError(f"{file.name}: {have} (the first in line {first}); {hint}")
 
 
-def without_empty(raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the rows that have any value."""
-    return raw.filter(~pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == ""))
-
-
 def require_readable(file: Path, found: Sequence[str], contract: Contract) -> None:
     """Raise `DataError` where the names of the columns show another encoding, or one name is many in truth."""
     if any("\x00" in name for name in found):
@@ -252,11 +263,6 @@ def require_line_feeds(file: Path, found: Sequence[str]) -> None:
     """Raise `DataError` where the names of the columns show that lines end as on old machines, so that all are one."""
     if any(_CARRIAGE_RETURN.search(name) for name in found):
         raise DataError(f"{file.name} ends its lines with a carriage return alone; write it with line feeds")
-
-
-def said_of_empty(number: int) -> str:
-    """Return what is said of lines that are left out."""
-    return f"{counted(number, 'line')} without any value {'is' if number == 1 else 'are'} no row"
 
 
 def unreadable(file: Path, error: Exception) -> DataError:

@@ -14,16 +14,13 @@ from mlflow_fraud.adapters.raw_batches import batches_in as batches_in
 from mlflow_fraud.adapters.raw_batches import find_batches as find_batches
 from mlflow_fraud.adapters.raw_csv import (
     as_utf8,
+    even_rows,
     first_line,
     header_of,
     is_utf8_after_all,
-    look_at_lines,
-    require_even,
     require_readable,
-    said_of_empty,
     scan_csv,
     unreadable,
-    without_empty,
 )
 from mlflow_fraud.adapters.raw_doubts import require_exact, rounded_amounts
 from mlflow_fraud.adapters.raw_progress import Progress
@@ -123,12 +120,7 @@ def csv_as_told(file: Path, content: Path, contract: Contract, warn: Tell) -> pl
     names = header_of(content, contract.csv, raw.collect_schema().names())
     require_readable(file, names, contract)
     _look_at_header(file, names, contract, warn)
-    lines = look_at_lines(file, content, names, contract.csv)
-    require_even(file, lines, len(names), contract.csv)
-    if lines.empty:
-        raw = without_empty(raw)
-        warn(said_of_empty(lines.empty))
-    return _with_optional(raw, contract)
+    return _with_optional(even_rows(file, content, raw, names, contract.csv, warn), contract)
 
 
 def _look_at_header(file: Path, names: Sequence[str], contract: Contract, warn: Tell) -> None:

@@ -8,15 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mlflow_fraud.adapters.raw_csv import (
-    header_of,
-    look_at_lines,
-    require_even,
-    require_line_feeds,
-    said_of_empty,
-    scan_csv,
-    without_empty,
-)
+from mlflow_fraud.adapters.raw_csv import even_rows, header_of, require_line_feeds, scan_csv
 from mlflow_fraud.core.contract.contract import Csv
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.progress import Progress
@@ -80,12 +72,7 @@ def _csv(file: Path, needed: Sequence[str], warn: Progress) -> pl.LazyFrame:
                 f"{file}: {name} is there {names.count(name)} times, so it is not certain which is meant; take the "
                 "others out or rename them"
             )
-    lines = look_at_lines(file, file, names, csv)
-    require_even(file, lines, len(names), csv)
-    if not lines.empty:
-        return table
-    warn(said_of_empty(lines.empty))
-    return without_empty(table)
+    return even_rows(file, file, table, names, csv, warn)
 
 
 def _number(name: str) -> pl.Expr:
