@@ -62,7 +62,10 @@ def said(run: subprocess.Popen[str]) -> str:
 def gone(pid: int, seconds: float = 20) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:  # asked at once: between two questions it may go
             return True
         time.sleep(0.05)
     return False
