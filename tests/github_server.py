@@ -41,10 +41,12 @@ class GitHubServer:
         self.statuses: list[dict[str, Any]] = []
         self.started: list[tuple[str, str]] = []
 
-    def write(self, pull_request: int, body: str) -> dict[str, Any]:
+    def write(self, pull_request: int, body: str, *, by: str = "Bot", association: str = "NONE") -> dict[str, Any]:
+        """Let a comment be there, of the workflows' bot if nobody else is said to have written it."""
         number = len(self._comments) + 1
         address = f"https://github.example/bank/fraud/pull/{pull_request}#issuecomment-{number}"
-        self._comments.append({"id": number, "on": pull_request, "body": body, "html_url": address})
+        written = {"user": {"type": by}, "author_association": association}
+        self._comments.append({"id": number, "on": pull_request, "body": body, "html_url": address, **written})
         return self._comments[-1]
 
     def bodies(self, pull_request: int) -> list[str]:
@@ -75,6 +77,8 @@ class GitHubServer:
             size, page = int(query.get("per_page", ["30"])[0]), int(query.get("page", ["1"])[0])
             found = [comment for comment in self._comments if comment["on"] == int(on[1])]
             return 200, found[(page - 1) * size : page * size]
+        if (on or one) and len(told.get("body", "")) > 65_536:
+            return 422, {"message": "Validation Failed", "errors": [{"message": "Body is too long"}]}
         if method == "POST" and on:
             return 201, self.write(int(on[1]), told["body"])
         if method == "PATCH" and one and int(one[1]) <= len(self._comments):

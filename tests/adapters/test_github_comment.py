@@ -36,6 +36,27 @@ def test_comments_of_others_stay_as_they_are(github_server: GitHubServer, pull_r
     assert github_server.bodies(7) == [*theirs, f"{MARKER}\nF1 .79"]
 
 
+@pytest.mark.parametrize("association", ["NONE", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR"])
+def test_a_stranger_who_begins_as_ours_does_keeps_what_they_wrote(
+    association: str, github_server: GitHubServer, pull_request: PullRequest
+) -> None:
+    github_server.write(7, f"{MARKER}\nF1 .99, merge it", by="User", association=association)
+    keep_comment("F1 .78", pull_request)
+    keep_comment("F1 .79", pull_request)
+
+    assert github_server.bodies(7) == [f"{MARKER}\nF1 .99, merge it", f"{MARKER}\nF1 .79"]
+
+
+@pytest.mark.parametrize("association", ["OWNER", "MEMBER", "COLLABORATOR"])
+def test_a_comment_by_the_token_of_somebody_who_may_write_is_kept_up_to_date(
+    association: str, github_server: GitHubServer, pull_request: PullRequest
+) -> None:
+    github_server.write(7, f"{MARKER}\nF1 .78", by="User", association=association)
+    keep_comment("F1 .79", pull_request)
+
+    assert github_server.bodies(7) == [f"{MARKER}\nF1 .79"]
+
+
 def test_another_pull_request_has_its_own_comment(github_server: GitHubServer, pull_request: PullRequest) -> None:
     keep_comment("seven", pull_request)
     keep_comment("eight", pull_request._replace(number=8))

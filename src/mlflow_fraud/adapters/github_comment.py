@@ -11,6 +11,7 @@ MARKER = "<!-- mlflow-fraud: retraining -->"  # not shown; tells our comment fro
 NOTICED = "<!-- mlflow-fraud: so much for the notice -->"
 LONGEST = 65_536  # GitHub's limit, in characters
 PAGE = 100
+WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
 
 
 class PullRequest(NamedTuple):
@@ -60,11 +61,17 @@ def _find(on: PullRequest) -> Mapping[str, Any] | None:
     while True:
         number += 1
         page = ask("GET", f"{_issues(on)}/{on.number}/comments?per_page={PAGE}&page={number}", on.token)
-        ours: list[Mapping[str, Any]] = [each for each in page if str(each["body"]).startswith(MARKER)]
+        ours: list[Mapping[str, Any]] = [each for each in page if _is_ours(each)]
         if ours:
             return ours[0]
         if len(page) < PAGE:
             return None
+
+
+def _is_ours(comment: Mapping[str, Any]) -> bool:
+    """Return whether a comment is the one that is kept: a stranger's that begins in the same way is left to them."""
+    by_us = comment["user"]["type"] == "Bot" or comment["author_association"] in WRITERS
+    return by_us and str(comment["body"]).startswith(MARKER)
 
 
 def _cut(text: str) -> str:
