@@ -368,7 +368,7 @@ def test_of_two_retrained_pull_requests_the_one_in_conflict_is_retrained_by_hand
     assert not reviewed.is_in_conflict("next-months")
     assert ran(two_months.printed) == ["ingest", "validate", "preprocess", *TRAINS, "ship"]
     assert f"champion `{first}`" in two_months.comment
-    assert "Against the live release, on the same rows: " in two_months.comment
+    assert "Against the live release, F1 on the same rows: " in two_months.comment
     assert "**The test periods differ**" in two_months.comment
     assert two_months.check == ("champion/challenger", "success", reviewed.at("next-months"))
     assert two_months.started == [("ci.yml", "data-month"), ("ci.yml", "next-months"), ("ci.yml", "next-months")]
@@ -466,7 +466,7 @@ def test_models_that_lose_are_a_failed_check_and_their_merge_promotes_nothing(re
     version, verdict, reasons = verdict_in(comment)
     assert verdict == "do not promote"
     assert f"champion `{live}`" in comment
-    assert "Against the live release, on the same rows: -" in comment
+    assert "Against the live release, F1 on the same rows: -" in comment
     (lost,) = [reason for reason in reasons if "its lower bound must be above" in reason]
     assert lost.startswith("F1 -")
     made = reviewed.at("weaker")

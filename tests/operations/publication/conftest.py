@@ -50,7 +50,7 @@ def verdict(version: str, *, promote: bool = True) -> Comparison:
     """Return a verdict on a version, as good as any."""
     ours = Contestant(version, "xgboost", 0.5, {"f1": 0.8})
     found = Verdict(promote, ("f1 +0.1",) if promote else (), () if promote else ("f1 -0.1",))
-    told = {"question": "a first release", "rows": "0" * 64, "waits_until": None, "rule": "params.yaml"}
+    told = {"question": "a first release", "rows": "0" * 64, "waits_until": None, "rule": "params.yaml", "metric": "f1"}
     empty: dict[str, object] = {"candidates": {}, "intervals": {}, "champion": None, "anchor": None, "gain": None}
     return Comparison(ours, None, verdict=found, budget="2", store="live", first=True, asked="", **told, **empty)  # type: ignore[arg-type]
 

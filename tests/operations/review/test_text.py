@@ -64,7 +64,7 @@ def test_a_new_month_is_told_verdict_first_with_interval_rows_drift_and_what_can
     assert live == version
     assert "champion `xgboost-0123456789ab`" in told
     gain = decision["gain"]
-    assert "\n\nAgainst the live release, on the same rows: " in told  # else it would be part of the list before it
+    assert "\n\nAgainst the live release, F1 on the same rows: " in told  # else it would be part of the list before it
     assert f"on the same rows: {gain['estimate']:+.4f}, interval {gain['lower']:+.4f} to {gain['upper']:+.4f}" in told
     assert "**The test periods differ**" in told
     assert "| metric | base | here |\n" in told

@@ -92,6 +92,7 @@ def _judge(
         against=champion.manifest.version if champion else None,
         champion=contest.theirs,
         anchor=standing.anchor.manifest.version if standing.anchor else None,
+        metric=rules.compare.metric,
         gain=_shown(contest.gains.get(rules.compare.metric), verdict, rules.compare),
         verdict=verdict,
         question=asked if champion else "a first release: by floors and ceilings",

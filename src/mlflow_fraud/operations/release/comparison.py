@@ -22,20 +22,21 @@ from mlflow_fraud.paths import DECISION, REPORT, VERDICT, decision_file
 class Comparison:
     """A contest and its verdict; `against` is the live version that the challenger was judged against.
 
-    `store` is where that one is live: a verdict holds for no other. `first` is true when a first release was asked for.
-    `question` says what was asked, a refresh or a change, and why. `rows` is the hash of the contest's
-    rows, `anchor` the version that a refresh was held against too, and `waits_until` the day on which there will be
-    frauds enough, where there were too few. `rule` says whose section `compare` judged, and `asked` why was trained,
-    empty where nobody said. `candidates` and `intervals` are those of all candidates on the test period; `budget` says
-    how many alerts a day all of them are judged with. `slices` are what each contestant found and flagged in parts of
-    the contest's rows. `files` has the SHA-256 of each file that decides what it answers: by them exactly what was
-    judged is known again.
+    `gain` is the challenger's in `metric`. `store` is where that one is live: a verdict holds for no other. `first` is
+    true when a first release was asked for. `question` says what was asked, a refresh or a change, and why. `rows` is
+    the hash of the contest's rows, `anchor` the version that a refresh was held against too, and `waits_until` the day
+    on which there will be frauds enough, where there were too few. `rule` says whose section `compare` judged, and
+    `asked` why was trained, empty where nobody said. `candidates` and `intervals` are those of all candidates on the
+    test period; `budget` says how many alerts a day all of them are judged with. `slices` are what each contestant
+    found and flagged in parts of the contest's rows. `files` has the SHA-256 of each file that decides what it answers:
+    by them exactly what was judged is known again.
     """
 
     challenger: Contestant
     against: str | None
     champion: Contestant | None
     anchor: str | None
+    metric: str
     gain: Interval | None
     verdict: Verdict
     question: str

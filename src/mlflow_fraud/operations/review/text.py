@@ -12,6 +12,7 @@ from mlflow_fraud.adapters.git_pictures import BRANCH, keep_pictures
 from mlflow_fraud.adapters.mlflow_errors import shown
 from mlflow_fraud.core.errors import FraudError
 from mlflow_fraud.core.gate.findings import report_of
+from mlflow_fraud.core.release.in_words import named
 from mlflow_fraud.environment import load_environment
 from mlflow_fraud.operations.release.comparison import read_verdict
 from mlflow_fraud.operations.reporting.summary import candidates_summary, team_summary, verdict_summary
@@ -70,7 +71,7 @@ def _gain(decision: Mapping[str, Any]) -> str:
     if not gain:
         return "How much better or worse it is than the live release could not be computed on these rows.\n"
     words = f"{gain['estimate']:+.4f}, interval {gain['lower']:+.4f} to {gain['upper']:+.4f}"
-    return f"Against the live release, on the same rows: {words}.\n"
+    return f"Against the live release, {named(decision['metric'])} on the same rows: {words}.\n"
 
 
 def _errors(log: Path | None) -> list[str]:
