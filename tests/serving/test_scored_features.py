@@ -83,8 +83,9 @@ def test_a_table_of_other_columns_or_values_is_refused_whole_by_the_first_that_i
     table.with_columns(pl.col(first).cast(pl.String)).write_parquet(texts)
     with pytest.raises(DataError, match=f"has no numbers in {first}"):
         score_features(here, texts, quiet)
-    with pytest.raises(DataError, match="is not there or is no table"):
-        score_features(here, here.folder / "features.json", quiet)
+    for name in ("features.json", "missing.csv"):  # said before a release is asked for
+        with pytest.raises(DataError, match="is not there or is no table"):
+            score_features(here, here.folder / name, quiet, release="none")
     texts.write_bytes(b"PAR1")
     with pytest.raises(DataError, match="cannot be read as a table"):
         score_features(here, texts, quiet)

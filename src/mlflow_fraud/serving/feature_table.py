@@ -22,14 +22,18 @@ SHOWN = 5
 """So many names of columns are told of more."""
 
 
+def require_table(file: Path) -> None:
+    """Raise `DataError` where there is no file, or its name is no table's; what is in it is not looked at."""
+    if not file.is_file() or file.suffix.lower() not in KINDS:
+        raise DataError(f"{file} is not there or is no table; expected a {' or '.join(KINDS)} file")
+
+
 def opened(file: Path, scoring: Scoring, warn: Progress) -> pl.LazyFrame:
     """Return the columns that matter: features as `Float64`, whatever number they are, the others as they are written.
 
     A blank or NaN is missing. A text that is no number becomes an infinite one, which is refused with its row. Raises
     `DataError` where columns are missing or there twice, or it is not certain which value is which.
     """
-    if not file.is_file() or file.suffix.lower() not in KINDS:
-        raise DataError(f"{file} is not there or is no table; expected a {' or '.join(KINDS)} file")
     is_csv, names = file.suffix.lower() == ".csv", scoring.schema.names
     needed = [*names, *([] if scoring.manifest.cutoff.expected_loss is None else [AMOUNT])]
     with readable(file):

@@ -13,7 +13,7 @@ import polars as pl
 from mlflow_fraud.adapters.files import replacing
 from mlflow_fraud.core.errors import DataError
 from mlflow_fraud.core.progress import Progress, Step, tell
-from mlflow_fraud.serving.feature_table import AMOUNT, ID, opened, readable
+from mlflow_fraud.serving.feature_table import AMOUNT, ID, opened, readable, require_table
 from mlflow_fraud.serving.loading import Scoring, load_scoring
 from mlflow_fraud.serving.score_target import require_folder, target_of
 from mlflow_fraud.serving.scored_file import NUMBER, Summary, as_parquet, release_named
@@ -36,6 +36,7 @@ def score_features(
     number or missing. Raises `DataError` where they are not, and `SettingsError` as `score_file` does.
     """
     target = target_of(file, out)
+    require_table(file)
     scoring = load_scoring(release_named(place, release))
     table = opened(file, scoring, progress)
     require_folder(target.parent)
