@@ -19,6 +19,7 @@ from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.paths import LAST_GOOD
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import clock_of
+from mlflow_fraud.serving.collector import looking_once
 from mlflow_fraud.serving.connections import IDLE_SECONDS, Bounds, Server, connections
 from mlflow_fraud.serving.guard import Guard
 from mlflow_fraud.serving.keyring import Keyring
@@ -123,7 +124,7 @@ def serve(environment: Place, host: str, port: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), looking_once():
             run(Server(config), app.state.model)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from mlflow_fraud.core.features.definitions import THOUSANDTHS, Entities, Statis
 from mlflow_fraud.core.features.event import ALWAYS, Event, Gone, Value
 from mlflow_fraud.core.features.instants import MICROSECOND, span_micros
 from mlflow_fraud.core.features.plan import LATENESS
-from mlflow_fraud.core.features.resting import LOOKED_AT
+from mlflow_fraud.core.features.rounds import Rounds
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.features.statistics import mean, std
 from mlflow_fraud.core.features.views import kept_of, looked_at_by, view_of
@@ -60,7 +59,7 @@ class HopSums:
 
     def __init__(self, by: Entities, hop: str, windows: Sequence[tuple[int, Window]], schema: FeatureSchema) -> None:
         self.by, self.hop, self.sums = by, hop, dict[Any, Sums]()
-        self._turns: deque[Any] = deque()
+        self._rounds = Rounds()
         self.key: Callable[[Mapping[str, Any]], Any] = itemgetter(*by)
         self._width = span_micros(hop)
         kept = kept_of(window for _, window in windows)
@@ -149,20 +148,20 @@ class HopSums:
         sums.later = [told for told in sums.later if told.hop >= first]
 
     def _made(self, key: Any) -> Sums:
-        self._turns.append(key)
+        self._rounds.add(key)
         sums = self.sums[key] = Sums()
         return sums
 
     def _look(self, reached: int) -> None:
-        """Look at the next entities, and let go of those whose newest hop no window reaches."""
-        reached_by = self._first_reader(reached) - self._longest
-        for _ in range(min(LOOKED_AT, len(self._turns))):
-            key = self._turns.popleft()
+        """Look at the next entities of a round, and let go of those whose newest hop no window reaches."""
+        due = self._rounds.due(reached)
+        reached_by = self._first_reader(reached) - self._longest if due else 0
+        for key in due:
             sums = self.sums[key]
             if next(reversed(sums.hops), ALWAYS) < reached_by:
                 self.forget(sums, reached)
             if sums.hops or sums.later:
-                self._turns.append(key)
+                self._rounds.add(key)
             else:
                 del self.sums[key]
 

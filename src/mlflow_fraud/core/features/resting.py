@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 from weakref import proxy
@@ -13,13 +12,7 @@ from mlflow_fraud.core.features.event import ALWAYS, Event
 from mlflow_fraud.core.features.instants import moment
 from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import Plan
-
-LOOKED_AT = 2
-"""So many cards are looked at for each transaction of a round, until it has seen all."""
-
-PAUSE = 86_400_000_000
-"""So long after a round began the next one does: microseconds of the transactions' own time."""
-
+from mlflow_fraud.core.features.rounds import Rounds
 
 class Kind(Protocol):
     """The pasts of all cards, or of all cards with a category: those that begin with the same column rest together."""
@@ -52,25 +45,19 @@ class Resting:
         self._reach = max(kind.reach for kind in kinds)
         self.since = ALWAYS
         self._asleep: dict[Any, bytes] = {}
-        self._turns: deque[Any] = deque()
-        self._left, self._next = 0, ALWAYS  # of this round, and when the next one begins
+        self._rounds = Rounds()
 
     def note(self, first: Any) -> None:
         """Take in that a card is there that was not."""
-        self._turns.append(first)
+        self._rounds.add(first)
 
     def look(self, reached: int | None) -> None:
         """Look at the next cards of a round, and put to rest which can."""
-        if reached is None or (not self._left and reached < self._next):  # nearly always
+        if reached is None:
             return
-        if not self._left:
-            self._left, self._next = len(self._turns), reached + PAUSE
-        looked_at = min(LOOKED_AT, self._left)
-        self._left -= looked_at
-        for _ in range(looked_at):
-            first = self._turns.popleft()
+        for first in self._rounds.due(reached):
             if not self._rests(first, reached - self._reach):
-                self._turns.append(first)
+                self._rounds.add(first)
 
     def wake(self, first: Any) -> bool:
         """Give a card its pasts again; return whether it rested."""
