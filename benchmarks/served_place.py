@@ -37,9 +37,10 @@ TIMES = 4
 
 
 class Place(NamedTuple):
-    """Where each side has its own: folders and files."""
+    """Where each side has its own: folders and files. The release of `calm` is the same, but flags nothing."""
 
     releases: Path
+    calm: Path
     record: Path
     payments: Path
     booster: Path
@@ -52,7 +53,7 @@ class Place(NamedTuple):
 def place_in(folder: Path, past: int, coming: int) -> Place:
     """Make a place with so many payments in its record and so many to come."""
     place = Place(*(folder / name for name in (
-        "releases", "record.db", "payments.jsonl", "booster.ubj", "mlflow.jsonl", "rows.jsonl", "model",
+        "releases", "calm", "record.db", "payments.jsonl", "booster.ubj", "mlflow.jsonl", "rows.jsonl", "model",
         "features.parquet",
     )))  # fmt: skip
     params = load_params()
@@ -64,7 +65,8 @@ def place_in(folder: Path, past: int, coming: int) -> Place:
     files = dict([model_bytes(booster), (BOOSTER_FILE, booster_bytes(booster))])
     scores = load_calibrated(MODEL_FILE, files[MODEL_FILE], CALIBRATION, threads=1).score(x)
     threshold = float(np.quantile(scores, 1 - ALERTS))
-    go_live(open_store(str(place.releases)), release_of(files, schema, x[:: len(x) // 4], threshold, CALIBRATION))
+    for releases, above in ((place.releases, threshold), (place.calm, 1.0)):
+        go_live(open_store(str(releases)), release_of(files, schema, x[:: len(x) // 4], above, CALIBRATION))
     fill(f"sqlite:///{place.record}", schema, before)
     _write(later, contract, place.payments)
     booster.save_model(place.booster)

@@ -92,12 +92,12 @@ class Service:
 
 @contextmanager
 def running_service(
-    place: Place, folder: Path, *, record: str | None = None, descriptors: int = 0
+    place: Place, folder: Path, *, record: str | None = None, descriptors: int = 0, poll_seconds: float = 0.1
 ) -> Iterator[Service]:
     """Start `mlflow-fraud serve` on the record in `folder`, and wait for it; at its end it must stop when told to.
 
     `record` is the address of a record elsewhere. `descriptors` is how many files the process may open, where it is not
-    as many as this one may.
+    as many as this one may. `poll_seconds` are fewer than as shipped, so that nobody waits for them.
     """
     (port,) = free_ports(1)
     environment = place.environment | {
@@ -105,7 +105,7 @@ def running_service(
         "FRAUD_S3_ENDPOINT_URL": place.endpoint_url,
         "FRAUD_PREDICTION_LOG": record or f"sqlite:///{folder / 'record.db'}",
         "FRAUD_JOURNAL": str(folder / "journal"),
-        "FRAUD_POLL_SECONDS": "0.1",
+        "FRAUD_POLL_SECONDS": str(poll_seconds),
     }
     command = [sys.executable, "-c", SERVE, "serve", "--port", str(port)]
     if descriptors:
