@@ -14,6 +14,7 @@ from mlflow_fraud.core.features.past import Past
 from mlflow_fraud.core.features.plan import Plan
 from mlflow_fraud.core.features.rounds import Rounds
 
+
 class Kind(Protocol):
     """The pasts of all cards, or of all cards with a category: those that begin with the same column rest together."""
 
