@@ -13,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import psutil
@@ -30,6 +30,8 @@ from benchmarks.table import Line, seconds
 from mlflow_fraud.serving.scored_features import score_features
 from tests.serving.service_process import Place as Served
 from tests.serving.service_process import running_service
+
+T = TypeVar("T")
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
 PAST = int(os.environ.get("BENCH_ROWS", "200000"))
@@ -158,7 +160,7 @@ def _given(place: Place) -> Line:
 def _ours(place: Place, name: str = OURS) -> Iterator[Side]:
     limits = {"FRAUD_RATE_LIMIT": "1000000", "FRAUD_RATE_BURST": "1000000", "FRAUD_CLOCK": "stream"}
     served = Served(str(place.releases), "", dict(os.environ) | limits)
-    with _on_a_core(), running_service(served, place.record.parent, poll_seconds=POLL) as service:
+    with started(running_service(served, place.record.parent, poll_seconds=POLL)) as service:
         number = sum(1 for _ in place.payments.open())
         yield Side(name, service.process.pid, service.port, "/v1/score", place.payments, number, again=False)
 
@@ -175,14 +177,14 @@ def _calm(place: Place) -> Iterator[Side]:
 
 @contextmanager
 def _mlflow(place: Place) -> Iterator[Side]:
-    with _on_a_core(), mlflow_server(place.model) as (process, port):
+    with started(mlflow_server(place.model)) as (process, port):
         number = sum(1 for _ in place.for_mlflow.open())
         yield Side("`mlflow models serve`", process, port, "/invocations", place.for_mlflow, number, again=True)
 
 
 @contextmanager
 def _everybodys(place: Place) -> Iterator[Side]:
-    with _on_a_core(), everybodys_server(place.booster) as (process, port):
+    with started(everybodys_server(place.booster)) as (process, port):
         number = sum(1 for _ in place.for_everybodys.open())
         yield Side("FastAPI", process, port, "/score", place.for_everybodys, number, again=True)
 
@@ -194,6 +196,15 @@ def _sent(lines: Path, first: int, number: int, port: int, path: str, rate: floa
     with _on_a_core(-1):
         done = subprocess.run([*command, *map(str, words)], check=True, capture_output=True, text=True)
     return Seen(*json.loads(done.stdout))
+
+
+@contextmanager
+def started(server: AbstractContextManager[T]) -> Iterator[T]:
+    """Start a server on the first core; its clients, and this process, are where they were."""
+    with ExitStack() as opened:
+        with _on_a_core():
+            started = opened.enter_context(server)
+        yield started
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,3 +219,17 @@ def test_of_years_it_is_counted_how_many_alarm_and_how_soon() -> None:
     assert watched.alarms() == pytest.approx(2 / 3)
     assert watched.noticed(44, labelled=True) == pytest.approx(1 / 3)
     assert (watched.noticed(44, labelled=False), watched.noticed(60, labelled=False)) == (0, pytest.approx(1 / 3))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="a process cannot be told which core to take here")
+def test_a_server_has_the_first_core_and_who_measures_it_stays_where_it_was() -> None:
+    """Their client was on the server's own core once, and a table of features was said to be scored on all cores."""
+    before = os.sched_getaffinity(0)
+
+    @contextmanager
+    def server() -> Iterator[set[int]]:
+        yield os.sched_getaffinity(0)
+
+    with serving.started(server()) as cores, serving.started(server()):
+        assert cores == {min(before)}
+        assert os.sched_getaffinity(0) == before
