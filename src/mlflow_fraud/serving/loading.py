@@ -127,7 +127,7 @@ class LiveRelease:
         chance = label_chance(payment.transaction["event_id"], self.review_share, flagged=flagged)
         prediction = prediction_id(version, payment.place, digest)
         answer = Answer(prediction, version, row, probability, flagged, threshold, took, chance)
-        return payment._replace(scores=scores, answer=answer)
+        return payment.answered(answer, scores)
 
 
 def load_release(

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 import polars as pl
+from pydantic_core import to_json
 
 from mlflow_fraud.core.contract.contract import Column, Contract
 from mlflow_fraud.core.contract.notation import LARGEST
@@ -25,8 +26,19 @@ def content_of(transaction: Mapping[str, Any]) -> str:
     >>> content_of({"event_id": "a", "event_time": datetime(2020, 1, 1), "amount": 1234, "born": date(1970, 5, 1)})
     '{"amount":1234,"born":"1970-05-01"}'
     """
-    rest = {name: value for name, value in transaction.items() if name not in BESIDE}
-    return _written(rest)
+    return json_of({name: value for name, value in transaction.items() if name not in BESIDE})
+
+
+def json_of(values: Mapping[str, Any]) -> str:
+    """Return values as JSON, times and days in ISO 8601; raise `ValueError` for what has no place in it.
+
+    Pydantic takes a quarter of the time of the standard library, which is asked where a number may be none.
+
+    >>> json_of({"merchant": "Café", "amount": 1234, "usual": None})
+    '{"merchant":"Café","amount":1234,"usual":null}'
+    """
+    told = to_json(values).decode()
+    return _strictly(values) if "NaN" in told or "Infinity" in told else told
 
 
 def transaction_of(event_id: str, event_time: datetime, content: str, contract: Contract) -> dict[str, Any]:
@@ -108,4 +120,4 @@ def _told(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no place in the record")
 
 
-_written = json.JSONEncoder(default=_told, separators=(",", ":"), allow_nan=False).encode
+_strictly = json.JSONEncoder(default=_told, separators=(",", ":"), allow_nan=False).encode

@@ -57,6 +57,12 @@ class Payment(NamedTuple):
         beside = {ARRIVAL: self.arrival, SERVED: self.scores}
         return {**self.transaction, **{name: value for name, value in beside.items() if value is not None}}
 
+    def answered(self, answer: Answer, scores: Mapping[str, float | None] | None) -> Payment:
+        """Return the payment with its scores and its answer: as `_replace` does, in a third of the time."""
+        return Payment(
+            self.place, self.contract, self.transaction, self.received, self.source, scores, answer, self.arrival
+        )
+
     @property
     def key(self) -> Key:
         """What tells it from all others."""

@@ -9,12 +9,10 @@ from typing import Any
 from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mlflow_fraud.adapters.prediction_log.content import content_of, transaction_of
+from mlflow_fraud.adapters.prediction_log.content import content_of, json_of, transaction_of
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
-
-_written = json.JSONEncoder(separators=(",", ":")).encode
 
 _ORDER = tuple(column.name for column in PAYMENT.columns)
 
@@ -46,7 +44,7 @@ class PaymentRows:
             self._moment(payment.received),
             payment.source,
             content_of(transaction),
-            None if scores is None else _written(scores),
+            None if scores is None else json_of(scores),
             *(payment.answer or _UNANSWERED),
             None,  # its reasons come after the answer
             None if arrival is None else self._moment(arrival),
