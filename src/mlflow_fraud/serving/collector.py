@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-YOUNG, OLDER, OLD = 2_000, 5, 3
+YOUNG, OLDER, OLD = 1_000, 4, 2
 """A look at the newest after more than so many new objects, at the older of them after more than so many looks, at all
-after more than so many of those: at what some 2,000 payments have made, for some milliseconds."""
+after more than so many of those: at what some 700 payments have made, for some milliseconds."""
 
 
 @contextmanager
