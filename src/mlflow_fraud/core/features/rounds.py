@@ -21,8 +21,8 @@ class Rounds:
     >>> rounds = Rounds()
     >>> for card in "abc":
     ...     rounds.add(card)
-    >>> rounds.due(0), rounds.due(0), rounds.due(0), rounds.due(PAUSE)
-    (['a', 'b'], ['c'], (), ())
+    >>> rounds.due(0), rounds.due(0), rounds.due(0)
+    (['a', 'b'], ['c'], ())
     """
 
     def __init__(self) -> None:
