@@ -30,9 +30,9 @@ def content_of(transaction: Mapping[str, Any]) -> str:
 
 
 def json_of(values: Mapping[str, Any]) -> str:
-    """Return values as JSON, times and days in ISO 8601; raise `ValueError` for what has no place in it.
+    """Return values as JSON, times and days in ISO 8601; raise `ValueError` for a number that is not finite.
 
-    Pydantic takes a quarter of the time of the standard library, which is asked where a number may be none.
+    Pydantic takes a quarter of the time of the standard library, which is asked where a number may not be finite.
 
     >>> json_of({"merchant": "Café", "amount": 1234, "usual": None})
     '{"merchant":"Café","amount":1234,"usual":null}'

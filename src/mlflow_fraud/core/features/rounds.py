@@ -21,8 +21,11 @@ class Rounds:
     >>> rounds = Rounds()
     >>> for card in "abc":
     ...     rounds.add(card)
-    >>> rounds.due(0), rounds.due(0), rounds.due(0)
+    >>> rounds.due(0), rounds.due(0), rounds.due(PAUSE - 1)
     (['a', 'b'], ['c'], ())
+    >>> rounds.add("a")
+    >>> rounds.due(PAUSE - 1), rounds.due(PAUSE)
+    ((), ['a'])
     """
 
     def __init__(self) -> None:
