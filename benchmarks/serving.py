@@ -81,7 +81,7 @@ class Side:
 
 def main() -> None:
     """Print the table, and draw the curve."""
-    needed = int(SECONDS * (2 * sum(RATES) + MOST)) + 2 * WARM + BATCH * BATCHES
+    needed = int(SECONDS * (sum(RATES) + MOST)) + WARM + BATCH * BATCHES
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         place = place_in(Path(folder), PAST, needed)
         sides = [opened.enter_context(side) for side in (_ours(place), _mlflow(place), _everybodys(place))]
@@ -120,7 +120,8 @@ def at_a_rate(loads: list[Load], rate: int, others: Sequence[str]) -> Line:
         return Line(f"{rate:,} payments a second", BEHIND, theirs, "", WANTED[rate])
     flagged = ours.seen.flagged / max(ours.seen.answered, 1)
     ratio = " · ".join(
-        f"{by_name[name].processor / ours.processor:.1f} x" if name in by_name else "-" for name in others
+        f"{by_name[name].processor / ours.processor:.1f} x" if name in by_name and by_name[name].seen.kept_up else "-"
+        for name in others
     )
     name = f"{rate:,} payments a second, {flagged:.1%} alerts with reasons"
     return Line(name, str(ours), theirs, f"{ratio} the CPU", WANTED[rate])
@@ -144,7 +145,13 @@ def _batches(ours: Side, folder: Path) -> Line:
     side = Side(ours.name, ours.process, ours.port, "/v1/score/batch", file, BATCHES, again=False)
     loads = [side.under(0, 1) for _ in range(BATCHES)]
     best = min(load.seen.p50 for load in loads) / 1e3
-    return Line(f"a batch of {BATCH:,}, features and record", f"{BATCH / best:,.0f} rows/s", "", "", "10,000 rows/s")
+    return Line(
+        f"a batch of {BATCH:,}, features and record, the best of {BATCHES}",
+        f"{BATCH / best:,.0f} rows/s",
+        "",
+        "",
+        "10,000 rows/s",
+    )
 
 
 def _given(place: Place) -> Line:
@@ -200,11 +207,11 @@ def _sent(lines: Path, first: int, number: int, port: int, path: str, rate: floa
 
 @contextmanager
 def started(server: AbstractContextManager[T]) -> Iterator[T]:
-    """Start a server on the first core; its clients, and this process, are where they were."""
+    """Start a server on the first core; this process stays where it was."""
     with ExitStack() as opened:
         with _on_a_core():
-            started = opened.enter_context(server)
-        yield started
+            found = opened.enter_context(server)
+        yield found
 
 
 @contextmanager

@@ -149,8 +149,14 @@ def test_a_payment_of_a_card_that_rests_is_corrected_where_a_feature_remembers_i
 
 
 def test_a_past_that_is_let_go_of_is_gone_without_the_collector(lasting: FeatureSchema) -> None:
-    history = CardHistory(lasting)
-    gone = [ref(history), *map(ref, history._entities), *map(ref, history._resting)]
+    history = silent(lasting, 60)
+    row = {**make_row(), "event_id": "late", "event_time": BEGIN + 61 * DAY, "city_pop": None}
+    history.update(row)
+    history.correct(row, {**row, "amount": 7}, BEGIN + 62 * DAY)
+    history.learn(row, 1, BEGIN + 63 * DAY)
+    assert any(entity.pasts for entity in history._entities)
+    gone = [ref(history), *map(ref, history._entities), *map(ref, history._resting), ref(history._hops)]
+    gone += [ref(each) for each in history._hops._of]
     gc.disable()
     try:
         del history
