@@ -467,16 +467,17 @@ def review_push(
 @review.command("text")
 def review_text(
     base: Annotated[str, typer.Argument(help="the commit that the pull request is to be merged into")],
-    log: Annotated[Path | None, typer.Option(help="what `dvc repro` printed, for why it stopped")] = None,
+    log: Annotated[Path | None, typer.Option(help="what was printed on the way, for why it stopped")] = None,
     pictures: Annotated[
         str, typer.Option(help="push the curves to this folder of a branch of their own, and show them")
     ] = "",
     local: Annotated[bool, typer.Option("--local", help="show the curves from where they lie, and push none")] = False,
+    branch: Annotated[str, typer.Option(help="say so where this branch lacks what was made")] = "",
 ) -> None:
     """Print how the retraining went against the live release and the base, as Markdown for the pull request."""
     from mlflow_fraud.operations.review.text import review_text as reviewing
 
-    typer.echo(reviewing(base, log=log, pictures=pictures, local=local))
+    typer.echo(reviewing(base, log=log, pictures=pictures, local=local, branch=branch))
 
 
 @review.command("preview")

@@ -230,10 +230,15 @@ def test_the_verdict_is_a_check_on_what_the_branch_has(
     pushed = git("rev-parse", "HEAD")
     assert tell_verdict("main") == "champion/challenger: failure, stopped before a verdict"
     version = project.makes(promote=False)
+    lacking = "champion/challenger: failure, judged, but what was made is not on the branch"
+    assert tell_verdict("main") == lacking
     commits("not pushed")
+    assert tell_verdict("main") == lacking
+    assert {check["head_sha"] for check in on_github.checks} == {pushed}
+    push_made("main")
     monkeypatch.setattr("mlflow_fraud.operations.review.checks.verdict_summary", lambda: "why")
     assert tell_verdict("main") == f"champion/challenger: neutral, {version}: do not promote"  # nothing was live
-    assert {check["head_sha"] for check in on_github.checks} == {pushed}
+    assert on_github.checks[-1]["head_sha"] == git("rev-parse", "HEAD") != pushed
     assert on_github.checks[-1]["output"] == {"title": f"{version}: do not promote", "summary": "why"}
 
 

@@ -99,6 +99,21 @@ def test_a_run_that_stopped_says_why_with_what_the_gate_masked(workspace: Path) 
     assert "Running stage" not in told
 
 
+@pytest.mark.parametrize("pushed", [True, False])
+def test_what_was_judged_and_is_not_on_the_branch_is_told_first_with_why(
+    pushed: bool, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(open_configured_store(), first=True)
+    commit("base")
+    monkeypatch.setattr(text, "is_pushed", lambda branch: pushed)
+    log = Path("retrain.log")
+    log.write_text("error: the remote says AccessDenied\n")
+    told = review_text("HEAD", log=log, branch="june")
+    assert told.startswith("## What was made is not on the branch\n") is not pushed
+    assert ("    error: the remote says AccessDenied\n" in told) is not pushed
+    assert review_text("HEAD", log=log).startswith("### ")  # where nothing is to be pushed, as at a desk
+
+
 def test_where_github_does_not_say_how_long_the_run_took_all_else_is_told(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

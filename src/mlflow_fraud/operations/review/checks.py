@@ -17,9 +17,11 @@ from mlflow_fraud.operations.release.comparison import read_verdict
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.review.host import repository
 from mlflow_fraud.operations.review.merged import MADE
+from mlflow_fraud.operations.review.pushed import is_pushed
 from mlflow_fraud.paths import VERDICT
 
 VERDICT_CHECK = "champion/challenger"
+SAYS_WHY = "The comment and the run say why."
 TESTS_STATUS = "ci"
 """As the last job of `ci.yml` is called, so that either of the two satisfies the protection of a branch."""
 
@@ -27,20 +29,22 @@ TESTS_STATUS = "ci"
 def tell_verdict(branch: str) -> str:
     """Let the newest commit of the pull request's `branch` have the verdict as a check; return how it ended.
 
-    It is the one checked out where what was made was pushed. A retraining that stopped before a verdict is a failure.
-    A commit that is not in what was judged is told nothing: somebody pushed it meanwhile.
+    A retraining that stopped before a verdict is a failure, and so is one of which the branch lacks what was made: its
+    merge would promote nothing. A commit that is not in what was judged is told nothing: somebody pushed it meanwhile.
     """
     newest = git_branch.at(f"{git_branch.REMOTE}/{branch}")
     if not git_branch.is_ancestor(newest, git_repo.head()):
         return (
             f"no check: {branch} has gone on meanwhile, and {newest[:12]}, which was not judged, has a run of its own"
         )
-    if VERDICT.is_file():
+    if not VERDICT.is_file():
+        check = Check(VERDICT_CHECK, "failure", "stopped before a verdict", SAYS_WHY)
+    elif not is_pushed(branch):
+        check = Check(VERDICT_CHECK, "failure", "judged, but what was made is not on the branch", SAYS_WHY)
+    else:
         decision = read_verdict()
         ended = conclusion_of(decision, no=load_environment().verdict_no)
         check = Check(VERDICT_CHECK, ended, headline(decision), verdict_summary())
-    else:
-        check = Check(VERDICT_CHECK, "failure", "stopped before a verdict", "The comment and the run say why.")
     tell_check(check, newest, repository())
     return f"{check.name}: {check.conclusion}, {check.title}"
 

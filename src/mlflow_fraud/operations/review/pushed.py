@@ -14,6 +14,11 @@ CHECKS = "ci.yml"
 """The workflow that is started on the new commit: one that a workflow pushes starts none by itself."""
 
 
+def is_pushed(branch: str) -> bool:
+    """Return whether the pull request's `branch` has all that was made here, as it was last seen."""
+    return git_branch.at(f"{git_branch.REMOTE}/{branch}") == git_repo.head() and not git_branch.changed(PLACES)
+
+
 def push_made(branch: str) -> bool:
     """Commit what was made, push its data and then the commit to `branch`; return whether there was anything to push.
 

@@ -19,17 +19,21 @@ from mlflow_fraud.operations.reporting.summary import candidates_summary, team_s
 from mlflow_fraud.operations.review.against_base import against_base
 from mlflow_fraud.operations.review.data_change import data_change
 from mlflow_fraud.operations.review.host import address, minutes, run_page
+from mlflow_fraud.operations.review.pushed import is_pushed
 from mlflow_fraud.paths import SHIPPED, VALIDATION_REPORT, VERDICT, model_folder
 from mlflow_fraud.stages.logged import track
 
 PICTURES = tuple(model_folder(SHIPPED) / f"{name}.png" for name in ("precision_recall", "reliability", "confusion"))
 
 
-def review_text(base: str, *, log: Path | None = None, pictures: str = "", local: bool = False) -> str:
+def review_text(
+    base: str, *, log: Path | None = None, pictures: str = "", local: bool = False, branch: str = ""
+) -> str:
     """Return how a pull request's retraining went against the live release and the commit `base`, in Markdown.
 
-    Where it stopped, the `log` of `dvc repro` says why. The curves are pushed to the folder `pictures` of a branch of
-    their own, where one is given, or are shown from where they lie, `local`.
+    Where it stopped, or where the pull request's `branch` is given and lacks what was made, the `log` says why. The
+    curves are pushed to the folder `pictures` of a branch of their own, where one is given, or are shown from where
+    they lie, `local`.
     """
     base = git_branch.at(base)
     report = report_of(read_json(VALIDATION_REPORT)) if VALIDATION_REPORT.is_file() else None
@@ -39,6 +43,7 @@ def review_text(base: str, *, log: Path | None = None, pictures: str = "", local
         return "\n".join(["## Retraining stopped before a verdict", "", gate, stopped, _links()])
     decision = read_verdict()
     parts = [
+        *([_not_pushed(log)] if branch and not is_pushed(branch) else []),
         verdict_summary(),
         "",
         _gain(decision),
@@ -57,6 +62,16 @@ def review_text(base: str, *, log: Path | None = None, pictures: str = "", local
         _links(),
     ]
     return "\n".join(parts)
+
+
+def _not_pushed(log: Path | None) -> str:
+    """Return that the branch lacks what was made, and why."""
+    why = "".join(f"    {line}\n" for line in _errors(log))
+    return (
+        "## What was made is not on the branch\n\n"
+        "It was judged, and could not be pushed, so what is pinned here is not what was judged: its merge would "
+        f"promote nothing. Once that is mended, retrain it again.\n\n{why}\n"
+    )
 
 
 def _gain(decision: Mapping[str, Any]) -> str:
