@@ -172,7 +172,7 @@ def test_a_new_batch_runs_everything_again_in_a_preview_of_its_pull_request_and_
     comment = desk.path(".local/preview/summary.md").read_text()
     assert re.match(r"### xgboost-[0-9a-f]{12}: (do not )?promote", comment), comment
     assert f"| new: {month_after(with_months).stem} | " in comment
-    assert "Against the live release, on the same rows: " in comment
+    assert "Against the live release, F1 on the same rows: " in comment
     page = desk.path(".local/preview/index.html").read_text()
     assert len(re.findall(r'<img alt="[^"]+" src="data:image/png;base64,', page)) == 3
     assert (content(desk.path("data")), content(desk.path(".local/releases")), runs(desk)) == before
