@@ -41,11 +41,13 @@ class GitHubServer:
         self.statuses: list[dict[str, Any]] = []
         self.started: list[tuple[str, str]] = []
 
-    def write(self, pull_request: int, body: str, *, by: str = "Bot", association: str = "NONE") -> dict[str, Any]:
+    def write(
+        self, pull_request: int, body: str, *, by: str = "github-actions[bot]", association: str = "NONE"
+    ) -> dict[str, Any]:
         """Let a comment be there, of the workflows' bot if nobody else is said to have written it."""
         number = len(self._comments) + 1
         address = f"https://github.example/bank/fraud/pull/{pull_request}#issuecomment-{number}"
-        written = {"user": {"type": by}, "author_association": association}
+        written = {"user": {"login": by} if by else None, "author_association": association}
         self._comments.append({"id": number, "on": pull_request, "body": body, "html_url": address, **written})
         return self._comments[-1]
 

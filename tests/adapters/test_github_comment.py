@@ -36,11 +36,14 @@ def test_comments_of_others_stay_as_they_are(github_server: GitHubServer, pull_r
     assert github_server.bodies(7) == [*theirs, f"{MARKER}\nF1 .79"]
 
 
-@pytest.mark.parametrize("association", ["NONE", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR"])
+@pytest.mark.parametrize(
+    ("by", "association"),
+    [("eve", "NONE"), ("eve", "CONTRIBUTOR"), ("eve", "FIRST_TIME_CONTRIBUTOR"), ("other[bot]", "NONE"), ("", "NONE")],
+)
 def test_a_stranger_who_begins_as_ours_does_keeps_what_they_wrote(
-    association: str, github_server: GitHubServer, pull_request: PullRequest
+    by: str, association: str, github_server: GitHubServer, pull_request: PullRequest
 ) -> None:
-    github_server.write(7, f"{MARKER}\nF1 .99, merge it", by="User", association=association)
+    github_server.write(7, f"{MARKER}\nF1 .99, merge it", by=by, association=association)
     keep_comment("F1 .78", pull_request)
     keep_comment("F1 .79", pull_request)
 
@@ -51,7 +54,7 @@ def test_a_stranger_who_begins_as_ours_does_keeps_what_they_wrote(
 def test_a_comment_by_the_token_of_somebody_who_may_write_is_kept_up_to_date(
     association: str, github_server: GitHubServer, pull_request: PullRequest
 ) -> None:
-    github_server.write(7, f"{MARKER}\nF1 .78", by="User", association=association)
+    github_server.write(7, f"{MARKER}\nF1 .78", by="ann", association=association)
     keep_comment("F1 .79", pull_request)
 
     assert github_server.bodies(7) == [f"{MARKER}\nF1 .79"]

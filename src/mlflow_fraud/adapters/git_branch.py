@@ -23,6 +23,7 @@ _ABSENT = 2  # what `git ls-remote --exit-code` ends with where there is no such
 _OVERTAKEN = re.compile(
     r"\[rejected\]|\(fetch first\)|non-fast-forward|stale info|cannot lock ref|failed to update ref"
 )
+_WORKFLOW_FILE = re.compile(r"refusing to allow .* to create or update workflow")  # as GitHub says it
 
 
 def require_remote() -> None:
@@ -157,9 +158,15 @@ def push(branch: str, *, in_place_of: str | None = None, commit: str = "HEAD", t
     said = f"{ended.stdout}\n{ended.stderr}"
     if _OVERTAKEN.search(said):
         return "overtaken"
+    mend = (
+        "it brings a changed workflow file, which GitHub lets no workflow push: merge the base into the branch and "
+        "push that yourself"
+        if _WORKFLOW_FILE.search(said)
+        else "let this machine write to the branch, or set FRAUD_PUBLISH=pull-request"
+    )
     raise PublicationRefused(
         f"git push to {branch} of {REMOTE} was refused ({_said(said)}); nothing goes live. The commit is here and is "
-        "pushed by the next run: let this machine write to the branch, or set FRAUD_PUBLISH=pull-request"
+        f"pushed by the next run: {mend}"
     )
 
 

@@ -11,6 +11,7 @@ MARKER = "<!-- mlflow-fraud: retraining -->"  # not shown; tells our comment fro
 NOTICED = "<!-- mlflow-fraud: so much for the notice -->"
 LONGEST = 65_536  # GitHub's limit, in characters
 PAGE = 100
+BOT = "github-actions[bot]"  # whose a workflow's own token is
 WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
 
 
@@ -70,7 +71,8 @@ def _find(on: PullRequest) -> Mapping[str, Any] | None:
 
 def _is_ours(comment: Mapping[str, Any]) -> bool:
     """Return whether a comment is the one that is kept: a stranger's that begins in the same way is left to them."""
-    by_us = comment["user"]["type"] == "Bot" or comment["author_association"] in WRITERS
+    author = (comment["user"] or {}).get("login")  # nobody's where an account is gone
+    by_us = author == BOT or comment["author_association"] in WRITERS
     return by_us and str(comment["body"]).startswith(MARKER)
 
 

@@ -360,6 +360,17 @@ def test_what_a_person_closed_stays_closed_and_the_next_run_begins_from_the_base
     assert len(github_server.pulls) == 1
 
 
+def test_where_github_lets_no_workflow_push_a_workflow_file_a_person_is_asked_to(clones: Clones) -> None:
+    project = clones("first")
+    project.brings("june")
+    project.makes()
+    words = "refusing to allow a GitHub App to create or update workflow .github/workflows/ci.yml"
+    hook(project, "pre-receive", f"echo '{words} without workflows permission' >&2; exit 1")
+
+    with pytest.raises(PublicationRefused, match=r"merge the base into the branch and push that yourself"):
+        publish("f1 below 0.8")
+
+
 def test_a_pull_request_without_a_token_is_refused_before_any_work(
     by_request: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
