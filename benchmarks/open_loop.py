@@ -27,6 +27,9 @@ GIVEN_UP = 5.0
 BEHIND = 0.05
 """Who takes longer than the requests did to come, by so much of it, does not keep up."""
 
+EARLY = 0.0005
+"""So much too early the loop's timers may be, which have whole milliseconds."""
+
 WHENEVER = 0.0
 
 
@@ -126,8 +129,8 @@ async def send(requests: list[bytes], port: int, rate: float) -> Seen:
     begun = time.perf_counter()
     for number, request in enumerate(requests):
         due = begun + number / rate if rate else WHENEVER
-        while (wait := due - time.perf_counter()) > 0:  # timers are early by half a millisecond
-            await asyncio.sleep(max(wait - 0.0015, 0.0))
+        while (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait + EARLY)
         if client.waiting and rate and time.perf_counter() - client.waiting[0][1] > GIVEN_UP:
             kept_up = False
             client.waiting.clear()
