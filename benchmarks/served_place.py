@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -37,11 +38,11 @@ TIMES = 4
 
 
 class Place(NamedTuple):
-    """Where each side has its own: folders and files. The release of `calm` is the same, but flags nothing."""
+    """Where each side has its own: folders and files. In `calm` the release is the same, but flags nothing."""
 
     releases: Path
-    calm: Path
     record: Path
+    calm: Path
     payments: Path
     booster: Path
     for_mlflow: Path
@@ -53,7 +54,7 @@ class Place(NamedTuple):
 def place_in(folder: Path, past: int, coming: int) -> Place:
     """Make a place with so many payments in its record and so many to come."""
     place = Place(*(folder / name for name in (
-        "releases", "calm", "record.db", "payments.jsonl", "booster.ubj", "mlflow.jsonl", "rows.jsonl", "model",
+        "releases", "record.db", "calm", "payments.jsonl", "booster.ubj", "mlflow.jsonl", "rows.jsonl", "model",
         "features.parquet",
     )))  # fmt: skip
     params = load_params()
@@ -65,9 +66,10 @@ def place_in(folder: Path, past: int, coming: int) -> Place:
     files = dict([model_bytes(booster), (BOOSTER_FILE, booster_bytes(booster))])
     scores = load_calibrated(MODEL_FILE, files[MODEL_FILE], CALIBRATION, threads=1).score(x)
     threshold = float(np.quantile(scores, 1 - ALERTS))
-    for releases, above in ((place.releases, threshold), (place.calm, 1.0)):
+    for releases, above in ((place.releases, threshold), (place.calm / place.releases.name, 1.0)):
         go_live(open_store(str(releases)), release_of(files, schema, x[:: len(x) // 4], above, CALIBRATION))
     fill(f"sqlite:///{place.record}", schema, before)
+    shutil.copy(place.record, place.calm)
     _write(later, contract, place.payments)
     booster.save_model(place.booster)
     save_for_mlflow(booster, x.shape[1], place.model)
