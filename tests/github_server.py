@@ -20,6 +20,7 @@ PULLS = "/repos/bank/fraud/pulls"
 PULL = re.compile(rf"{PULLS}/(\d+)")
 CHECKS = "/repos/bank/fraud/check-runs"
 STATUS = re.compile(r"/repos/bank/fraud/statuses/([0-9a-f]{40})")
+STATUSES = re.compile(r"/repos/bank/fraud/commits/([0-9a-f]{40})/status")
 START = re.compile(r"/repos/bank/fraud/actions/workflows/([\w.]+)/dispatches")
 RUN = re.compile(r"/repos/bank/fraud/actions/runs/(\d+)")
 
@@ -34,6 +35,8 @@ class GitHubServer:
         self._comments: list[dict[str, Any]] = []
         self.pulls: list[dict[str, Any]] = []
         self.workflows_open_pulls = True
+        self.whose = ""
+        """Whose the token is: a person's name, or empty for a workflow's."""
         self.merges: Callable[[str], bool | None] = lambda branch: True
         self.commit_of: Callable[[str], str] = lambda branch: ""
         self.knows: Callable[[str], bool] = lambda commit: True
@@ -59,7 +62,7 @@ class GitHubServer:
         number = number or len(self.pulls) + 1
         address = f"https://github.example/bank/fraud/pull/{number}"
         opened = {"number": number, "html_url": address, "state": "open", "merged_at": None}
-        self.pulls.append({"base": "main", **told, "head": head, **opened})
+        self.pulls.append({"base": "main", "body": None, "of": "bank/fraud", **told, "head": head, **opened})
         return self.pulls[-1]
 
     def close(self, number: int, *, merged: bool = False) -> None:
@@ -69,7 +72,8 @@ class GitHubServer:
 
     def _listed(self, pull: dict[str, Any]) -> dict[str, Any]:
         """Return a pull request as a list has it: nothing in it says whether it merges."""
-        return pull | {"head": {"ref": pull["head"], "sha": self.commit_of(pull["head"])}}
+        head = {"ref": pull["head"], "sha": self.commit_of(pull["head"]), "repo": {"full_name": pull["of"]}}
+        return pull | {"head": head}
 
     def answer(self, method: str, target: str, told: dict[str, Any]) -> tuple[int, Any]:
         parts = urlsplit(target)
@@ -92,6 +96,10 @@ class GitHubServer:
 
     def _answer_on_commits(self, method: str, path: str, told: dict[str, Any]) -> tuple[int, Any]:
         status, start = STATUS.fullmatch(path), START.fullmatch(path)
+        if method == "GET" and path == "/user":
+            return (200, {"login": self.whose}) if self.whose else (403, {"message": "Resource not accessible"})
+        if method == "GET" and (asked := STATUSES.fullmatch(urlsplit(path).path)):
+            return 200, {"statuses": [each for each in self.statuses if each["sha"] == asked[1]]}
         if method == "GET" and RUN.fullmatch(path):
             return 200, {"run_started_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         if method == "POST" and start and set(told) == {"ref"}:

@@ -50,6 +50,17 @@ def test_a_stranger_who_begins_as_ours_does_keeps_what_they_wrote(
     assert github_server.bodies(7) == [f"{MARKER}\nF1 .99, merge it", f"{MARKER}\nF1 .79"]
 
 
+def test_a_comment_by_the_token_s_own_person_is_kept_up_to_date_whatever_github_says_of_them(
+    github_server: GitHubServer, pull_request: PullRequest
+) -> None:
+    github_server.whose = "ann"  # a private member of the organisation
+    github_server.write(7, f"{MARKER}\nF1 .99, merge it", by="eve")
+    github_server.write(7, f"{MARKER}\nF1 .78", by="ann")
+    keep_comment("F1 .79", pull_request)
+
+    assert github_server.bodies(7) == [f"{MARKER}\nF1 .99, merge it", f"{MARKER}\nF1 .79"]
+
+
 @pytest.mark.parametrize("association", ["OWNER", "MEMBER", "COLLABORATOR"])
 def test_a_comment_by_the_token_of_somebody_who_may_write_is_kept_up_to_date(
     association: str, github_server: GitHubServer, pull_request: PullRequest

@@ -83,10 +83,15 @@ class Hosted:
         assert ended.returncode in {0, 1}, ended.stderr
         return ended.returncode == 1
 
-    def retrains(self, branch: str, *, number: int = 7, owner: str = REPOSITORY) -> subprocess.CompletedProcess[str]:
-        """Run `retrain.yml` for a pull request from `branch`; to one of a fork GitHub gives no variable and no key."""
+    def retrains(
+        self, branch: str, *, number: int = 7, owner: str = REPOSITORY, commit: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `retrain.yml` for a pull request from `branch`; to one of a fork GitHub gives no variable and no key.
+
+        Run again, a job is told of the `commit` that the branch was at when it ran first.
+        """
         assert not self.is_in_conflict(branch), "GitHub starts no workflow for a pull request in conflict"
-        head = {"ref": branch, "sha": self.at(branch), "repo": {"full_name": owner}}
+        head = {"ref": branch, "sha": commit or self.at(branch), "repo": {"full_name": owner}}
         base = {"ref": "main", "sha": self.at("main")}
         asked = {"pull_request": {"number": number, "head": head, "base": base}}
         return self._runs("pull_request", "retrain", asked, fork=owner != REPOSITORY)

@@ -214,13 +214,13 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
     assert [record.who for record in hosted.releases.ledger()] == ["a-reviewer"]
     saw(f"promote by hand, first: {said(promoted)}")
 
-    again = ended_well(hosted.retrains("data-month"))
+    again = ended_well(hosted.retrains("data-month", commit=pushed))
     assert "Running stage" not in again
     (comment,) = hosted.github.bodies(7)
     assert "the challenger is the live release" in comment
     assert hosted.check()[1] == "success"
     assert hosted.github.started == [("ci.yml", "data-month")] * 2  # the merge is its base now, and taken in
-    saw("retrain again: nothing is trained, the same comment says that it is live; the check is a success")
+    saw("the job run again: it goes on from what it pushed, trains nothing, and the same comment says: live already")
 
     changes_a_stage(hosted.desk, "code")
     hosted.pushes("code")

@@ -139,6 +139,12 @@ def commit(paths: Sequence[str], message: str) -> None:
     must("commit", "--quiet", "--message", message, "--", *paths)
 
 
+def is_of_this_name() -> bool:
+    """Return whether the commit checked out was made under the name that git has here."""
+    name, *_ = _ask("var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)  # a time and its zone follow
+    return name == must("log", "-1", "--format=%cn <%ce>")
+
+
 def take_tree(commit: str) -> None:
     """Let files that git keeps and the branch checked out be as in `commit`; what git does not keep stays."""
     must("reset", "--hard", "--quiet", commit)

@@ -38,6 +38,12 @@ def tell_status(name: str, state: State, said: str, commit: str, on: Repository)
     ask("POST", f"{_at(on)}/statuses/{commit}", on.token, body, needs="statuses: write")
 
 
+def has_status(name: str, commit: str, on: Repository) -> bool:
+    """Return whether the commit was told a status of this name. Source: GitHub's REST API, commit statuses."""
+    told = ask("GET", f"{_at(on)}/commits/{commit}/status?per_page=100", on.token, needs="statuses: read")
+    return any(each["context"] == name for each in told["statuses"])
+
+
 def start_workflow(file: str, branch: str, on: Repository) -> None:
     """Let a workflow that may be started by hand run on a branch. Source: GitHub's REST API, workflow dispatches."""
     ask("POST", f"{_at(on)}/actions/workflows/{file}/dispatches", on.token, {"ref": branch}, needs="actions: write")

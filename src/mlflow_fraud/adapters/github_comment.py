@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mlflow_fraud.adapters.github_api import API, ask
+from mlflow_fraud.core.errors import SettingsError
 
 MARKER = "<!-- mlflow-fraud: retraining -->"  # not shown; tells our comment from others
 NOTICED = "<!-- mlflow-fraud: so much for the notice -->"
@@ -47,10 +48,23 @@ def head_comment(notice: str, on: PullRequest) -> bool:
     ours = _find(on)
     if ours is None:
         return False
-    text = str(ours["body"]).removeprefix(MARKER).rpartition(NOTICED)[2].lstrip()
-    body = {"body": _cut(f"{MARKER}\n{notice}\n{NOTICED}\n\n{text}")}
+    body = {"body": _cut(f"{MARKER}\n{headed(notice, str(ours['body']).removeprefix(MARKER))}")}
     ask("PATCH", f"{_issues(on)}/comments/{ours['id']}", on.token, body)
     return True
+
+
+def headed(notice: str, text: str) -> str:
+    """Return a text that begins with a notice, in place of an earlier one.
+
+    >>> without_notice(headed("two", headed("one", "text")))
+    'text'
+    """
+    return f"{notice}\n{NOTICED}\n\n{without_notice(text)}"
+
+
+def without_notice(text: str) -> str:
+    """Return a text as it was before a notice was put at its top."""
+    return text.rpartition(NOTICED)[2].lstrip()
 
 
 def _issues(on: PullRequest) -> str:
@@ -62,18 +76,27 @@ def _find(on: PullRequest) -> Mapping[str, Any] | None:
     while True:
         number += 1
         page = ask("GET", f"{_issues(on)}/{on.number}/comments?per_page={PAGE}&page={number}", on.token)
-        ours: list[Mapping[str, Any]] = [each for each in page if _is_ours(each)]
+        ours: list[Mapping[str, Any]] = [each for each in page if _is_ours(each, on)]
         if ours:
             return ours[0]
         if len(page) < PAGE:
             return None
 
 
-def _is_ours(comment: Mapping[str, Any]) -> bool:
+def _is_ours(comment: Mapping[str, Any], on: PullRequest) -> bool:
     """Return whether a comment is the one that is kept: a stranger's that begins in the same way is left to them."""
-    author = (comment["user"] or {}).get("login")  # nobody's where an account is gone
-    by_us = author == BOT or comment["author_association"] in WRITERS
-    return by_us and str(comment["body"]).startswith(MARKER)
+    if not str(comment["body"]).startswith(MARKER):
+        return False
+    author = (comment["user"] or {}).get("login", "")  # nobody's where an account is gone
+    return author == BOT or comment["author_association"] in WRITERS or (author != "" and author == _whose(on))
+
+
+def _whose(on: PullRequest) -> str:
+    """Return whose the token is, a person's alone: GitHub names no private member of an organisation a writer."""
+    try:
+        return str(ask("GET", f"{on.api}/user", on.token)["login"])
+    except SettingsError:  # a workflow's token is no person's
+        return ""
 
 
 def _cut(text: str) -> str:

@@ -50,14 +50,27 @@ def closed_request(head: str, on: Repository) -> Closed | None:
     return Closed(*_read(newest[0]), str(newest[0]["head"]["sha"]))
 
 
-def in_conflict(base: str, on: Repository) -> Iterator[tuple[int, str]]:
-    """Yield number and branch of each open pull request into `base` that does not merge.
+class Candidate(NamedTuple):
+    """An open pull request: its branch, whether that is of this repository and no fork's, its text, if it merges."""
 
-    Of more than a hundred the newest are looked at. Source: GitHub's REST API, pulls.
-    """
+    number: int
+    branch: str
+    is_own: bool
+    text: str
+    merges: bool
+
+
+def open_into(base: str, on: Repository) -> Iterator[Candidate]:
+    """Yield each open pull request into `base`, of more than a hundred the newest. Source: GitHub's REST API, pulls."""
     for each in ask("GET", f"{_pulls(on)}?state=open&base={quote(base)}&per_page=100", on.token):
-        if not _merges(each["number"], on):
-            yield int(each["number"]), str(each["head"]["ref"])
+        number, head = int(each["number"]), each["head"]
+        is_own = (head["repo"] or {}).get("full_name") == on.name  # nobody's where a fork is gone
+        yield Candidate(number, str(head["ref"]), is_own, str(each["body"] or ""), _merges(number, on))
+
+
+def write_text(number: int, text: str, on: Repository) -> None:
+    """Let a pull request have this text. Source: GitHub's REST API, pulls."""
+    ask("PATCH", f"{_pulls(on)}/{number}", on.token, {"body": text})
 
 
 def _merges(number: int, on: Repository) -> bool:

@@ -77,6 +77,31 @@ def test_one_that_was_not_retrained_is_told_nothing_since_what_it_is_in_conflict
     assert retrained.bodies(9) == []
 
 
+def test_what_a_worker_asks_for_has_the_notice_in_its_own_text_until_it_merges_again(retrained: GitHubServer) -> None:
+    retrained.close(8)
+    asked = retrained.open("retraining-main", 9, body=VERDICT)
+    command = "gh workflow run retrain.yml --ref retraining-main -f number=9 -f base=main"
+
+    assert tell_conflicts("main") == tell_conflicts("main") == [f"9 is in conflict: {command}"]
+
+    notice, _, verdict = asked["body"].rpartition("-->\n\n")
+    assert notice.count(f"> {command}\n") == 1
+    assert "The next retraining of the worker that keeps this request does so by itself." in notice
+    assert verdict == VERDICT
+    assert retrained.bodies(9) == []
+    retrained.merges = lambda branch: True
+    assert tell_conflicts("main") == ["9 merges again"]
+    assert tell_conflicts("main") == NOBODY
+    assert asked["body"] == VERDICT
+
+
+def test_a_fork_s_branch_that_is_named_as_a_worker_s_is_told_nothing(retrained: GitHubServer) -> None:
+    retrained.close(8)
+    asked = retrained.open("retraining-main", 9, of="somebody/fraud")
+    assert tell_conflicts("main") == NOBODY
+    assert asked["body"] is None
+
+
 def test_one_that_is_closed_or_into_another_branch_is_left_alone(retrained: GitHubServer) -> None:
     retrained.close(8)
     retrained.open("theirs", 9, base="release")

@@ -84,7 +84,10 @@ def test_two_branches_that_pin_a_batch_each_become_one_lock_made_from_both(
     assert git_branch.is_ancestor("origin/main", "origin/june")
     assert require_pins() == "dvc.lock names what the files here make"
     assert not push_made("june")
-    assert len(on_github.started) == 1
+    assert on_github.started == [("ci.yml", "june")] * 2  # the run that pushed it may have been stopped before it told
+    mirror('{"lint": {"result": "success"}}')
+    assert not push_made("june")
+    assert len(on_github.started) == 2
 
 
 def test_what_no_run_makes_is_for_a_person_to_merge_and_the_branch_stays_as_it_was(
@@ -205,6 +208,41 @@ def test_only_a_commit_of_what_runs_make_has_its_tests_told_as_a_status(
     said = mirror('{"lint": {"result": "success"}}')
     assert said.startswith(f"no status: {mine[:12]} changes params.yaml, and only a commit of what runs make")
     assert on_github.statuses == [told]
+
+
+def test_a_pointer_that_goes_because_the_base_collected_its_days_is_no_reason_to_keep_the_result_back(
+    clones: Clones, on_github: GitHubServer
+) -> None:
+    clones("first")
+    raw = Path("data/raw/cards")
+    mine, theirs, other = (
+        raw / f"collected-2020-03-{days}.parquet.dvc" for days in ("02_2020-03-08", "02_2020-03-15", "16_2020-03-22")
+    )
+    for pointer in (mine, theirs, other):
+        pointer.write_text("outs: []\n")
+    commits("Collected")
+    mine.unlink()
+    commits("Retrain: pin what the change makes")
+    assert mirror('{"lint": {"result": "success"}}') == "ci: success, lint"
+
+    other.unlink()
+    commits("Without a week")
+    assert mirror('{"lint": {"result": "success"}}').startswith("no status: ")
+    assert len(on_github.statuses) == 1
+
+
+def test_the_commit_of_a_person_has_checks_of_its_own_and_is_not_tested_once_more(
+    clones: Clones, on_github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clones("first")
+    Path("data/decision").mkdir()
+    Path("data/decision/xgboost-1.json").write_text("{}")
+    with monkeypatch.context() as another:
+        another.setenv("GIT_COMMITTER_NAME", "B")
+        commits("Pinned at a desk")
+    git("push", "--quiet", "origin", "main")
+    assert not push_made("main")
+    assert on_github.started == []
 
 
 def test_a_merge_in_which_somebody_changed_more_than_git_makes_of_it_is_not_of_what_runs_make(clones: Clones) -> None:

@@ -12,13 +12,13 @@ from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.environment import load_environment
 
 
-def work_branch() -> str:
-    """Return the branch that the pull request is of: a run's own, which may be written over.
+def work_branch(base: str = "") -> str:
+    """Return the branch that the pull request into `base` is of: a run's own, which may be written over.
 
-    >>> work_branch()
-    'retraining-main'
+    >>> work_branch("release")
+    'retraining-release'
     """
-    return f"retraining-{load_environment().branch}"
+    return f"retraining-{base or load_environment().branch}"
 
 
 def require_request() -> None:

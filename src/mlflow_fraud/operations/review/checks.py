@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlflow_fraud.adapters import git_branch, git_repo
-from mlflow_fraud.adapters.git_merge import foreign_to
 from mlflow_fraud.adapters.github_checks import Check, Conclusion, State, tell_check, tell_status
 from mlflow_fraud.adapters.report import headline
 from mlflow_fraud.core.counted import listed
@@ -16,14 +15,12 @@ from mlflow_fraud.operations.release.compare import ALREADY_LIVE
 from mlflow_fraud.operations.release.comparison import read_verdict
 from mlflow_fraud.operations.reporting.summary import verdict_summary
 from mlflow_fraud.operations.review.host import repository
-from mlflow_fraud.operations.review.merged import MADE
-from mlflow_fraud.operations.review.pushed import is_pushed
+from mlflow_fraud.operations.review.merged import foreign
+from mlflow_fraud.operations.review.pushed import TESTS_STATUS, is_pushed
 from mlflow_fraud.paths import VERDICT
 
 VERDICT_CHECK = "champion/challenger"
 SAYS_WHY = "The comment and the run say why."
-TESTS_STATUS = "ci"
-"""As the last job of `ci.yml` is called, so that either of the two satisfies the protection of a branch."""
 
 
 def tell_verdict(branch: str) -> str:
@@ -73,10 +70,9 @@ def mirror(results: str) -> str:
     `results` is what GitHub's `toJSON(needs)` gives. A commit that changes anything beside what runs make is told
     nothing, since its own checks have to run: anyone may start the tests by hand, on any branch.
     """
-    foreign = foreign_to(git_repo.head(), MADE)
-    if foreign:
+    if others := foreign():
         return (
-            f"no status: {git_repo.head()[:12]} changes {listed(foreign)}, and only a commit of what runs make has its "
+            f"no status: {git_repo.head()[:12]} changes {listed(others)}, and only a commit of what runs make has its "
             "result told so; of any other one the checks count that a push or a pull request starts"
         )
     state, said = state_of(results)

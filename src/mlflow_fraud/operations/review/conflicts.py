@@ -1,11 +1,13 @@
-"""Pull requests that a merge has put into conflict: GitHub starts nothing there, so their comment says what to type."""
+"""Pull requests that a merge has put into conflict: GitHub starts nothing there, so each says itself what to type."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from shlex import quote
 
-from mlflow_fraud.adapters.github_comment import PullRequest, head_comment
-from mlflow_fraud.adapters.github_request import in_conflict
+from mlflow_fraud.adapters.github_comment import PullRequest, head_comment, headed, without_notice
+from mlflow_fraud.adapters.github_request import Candidate, Repository, open_into, write_text
+from mlflow_fraud.operations.publication.request import work_branch
 from mlflow_fraud.operations.review.host import repository
 
 NOTICE = """\
@@ -19,16 +21,40 @@ NOTICE = """\
 > ```
 """
 
+OF_A_WORKER = """\
+>
+> The next retraining of the worker that keeps this request does so by itself.
+"""
+
 
 def tell_conflicts(base: str) -> list[str]:
-    """Let the comment of every retrained pull request in conflict with the branch `base` begin with what to type.
+    """Let every retrained pull request in conflict with the branch `base` begin with what to type.
 
-    The next retraining writes the comment anew, without it. Returns what was told of which. One that has no comment was
-    not retrained, or is a fork's: no run made what it is in conflict about.
+    Its comment does, which the next retraining writes anew without it. What a worker asks for has none, so there the
+    request's own text does, which the worker writes anew, or this does once it merges again. Returns what was told of
+    which. Any other one was not retrained, or is a fork's: no run made what it is in conflict about.
     """
-    on, told = repository(), []
-    for number, branch in in_conflict(base, on):
-        command = f"gh workflow run retrain.yml --ref {quote(branch)} -f number={number} -f base={quote(base)}"
-        if head_comment(NOTICE.format(base=base, command=command), PullRequest(on.name, number, on.token, on.api)):
-            told.append(f"{number} is in conflict: {command}")
+    told = list(_told(base, repository()))
     return told or [f"no retrained pull request is in conflict with {base}"]
+
+
+def _told(base: str, on: Repository) -> Iterator[str]:
+    for each in open_into(base, on):
+        if not each.merges:
+            if command := _warn(each, base, on):
+                yield f"{each.number} is in conflict: {command}"
+        elif (text := without_notice(each.text)) != each.text:
+            write_text(each.number, text, on)
+            yield f"{each.number} merges again"
+
+
+def _warn(each: Candidate, base: str, on: Repository) -> str:
+    """Put the notice where it is to stand; return what it says to type, or nothing where it stands nowhere."""
+    command = f"gh workflow run retrain.yml --ref {quote(each.branch)} -f number={each.number} -f base={quote(base)}"
+    notice = NOTICE.format(base=base, command=command)
+    if head_comment(notice, PullRequest(on.name, each.number, on.token, on.api)):
+        return command
+    if each.is_own and each.branch == work_branch(base):
+        write_text(each.number, headed(notice + OF_A_WORKER, each.text), on)
+        return command
+    return ""

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlflow_fraud.adapters import dvc_repo, git_branch
-from mlflow_fraud.adapters.git_merge import merge
+from mlflow_fraud.adapters import dvc_repo, git_branch, git_repo
+from mlflow_fraud.adapters.git_merge import foreign_to, merge
 from mlflow_fraud.operations.publication.newest import is_collected_again, pointers
 from mlflow_fraud.paths import DECISION, LOCK, MODELS, POINTER
 from mlflow_fraud.stages.run import say
 
 MADE = tuple(place.as_posix() for place in (LOCK, MODELS, DECISION))
-"""What a review's own commits may change: `dvc.lock`, metrics, decisions."""
+"""What a review makes: `dvc.lock`, metrics, decisions."""
+
+
+def foreign() -> list[str]:
+    """Return the files that the commit checked out brings of its own and no review does.
+
+    A pointer that it takes out is no such file where its days are in another one, as `take_base_in` has it.
+    """
+    others = list(pointers())
+    return [
+        path
+        for path in foreign_to(git_repo.head(), MADE)
+        if Path(path).exists() or not path.endswith(POINTER) or not is_collected_again(path, others)
+    ]
 
 
 def take_base_in(base: str) -> None:
