@@ -26,8 +26,8 @@ def is_pushed(branch: str) -> bool:
 def push_made(branch: str) -> bool:
     """Commit what was made, push its data and then the commit to `branch`; return whether there was anything to push.
 
-    The tests of `ci.yml` are started on it, also where a run before this one had pushed it and came no further. Raises `PublicationRefused` where the branch has gone on meanwhile: the
-    run for its newest commit does it all again.
+    The tests of `ci.yml` are started on it, also where a run before this one had pushed it and came no further. Raises
+    `PublicationRefused` where the branch has gone on meanwhile: the run for its newest commit does it all again.
     """
     token = load_environment().github_token.get_secret_value()
     there = git_branch.fetched(branch, token=token)
