@@ -133,7 +133,7 @@ class GitHubServer:
             found = [each for each in self.pulls if asked.items() <= (each | {"head": f"bank:{each['head']}"}).items()]
             return 200, [self._listed(each) for each in reversed(found)]
         if method == "GET" and pull:
-            return 200, pull | {"mergeable": self.merges(pull["head"])}
+            return 200, self._listed(pull) | {"base": {"ref": pull["base"]}, "mergeable": self.merges(pull["head"])}
         if method == "POST" and path == PULLS and not self.workflows_open_pulls:
             return 403, {"message": "GitHub Actions is not permitted to create or approve pull requests."}
         if method == "POST" and path == PULLS:

@@ -188,7 +188,8 @@ def test_each_job_of_an_environment_borrows_its_role_before_it_reads_a_store_and
         borrowing += 1
         assert used.index("./.github/actions/aws") < used.index("./.github/actions/ready"), name
         role = job["steps"][used.index("./.github/actions/aws")]["with"]["role"]
-        assert role == f"${{{{ vars.AWS_ROLE_{job['environment'].upper()} }}}}", name
+        of = "PRODUCTION" if job["environment"] == "production" else "RETRAINING"
+        assert role == f"${{{{ vars.AWS_ROLE_{of} }}}}", name
         assert job["permissions"]["id-token"] == "write", name
     assert borrowing == 5
 
@@ -251,7 +252,7 @@ WRITES = {
     "mlflow-fraud review mirror": {"statuses"},
     "mlflow-fraud comment": {"pull-requests"},
     "python -m flows.monitoring": {"contents", "pull-requests"},
-    "push --quiet --force origin": {"contents"},
+    "push --quiet --force-with-lease": {"contents"},
     "pulls --output": {"pull-requests"},
 }
 """What a command of a job has GitHub write."""

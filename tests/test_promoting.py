@@ -56,7 +56,13 @@ def test_by_hand_it_is_the_rule_of_main_and_a_first_release_is_asked_for(asks: C
 
 
 def test_going_back_neither_waits_for_a_promotion_nor_gives_way_to_one() -> None:
-    """One run waits in a group, a newer one takes its place, and a promotion may wait for a reviewer for days."""
+    """A promotion may wait for a reviewer for days; those behind it keep their turn."""
     groups = workflow()["concurrency"]
     assert groups["group"] == "${{ inputs.what == 'rollback' && 'rollback' || 'promotion' }}"
-    assert groups["cancel-in-progress"] is False
+    assert (groups["cancel-in-progress"], groups["queue"]) == (False, "max")
+
+
+def test_no_token_of_a_workflow_lets_anything_go_live_or_back() -> None:
+    may = [job["if"] for name, job in workflow()["jobs"].items() if "environment" in job]
+    assert len(may) == 2
+    assert all(each.rstrip().endswith("&& github.actor != 'github-actions[bot]'") for each in may)

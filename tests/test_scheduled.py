@@ -23,6 +23,8 @@ def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
     subprocess.run(["git", "clone", "--quiet", str(tmp_path / "origin.git"), str(folder)], check=True)
     (folder / "requirements.lock").write_text("cards==1.0\n")
+    (folder / ".github").mkdir()
+    (folder / ".github/audit.lock").write_text("audit==1.0\n")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "--message", "Start")
     return folder
@@ -65,6 +67,26 @@ def test_a_newer_lock_is_a_branch_and_one_request_kept_open(
     assert (pull["head"], pull["base"]) == ("dependencies", "main")
     assert "Close it and open it again, then its checks run" in pull["body"]
     assert github_server.started == []  # the result of a run by hand could not be told to a commit of other files
+
+
+def test_the_branch_of_a_person_who_went_on_with_it_and_one_that_has_these_locks_stay_as_they_are(
+    checkout: Path, asks: Callable[..., str]
+) -> None:
+    asks("cards==1.1\n")
+    git(checkout, "reset", "--quiet", "--hard", "HEAD~1")
+    first = git(checkout, "rev-parse", "origin/dependencies")
+    git(checkout, "commit", "--quiet", "--allow-empty", "--message", "main went on")
+    asks("cards==1.1\n")
+    assert git(checkout, "ls-remote", "origin", "refs/heads/dependencies").split()[0] == first.strip()
+
+    git(checkout, "checkout", "--quiet", "--force", "--detach", "origin/dependencies")
+    (checkout / "mended").write_text("by hand\n")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "Mend what the lock broke")
+    git(checkout, "push", "--quiet", "origin", "HEAD:dependencies")
+    mended = git(checkout, "rev-parse", "HEAD")
+    assert "::notice::a person went on with the branch dependencies" in asks("cards==1.2\n")
+    assert git(checkout, "ls-remote", "origin", "refs/heads/dependencies").split()[0] == mended.strip()
 
 
 def test_where_workflows_may_open_no_request_the_branch_is_there_and_a_notice_names_the_setting(

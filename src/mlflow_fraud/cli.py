@@ -442,6 +442,18 @@ def comment(
     typer.echo(commenting(text, repository, pull_request, api))
 
 
+@review.command("request")
+def review_request(
+    number: Annotated[int, typer.Argument(help="the number that was typed")],
+    branch: Annotated[str, typer.Argument(help="the branch that the run is on")],
+    base: Annotated[str, typer.Argument(help="the branch that it is to be merged into")],
+) -> None:
+    """Look whether an open pull request of this number is of these two branches; exit 1 where it is not."""
+    from mlflow_fraud.operations.review.request import require_request
+
+    typer.echo(require_request(number, branch, base))
+
+
 @review.command("merge")
 @changes_the_folder
 def review_merge(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mlflow_fraud.adapters import github_api
 from mlflow_fraud.adapters.github_comment import LONGEST, MARKER, PullRequest, keep_comment
 from mlflow_fraud.core.errors import FraudError, SettingsError
 from tests.github_server import GitHubServer, github_server
@@ -94,6 +95,9 @@ def test_a_refused_token_is_named_with_the_permission_and_not_shown(pull_request
     assert "a-wrong-token" not in str(refused.value)
 
 
-def test_a_server_that_is_not_there_is_said_in_one_sentence(pull_request: PullRequest) -> None:
+def test_a_server_that_is_not_there_is_said_in_one_sentence(
+    pull_request: PullRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(github_api, "PAUSES", (0.0,))
     with pytest.raises(FraudError, match=r"GitHub is not reached at http://127\.0\.0\.1:9/"):
         keep_comment("x", pull_request._replace(api="http://127.0.0.1:9"))

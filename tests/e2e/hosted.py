@@ -137,9 +137,9 @@ class Hosted:
         self.desk.path(".actrc").write_text("--job monitor\n")
         return self._runs("schedule", "scheduled", {})
 
-    def merges(self, branch: str) -> str:
+    def merges(self, branch: str, *, squash: bool = False) -> str:
         """Merge the branch as it is on the host into main, as its page does; return the commit."""
-        merged = self._merged(branch)
+        merged = self._squashed(branch) if squash else self._merged(branch)
         self.desk.does("git", "push", "--quiet", "origin", "main")
         return merged
 
@@ -158,6 +158,14 @@ class Hosted:
         self.desk.does("git", "fetch", "--quiet", "origin")
         self.desk.does("git", "checkout", "--quiet", "-B", "main", "origin/main")
         self.desk.does("git", "merge", "--quiet", "--no-edit", "--no-ff", f"origin/{branch}")
+        return self.desk.does("git", "rev-parse", "HEAD").strip()
+
+    def _squashed(self, branch: str) -> str:
+        """As `_merged`, as one commit of its own."""
+        self.desk.does("git", "fetch", "--quiet", "origin")
+        self.desk.does("git", "checkout", "--quiet", "-B", "main", "origin/main")
+        self.desk.does("git", "merge", "--quiet", "--squash", f"origin/{branch}")
+        self.desk.does("git", "commit", "--quiet", "--message", branch)
         return self.desk.does("git", "rev-parse", "HEAD").strip()
 
     @property

@@ -229,7 +229,7 @@ def test_a_data_change_is_retrained_told_in_one_comment_and_promoted_as_reviewed
 
     assert re.findall(r"Running stage '([^']*)'", retrained) == ["validate"]
     assert hosted.check() == ("champion/challenger", "success", hosted.at("code"))
-    hosted.merges("code")
+    hosted.merges("code", squash=True)
     promoted = ended_well(hosted.promotes())
     assert f"live: {version}; the challenger is the live release" in promoted
     saw(f"code alone: `validate` ran; promote: {said(promoted)}")
@@ -258,6 +258,19 @@ def test_data_that_breaks_the_contract_is_told_and_changes_nothing(hosted: Hoste
     assert hosted.check() == ("champion/challenger", "failure", pushed)
     assert hosted.at("bad") == pushed
     saw("retrain: red, the comment names the rule with a masked example; the check is a failure")
+
+    desk.does("git", "rm", "--quiet", f"{bad}.dvc")
+    bad.unlink()
+    desk.does("git", "commit", "--quiet", "--message", "Without it")
+    hosted.pushes("bad")
+
+    ended_well(hosted.retrains("bad"))
+
+    (comment,) = hosted.github.bodies(7)
+    assert "stopped before a verdict" not in comment
+    assert verdict_in(comment)[1] == "do not promote"  # nothing is live yet
+    assert hosted.check() == ("champion/challenger", "neutral", hosted.at("bad"))
+    saw("the batch taken out again: the same comment has the verdict, and the check is one of nothing to lose against")
 
 
 def test_a_fork_is_judged_on_the_made_up_data_alone_and_may_write_nothing(hosted: Hosted, saw: Saw) -> None:
@@ -300,6 +313,7 @@ def test_where_nothing_is_set_a_pull_request_is_judged_on_the_made_up_data_and_w
     assert list((hosted.artifacts / "dvc").rglob("files/md5/*"))
     saw("retrain where nothing is set: green, one comment, the check is neutral, what was made is the artifact `dvc`")
 
+    hosted.github.open("code", 7)
     by_hand = ended_well(hosted.retrains_by_hand("code", number=7))
 
     assert "Running stage" not in by_hand
@@ -310,6 +324,11 @@ def test_where_nothing_is_set_a_pull_request_is_judged_on_the_made_up_data_and_w
     assert "mlflow-fraud review" not in ended_well(hosted.retrains_by_hand("main", number=7))
     assert (hosted.at("main"), len(hosted.github.checks)) == (main, 2)
     saw("retrain by hand, as for a pull request in conflict: the same comment; on the base itself nothing is done")
+
+    hosted.github.open("words", 8)
+    assert "found 8, which is of words into main" in ended_red(hosted.retrains_by_hand("code", number=8))
+    assert (len(hosted.github.bodies(8)), len(hosted.github.checks)) == (0, 2)
+    saw("retrain by hand with another request's number: red, and nobody is told anything")
 
     hosted.merges("code")
     assert "nothing is promoted: DVC_REMOTE and FRAUD_RELEASE_STORE are not both set" in ended_well(hosted.promotes())
@@ -338,6 +357,18 @@ def test_what_is_merged_before_its_retraining_promotes_nothing(hosted: Hosted, s
     assert "live:" not in promoted
     assert hosted.live == ""
     saw(f"promote: red, {said(promoted)}")
+
+    params = hosted.desk.path("params.yaml")
+    params.write_text(params.read_text() + "# read once more\n")
+    hosted.desk.does("git", "commit", "--quiet", "--all", "--message", "Retrain what main has")
+    hosted.pushes("mend")
+    ended_well(hosted.retrains("mend"))
+    (comment,) = hosted.github.bodies(7)
+    version, *_ = verdict_in(comment)
+    hosted.merges("mend")
+    ended_well(hosted.promotes(what="first"))
+    assert hosted.live == version
+    saw(f"a pull request that touches params.yaml is retrained whole; promote by hand, first: live: {version}")
 
 
 def test_a_rollback_by_hand_needs_a_reason_and_something_to_go_back_from(hosted: Hosted, saw: Saw) -> None:
@@ -388,7 +419,7 @@ def test_of_two_retrained_pull_requests_the_one_in_conflict_is_retrained_by_hand
     assert len(reviewed.desk.does("git", "ls-files", "data/raw/simulated/*.dvc").split()) == 4
     saw(f"ci in a merge queue: green; promote: live: {second}, with the pointers of both")
 
-    ended_well(reviewed.promotes(what="rollback", reason="complaints of $(whoami)"))
+    ended_well(reviewed.promotes(what="rollback", reason="complaints of $(whoami)", to=first))
 
     assert reviewed.live == first
     record = reviewed.releases.ledger()[-1]
@@ -479,6 +510,10 @@ def test_models_that_lose_are_a_failed_check_and_their_merge_promotes_nothing(re
     desk.path("README.md").write_text(desk.path("README.md").read_text() + "\nWeaker models are quicker.\n")
     desk.does("git", "commit", "--quiet", "--all", "--message", "Say why")
     pushed = reviewed.pushes("weaker")
+    desk.does("git", "checkout", "--quiet", "main")
+    desk.path("CHANGELOG.md").write_text(desk.path("CHANGELOG.md").read_text() + "\nMain went on.\n")
+    desk.does("git", "commit", "--quiet", "--all", "--message", "Main goes on")
+    main = reviewed.pushes("main")
     reviewed.variables["FRAUD_VERDICT_NO"] = "neutral"
 
     again = ended_well(reviewed.retrains("weaker"))
@@ -486,9 +521,13 @@ def test_models_that_lose_are_a_failed_check_and_their_merge_promotes_nothing(re
     assert ran(again) == []
     (comment,) = reviewed.github.bodies(7)
     assert verdict_in(comment) == (version, verdict, reasons)
-    assert f"?raw=true&at={pushed[:12]})" in comment
-    assert reviewed.check() == ("champion/challenger", "neutral", pushed)
-    saw("a second push: nothing is trained, the same comment; where FRAUD_VERDICT_NO says so the check is neutral")
+    made = reviewed.at("weaker")
+    assert f"?raw=true&at={made[:12]})" in comment
+    assert reviewed.check() == ("champion/challenger", "neutral", made)
+    assert reviewed.desk.does("git", "ls-remote", "origin", "main").split()[0] == main
+    desk.does("git", "fetch", "--quiet", "origin")
+    assert desk.does("git", "rev-list", "--parents", "-1", made).split()[1:] == [pushed, main]
+    saw("a second push, and main went on: it is taken in, nothing is trained; by FRAUD_VERDICT_NO the check is neutral")
 
     reviewed.merges("weaker")
     promoted = ended_well(reviewed.promotes())

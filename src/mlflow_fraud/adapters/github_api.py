@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPException
@@ -17,7 +18,14 @@ SECONDS = 30
 LONGEST = 200
 """Characters of GitHub's own words in a message."""
 
+PAUSES = (1.0, 4.0)
+"""So many seconds pass before what only reads is asked again."""
+
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+
+
+class NotNow(FraudError):
+    """GitHub cannot answer now, or is not reached."""
 
 
 def ask(
@@ -25,8 +33,18 @@ def ask(
 ) -> Any:
     """Return the answer's document, None where it has none; `needs` is the permission that a token has to have.
 
-    Raises `SettingsError` when GitHub refuses the token, in its own words, and `FraudError` when it cannot be reached.
+    What only reads is asked again where GitHub cannot answer now. Raises `SettingsError` when GitHub refuses the token,
+    in its own words, and `FraudError` when it cannot be reached.
     """
+    for pause in PAUSES if method == "GET" else ():
+        try:
+            return _ask_once(method, url, token, body, needs)
+        except NotNow:
+            time.sleep(pause)
+    return _ask_once(method, url, token, body, needs)
+
+
+def _ask_once(method: str, url: str, token: str, body: Mapping[str, Any] | None, needs: str) -> Any:
     headers = {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {token}",
@@ -44,9 +62,10 @@ def ask(
                 f"GitHub answers {error.code} to {method} {url}{_said(error)}: FRAUD_GITHUB_TOKEN needs the permission "
                 f"`{needs}` on this repository"
             ) from error
-        raise FraudError(f"GitHub answers {error.code} to {method} {url}{_said(error)}; try again") from error
+        kind = NotNow if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR else FraudError
+        raise kind(f"GitHub answers {error.code} to {method} {url}{_said(error)}; try again") from error
     except (URLError, TimeoutError) as error:
-        raise FraudError(f"GitHub is not reached at {url}: {error}; try again") from error
+        raise NotNow(f"GitHub is not reached at {url}: {error}; try again") from error
 
 
 def _said(error: HTTPError) -> str:

@@ -53,6 +53,16 @@ def head_comment(notice: str, on: PullRequest) -> bool:
     return True
 
 
+def keep_without_notice(on: PullRequest) -> bool:
+    """Take a notice off the top of our comment; return whether there was one. Safe to repeat."""
+    ours = _find(on)
+    if ours is None or NOTICED not in str(ours["body"]):
+        return False
+    body = {"body": f"{MARKER}\n{without_notice(str(ours['body']))}"}
+    ask("PATCH", f"{_issues(on)}/comments/{ours['id']}", on.token, body)
+    return True
+
+
 def headed(notice: str, text: str) -> str:
     """Return a text that begins with a notice, in place of an earlier one.
 

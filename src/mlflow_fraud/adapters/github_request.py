@@ -50,6 +50,22 @@ def closed_request(head: str, on: Repository) -> Closed | None:
     return Closed(*_read(newest[0]), str(newest[0]["head"]["sha"]))
 
 
+class Named(NamedTuple):
+    """A pull request by its number: its branch, whether that is of this repository, what it is into, if it is open."""
+
+    branch: str
+    is_own: bool
+    base: str
+    is_open: bool
+
+
+def request_of(number: int, on: Repository) -> Named:
+    """Return the pull request of this number. Source: GitHub's REST API, pulls."""
+    told = ask("GET", f"{_pulls(on)}/{number}", on.token)
+    head = told["head"]
+    return Named(str(head["ref"]), _is_own(head, on), str(told["base"]["ref"]), told["state"] == "open")
+
+
 class Candidate(NamedTuple):
     """An open pull request: its branch, whether that is of this repository and no fork's, its text, if it merges."""
 
@@ -62,10 +78,12 @@ class Candidate(NamedTuple):
 
 def open_into(base: str, on: Repository) -> Iterator[Candidate]:
     """Yield each open pull request into `base`, of more than a hundred the newest. Source: GitHub's REST API, pulls."""
-    for each in ask("GET", f"{_pulls(on)}?state=open&base={quote(base)}&per_page=100", on.token):
+    found = ask("GET", f"{_pulls(on)}?state=open&base={quote(base)}&per_page=100", on.token)
+    for each in found:
+        _mergeable(each["number"], on)  # so that it finds out of all at once
+    for each in found:
         number, head = int(each["number"]), each["head"]
-        is_own = (head["repo"] or {}).get("full_name") == on.name  # nobody's where a fork is gone
-        yield Candidate(number, str(head["ref"]), is_own, str(each["body"] or ""), _merges(number, on))
+        yield Candidate(number, str(head["ref"]), _is_own(head, on), str(each["body"] or ""), _merges(number, on))
 
 
 def write_text(number: int, text: str, on: Repository) -> None:
@@ -76,11 +94,20 @@ def write_text(number: int, text: str, on: Repository) -> None:
 def _merges(number: int, on: Repository) -> bool:
     """Return whether GitHub can merge it; one of which it does not find out in time is taken for one that does."""
     for left in reversed(range(TRIES)):
-        merges = ask("GET", f"{_pulls(on)}/{number}", on.token)["mergeable"]
+        merges = _mergeable(number, on)
         if merges is not None:
-            return bool(merges)
+            return merges
         time.sleep(SECONDS if left else 0)
     return True
+
+
+def _mergeable(number: int, on: Repository) -> bool | None:
+    found: bool | None = ask("GET", f"{_pulls(on)}/{number}", on.token)["mergeable"]
+    return found
+
+
+def _is_own(head: Any, on: Repository) -> bool:
+    return bool((head["repo"] or {}).get("full_name") == on.name)  # it is nobody's where a fork is gone
 
 
 def keep_request(title: str, text: str, *, head: str, base: str, on: Repository) -> Request:

@@ -6,7 +6,9 @@ import pytest
 
 from mlflow_fraud.adapters import github_request
 from mlflow_fraud.adapters.github_comment import MARKER, PullRequest, keep_comment
+from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.operations.review.conflicts import tell_conflicts
+from mlflow_fraud.operations.review.request import require_request
 from tests.github_server import GitHubServer, github_server
 
 __all__ = ["github_server"]
@@ -50,9 +52,9 @@ def test_its_comment_begins_with_the_command_and_keeps_its_verdict_until_the_nex
 @pytest.mark.parametrize(
     "merges",
     [
-        pytest.param([True], id="it merges"),
+        pytest.param([True, True], id="it merges"),
         pytest.param([None, None, True], id="it merges, which GitHub had to find out"),
-        pytest.param([None] * github_request.TRIES, id="GitHub does not find out in time"),
+        pytest.param([None] * (1 + github_request.TRIES), id="GitHub does not find out in time"),
     ],
 )
 def test_one_that_merges_or_may_do_so_is_told_nothing(retrained: GitHubServer, merges: list[bool | None]) -> None:
@@ -93,6 +95,37 @@ def test_what_a_worker_asks_for_has_the_notice_in_its_own_text_until_it_merges_a
     assert tell_conflicts("main") == ["9 merges again"]
     assert tell_conflicts("main") == NOBODY
     assert asked["body"] == VERDICT
+
+
+def test_one_that_merges_again_without_a_retraining_is_told_so_no_more(retrained: GitHubServer) -> None:
+    tell_conflicts("main")
+    retrained.merges = lambda branch: True
+    assert tell_conflicts("main") == ["8 merges again"]
+    assert retrained.bodies(8) == [f"{MARKER}\n{VERDICT}"]
+    assert tell_conflicts("main") == NOBODY
+
+
+@pytest.mark.parametrize(
+    ("number", "branch", "base", "message"),
+    [
+        pytest.param(8, "june", "main", "found 8, which is of next-months into main; run", id="another branch"),
+        pytest.param(
+            8, "next-months", "release", "into release, found 8, which is of next-months into", id="another base"
+        ),
+        pytest.param(9, "theirs", "main", "found 9, which is of a fork's theirs; run", id="a fork's"),
+        pytest.param(7, "may", "main", "found 7, which is closed, and of may into main; run", id="a closed one"),
+        pytest.param(77, "june", "main", r"404 to GET \S+/pulls/77 \(Not Found\)", id="none of this number"),
+    ],
+)
+def test_a_retraining_by_hand_is_of_the_request_whose_number_was_typed(
+    retrained: GitHubServer, number: int, branch: str, base: str, message: str
+) -> None:
+    retrained.open("theirs", 9, of="somebody/fraud")
+    retrained.open("may", 7)
+    retrained.close(7)
+    assert require_request(8, "next-months", "main") == "8 is of next-months into main"
+    with pytest.raises(SettingsError, match=message):
+        require_request(number, branch, base)
 
 
 def test_a_fork_s_branch_that_is_named_as_a_worker_s_is_told_nothing(retrained: GitHubServer) -> None:

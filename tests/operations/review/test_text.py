@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mlflow_fraud.adapters import github_api
 from mlflow_fraud.adapters.files import read_json, write_json
 from mlflow_fraud.adapters.mlflow_tracking import Logged
 from mlflow_fraud.operations.release.compare import compare
@@ -121,9 +122,11 @@ def test_where_github_does_not_say_how_long_the_run_took_all_else_is_told(
         monkeypatch.setenv(f"GITHUB_{name}", value)
     monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("FRAUD_GITHUB_TOKEN", "a-token")
+    monkeypatch.setattr(github_api, "PAUSES", ())
     told = review_text("HEAD")
     assert told.startswith("## Retraining stopped before a verdict")
-    assert "[the run](https://github.example/bank/fraud/actions/runs/42)" in told
+    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    assert f"commit {head[:12]} · [the run](https://github.example/bank/fraud/actions/runs/42)" in told
     assert "minutes" not in told
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from mlflow_fraud.adapters.github_comment import PullRequest, head_comment, headed, without_notice
+from mlflow_fraud.adapters.github_comment import (
+    PullRequest,
+    head_comment,
+    headed,
+    keep_without_notice,
+    without_notice,
+)
 from mlflow_fraud.adapters.github_request import Candidate, Repository, open_into, write_text
 from mlflow_fraud.operations.publication.request import work_branch
 from mlflow_fraud.operations.review.host import repository
@@ -30,9 +36,9 @@ OF_A_WORKER = """\
 def tell_conflicts(base: str) -> list[str]:
     """Let every retrained pull request in conflict with the branch `base` begin with what to type.
 
-    Its comment does, which the next retraining writes anew without it. What a worker asks for has none, so there the
-    request's own text does, which the worker writes anew, or this does once it merges again. Returns what was told of
-    which. Any other one was not retrained, or is a fork's: no run made what it is in conflict about.
+    Its comment does, and where it has none, as of what a worker asks for, the request's own text. The next retraining
+    writes both anew, and here the notice goes of one that merges again. Returns what was told of which. Any other one
+    was not retrained, or is a fork's: no run made what it is in conflict about.
     """
     told = list(_told(base, repository()))
     return told or [f"no retrained pull request is in conflict with {base}"]
@@ -43,8 +49,7 @@ def _told(base: str, on: Repository) -> Iterator[str]:
         if not each.merges:
             if command := _warn(each, base, on):
                 yield f"{each.number} is in conflict: {command}"
-        elif (text := without_notice(each.text)) != each.text:
-            write_text(each.number, text, on)
+        elif _take_back(each, on):
             yield f"{each.number} merges again"
 
 
@@ -52,9 +57,21 @@ def _warn(each: Candidate, base: str, on: Repository) -> str:
     """Put the notice where it is to stand; return what it says to type, or nothing where it stands nowhere."""
     command = f"gh workflow run retrain.yml --ref {quote(each.branch)} -f number={each.number} -f base={quote(base)}"
     notice = NOTICE.format(base=base, command=command)
-    if head_comment(notice, PullRequest(on.name, each.number, on.token, on.api)):
+    if head_comment(notice, _place(each, on)):
         return command
     if each.is_own and each.branch == work_branch(base):
         write_text(each.number, headed(notice + OF_A_WORKER, each.text), on)
         return command
     return ""
+
+
+def _take_back(each: Candidate, on: Repository) -> bool:
+    """Take the notice away from where it stands; return whether there was one."""
+    in_text = without_notice(each.text) != each.text
+    if in_text:
+        write_text(each.number, without_notice(each.text), on)
+    return keep_without_notice(_place(each, on)) or in_text
+
+
+def _place(each: Candidate, on: Repository) -> PullRequest:
+    return PullRequest(on.name, each.number, on.token, on.api)

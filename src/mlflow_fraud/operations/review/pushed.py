@@ -15,7 +15,7 @@ TESTS = "ci.yml"
 """The workflow that is started on the new commit: one that a workflow pushes starts none by itself."""
 
 TESTS_STATUS = "ci"
-"""As the last job of `ci.yml` is called, so that either of the two satisfies the protection of a branch."""
+"""As the last job of `ci.yml` is called, which a branch's protection names. Where a commit has both, both must pass."""
 
 
 def is_pushed(branch: str) -> bool:
