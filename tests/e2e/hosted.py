@@ -213,13 +213,17 @@ class Hosted:
         return self.desk.tries(*command, XDG_CACHE_HOME=str(self.folder / "cache"))
 
     def _file(self, workflow: str) -> Path:
-        """Return the workflow's file as it stands; of `ci.yml` a copy in which `TESTS` end well at once."""
+        """Return the workflow's file as it stands, or a copy without what `act` or this host has not.
+
+        `TESTS` of `ci.yml` end well at once; who waits behind whom is GitHub's alone, and `queue` newer than `act`.
+        """
         file = Path(f".github/workflows/{workflow}.yml")
         document = yaml.safe_load(self.desk.path(str(file)).read_text())
-        if not TESTS & document["jobs"].keys():
+        queue, tests = document["concurrency"].pop("queue", None), TESTS & document["jobs"].keys()
+        if not queue and not tests:
             return file
         document["on"] = document.pop(True)  # YAML 1.1 reads `on` so
-        for name in TESTS:
+        for name in tests:
             document["jobs"][name]["steps"] = [{"run": "true"}]
         copy = self.folder / file.name
         copy.write_text(yaml.safe_dump(document, sort_keys=False))
