@@ -325,6 +325,7 @@ def test_where_nothing_is_set_a_pull_request_is_judged_on_the_made_up_data_and_w
     assert (hosted.at("main"), len(hosted.github.checks)) == (main, 2)
     saw("retrain by hand, as for a pull request in conflict: the same comment; on the base itself nothing is done")
 
+    hosted.pushes("words")
     hosted.github.open("words", 8)
     assert "found 8, which is of words into main" in ended_red(hosted.retrains_by_hand("code", number=8))
     assert (len(hosted.github.bodies(8)), len(hosted.github.checks)) == (0, 2)
