@@ -61,6 +61,7 @@ def test_the_bench_of_the_past_finds_cards_at_rest_below_a_kilobyte() -> None:
     busy, at_rest = state.cost_of(state.schema_of(state.only(shipped, "card")), 300)
     assert busy is not None
     assert at_rest < 1024 < busy
+    assert 0.8 * busy < state.grown_by(state.schema_of(state.only(shipped, "card")), 5_000) < 1.5 * busy
     assert state.of_categories(state.schema_of(state.only(shipped, "category")), 3_000) < 40_000
 
 
