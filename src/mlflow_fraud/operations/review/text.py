@@ -116,10 +116,9 @@ def _words(file: Path) -> str:
 
 
 def _links() -> str:
-    """Return where to look further."""
-    run = run_page()
-    found = [f"commit {git_repo.head()[:12]}"]
-    found += [f"[the run]({run})", f"[the report, artifact `decision`]({run}#artifacts)"] if run else []
+    """Return of which commit it is, and where to look further."""
+    run, judged = run_page(), f"commit {git_repo.head()[:12]}"
+    found = [judged, f"[the run]({run})", f"[the report, artifact `decision`]({run}#artifacts)"] if run else []
     return " · ".join([*found, *_minutes(run), *_mlflow()]) + "\n"
 
 
