@@ -139,7 +139,7 @@ class Hosted:
 
     def merges(self, branch: str, *, squash: bool = False) -> str:
         """Merge the branch as it is on the host into main, as its page does; return the commit."""
-        merged = self._squashed(branch) if squash else self._merged(branch)
+        merged = self._merged(branch, squash=squash)
         self.desk.does("git", "push", "--quiet", "origin", "main")
         return merged
 
@@ -153,19 +153,15 @@ class Hosted:
         }
         return self.desk.does("python", "-m", "flows.retraining", **host, **self.settings)
 
-    def _merged(self, branch: str) -> str:
+    def _merged(self, branch: str, *, squash: bool = False) -> str:
         """Let main be checked out here with the branch as it is on the host merged into it; return the commit."""
         self.desk.does("git", "fetch", "--quiet", "origin")
         self.desk.does("git", "checkout", "--quiet", "-B", "main", "origin/main")
-        self.desk.does("git", "merge", "--quiet", "--no-edit", "--no-ff", f"origin/{branch}")
-        return self.desk.does("git", "rev-parse", "HEAD").strip()
-
-    def _squashed(self, branch: str) -> str:
-        """As `_merged`, as one commit of its own."""
-        self.desk.does("git", "fetch", "--quiet", "origin")
-        self.desk.does("git", "checkout", "--quiet", "-B", "main", "origin/main")
-        self.desk.does("git", "merge", "--quiet", "--squash", f"origin/{branch}")
-        self.desk.does("git", "commit", "--quiet", "--message", branch)
+        if squash:
+            self.desk.does("git", "merge", "--quiet", "--squash", f"origin/{branch}")
+            self.desk.does("git", "commit", "--quiet", "--message", branch)
+        else:
+            self.desk.does("git", "merge", "--quiet", "--no-edit", "--no-ff", f"origin/{branch}")
         return self.desk.does("git", "rev-parse", "HEAD").strip()
 
     @property

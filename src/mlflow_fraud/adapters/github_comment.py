@@ -31,12 +31,12 @@ def keep_comment(text: str, on: PullRequest) -> str:
     Safe to repeat. Raises `SettingsError` when GitHub refuses the token and `FraudError` when it cannot be reached.
     Source: GitHub's REST API, issue comments (a pull request is an issue there).
     """
-    body = {"body": _cut(f"{MARKER}\n{text}")}
+    body = _body(text)
     ours = _find(on)
     if ours is None:
         written = ask("POST", f"{_issues(on)}/{on.number}/comments", on.token, body)
     else:
-        written = ask("PATCH", f"{_issues(on)}/comments/{ours['id']}", on.token, body)
+        written = _change(ours, body, on)
     return str(written["html_url"])
 
 
@@ -48,18 +48,16 @@ def head_comment(notice: str, on: PullRequest) -> bool:
     ours = _find(on)
     if ours is None:
         return False
-    body = {"body": _cut(f"{MARKER}\n{headed(notice, str(ours['body']).removeprefix(MARKER))}")}
-    ask("PATCH", f"{_issues(on)}/comments/{ours['id']}", on.token, body)
+    _change(ours, _body(headed(notice, str(ours["body"]).removeprefix(MARKER))), on)
     return True
 
 
 def keep_without_notice(on: PullRequest) -> bool:
     """Take a notice off the top of our comment; return whether there was one. Safe to repeat."""
     ours = _find(on)
-    if ours is None or NOTICED not in str(ours["body"]):
+    if ours is None or not has_notice(str(ours["body"])):
         return False
-    body = {"body": f"{MARKER}\n{without_notice(str(ours['body']))}"}
-    ask("PATCH", f"{_issues(on)}/comments/{ours['id']}", on.token, body)
+    _change(ours, _body(without_notice(str(ours["body"]))), on)
     return True
 
 
@@ -70,6 +68,11 @@ def headed(notice: str, text: str) -> str:
     'text'
     """
     return f"{notice}\n{NOTICED}\n\n{without_notice(text)}"
+
+
+def has_notice(text: str) -> bool:
+    """Return whether a notice was put at the top of a text."""
+    return NOTICED in text
 
 
 def without_notice(text: str) -> str:
@@ -107,6 +110,15 @@ def _whose(on: PullRequest) -> str:
         return str(ask("GET", f"{on.api}/user", on.token)["login"])
     except SettingsError:  # a workflow's token is no person's
         return ""
+
+
+def _change(comment: Mapping[str, Any], body: Mapping[str, str], on: PullRequest) -> Mapping[str, Any]:
+    changed: Mapping[str, Any] = ask("PATCH", f"{_issues(on)}/comments/{comment['id']}", on.token, body)
+    return changed
+
+
+def _body(text: str) -> Mapping[str, str]:
+    return {"body": _cut(f"{MARKER}\n{text}")}
 
 
 def _cut(text: str) -> str:

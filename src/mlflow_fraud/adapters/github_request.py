@@ -79,11 +79,11 @@ class Candidate(NamedTuple):
 def open_into(base: str, on: Repository) -> Iterator[Candidate]:
     """Yield each open pull request into `base`, of more than a hundred the newest. Source: GitHub's REST API, pulls."""
     found = ask("GET", f"{_pulls(on)}?state=open&base={quote(base)}&per_page=100", on.token)
-    for each in found:
-        _mergeable(each["number"], on)  # so that it finds out of all at once
-    for each in found:
+    known = [_mergeable(each["number"], on) for each in found]  # asked once, it finds out of all meanwhile
+    for each, merges in zip(found, known, strict=True):
         number, head = int(each["number"]), each["head"]
-        yield Candidate(number, str(head["ref"]), _is_own(head, on), str(each["body"] or ""), _merges(number, on))
+        text = str(each["body"] or "")
+        yield Candidate(number, str(head["ref"]), _is_own(head, on), text, _merges(number, merges, on))
 
 
 def write_text(number: int, text: str, on: Repository) -> None:
@@ -91,14 +91,14 @@ def write_text(number: int, text: str, on: Repository) -> None:
     ask("PATCH", f"{_pulls(on)}/{number}", on.token, {"body": text})
 
 
-def _merges(number: int, on: Repository) -> bool:
+def _merges(number: int, known: bool | None, on: Repository) -> bool:
     """Return whether GitHub can merge it; one of which it does not find out in time is taken for one that does."""
-    for left in reversed(range(TRIES)):
-        merges = _mergeable(number, on)
-        if merges is not None:
-            return merges
-        time.sleep(SECONDS if left else 0)
-    return True
+    for _ in range(TRIES - 1):
+        if known is not None:
+            break
+        time.sleep(SECONDS)
+        known = _mergeable(number, on)
+    return known is not False
 
 
 def _mergeable(number: int, on: Repository) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlflow_fraud.adapters import github_request
-from mlflow_fraud.adapters.github_comment import MARKER, PullRequest, keep_comment
+from mlflow_fraud.adapters.github_comment import MARKER, NOTICED, PullRequest, keep_comment
 from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.operations.review.conflicts import tell_conflicts
 from mlflow_fraud.operations.review.request import require_request
@@ -52,9 +52,9 @@ def test_its_comment_begins_with_the_command_and_keeps_its_verdict_until_the_nex
 @pytest.mark.parametrize(
     "merges",
     [
-        pytest.param([True, True], id="it merges"),
+        pytest.param([True], id="it merges"),
         pytest.param([None, None, True], id="it merges, which GitHub had to find out"),
-        pytest.param([None] * (1 + github_request.TRIES), id="GitHub does not find out in time"),
+        pytest.param([None] * github_request.TRIES, id="GitHub does not find out in time"),
     ],
 )
 def test_one_that_merges_or_may_do_so_is_told_nothing(retrained: GitHubServer, merges: list[bool | None]) -> None:
@@ -126,6 +126,16 @@ def test_a_retraining_by_hand_is_of_the_request_whose_number_was_typed(
     assert require_request(8, "next-months", "main") == "8 is of next-months into main"
     with pytest.raises(SettingsError, match=message):
         require_request(number, branch, base)
+
+
+@pytest.mark.parametrize("body", ["\n\nRetrain: one more month\n", f"quoted: {NOTICED}\nof another"])
+def test_what_a_person_wrote_of_a_request_that_merges_stays_as_they_wrote_it(
+    body: str, retrained: GitHubServer
+) -> None:
+    retrained.merges = lambda branch: True
+    theirs = retrained.open("words", 9, body=body)
+    assert tell_conflicts("main") == NOBODY
+    assert theirs["body"] == body
 
 
 def test_a_fork_s_branch_that_is_named_as_a_worker_s_is_told_nothing(retrained: GitHubServer) -> None:

@@ -7,6 +7,7 @@ from shlex import quote
 
 from mlflow_fraud.adapters.github_comment import (
     PullRequest,
+    has_notice,
     head_comment,
     headed,
     keep_without_notice,
@@ -49,7 +50,7 @@ def _told(base: str, on: Repository) -> Iterator[str]:
         if not each.merges:
             if command := _warn(each, base, on):
                 yield f"{each.number} is in conflict: {command}"
-        elif _take_back(each, on):
+        elif _take_back(each, base, on):
             yield f"{each.number} merges again"
 
 
@@ -59,18 +60,22 @@ def _warn(each: Candidate, base: str, on: Repository) -> str:
     notice = NOTICE.format(base=base, command=command)
     if head_comment(notice, _place(each, on)):
         return command
-    if each.is_own and each.branch == work_branch(base):
+    if _is_kept_by_a_worker(each, base):
         write_text(each.number, headed(notice + OF_A_WORKER, each.text), on)
         return command
     return ""
 
 
-def _take_back(each: Candidate, on: Repository) -> bool:
+def _take_back(each: Candidate, base: str, on: Repository) -> bool:
     """Take the notice away from where it stands; return whether there was one."""
-    in_text = without_notice(each.text) != each.text
+    in_text = _is_kept_by_a_worker(each, base) and has_notice(each.text)
     if in_text:
         write_text(each.number, without_notice(each.text), on)
     return keep_without_notice(_place(each, on)) or in_text
+
+
+def _is_kept_by_a_worker(each: Candidate, base: str) -> bool:
+    return each.is_own and each.branch == work_branch(base)
 
 
 def _place(each: Candidate, on: Repository) -> PullRequest:

@@ -39,8 +39,7 @@ def review_text(
     report = report_of(read_json(VALIDATION_REPORT)) if VALIDATION_REPORT.is_file() else None
     if not VERDICT.is_file():
         gate = report.to_markdown() if report and not report.passed else ""
-        stopped = "".join(f"    {line}\n" for line in _errors(log))
-        return "\n".join(["## Retraining stopped before a verdict", "", gate, stopped, _links()])
+        return "\n".join(["## Retraining stopped before a verdict", "", gate, _errors(log), _links()])
     decision = read_verdict()
     parts = [
         *([_not_pushed(log)] if branch and not is_pushed(branch) else []),
@@ -66,11 +65,10 @@ def review_text(
 
 def _not_pushed(log: Path | None) -> str:
     """Return that the branch lacks what was made, and why."""
-    why = "".join(f"    {line}\n" for line in _errors(log))
     return (
         "## What was made is not on the branch\n\n"
         "It was judged, and could not be pushed, so what is pinned here is not what was judged: its merge would "
-        f"promote nothing. Once that is mended, retrain it again.\n\n{why}\n"
+        f"promote nothing. Once that is mended, retrain it again.\n\n{_errors(log)}\n"
     )
 
 
@@ -89,11 +87,11 @@ def _gain(decision: Mapping[str, Any]) -> str:
     return f"Against the live release, {named(decision['metric'])} on the same rows: {words}.\n"
 
 
-def _errors(log: Path | None) -> list[str]:
-    """Return the sentences with which a stage or else DVC stopped; their examples are masked already."""
+def _errors(log: Path | None) -> str:
+    """Return as a block the sentences with which a stage or else DVC stopped; their examples are masked already."""
     lines = log.read_text(encoding="utf-8").splitlines() if log and log.is_file() else []
     own, of_dvc = ([line for line in lines if line.startswith(word)] for word in ("error: ", "ERROR: "))
-    return own or of_dvc
+    return "".join(f"    {line}\n" for line in own or of_dvc)
 
 
 def _pictures(folder: str, *, local: bool) -> str:
