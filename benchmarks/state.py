@@ -30,8 +30,8 @@ SIZES = (10_000, 100_000, 1_000_000)
 TOGETHER = 100_000
 """Of so many each object is looked at. Of more, so many pay each year, and are at rest when the next ones do."""
 
-ROOM = 14e9
-"""So many bytes are to be free for the million to pay at once."""
+ROOM = 14_000
+"""So many bytes are to be free for each of more than these, to pay at once: half as many again as they take."""
 
 PAYMENTS, KEPT, CATEGORIES, DAYS, SILENCE = 6, 3, 3, 20, 365
 BEGIN = datetime(2024, 1, 1)  # noqa: DTZ001 the data's own local time
@@ -127,7 +127,7 @@ def size_of(history: CardHistory) -> int:
 def cost_of(schema: FeatureSchema, number: int) -> tuple[float | None, float]:
     """Return the bytes each of so many takes while all pay, None where there is no room, and after a silent year."""
     if number > TOGETHER:
-        has_room = psutil.virtual_memory().available > ROOM
+        has_room = psutil.virtual_memory().available > ROOM * number
         return grown_by(schema, number) if has_room else None, at_rest(schema, number)
     history, others = CardHistory(schema), CardHistory(schema)
     empty = size_of(history)

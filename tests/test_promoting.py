@@ -63,6 +63,7 @@ def test_going_back_neither_waits_for_a_promotion_nor_gives_way_to_one() -> None
 
 
 def test_no_token_of_a_workflow_lets_anything_go_live_or_back() -> None:
+    """Who runs a run of somebody else's again triggers it, and its actor stays the other."""
     may = [job["if"] for name, job in workflow()["jobs"].items() if "environment" in job]
     assert len(may) == 2
-    assert all(each.rstrip().endswith("&& github.actor != 'github-actions[bot]'") for each in may)
+    assert all(each.rstrip().endswith("&& github.triggering_actor != 'github-actions[bot]'") for each in may)

@@ -9,7 +9,10 @@ from mlflow_fraud.operations.review.host import repository
 
 def require_request(number: int, branch: str, base: str) -> str:
     """Return that the pull request is open and of these branches; raise `SettingsError` where it is not."""
-    found = request_of(number, repository())
+    try:
+        found = request_of(number, repository())
+    except SettingsError as error:
+        raise SettingsError(f"{error}; or there is no pull request of the number {number}") from error
     said = f"{found.branch} into {found.base}" if found.is_own else f"a fork's {found.branch}"
     if not found.is_open or not found.is_own or (found.branch, found.base) != (branch, base):
         raise SettingsError(
