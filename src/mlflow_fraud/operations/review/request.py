@@ -9,8 +9,9 @@ from mlflow_fraud.operations.review.host import repository
 
 def require_request(number: int, branch: str, base: str) -> str:
     """Return that the pull request is open and of these branches; raise `SettingsError` where it is not."""
+    on = repository()
     try:
-        found = request_of(number, repository())
+        found = request_of(number, on)
     except SettingsError as error:
         raise SettingsError(f"{error}; or there is no pull request of the number {number}") from error
     said = f"{found.branch} into {found.base}" if found.is_own else f"a fork's {found.branch}"
