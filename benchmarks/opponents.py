@@ -1,6 +1,7 @@
-"""What else would answer: MLflow's own server, and the few lines of FastAPI that everybody writes.
+"""What else would answer: MLflow's own server, the few lines of FastAPI that everybody writes, and one without work.
 
-Both are given the features: they compute, record, calibrate and explain nothing.
+The first two are given the features: they compute, record, calibrate and explain nothing. The last one says what the
+machine, the socket and the parser of HTTP take by themselves: nobody who answers takes less.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import psutil
 import xgboost
 from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from stack.place import free_ports
 
 BOOSTER = "BENCH_BOOSTER"
 START_SECONDS = 120.0
+_UVICORN = ("-m", "uvicorn", "--port", "{port}", "--no-access-log")
 
 
 class Row(BaseModel):
@@ -49,6 +52,15 @@ def everybodys() -> FastAPI:
         return {}
 
     return app
+
+
+async def idle(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer each request with the same bytes, once its body is there."""
+    while (await receive()).get("more_body", False):
+        pass
+    head = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    await send({"type": "http.response.body", "body": b"{}"})
 
 
 def save_for_mlflow(booster: xgboost.Booster, width: int, folder: Path) -> None:
@@ -84,8 +96,12 @@ def running(command: list[str], environment: dict[str, str], health: str) -> Ite
 
 def everybodys_server(booster: Path) -> Any:
     """Start the few lines of FastAPI."""
-    command = ["-m", "uvicorn", "--factory", "benchmarks.opponents:everybodys", "--port", "{port}", "--no-access-log"]
-    return running(command, {BOOSTER: str(booster)}, "/ping")
+    return running([*_UVICORN, "--factory", "benchmarks.opponents:everybodys"], {BOOSTER: str(booster)}, "/ping")
+
+
+def idle_server() -> Any:
+    """Start the one that does nothing, on the same server as ours."""
+    return running([*_UVICORN, "--lifespan", "off", "benchmarks.opponents:idle"], {}, "/")
 
 
 def mlflow_server(model: Path) -> Any:

@@ -1,5 +1,6 @@
 """What the service takes for a payment and how long it is waited for, beside two servers of the same booster.
 
+A third one does nothing: what it takes is the machine's, and the least that there is.
 `make bench-serving` prints the table and draws the curve of `docs/serving.md`. Each server has one and the same core,
 the client another one; they take turns. `BENCH_SECONDS=2` is quicker. Latencies are from when a request was due.
 """
@@ -22,7 +23,7 @@ import polars as pl
 import psutil
 
 from benchmarks.open_loop import Seen
-from benchmarks.opponents import everybodys_server, mlflow_server
+from benchmarks.opponents import everybodys_server, idle_server, mlflow_server
 from benchmarks.served_place import Place, place_in
 from benchmarks.serving_page import Load, picture
 from benchmarks.table import Line, seconds
@@ -84,7 +85,10 @@ def main() -> None:
     needed = int(SECONDS * (sum(RATES) + MOST)) + WARM + BATCH * BATCHES
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         place = place_in(Path(folder), PAST, needed)
-        sides = [opened.enter_context(side) for side in (_ours(place), _mlflow(place), _everybodys(place))]
+        os.sync()  # or the disk is busy with it while answers wait for the record
+        sides = [
+            opened.enter_context(side) for side in (_ours(place), _mlflow(place), _everybodys(place), _idle(place))
+        ]
         for side in sides:
             side.under(0, WARM)
         print("| measured | ours | baseline | ratio | wanted |\n| --- | --- | --- | --- | --- |")
@@ -184,6 +188,13 @@ def _everybodys(place: Place) -> Iterator[Side]:
     with started(everybodys_server(place.booster)) as (process, port):
         number = sum(1 for _ in place.for_everybodys.open())
         yield Side("FastAPI", process, port, "/score", place.for_everybodys, number, again=True)
+
+
+@contextmanager
+def _idle(place: Place) -> Iterator[Side]:
+    with started(idle_server()) as (process, port):
+        number = sum(1 for _ in place.payments.open())
+        yield Side("no work", process, port, "/", place.payments, number, again=True)
 
 
 def _sent(lines: Path, first: int, number: int, port: int, path: str, rate: float) -> Seen:

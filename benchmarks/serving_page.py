@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.open_loop import Seen
 
-COLOURS = ("#2f6fde", "#e0a030", "#8a94a3")
+COLOURS = ("#2f6fde", "#e0a030", "#8a94a3", "#3f9d6b")
 CUT = 1_000.0
 """More milliseconds than so many are not drawn."""
 

@@ -64,7 +64,7 @@ class Hosts(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hosts)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
 

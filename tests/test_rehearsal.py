@@ -78,7 +78,7 @@ def test_a_prefect_server_that_is_busy_is_asked_again(monkeypatch: pytest.Monkey
             pass
 
     with HTTPServer(("127.0.0.1", 0), Busy) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         told = {"PREFECT_API_URL": f"http://127.0.0.1:{server.server_port}", "PREFECT_API_AUTH_STRING": "a:b"}
         assert prefect_runs.Prefect(told).runs("retraining") == []
         server.shutdown()

@@ -31,7 +31,7 @@ class Answers(BaseHTTPRequestHandler):
 def port() -> Iterator[int]:
     """The port of a server on loopback that answers everything with 404."""
     server = HTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server.server_port
     server.shutdown()
     server.server_close()

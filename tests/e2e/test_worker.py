@@ -65,7 +65,7 @@ def called() -> Iterator[Called]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield Called(f"http://127.0.0.1:{server.server_port}/hook", messages)
     server.shutdown()
     server.server_close()

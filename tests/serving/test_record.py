@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, get_native_id
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.errors import DataError, RecordUnavailable
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.ports import Scorer
+from mlflow_fraud.serving.priority import BEHIND
 from mlflow_fraud.serving.record import Record, open_record
 from mlflow_fraud.serving.writer import Writer
 from tests.serving.conftest import MakeRelease, go_live, service
@@ -202,6 +205,27 @@ def test_what_was_given_together_and_nobody_waits_for_is_written_soon(
     writer.put_all([numbered(1, at)])
     until(lambda: len(log.took) == 1)
     writer.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+def test_the_thread_that_tidies_is_behind_the_one_that_writes_what_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mlflow_fraud.serving.writer.TIDY_SECONDS", 0.01)
+    ours, found = os.getpriority(os.PRIO_PROCESS, 0), dict[str, int]()
+
+    class Noting(Slow):
+        def append(self, entries: Sequence[Entry]) -> None:
+            found["writes"] = os.getpriority(os.PRIO_PROCESS, get_native_id())
+
+        def tidy(self) -> None:
+            found["tidies"] = os.getpriority(os.PRIO_PROCESS, get_native_id())
+
+    writer = Writer(Noting())
+    writer.put(numbered(1, datetime(2026, 1, 1)))
+    until(lambda: len(found) == 2)
+    writer.close()
+    assert found == {"writes": ours, "tidies": min(ours + BEHIND, 19)}
 
 
 def test_what_no_record_takes_stops_nothing_behind_it(

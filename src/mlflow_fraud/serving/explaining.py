@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from threading import Lock, get_native_id
+from threading import Lock
 from typing import NamedTuple
 
 from mlflow_fraud.adapters.explanation import Explanation, NoReasons
 from mlflow_fraud.adapters.prediction_log.entries import Payment, Reasoned
 from mlflow_fraud.core.explaining.reasons import Reasons
 from mlflow_fraud.serving.loading import LiveRelease
+from mlflow_fraud.serving.priority import step_back
 from mlflow_fraud.serving.record import NOWHERE, Record
 
 log = logging.getLogger(__name__)
@@ -31,9 +29,6 @@ WAIT_SECONDS = 0.2
 
 ASKED_AT_ONCE = 50
 """So many are asked for while other requests wait."""
-
-BEHIND = 10
-"""How much lower than the others' the thread's priority is, where a thread has one of its own."""
 
 LATER = "`mlflow-fraud record show` works them out"
 TOO_MANY = f"too many answers waited for theirs; {LATER}"
@@ -76,7 +71,7 @@ class Explaining:
         self._lock = Lock()
         self._newest: dict[str, Given] = {}
         self._closed = False
-        self._pool = ThreadPoolExecutor(1, "reasons", _step_back)
+        self._pool = ThreadPoolExecutor(1, "reasons", step_back)
 
     def ask(self, live: LiveRelease, asked: Asked) -> Given | NoReasons:
         """Have an answer explained, or say why it is not; never waits."""
@@ -137,10 +132,3 @@ def _outlook(given: Given | NoReasons) -> Outlook:
     if isinstance(given, NoReasons):
         return given
     return (given.result() or NO_NUMBER) if given.done() and not given.cancelled() else None
-
-
-def _step_back() -> None:
-    """Let the thread have the processor when nobody else wants it, where the system has priorities of threads."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + BEHIND)

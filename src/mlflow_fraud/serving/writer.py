@@ -12,6 +12,7 @@ from typing import Protocol
 
 from mlflow_fraud.adapters.prediction_log.entries import Entry, Payment, Reasoned
 from mlflow_fraud.core.errors import RecordUnavailable
+from mlflow_fraud.serving.priority import step_back
 
 log = logging.getLogger(__name__)
 
@@ -289,6 +290,7 @@ class Writer:
         _wake_all(self._tell([oldest[1]], False))
 
     def _tidy(self) -> None:
+        step_back()
         while not self._closing.wait(TIDY_SECONDS):
             with self._lock:
                 self._rouse()  # of a batch whose client is gone nobody waits
