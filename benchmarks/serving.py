@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import polars as pl
 import psutil
 
-from benchmarks.open_loop import Seen
+from benchmarks.open_loop import Seen, beginning
 from benchmarks.opponents import everybodys_server, idle_server, mlflow_server
 from benchmarks.served_place import Place, place_in
 from benchmarks.serving_page import Load, picture
@@ -82,7 +82,7 @@ class Side:
 
 def main() -> None:
     """Print the table, and draw the curve."""
-    needed = int(SECONDS * (sum(RATES) + MOST)) + WARM + BATCH * BATCHES
+    needed = int(SECONDS * (sum(RATES) + MOST)) + sum(map(beginning, RATES)) + WARM + BATCH * BATCHES
     with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         place = place_in(Path(folder), PAST, needed)
         os.sync()  # or the disk is busy with it while answers wait for the record
@@ -94,7 +94,8 @@ def main() -> None:
         print("| measured | ours | baseline | ratio | wanted |\n| --- | --- | --- | --- | --- |")
         loads: list[Load] = []
         for rate in RATES:
-            at_once = [side.under(rate, int(rate * SECONDS)) for side in sides if _keeps_up(side, loads)]
+            number = int(rate * SECONDS) + beginning(rate)
+            at_once = [side.under(rate, number) for side in sides if _keeps_up(side, loads)]
             loads += at_once
             if rate in WANTED:
                 _show(at_a_rate(at_once, rate, [side.name for side in sides[1:]]))
