@@ -2,7 +2,7 @@
 
 `python -m benchmarks.open_loop FILE FIRST NUMBER PORT PATH RATE` sends lines of a file and prints what it saw as JSON.
 A rate of 0 sends as soon as one of its connections is free. At another one the first half second is answered and its
-waits do not count: a virtual machine puts aside who was not asked for some seconds, and any server takes 20 to 60 ms then.
+waits do not count: a virtual machine puts aside who was not asked for some seconds, and any server takes 20 to 60 ms.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class _Client:
 
     def __init__(self) -> None:
         self.waiting = deque[tuple[bytes, float]]()
-        self.late, self.good, self.flagged = list[float](), 0, 0
+        self.late, self.counts_from = list[float](), WHENEVER
+        self.ended, self.good, self.flagged = 0, 0, 0
         self._free, self._under_way, self._idle = list[_Connection](), 0, asyncio.Event()
 
     async def connect(self, port: int) -> None:
@@ -116,7 +117,9 @@ class _Client:
         connection.ask(request, due or time.perf_counter())
 
     def _answered(self, connection: _Connection, well: bool, body: bytes) -> None:
-        self.late.append(time.perf_counter() - connection.due)
+        if connection.due >= self.counts_from:
+            self.late.append(time.perf_counter() - connection.due)
+        self.ended += 1
         self.good, self.flagged = self.good + well, self.flagged + (b'"decision":"flag"' in body)
         self._under_way -= 1
         if self.waiting:
@@ -131,6 +134,7 @@ async def send(requests: list[bytes], port: int, rate: float) -> Seen:
     client, kept_up = _Client(), True
     await client.connect(port)
     begun = time.perf_counter()
+    client.counts_from = begun + BEGIN if rate else WHENEVER
     for number, request in enumerate(requests):
         due = begun + number / rate if rate else WHENEVER
         while (wait := due - time.perf_counter()) > 0:
@@ -143,8 +147,8 @@ async def send(requests: list[bytes], port: int, rate: float) -> Seen:
     await client.rest()
     taken = time.perf_counter() - begun
     kept_up = kept_up and (not rate or taken <= len(requests) / rate * (1 + BEHIND))
-    p50, p99 = (np.quantile(client.late[beginning(rate) :] or client.late, [0.5, 0.99]) * 1e3).tolist()
-    return Seen(client.good, len(client.late) - client.good, client.flagged, taken, p50, p99, kept_up)
+    p50, p99 = (np.quantile(client.late or [0.0], [0.5, 0.99]) * 1e3).tolist()
+    return Seen(client.good, client.ended - client.good, client.flagged, taken, p50, p99, kept_up)
 
 
 def beginning(rate: float) -> int:

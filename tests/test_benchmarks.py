@@ -96,6 +96,26 @@ def test_what_is_asked_on_a_connection_that_was_closed_is_refused_and_waited_for
     assert (seen.answered, seen.refused) == (open_loop.CONNECTIONS, open_loop.CONNECTIONS)
 
 
+def test_what_is_asked_in_the_first_half_second_is_answered_and_its_waits_do_not_count() -> None:
+    seconds = iter([0.3] * open_loop.beginning(20))  # then none
+
+    async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(next(seconds, 0))
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    async def asked() -> open_loop.Seen:
+        async with await asyncio.start_server(answering, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            return await open_loop.send([open_loop.request_of(b"", port, "/")] * 20, port, 20)
+
+    seen = asyncio.run(asked())
+    assert (seen.answered, seen.kept_up) == (20, True)
+    assert seen.p99 < 250
+
+
 def test_some_cards_come_with_all_their_rows() -> None:
     history = make_transactions(3000)
     some = some_cards(history, 1000)
