@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.loopback import answering
 
 ACTION = ROOT / ".github/actions/aws"
 ROLE = "arn:aws:iam::123456789012:role/fraud-retraining"
@@ -63,10 +63,8 @@ class Hosts(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hosts)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Hosts)) as url:
+        yield url
 
 
 def borrowed(hosts: str, folder: Path, **changed: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import pytest
 
@@ -12,6 +11,7 @@ from rehearsal import checks, losses, prefect_runs
 from rehearsal.checks import Check
 from rehearsal.plan import WEEKS, YEAR
 from rehearsal.playing import Look, Played
+from tests.loopback import answering
 
 ENDED = [Look(day, "Completed") for day in YEAR.looks()]
 RUN = {"state_name": "Completed"}
@@ -77,9 +77,7 @@ def test_a_prefect_server_that_is_busy_is_asked_again(monkeypatch: pytest.Monkey
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Busy) as server:
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        told = {"PREFECT_API_URL": f"http://127.0.0.1:{server.server_port}", "PREFECT_API_AUTH_STRING": "a:b"}
+    with answering(HTTPServer(("127.0.0.1", 0), Busy)) as url:
+        told = {"PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": "a:b"}
         assert prefect_runs.Prefect(told).runs("retraining") == []
-        server.shutdown()
     assert next(statuses, None) is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from mlflow_fraud.adapters import mlflow_tracking
 from mlflow_fraud.adapters.mlflow_errors import Patience, explain
 from mlflow_fraud.core.errors import FraudError, SettingsError, TrackingFailed
 from stack.place import free_ports
+from tests import loopback
 from tests.tracked import a_training, database, tracking
 from tests.tracked import made_database as made_database
 from tests.tracked import project as project
@@ -40,10 +40,8 @@ class _Answer(BaseHTTPRequestHandler):
 def answering(status: int, body: bytes) -> Iterator[str]:
     """Run a server that answers everything alike."""
     handler = type("Answer", (_Answer,), {"status": status, "body": body})
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with loopback.answering(HTTPServer(("127.0.0.1", 0), handler)) as url:
+        yield url
 
 
 @contextmanager

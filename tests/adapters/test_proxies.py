@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -13,6 +12,7 @@ import requests
 
 from mlflow_fraud.adapters.proxies import spare_loopback
 from mlflow_fraud.adapters.release_store import open_store
+from tests.loopback import answering
 
 NOWHERE = "http://127.0.0.1:9"
 VARIABLES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
@@ -31,10 +31,8 @@ class Answers(BaseHTTPRequestHandler):
 def port() -> Iterator[int]:
     """The port of a server on loopback that answers everything with 404."""
     server = HTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
+    with answering(server):
+        yield server.server_port
 
 
 @pytest.fixture(autouse=True)

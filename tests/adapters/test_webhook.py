@@ -14,6 +14,7 @@ from mlflow_fraud.adapters.webhook import post
 from mlflow_fraud.core.errors import FraudError, SettingsError
 from mlflow_fraud.operations.reporting.person import call
 from stack.place import free_ports
+from tests.loopback import answering
 
 
 class Receiver(HTTPServer):
@@ -41,12 +42,9 @@ class Receiver(HTTPServer):
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
+    server = Receiver()
+    with answering(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_a_person_is_told_what_which_run_and_where_and_nothing_else(

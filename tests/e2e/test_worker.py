@@ -9,7 +9,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -30,6 +29,7 @@ from stack.place import free_ports
 from tests.conftest import ROOT
 from tests.e2e.desk import Desk, fresh_clone, given_remotes
 from tests.e2e.reader import Reader, made_environment, reader
+from tests.loopback import answering
 from tests.pages import Block, every_shell_block, shell_blocks
 from tests.runbook import typed
 
@@ -64,11 +64,8 @@ def called() -> Iterator[Called]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield Called(f"http://127.0.0.1:{server.server_port}/hook", messages)
-    server.shutdown()
-    server.server_close()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Receiver)) as url:
+        yield Called(f"{url}/hook", messages)
 
 
 @pytest.fixture(scope="module")

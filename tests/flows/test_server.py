@@ -20,6 +20,7 @@ from prefect.settings import (
 from flows.server import one_sentence, require_server, wait_for_server
 from mlflow_fraud.core.errors import SettingsError
 from stack.place import free_ports
+from tests import loopback
 
 
 @pytest.fixture(autouse=True)
@@ -41,13 +42,8 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/api"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with loopback.answering(HTTPServer(("127.0.0.1", 0), Answers)) as url:
+        yield f"{url}/api"
 
 
 def test_a_server_that_answers_is_one() -> None:
