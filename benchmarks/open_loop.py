@@ -2,7 +2,7 @@
 
 `python -m benchmarks.open_loop FILE FIRST NUMBER PORT PATH RATE` sends lines of a file and prints what it saw as JSON.
 A rate of 0 sends as soon as one of its connections is free. At another one the first half second is answered and its
-waits do not count: a virtual machine puts aside who was not asked for some seconds, and any server takes 20 to 60 ms.
+waits do not count: a virtual machine puts aside a server that was not asked for some seconds (docs/serving.md).
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ async def send(requests: list[bytes], port: int, rate: float) -> Seen:
     await client.rest()
     taken = time.perf_counter() - begun
     kept_up = kept_up and (not rate or taken <= len(requests) / rate * (1 + BEHIND))
-    p50, p99 = (np.quantile(client.late or [0.0], [0.5, 0.99]) * 1e3).tolist()
+    p50, p99 = (np.quantile(client.late or [np.nan], [0.5, 0.99]) * 1e3).tolist()
     return Seen(client.good, client.ended - client.good, client.flagged, taken, p50, p99, kept_up)
 
 

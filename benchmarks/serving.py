@@ -59,9 +59,12 @@ class Side:
     port: int
     path: str
     lines: Path
-    number: int
     again: bool
     sent: int = 0
+
+    def __post_init__(self) -> None:
+        with self.lines.open() as lines:
+            self.number = sum(1 for _ in lines)
 
     def under(self, rate: float, number: int) -> Load:
         """Return what became of so many requests at a rate, or as many as it can take where that is 0."""
@@ -148,7 +151,7 @@ def _batches(ours: Side, folder: Path) -> Line:
     whole = [payments[at : at + BATCH] for at in range(0, BATCH * BATCHES, BATCH)]
     file = folder / "batches.jsonl"
     file.write_text("".join(f"[{','.join(rows)}]\n" for rows in whole))
-    side = Side(ours.name, ours.process, ours.port, "/v1/score/batch", file, BATCHES, again=False)
+    side = Side(ours.name, ours.process, ours.port, "/v1/score/batch", file, again=False)
     loads = [side.under(0, 1) for _ in range(BATCHES)]
     best = min(load.seen.p50 for load in loads) / 1e3
     name = f"a batch of {BATCH:,}, features and record, the best of {BATCHES}"
@@ -169,8 +172,7 @@ def _ours(place: Place, name: str = OURS) -> Iterator[Side]:
     limits = {"FRAUD_RATE_LIMIT": "1000000", "FRAUD_RATE_BURST": "1000000", "FRAUD_CLOCK": "stream"}
     served = Served(str(place.releases), "", dict(os.environ) | limits)
     with started(running_service(served, place.record.parent, poll_seconds=POLL)) as service:
-        number = sum(1 for _ in place.payments.open())
-        yield Side(name, service.process.pid, service.port, "/v1/score", place.payments, number, again=False)
+        yield Side(name, service.process.pid, service.port, "/v1/score", place.payments, again=False)
 
 
 def _where_nothing_is_flagged(place: Place) -> Place:
@@ -180,22 +182,19 @@ def _where_nothing_is_flagged(place: Place) -> Place:
 @contextmanager
 def _mlflow(place: Place) -> Iterator[Side]:
     with started(mlflow_server(place.model)) as (process, port):
-        number = sum(1 for _ in place.for_mlflow.open())
-        yield Side("`mlflow models serve`", process, port, "/invocations", place.for_mlflow, number, again=True)
+        yield Side("`mlflow models serve`", process, port, "/invocations", place.for_mlflow, again=True)
 
 
 @contextmanager
 def _everybodys(place: Place) -> Iterator[Side]:
     with started(everybodys_server(place.booster)) as (process, port):
-        number = sum(1 for _ in place.for_everybodys.open())
-        yield Side("FastAPI", process, port, "/score", place.for_everybodys, number, again=True)
+        yield Side("FastAPI", process, port, "/score", place.for_everybodys, again=True)
 
 
 @contextmanager
 def _idle(place: Place) -> Iterator[Side]:
     with started(idle_server()) as (process, port):
-        number = sum(1 for _ in place.payments.open())
-        yield Side("no work", process, port, "/", place.payments, number, again=True)
+        yield Side("no work", process, port, "/", place.payments, again=True)
 
 
 def _sent(lines: Path, first: int, number: int, port: int, path: str, rate: float) -> Seen:
