@@ -22,6 +22,8 @@ from tests.serving.conftest import as_json
 PATIENCE = 60.0
 JSON = {"Content-Type": "application/json"}
 SERVE = "from mlflow_fraud.cli import main; main()"
+UNLIMITED = {"FRAUD_RATE_LIMIT": "1000000", "FRAUD_RATE_BURST": "1000000"}
+"""A test's clients all have one address, and ask as fast as the machine lets them."""
 PROMOTE = """
 import sys
 from mlflow_fraud.adapters.release_store import open_store
@@ -100,7 +102,9 @@ def running_service(
     as many as this one may. `poll_seconds` are fewer than as shipped, so that nobody waits for them.
     """
     (port,) = free_ports(1)
-    environment = place.environment | {
+    environment = {
+        **UNLIMITED,
+        **place.environment,
         "FRAUD_RELEASE_STORE": place.location,
         "FRAUD_S3_ENDPOINT_URL": place.endpoint_url,
         "FRAUD_PREDICTION_LOG": record or f"sqlite:///{folder / 'record.db'}",

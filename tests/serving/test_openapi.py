@@ -151,8 +151,6 @@ def test_what_is_generated_from_openapi_is_answered_as_it_says(
     key = file.add("all", ["score", "label", "admin"], datetime(2026, 1, 1, tzinfo=UTC))
     environment = dict(os.environ) | {
         "FRAUD_API_KEYS": str(file.path),
-        "FRAUD_RATE_LIMIT": "100000",
-        "FRAUD_RATE_BURST": "100000",
         "FRAUD_LABELS_PER_HOUR": "100000",
     }
     place = Place(str(location), "", environment)

@@ -131,6 +131,7 @@ def load(port: int, rows: list[dict[str, Any]]) -> Iterator[Load]:
                 answer = connection.getresponse()
                 body = json.loads(answer.read())
                 seen.statuses.append(answer.status)
+                assert answer.status == 200, body
                 seen.versions[client].append(body["model_version"])
                 seen.answers[row["trans_num"]] = body
         except Exception as error:
