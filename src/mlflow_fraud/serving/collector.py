@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-THRESHOLDS = (1_000, 4, 2)
-"""Of `gc.set_threshold`: a look at all comes behind some 15,000 new objects, which are those of 700 payments."""
+THRESHOLDS = (1_000, 1, 1)
+"""Of `gc.set_threshold`: a look at all comes behind some 7,000 new objects, which are those of 300 payments."""
 
 
 @contextmanager
