@@ -131,6 +131,7 @@ def test_some_cards_come_with_all_their_rows() -> None:
     assert len(history.filter(history["card"].is_in(some["card"].unique().implode()))) == len(some)
 
 
+@pytest.mark.slow
 def test_the_bench_of_the_verdict_goes_through_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     decision.main(["--small"])
     said = capsys.readouterr().out

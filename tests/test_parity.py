@@ -210,6 +210,7 @@ def test_what_was_corrected_after_the_answer_for_a_moment_before_it_is_called_co
     assert differing(found, "late") == set()
 
 
+@pytest.mark.slow
 def test_one_bit_of_one_feature_of_one_answer_is_found(
     tmp_path: Path, schema: FeatureSchema, recorded: pl.DataFrame, stream: pl.DataFrame, make_release: MakeRelease
 ) -> None:

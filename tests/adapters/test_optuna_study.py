@@ -39,6 +39,7 @@ def told(trials: list[Trial]) -> list[tuple[Values, float | None]]:
     return [(trial.values, trial.score) for trial in trials]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trials_and_another_one_others(tmp_path: Path) -> None:
     once, again, other = (told(search(tmp_path / f"{place}.db", 16, seed=seed)) for place, seed in enumerate((3, 3, 4)))
     assert once == again
@@ -74,6 +75,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Values, flo
     return told(search(tmp_path_factory.mktemp("study") / "unbroken.db", 14))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fatal", [1, 7, 13], ids=lambda fatal: f"in trial {fatal}")
 def test_a_killed_study_goes_on_with_the_trials_that_an_unbroken_one_has(
     tmp_path: Path, fatal: int, unbroken: list[tuple[Values, float | None]]

@@ -62,6 +62,7 @@ def test_an_endpoint_that_is_no_address_is_named(endpoint: str) -> None:
         open_store("s3://bucket/live", endpoint_url=endpoint)
 
 
+@pytest.mark.slow
 def test_an_endpoint_at_which_nobody_listens_is_named(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)

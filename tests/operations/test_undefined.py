@@ -181,6 +181,7 @@ def test_a_comparison_without_fraud_is_a_no_with_reasons_and_its_pages_have_dash
     assert not promote(store).moved
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_a_month_without_fraud_is_watched_and_asks_for_nothing() -> None:
     store = open_store("live")

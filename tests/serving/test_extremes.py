@@ -101,6 +101,7 @@ def ids(client: TestClient, rows: list[Row]) -> list[str]:
     return [f"{release}.{digest}" for release, _, digest in found]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_extremes_of_every_type_change_nobody_elses_answer(
@@ -252,6 +253,7 @@ def test_a_recorded_past_beyond_the_bounds_is_left_out(
 FAR = ["2024-01-01 00:00:00", "2034-01-01 00:00:00", "2099-12-31 00:00:00"]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_transactions_from_the_future_are_refused_and_change_no_answer(

@@ -28,7 +28,7 @@ from tests.serving.test_metrics import Shown
 
 Row = dict[str, Any]
 HOUR = timedelta(hours=1)
-SECONDS_OF_A_WRITE = 0.2
+SECONDS_OF_A_WRITE = 0.5
 
 
 @pytest.fixture
@@ -167,20 +167,22 @@ def test_a_disk_that_is_slow_keeps_no_answer_for_longer_than_stated_and_has_all_
     with open_record(f"sqlite:///{tmp_path / 'slow.db'}") as record, service(store, record) as client:
         client.post("/v1/score", json=rows[0])
         record.writer.flush()
-        answers, took = [], []
+        answers, took, told, waiting = [], [], {}, 0.0
         with slow_disk(record):
             for row in rows[1:40]:
                 began = time.perf_counter()
                 answers.append(client.post("/v1/score", json=row).json())
                 took.append(time.perf_counter() - began)
-            told, shown = client.get("/readyz").json(), Shown(client)
+                if not told and not answers[-1]["recorded"]:  # which is while a write goes on: behind it all is well
+                    told, waiting = client.get("/readyz").json(), Shown(client)("fraud_record_waiting")
+            shown = Shown(client)
             record.writer.flush()
         late = [not answer["recorded"] for answer in answers]
         assert any(late)
         assert sorted(took)[len(took) // 2] < WAIT_SECONDS  # who comes after the first one does not wait at all
         assert told["record"] == f"no payment was taken within {WAIT_SECONDS * 1000:.0f} ms"
         assert (told["waiting"] > 0, told["lost"]) == (True, 0)
-        assert shown("fraud_record_waiting") > 0
+        assert waiting > 0
         assert shown("fraud_degraded_answers_total", why="not_recorded") == sum(late)
         assert client.get("/readyz").json()["record"] is None
         assert [each for each, _ in kept(record.log, schema.contract)] == [row["trans_num"] for row in rows[:40]]

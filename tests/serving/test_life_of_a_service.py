@@ -331,6 +331,7 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_quiet")
 def test_a_service_answers_what_a_plain_list_of_what_came_to_it_says(play: Play) -> None:
     run_state_machine_as_test(play, settings=QUICK)

@@ -196,6 +196,7 @@ def test_engine_and_batch_agree_on_payments_that_were_corrected_and_labels_that_
             np.testing.assert_array_equal(served[:, place], batch[:, place], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replayed", [0, 2_000])
 def test_a_service_that_starts_again_knows_corrections_and_changed_labels(
     recorded: pl.DataFrame,

@@ -79,6 +79,7 @@ def change_everything_of_now() -> None:
     Path("data/features/schema.json").write_text(json.dumps(schema | {"label_delay_days": 30}))
 
 
+@pytest.mark.slow
 def test_a_run_logged_later_says_what_the_one_logged_at_once_says(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def change(section: str, **to: object) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(params))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workspace")
 def test_each_block_is_scored_by_what_had_learned_only_rows_that_were_mature_when_it_began(
     monkeypatch: pytest.MonkeyPatch,

@@ -69,6 +69,7 @@ def test_the_probabilities_are_not_distorted_by_the_rarity_of_fraud(workspace: P
         assert metrics["calibration_error"] < 0.01
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(workspace: Path) -> None:
     before = hashes(workspace / "data")
     ingest()

@@ -91,12 +91,14 @@ def assert_engines_agree(history: pl.DataFrame, schema: FeatureSchema) -> None:
     np.testing.assert_array_equal(part.fill_null(np.nan).to_numpy(), in_batch)
 
 
+@pytest.mark.slow
 @given(history=histories_of(EDGES))
 @FEW
 def test_whole_numbers_at_the_bounds_are_the_same_in_every_engine(history: pl.DataFrame, contract: Contract) -> None:
     assert_engines_agree(history, everything(contract, "integer"))
 
 
+@pytest.mark.slow
 @given(history=histories_of(DECIMALS))
 @FEW
 def test_decimals_at_the_bounds_are_the_same_in_every_engine(history: pl.DataFrame, contract: Contract) -> None:

@@ -184,6 +184,7 @@ def test_two_readers_of_one_format_read_the_same(
     assert column_read(texts, format, timezone) == [read_text(text, form, timezone) for text in texts]
 
 
+@pytest.mark.slow
 def test_a_time_zone_means_the_same_to_both() -> None:
     step = (ZONED_LATEST - ZONED_EARLIEST) // 60
     at = [datetime(1970, 1, 1) + step * place * MICROSECOND for place in range(61)]

@@ -524,6 +524,7 @@ def samples(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=dict.fromkeys(sources, pl.String))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(samples())
 def test_any_sample_has_a_draft_that_is_a_contract_but_for_what_it_says_is_missing(sample: pl.DataFrame) -> None:

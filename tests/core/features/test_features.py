@@ -113,7 +113,7 @@ histories = st.lists(events, min_size=1, max_size=60).map(
 )
 
 
-@pytest.fixture(params=["shipped", "everything"], scope="module")
+@pytest.fixture(params=["shipped", pytest.param("everything", marks=pytest.mark.slow)], scope="module")
 def definitions(request: pytest.FixtureRequest, schema: FeatureSchema) -> FeatureSchema:
     if request.param == "shipped":
         return schema

@@ -316,6 +316,7 @@ def assert_same(one: np.ndarray, other: np.ndarray, schema: FeatureSchema) -> No
         np.testing.assert_array_equal(one[:, place], other[:, place], err_msg=name)
 
 
+@pytest.mark.slow
 @given(stream=streams(), restart=st.integers(0, 40), days=silences)
 @TRUSTED
 def test_both_engines_see_them_as_the_rule_says(
@@ -332,6 +333,7 @@ def test_both_engines_see_them_as_the_rule_says(
     assert_same(online.rows, expected, schema)
 
 
+@pytest.mark.slow
 @given(stream=streams(), restart=st.integers(0, 60), random=st.randoms(), days=silences)
 @OFTEN
 def test_the_order_in_which_they_are_told_does_not_matter(
@@ -346,6 +348,7 @@ def test_the_order_in_which_they_are_told_does_not_matter(
     assert_same(online.rows, by_the_rule(online.stream, schema), schema)
 
 
+@pytest.mark.slow
 @given(stream=streams(moves=False, ahead=False, days=80, most=48), random=st.randoms(), days=silences)
 @OFTEN
 def test_what_is_forgotten_is_not_missed_within_a_day(

@@ -86,6 +86,7 @@ def test_no_shipped_feature_knows_the_future(delay: timedelta, schema: FeatureSc
     assert caught({}, delay, schema) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("candidate", CANDIDATES)
 def test_after_shuffling_the_training_labels_average_precision_is_near_the_base_rate(
     candidate: str, schema: FeatureSchema

@@ -58,6 +58,7 @@ def test_the_threshold_is_on_the_calibrated_probability() -> None:
         assert settle(validation, rules).cutoff.threshold == in_few_digits(chosen, probabilities)
 
 
+@pytest.mark.slow
 def test_a_threshold_moves_less_from_draw_to_draw_than_the_best_by_labels_and_is_no_worse() -> None:
     fresh, held, labels = scored(99, rows=50_000), [], []
     for seed in range(20):

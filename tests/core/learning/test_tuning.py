@@ -29,6 +29,7 @@ def values_of(space: Space) -> st.SearchStrategy[Values]:
     )
 
 
+@pytest.mark.slow
 @given(chosen=st.sampled_from(sorted(SPACES)).flatmap(lambda name: st.tuples(st.just(name), values_of(SPACES[name]))))
 @settings(deadline=None)
 def test_only_the_numbers_change_and_yaml_reads_them_back(chosen: tuple[str, Values]) -> None:

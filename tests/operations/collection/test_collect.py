@@ -127,6 +127,7 @@ def tree() -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in Path("data/raw").rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @IN_EITHER
 def test_mature_weeks_become_batches_with_their_labels_and_the_same_run_twice_adds_nothing(
     fill: Fill, capsys: pytest.CaptureFixture[str]
@@ -159,6 +160,7 @@ def test_what_was_seeded_is_never_collected(desk: Path, fill: Fill) -> None:
     )
 
 
+@pytest.mark.slow
 def test_three_days_in_cents_are_kept_aside_and_stop_nothing_else_until_their_days_are_left_out(
     fill: Fill, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,6 +200,7 @@ def test_a_batch_that_the_gate_refuses_is_kept_aside_by_its_whole_span(fill: Fil
     assert len(found.pinned) == 1
 
 
+@pytest.mark.slow
 def test_days_whose_silence_may_be_that_of_the_feed_wait_until_any_label_comes(
     fill: Fill, log: PredictionLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -222,6 +225,7 @@ def test_where_no_label_ever_came_silence_is_genuine_and_a_line_says_so(
     assert "too few labels came yet to tell a silent feed from a good time" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_payment_that_comes_late_is_a_batch_of_its_own(fill: Fill) -> None:
     late = pl.col("event_id").is_in(SEEN["event_id"].head(60).sample(20, seed=1).implode())
     fill(SEEN.filter(~late))
@@ -235,6 +239,7 @@ def test_a_payment_that_comes_late_is_a_batch_of_its_own(fill: Fill) -> None:
     )
 
 
+@pytest.mark.slow
 @IN_EITHER
 def test_what_becomes_known_of_pinned_rows_is_a_correction_each_by_its_arrival(
     desk: Path, fill: Fill, log: PredictionLog, capsys: pytest.CaptureFixture[str]
@@ -279,6 +284,7 @@ def test_what_becomes_known_of_pinned_rows_is_a_correction_each_by_its_arrival(
     assert collect(NOW) == Collected()
 
 
+@pytest.mark.slow
 def test_a_bad_correction_stands_aside_alone_until_it_is_mended(
     desk: Path, fill: Fill, log: PredictionLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -343,6 +349,7 @@ def test_nothing_is_collected_where_there_is_no_record_or_no_id(desk: Path, caps
     assert "has no payment of sparkov" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_collection_that_is_stopped_anywhere_and_runs_again_gives_each_batch_once(
     fill: Fill, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ def pin(batch: Path, text: str) -> Path:
     return batch
 
 
+@pytest.mark.slow
 def test_what_another_data_set_has_pinned_need_not_be_here(project: Path) -> None:
     pin(Path("data/raw/terminals/b.csv"), "b\n1\n").unlink()
 
@@ -39,6 +40,7 @@ def test_what_another_data_set_has_pinned_need_not_be_here(project: Path) -> Non
     require_up_to_date()
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_pinned_and_not_here_is_named(project: Path) -> None:
     Path("data/raw/simulated/a.csv").unlink()
 

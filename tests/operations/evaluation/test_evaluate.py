@@ -41,6 +41,7 @@ def test_the_holdout_gives_what_the_pipeline_gives(workspace: Path) -> None:
     assert [fold["assessment"] for fold in found["folds"]] == [stage]
 
 
+@pytest.mark.slow
 def test_prequential_shows_each_fold_mean_and_deviation_and_logs_them_once(rolling: Path) -> None:
     page = evaluate("prequential", "logistic")
     assert [page.count(f"| fold {number}: ") for number in (1, 2, 3, 4)] == [1, 1, 1, 0]
@@ -53,6 +54,7 @@ def test_prequential_shows_each_fold_mean_and_deviation_and_logs_them_once(rolli
     assert {path: path.read_bytes() for path in (rolling / ".local/evaluation").iterdir()} == files
 
 
+@pytest.mark.slow
 def test_the_runs_of_the_folds_are_under_one_run(rolling: Path) -> None:
     evaluate("prequential", "logistic")
     tracking = open_tracking(load_environment())
@@ -65,6 +67,7 @@ def test_the_runs_of_the_folds_are_under_one_run(rolling: Path) -> None:
     assert whole.data.metrics["average_precision_std"] > 0
 
 
+@pytest.mark.slow
 def test_another_data_set_is_judged_from_its_raw_batches_without_becoming_the_active_one(rolling: Path) -> None:
     change(rolling, lambda params: params["datasets"].update(twin=params["datasets"]["simulated"]))
     (rolling / "data/raw/simulated").rename(rolling / "data/raw/twin")

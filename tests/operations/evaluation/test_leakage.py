@@ -14,6 +14,7 @@ from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.operations.evaluation.leakage import leakage
 
 
+@pytest.mark.slow
 def test_the_shipped_pipeline_has_no_leak_and_the_page_shows_why(workspace: Path) -> None:
     page = leakage("logistic")
     assert "### Shuffled labels: as it should be" in page
@@ -25,6 +26,7 @@ def test_the_shipped_pipeline_has_no_leak_and_the_page_shows_why(workspace: Path
     assert found["split"]["together_by_time"] < 0.2 < 0.5 < found["split"]["together_at_random"]
 
 
+@pytest.mark.slow
 def test_a_planted_feature_that_knows_the_future_is_named_and_the_page_has_the_evidence(workspace: Path) -> None:
     def with_next_amount(rows: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
         following = rows.select(pl.col("amount").shift(-1).over("card").alias("amount_of_next_by_card"))

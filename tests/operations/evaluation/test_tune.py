@@ -41,6 +41,7 @@ def trials_in_mlflow() -> list[tuple[str, str]]:
     return sorted((run.data.tags.get("mlflow.parentRunId", ""), run.info.run_name) for run in found)
 
 
+@pytest.mark.slow
 def test_better_values_are_written_as_a_diff_of_one_line_and_the_trials_are_under_one_run(shipped: Path) -> None:
     before = (shipped / "params.yaml").read_text()
     said = tune("logistic", 5)
@@ -59,6 +60,7 @@ def test_better_values_are_written_as_a_diff_of_one_line_and_the_trials_are_unde
     assert [name for parent, name in trials_in_mlflow() if parent] == [f"trial {number}" for number in range(5)]
 
 
+@pytest.mark.slow
 def test_the_same_command_again_tries_nothing_logs_nothing_and_writes_nothing(shipped: Path) -> None:
     tune("logistic", 4)
     after, logged = (shipped / "params.yaml").read_text(), trials_in_mlflow()
@@ -67,6 +69,7 @@ def test_the_same_command_again_tries_nothing_logs_nothing_and_writes_nothing(sh
     assert trials_in_mlflow() == logged
 
 
+@pytest.mark.slow
 def test_xgboost_is_tuned_over_folds_that_end_before_the_test(shipped: Path) -> None:
     said = tune("xgboost", 2, objective="prequential")
     assert "average precision (prequential): " in said

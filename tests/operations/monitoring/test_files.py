@@ -70,6 +70,7 @@ def test_a_window_of_which_no_label_has_arrived_is_no_bad_one_and_still_says_how
     assert "not defined: f1 in 1, recall in 1" in decision.reason
 
 
+@pytest.mark.slow
 def test_windows_without_fraud_ask_for_nothing_however_many_alerts_were_false(served: ReleaseStore) -> None:
     files = months("one", "two", "three", quiet=True)
     for place, file in enumerate(files):

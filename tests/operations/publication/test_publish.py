@@ -73,6 +73,7 @@ def test_a_run_that_brought_nothing_makes_no_commit(clones: Clones) -> None:
     assert project.history() == ["May"]
 
 
+@pytest.mark.slow
 def test_a_commit_that_a_kill_kept_from_being_pushed_is_pushed_by_the_next_run(clones: Clones) -> None:
     project = clones("first")
     project.brings("june")
@@ -101,6 +102,7 @@ publish("f1 below 0.8")
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_before_its_data_is_pushed_leaves_a_commit_that_nobody_has_yet(clones: Clones) -> None:
     project = clones("first")
     project.brings("june")
@@ -266,6 +268,7 @@ def by_request(clones: Clones, github_server: GitHubServer, monkeypatch: pytest.
     return clones("first")
 
 
+@pytest.mark.slow
 def test_one_pull_request_is_open_and_kept_up_to_date_and_nothing_goes_live(
     by_request: Project, clones: Clones, github_server: GitHubServer
 ) -> None:
@@ -291,6 +294,7 @@ def test_one_pull_request_is_open_and_kept_up_to_date_and_nothing_goes_live(
         require_published()
 
 
+@pytest.mark.slow
 def test_what_came_onto_the_open_request_meanwhile_is_not_written_over(by_request: Project, clones: Clones) -> None:
     begin()
     by_request.brings("june")
@@ -337,6 +341,7 @@ def test_a_base_that_went_on_is_taken_and_the_request_follows_it(
     assert by_request.rows() == ["june", "may"]
 
 
+@pytest.mark.slow
 def test_what_a_person_closed_stays_closed_and_the_next_run_begins_from_the_base(
     by_request: Project, github_server: GitHubServer
 ) -> None:

@@ -219,6 +219,7 @@ def test_the_same_model_again_is_no_second_release(store: ReleaseStore) -> None:
     assert len(store.ledger()) == 1
 
 
+@pytest.mark.slow
 def test_a_challenger_that_is_not_surely_better_stays_out(store: ReleaseStore) -> None:
     compare(store, first=True)
     live = promote(store).version
@@ -229,6 +230,7 @@ def test_a_challenger_that_is_not_surely_better_stays_out(store: ReleaseStore) -
     assert promote(store).version == live
 
 
+@pytest.mark.slow
 def test_a_no_to_a_change_is_a_look_that_the_ledger_counts_once(store: ReleaseStore) -> None:
     compare(store, first=True)
     promote(store)
@@ -246,6 +248,7 @@ def test_a_no_to_a_change_is_a_look_that_the_ledger_counts_once(store: ReleaseSt
     assert [record.action for record in store.ledger()] == ["promote", "verdict", "verdict"]
 
 
+@pytest.mark.slow
 def test_the_live_recipe_on_newer_rows_is_a_refresh_and_goes_live_unless_it_is_worse(
     store: ReleaseStore, workspace: Path, months: Months
 ) -> None:
@@ -268,6 +271,7 @@ def test_the_live_recipe_on_newer_rows_is_a_refresh_and_goes_live_unless_it_is_w
     assert any(reason.startswith("against the anchor: ") for reason in again.verdict.in_favour)
 
 
+@pytest.mark.slow
 def test_what_was_rolled_back_from_goes_live_again_by_its_name_alone(
     store: ReleaseStore, workspace: Path, months: Months
 ) -> None:
@@ -309,6 +313,7 @@ def test_a_rule_that_a_change_brings_does_not_judge_it(store: ReleaseStore) -> N
         compare(store, first=True, base="nowhere")
 
 
+@pytest.mark.slow
 def test_another_way_to_choose_the_candidate_is_a_change_and_another_rule_is_none(store: ReleaseStore) -> None:
     live = recipe_of(read_shipped())
     change("compare", min_gain=0.01, max_loss={"recall": 0.5})
@@ -321,6 +326,7 @@ def test_another_way_to_choose_the_candidate_is_a_change_and_another_rule_is_non
     assert what_differs(recipe_of(read_shipped()), live) == ["parameters"]
 
 
+@pytest.mark.slow
 def test_a_contest_with_too_few_frauds_says_when_there_will_be_enough_and_is_no_look(store: ReleaseStore) -> None:
     compare(store, first=True)
     live = promote(store).version
@@ -343,6 +349,7 @@ def test_a_verdict_on_another_champion_is_not_carried_out(store: ReleaseStore) -
     assert store.latest() is None
 
 
+@pytest.mark.slow
 def test_the_champion_is_judged_with_the_features_it_carries(store: ReleaseStore) -> None:
     compare(store, first=True)
     promote(store)
@@ -432,6 +439,7 @@ def test_comparing_before_training_says_what_to_run(store: ReleaseStore) -> None
         compare(store, first=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["average_precision", "expected_cost"])
 def test_the_verdict_may_be_about_another_metric(store: ReleaseStore, metric: str) -> None:
     compare(store, first=True)

@@ -29,6 +29,7 @@ def reviewed(store: ReleaseStore, *, first: bool = False) -> str:
     return version
 
 
+@pytest.mark.slow
 def test_a_yes_goes_live_once_and_has_to_win_again_where_the_champion_moved_since_the_review(
     store: ReleaseStore, workspace: Path, months: Months
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_yes_goes_live_once_and_has_to_win_again_where_the_champion_moved_sinc
     assert pointer.version == first
 
 
+@pytest.mark.slow
 def test_what_nobody_reviewed_and_what_is_not_what_was_reviewed_stay_out(store: ReleaseStore) -> None:
     compare(store, first=True)
     live = promote(store).version
@@ -76,6 +78,7 @@ def test_what_nobody_reviewed_and_what_is_not_what_was_reviewed_stay_out(store: 
     assert pointer.version == live
 
 
+@pytest.mark.slow
 def test_a_reviewed_no_stays_a_no_and_is_a_look_in_the_ledger(store: ReleaseStore) -> None:
     compare(store, first=True)
     live = promote(store).version

@@ -39,6 +39,7 @@ def test_a_run_that_stopped_before_a_verdict_shows_no_metrics_of_an_earlier_one(
     assert "xgboost" not in told
 
 
+@pytest.mark.slow
 def test_metrics_are_set_beside_those_of_a_revision(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compare(open_configured_store())
     metrics = Path("data/models/xgboost/metrics.json")

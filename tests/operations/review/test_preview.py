@@ -59,6 +59,7 @@ def test_a_base_that_is_nowhere_is_told_with_what_to_do(clones: Clones) -> None:
     assert not Path(".local/preview").exists()
 
 
+@pytest.mark.slow
 def test_a_retraining_that_stops_leaves_the_comment_that_says_so_and_no_clone(
     clones: Clones, monkeypatch: pytest.MonkeyPatch
 ) -> None:

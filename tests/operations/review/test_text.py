@@ -39,6 +39,7 @@ def test_without_a_live_release_and_a_base_it_says_so_in_plain_words(workspace: 
     assert "Every rule holds." in told
 
 
+@pytest.mark.slow
 def test_a_new_month_is_told_verdict_first_with_interval_rows_drift_and_what_cannot_be_compared(
     workspace: Path,
 ) -> None:

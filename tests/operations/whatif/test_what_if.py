@@ -65,6 +65,7 @@ def test_a_lower_threshold_has_more_alerts_and_recall_and_the_page_shows_it_with
     assert "| alerts a day |" in page
 
 
+@pytest.mark.slow
 def test_labels_that_were_reversed_count_as_the_newest_by_arrival(served: ReleaseStore) -> None:
     what_if(served, Asked(threshold=0.001))
     before = told()["live"]["metrics"]
@@ -83,6 +84,7 @@ def test_labels_that_were_reversed_count_as_the_newest_by_arrival(served: Releas
     assert lost > 0
 
 
+@pytest.mark.slow
 def test_a_policy_is_settled_on_rows_before_those_that_are_replayed(served: ReleaseStore) -> None:
     what_if(served, Asked(policy="expected-loss"))
     assert told()["instead"]["cutoff"].startswith("expected-loss: an expected loss of 5.00, ")
@@ -146,6 +148,7 @@ def again(release: Release, *, threshold: float, schema: FeatureSchema | None = 
     return Release(manifest.model_copy(update={"version": version}), content)
 
 
+@pytest.mark.slow
 def test_another_release_of_the_store_scores_the_features_that_were_served(served: ReleaseStore) -> None:
     other = again(live(served), threshold=0.001)
     served.put(other)
@@ -158,6 +161,7 @@ def test_another_release_of_the_store_scores_the_features_that_were_served(serve
     assert told()["changes"]["f1"]["estimate"] == 0.0
 
 
+@pytest.mark.slow
 def test_a_release_with_other_features_has_them_made_of_the_record_or_says_what_that_lacks(
     served: ReleaseStore,
 ) -> None:
