@@ -11,10 +11,10 @@ import polars as pl
 from sqlalchemy import Column, Table, select
 
 from mlflow_fraud.adapters.prediction_log.by_time import of_contract
-from mlflow_fraud.adapters.prediction_log.content import BESIDE, id_of, in_content, transaction_of
+from mlflow_fraud.adapters.prediction_log.content import BESIDE, id_of, in_content, reader_of
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Correction, Label, Learned, Payment, Source
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
-from mlflow_fraud.adapters.prediction_log.rows import payment_of
+from mlflow_fraud.adapters.prediction_log.rows import payments_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
 
@@ -81,8 +81,11 @@ def labels_of(log: PredictionLog, contract: Contract, ids: Collection[str]) -> d
 
 def corrections_of(log: PredictionLog, contract: Contract, payment: Payment) -> list[Correction]:
     """Return all corrections of a payment, in the order in which they were told."""
+    transaction_of, at = reader_of(contract), payment.transaction["event_time"]
     return [
-        Correction(payment.key, _instead(row, payment, contract), row.observed)
+        Correction(
+            payment.key, None if row.content is None else transaction_of(row.event_id, at, row.content), row.observed
+        )
         for row in _of(log, CORRECTION, contract, [str(payment.key[1])])
     ]
 
@@ -137,14 +140,9 @@ def as_table(corrections: Sequence[Corrected], contract: Contract) -> pl.DataFra
     return pl.DataFrame(rows, {**forms, "observed": pl.Datetime("us"), "reversed": pl.Boolean()})
 
 
-def _instead(row: Any, payment: Payment, contract: Contract) -> dict[str, Any] | None:
-    if row.content is None:
-        return None
-    return transaction_of(row.event_id, payment.transaction["event_time"], row.content, contract)
-
-
 def _payments(log: PredictionLog, contract: Contract, ids: Collection[str]) -> dict[str, Payment]:
-    return {row.event_id: payment_of(row, contract) for row in _of(log, PAYMENT, contract, ids)}
+    found = payments_of(_of(log, PAYMENT, contract, ids), contract)
+    return {str(payment.key[1]): payment for payment in found}
 
 
 def _after(log: PredictionLog, table: Table, contract: Contract, number: int) -> list[Any]:

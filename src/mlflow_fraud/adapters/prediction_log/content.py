@@ -41,16 +41,22 @@ def json_of(values: Mapping[str, Any]) -> str:
     return _strictly(values) if "NaN" in told or "Infinity" in told else told
 
 
-def transaction_of(event_id: str, event_time: datetime, content: str, contract: Contract) -> dict[str, Any]:
-    """Return the transaction that a row holds; a column that the contract did not have by then is blank."""
-    found = json.loads(content)
-    read = {"event_id": id_of(event_id, contract), "event_time": event_time}
-    for column in in_content(contract):
-        value = found.get(column.name)
-        if column.type in _READERS and isinstance(value, str):
-            with suppress(ValueError):  # what is no time stays a text, and is beyond the bounds
-                value = _READERS[column.type](value)
-        read[column.name] = value
+def reader_of(contract: Contract) -> Callable[[str, datetime, str], dict[str, Any]]:
+    """Return what reads the transaction that a row holds; a column that the contract did not have by then is blank."""
+    whole_ids = _id_column(contract).type == "integer"
+    columns = [(column.name, _READERS.get(column.type)) for column in in_content(contract)]
+
+    def read(event_id: str, event_time: datetime, content: str) -> dict[str, Any]:
+        found = json.loads(content)
+        transaction: dict[str, Any] = {"event_id": int(event_id) if whole_ids else event_id, "event_time": event_time}
+        for name, moment_of in columns:
+            value = found.get(name)
+            if moment_of is not None and isinstance(value, str):
+                with suppress(ValueError):  # what is no time stays a text, and is beyond the bounds
+                    value = moment_of(value)
+            transaction[name] = value
+        return transaction
+
     return read
 
 

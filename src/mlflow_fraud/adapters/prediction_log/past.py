@@ -10,12 +10,12 @@ import polars as pl
 from sqlalchemy import Select, and_, case, func, or_, select
 
 from mlflow_fraud.adapters.prediction_log.by_time import of_contract
-from mlflow_fraud.adapters.prediction_log.content import transaction_of, transactions_of
+from mlflow_fraud.adapters.prediction_log.content import reader_of, transactions_of
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.member import member
 from mlflow_fraud.adapters.prediction_log.quarantine import Spans, lies_in, not_quarantined, spans
-from mlflow_fraud.adapters.prediction_log.rows import payment_of
+from mlflow_fraud.adapters.prediction_log.rows import payments_of
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.definitions import ARRIVAL, Entities
@@ -117,7 +117,7 @@ class RecordedPast:
         """Return the payments behind a place, in the order in which they came."""
         chosen = select(PAYMENT).where(*self._by_then, PAYMENT.c.place > place).order_by(PAYMENT.c.place)
         with self._log.reading() as connection:
-            return [payment_of(row, self._contract) for row in connection.execute(chosen)]
+            return payments_of(connection.execute(chosen), self._contract)
 
     def known_since(self, moment: datetime | None) -> pl.DataFrame:
         """Return what became known from a moment on, as `number`, `label` and `arrived` beside the transactions.
@@ -156,14 +156,16 @@ class RecordedPast:
             chosen = chosen.where(or_(PAYMENT.c.event_time >= moment, late, PAYMENT.c.event_id.in_(ids)))
         with self._log.reading() as connection:
             rows = connection.execute(chosen.order_by(CORRECTION.c.number)).all()
+        transaction_of = reader_of(self._contract)
         return [
-            Corrected(row.number, payment_of(row, self._contract), self._instead(row), row.observed) for row in rows
+            Corrected(
+                row.number,
+                payment,
+                None if row.instead is None else transaction_of(row.event_id, row.event_time, row.instead),
+                row.observed,
+            )
+            for row, payment in zip(rows, payments_of(rows, self._contract), strict=True)
         ]
-
-    def _instead(self, row: Any) -> dict[str, Any] | None:
-        if row.instead is None:
-            return None
-        return transaction_of(row.event_id, row.event_time, row.instead, self._contract)
 
     def _transactions(
         self, chosen: Select[Any], form: Mapping[str, Any], fetched: Callable[[int], None] = lambda rows: None

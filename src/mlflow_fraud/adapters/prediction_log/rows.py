@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mlflow_fraud.adapters.prediction_log.content import content_of, json_of, transaction_of
+from mlflow_fraud.adapters.prediction_log.content import content_of, json_of, reader_of
 from mlflow_fraud.adapters.prediction_log.entries import Answer, Payment
 from mlflow_fraud.adapters.prediction_log.tables import PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
@@ -60,20 +61,32 @@ def insert_into(dialect: Dialect) -> Any:
     return sqlite.insert if dialect.name == "sqlite" else postgresql.insert
 
 
-def payment_of(row: Any, contract: Contract) -> Payment:
-    """Return the payment that a row of the table is."""
-    answer = None
-    if row.prediction is not None:
-        answer = Answer(
-            row.prediction,
-            row.release,
-            bytes(row.features),
-            row.probability,
-            bool(row.flagged),
-            row.threshold,
-            row.took_us,
-            row.label_chance,
+def payments_of(rows: Iterable[Any], contract: Contract) -> list[Payment]:
+    """Return the payments that rows of the table are."""
+    transaction_of = reader_of(contract)
+    return [
+        Payment(
+            row.place,
+            contract.name,
+            transaction_of(row.event_id, row.event_time, row.content),
+            row.received,
+            row.source,
+            None if row.scores is None else json.loads(row.scores),
+            None if row.prediction is None else _answer_of(row),
+            row.arrival,
         )
-    transaction = transaction_of(row.event_id, row.event_time, row.content, contract)
-    scores = None if row.scores is None else json.loads(row.scores)
-    return Payment(row.place, contract.name, transaction, row.received, row.source, scores, answer, row.arrival)
+        for row in rows
+    ]
+
+
+def _answer_of(row: Any) -> Answer:
+    return Answer(
+        row.prediction,
+        row.release,
+        bytes(row.features),
+        row.probability,
+        bool(row.flagged),
+        row.threshold,
+        row.took_us,
+        row.label_chance,
+    )
