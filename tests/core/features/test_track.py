@@ -113,6 +113,16 @@ def test_a_number_that_fits_is_added_where_the_totals_lie_and_one_more_makes_the
     assert list(of) == [0, sign * room, sign * (room - 3)]
 
 
+@pytest.mark.parametrize("few", [ONE_BY_ONE, AT_ONCE])
+@pytest.mark.parametrize("total", [-(2**63), 2**63 - 1])
+def test_a_number_of_more_bits_is_added_also_where_the_sum_has_few(
+    total: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(totals, "FEW", few)
+    for number in (2**63, -(2**63) - 1):
+        assert list(totals.added(array("q", [0, total]), 1, number)) == [0, total + number]
+
+
 def test_totals_of_pythons_own_numbers_stay_exact() -> None:
     track = Track(lambda of: of.row["amount"], Kept(sums=True, squares=True))
     for value in (2**63, 1, -(2**63)):

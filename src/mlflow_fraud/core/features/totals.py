@@ -63,5 +63,10 @@ def added(totals: Totals, place: int, number: Any) -> Totals:
 
 
 def _fits(totals: np.ndarray[Any, np.dtype[np.int64]], number: int) -> bool:
-    """Return whether a number can be added to all: numpy would begin again at the other end without a word."""
+    """Return whether a number can be added to all: numpy would begin again at the other end without a word.
+
+    It takes none that has more bits itself, although with one of the other sign the sum may have few.
+    """
+    if not LEAST <= number <= MOST:
+        return False
     return int(totals.max()) + number <= MOST if number > 0 else int(totals.min()) + number >= LEAST
