@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlflow_fraud.adapters.report import TEAM, markdown_table
+from mlflow_fraud.adapters.report import TEAM, markdown_table, slices_in_html
 
 
 def test_the_team_reads_shares_in_percent_and_what_is_not_known_as_a_dash() -> None:
@@ -23,3 +23,11 @@ def test_an_interval_stands_beside_its_number_and_is_left_out_where_there_is_non
         intervals={"a": {"f1": (0.4, 0.6), "recall": None}, "b": {"recall": (0.1, 0.2)}},
     ).splitlines()
     assert table[2:] == ["| a | 0.50 (0.400 to 0.600) | 0.25 |", "| b | 0.75 | - |"]
+
+
+def test_the_parts_of_a_verdict_have_the_alerts_of_each_side() -> None:
+    part = {"of": "category", "value": "travel", "rows": 1_000, "frauds": 3, "recall": None, "precision": None}
+    page = slices_in_html({"challenger": [part | {"alerts": 1_234}], "champion": [part | {"alerts": 56}]})
+    assert "challenger&#x27;s alerts" in page
+    assert "<td>1,234</td>" in page
+    assert "<td>56</td>" in page

@@ -6,6 +6,9 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -25,6 +28,7 @@ from mlflow_fraud.client import (
     ServiceError,
     Unavailable,
 )
+from mlflow_fraud.core.errors import SettingsError
 
 ANSWER = {
     "probability": 0.25,
@@ -37,7 +41,7 @@ ANSWER = {
     "of_a_later_service": [],
 }
 SCORED = Scored(0.25, "pass", 0.5, "xgboost-1", "xgboost-1.a1", True, False)
-Came = httpx.Response | httpx.TransportError
+Came = httpx.Response | httpx.RequestError
 Calls = Callable[[list[Came]], tuple[Any, list[float]]]
 
 
@@ -103,6 +107,13 @@ def test_what_may_be_sent_again_is_and_the_service_says_when(score: Callable[...
     assert len({request.content for request in service.asked}) == 1  # the same id, so one row and one answer
 
 
+def test_a_moment_to_come_again_at_is_believed_as_seconds_are(score: Callable[..., Scored]) -> None:
+    slept: list[float] = []
+    at = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    assert score(Played([problem(503, **{"Retry-After": at}), httpx.Response(200, json=ANSWER)]), slept) == SCORED
+    assert slept == [Patience().longest]
+
+
 @pytest.mark.parametrize("last", [httpx.ReadTimeout("slow"), problem(503), problem(429, **{"Retry-After": "9999"})])
 def test_patience_ends(score: Callable[..., Scored], last: Came) -> None:
     slept: list[float] = []
@@ -154,7 +165,19 @@ def test_an_answer_that_leads_elsewhere_is_no_fault_of_the_request(score: Callab
     assert type(told.value) is ServiceError
 
 
-@pytest.mark.parametrize("said", [{"text": "<html>"}, {"json": ["ok"]}, {"json": {"probability": 0.5}}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"text": "<html>"},
+        {"json": ["ok"]},
+        {"json": {"probability": 0.5}},
+        {"json": ANSWER | {"probability": "0.5"}},
+        {"json": ANSWER | {"threshold": None}},
+        {"json": ANSWER | {"threshold": True}},
+        {"json": ANSWER | {"decision": "maybe"}},
+        {"json": ANSWER | {"recorded": 1}},
+    ],
+)
 def test_a_good_answer_that_is_none_of_the_service_is_told_and_not_asked_for_again(
     score: Callable[..., Scored], said: dict[str, Any]
 ) -> None:
@@ -162,6 +185,56 @@ def test_a_good_answer_that_is_none_of_the_service_is_told_and_not_asked_for_aga
     with pytest.raises(ServiceError, match="the answer to POST /v1/score is none of this service"):
         score(service, [])
     assert len(service.asked) == 1
+
+
+def test_what_cannot_be_unpacked_is_none_of_the_service(score: Callable[..., Scored]) -> None:
+    service = Played([httpx.DecodingError("no gzip")] * 4)
+    with pytest.raises(ServiceError, match=r"none of this service \(DecodingError\)"):
+        score(service, [])
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("told", [[ANSWER], [ANSWER] * 3])
+def test_a_batch_with_another_number_of_answers_is_none_of_the_service(told: list[dict[str, Any]]) -> None:
+    service = Played([httpx.Response(200, json=told)])
+    with (
+        Client("http://service", key="", transport=httpx.MockTransport(service)) as client,
+        pytest.raises(ServiceError, match="none of this service"),
+    ):
+        client.score_batch([{"id": "a"}, {"id": "b"}])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("1.5"), datetime(2020, 1, 1), "\ud800", {1}])
+def test_what_json_does_not_have_is_refused_before_it_is_sent_and_not_repeated(value: Any) -> None:
+    service = Played([])
+    with (
+        Client("http://service", key="", transport=httpx.MockTransport(service)) as client,
+        pytest.raises(Invalid, match="what is sent to POST /v1/score is no JSON"),
+    ):
+        client.score({"id": "a", "amt": value})
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("url", ["", "service:8000", "localhost:8000", "ftp://service", "http://", "http://[::bad"])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_what_is_no_address_of_a_service_is_said_at_once(kind: type[Client | AsyncClient], url: str) -> None:
+    with pytest.raises(SettingsError, match="no address of a service; expected one such as http://"):
+        kind(url, key="")
+
+
+@pytest.mark.parametrize("key", ["é", "two\nlines"])
+def test_a_key_that_no_header_takes_is_said_at_once_and_not_shown(key: str) -> None:
+    with pytest.raises(SettingsError, match="letters that no header takes") as told:
+        Client("http://service", key=key)
+    assert key not in str(told.value)
+
+
+def test_an_id_that_no_address_has_is_of_nothing() -> None:
+    with (
+        Client("http://service", key="", transport=httpx.MockTransport(Played([problem(404)]))) as client,
+        pytest.raises(NotFound),
+    ):
+        client.prediction("\ud800")
 
 
 def test_a_batch_has_an_answer_or_a_problem_in_each_place() -> None:

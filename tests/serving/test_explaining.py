@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from mlflow_fraud.adapters.explanation import Explanation
+from mlflow_fraud.adapters.explanation import Explanation, NoReasons
 from mlflow_fraud.adapters.model_file import load_log_odds
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.core.explaining.reasons import Contributions, Row
@@ -141,6 +141,34 @@ def test_what_was_left_out_is_worked_out_when_it_is_asked_for_or_the_way_to_it_i
     told = record.log.by_prediction(answer["prediction_id"])
     assert told is not None
     assert told.payment["reasons"]
+
+
+def test_of_what_is_not_flagged_reasons_that_were_asked_for_follow_until_they_are_there(
+    answering: TestClient, rows: list[Sent]
+) -> None:
+    held, state = Held(answering), answering.app.state  # type: ignore[attr-defined]
+    explain_by(answering, held)
+    state.explaining._wait = 0.01
+    asked = next(answer for row in rows if (answer := score(answering, row, 5))["decision"] == "pass")
+    assert asked["reasons"] == FOLLOW
+    assert kept(answering, asked)["status"] == "follow"
+    held.may.set()
+    settle(answering)
+    assert kept(answering, asked)["status"] == "given"
+
+
+def test_a_release_that_gives_no_reasons_says_so_with_each_alert_also_when_another_one_answers_by_then(
+    answering: TestClient, rows: list[Sent]
+) -> None:
+    model = answering.app.state.model  # type: ignore[attr-defined]
+    explained = model.current
+    model.current = replace(explained, explanation=NoReasons("this model has none"))
+    none = {**FOLLOW, "status": "none", "why": "this model has none"}
+    row, answer = next((row, answer) for row in rows if (answer := score(answering, row))["decision"] == "flag")
+    assert answer["reasons"] == score(answering, row)["reasons"] == score(answering, row, 5)["reasons"] == none
+    assert kept(answering, answer) == none
+    model.current = replace(explained, manifest=explained.manifest.model_copy(update={"version": "xgboost-later"}))
+    assert score(answering, row)["reasons"] == none
 
 
 class Broken:

@@ -300,11 +300,23 @@ def test_a_release_without_reasons_writes_none_and_says_why_at_once(
     assert not list(here.folder.glob("*scores*"))
 
 
+def test_a_release_that_is_not_there_is_named_with_the_nearest(here: Here, rows: list[dict[str, Any]]) -> None:
+    live = here.store.latest()
+    assert live is not None
+    with pytest.raises(SettingsError, match=rf"is called {live.version}x in .*, did you mean {live.version}\?"):
+        score_file(here, as_file(rows[:2], here.folder / "june.csv"), quiet, release=f"{live.version}x")
+
+
 def test_the_answer_of_another_release_is_not_explained_by_this_one(
     here: Here, rows: list[dict[str, Any]], make_release: MakeRelease
 ) -> None:
     served(here, rows[:1])  # the record has it from now on
     go_live(here.store, make_release(rounds=3))
-    told = pl.read_parquet(score_file(here, as_file(rows[:2], here.folder / "june.parquet"), quiet, reasons=2).out)
+    said: list[str] = []
+    summary = score_file(here, as_file(rows[:2], here.folder / "june.parquet"), said.append, reasons=2)
+    told = pl.read_parquet(summary.out)
     assert told["model_version"].n_unique() == 2
     assert told["reasons_base"].is_null().to_list() == [True, False]
+    assert str(summary).startswith(f"1 row scored by {summary.version}, 1 as another release had answered them before,")
+    (note,) = [line for line in said if line.startswith("note: ")]
+    assert "1 row with the answer of another release" in note

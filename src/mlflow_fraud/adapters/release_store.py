@@ -25,7 +25,7 @@ from pathlib import Path
 
 from mlflow_fraud.adapters.file_store import FileStore
 from mlflow_fraud.adapters.release_files import ReleaseFiles
-from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError
+from mlflow_fraud.core.errors import PromotionConflict, ReleaseRejected, SettingsError, nearest
 from mlflow_fraud.core.ports import BlobStore
 from mlflow_fraud.core.release.first import require_none_before
 from mlflow_fraud.core.release.ledger import START, VERDICT, Judged, Record, check_chain
@@ -68,6 +68,19 @@ class ReleaseStore:
         Raises `ReleaseRejected` when it is not there, not whole, altered, or of an unknown format.
         """
         return self._files.fetch(version)
+
+    def named(self, version: str) -> Release:
+        """Return the release that a person names; raise `SettingsError` with the nearest name where none was live.
+
+        Raises as `fetch` does where that one was.
+        """
+        try:
+            return self.fetch(version)
+        except ReleaseRejected:
+            known = {each.to_version for each in self.ledger()}
+            if version in known:
+                raise
+        raise SettingsError(f"no release that can be read is called {version} in {self}, {nearest(version, known)}")
 
     def manifest(self, version: str) -> Manifest:
         """Return what a release says of itself; its files are not read. Raises `ReleaseRejected` where it cannot be."""

@@ -102,7 +102,7 @@ def render_report(decision: Mapping[str, Any], models: Path = MODELS) -> str:
         candidates=_table(decision["candidates"], intervals=decision["intervals"]),
         team=_table({**contestants, **decision["candidates"]}, TEAM),
         budget=escape(budget_line(decision.get("budget", ""))),
-        slices=_slices(decision.get("slices", {})),
+        slices=slices_in_html(decision.get("slices", {})),
         figures="\n".join(_figure(path) for path in sorted(models.glob("*/*.png"))),
     )
 
@@ -199,15 +199,23 @@ def _cell(value: float | None, form: str, bounds: Sequence[float] | None) -> str
     return f"{number} ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds and defined(value) is not None else number
 
 
-def _slices(slices: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def slices_in_html(slices: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return what each contestant found and flagged in parts of the test, each with how sure that is."""
     sides = {role: [Slice.model_validate(each) for each in found] for role, found in slices.items()}
     if not sides:
         return ""
-    heads = ["", "", "rows", "frauds", *(f"{role}'s {what}" for role in sides for what in ("recall", "precision"))]
+    heads = [
+        "",
+        "",
+        "rows",
+        "frauds",
+        *(f"{role}'s {what}" for role in sides for what in ("alerts", "recall", "precision")),
+    ]
     lines = []
     for of_each in zip(*sides.values(), strict=True):
-        shares = [_share(share) for each in of_each for share in (each.recall, each.precision)]
+        shares = [
+            cell for each in of_each for cell in (f"{each.alerts:,}", _share(each.recall), _share(each.precision))
+        ]
         first = of_each[0]
         lines.append([first.of, first.value, f"{first.rows:,}", f"{first.frauds:,}", *shares])
     head = "".join(f"<th>{escape(each)}</th>" for each in heads)

@@ -6,14 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
+_KINDS: Mapping[str, tuple[type, ...]] = {"str": (str,), "bool": (bool,), "int": (int,), "float": (int, float)}
+"""What JSON has for a field, by the field's type as it is written."""
+
 
 class _Read:
     """Read from an answer by the names of the fields."""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Self:
-        """Return the value that a JSON object says."""
-        return cls(**{each.name: answer[each.name] for each in fields(cls) if each.name in answer})  # type: ignore[arg-type]
+        """Return the value that a JSON object says; raise `TypeError` where it says something of another kind."""
+        told = {each.name: answer[each.name] for each in fields(cls) if each.name in answer}  # type: ignore[arg-type]
+        for each in fields(cls):  # type: ignore[arg-type]
+            kinds = _KINDS.get(str(each.type))
+            if kinds and each.name in told:
+                _require_kind(each.name, told[each.name], kinds)
+        return cls(**told)
+
+
+def _require_kind(name: str, value: object, kinds: tuple[type, ...]) -> None:
+    """Raise `TypeError` where a value is of none of the kinds: true and false are no numbers."""
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{name} is a {type(value).__name__}")
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,8 @@ class Scored(_Read):
     def of(cls, answer: Mapping[str, Any]) -> Self:
         """Return the answer that a JSON object says."""
         reasons = answer.get("reasons")
+        if answer["decision"] not in ("flag", "pass"):
+            raise ValueError("decision is neither flag nor pass")
         return super().of({**answer, "reasons": None if reasons is None else Reasons.of(reasons)})
 
     @property

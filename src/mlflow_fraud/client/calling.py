@@ -11,7 +11,8 @@ from urllib.parse import quote
 import httpx
 
 from mlflow_fraud.client.answers import Model, Refused, Scored
-from mlflow_fraud.client.exchange import Came, Exchange, Patience, Send, Wait, exchange
+from mlflow_fraud.client.exchange import Came, Exchange, Patience, Send, Wait, exchange, posting
+from mlflow_fraud.core.errors import SettingsError
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -32,7 +33,7 @@ class _Asks:
 
     def batch(self, transactions: Sequence[Row], reasons: int | None) -> Exchange[list[Scored | Refused]]:
         path = "/v1/score/batch" if reasons is None else f"/v1/score/batch?reasons={reasons}"
-        return self.post(path, [*transactions], lambda told: [_scored_or_refused(each) for each in told])
+        return self.post(path, [*transactions], lambda told: _each_of(transactions, told))
 
     def label(self, labels: Row | Sequence[Row]) -> Exchange[list[str]]:
         said = [labels] if isinstance(labels, Mapping) else [*labels]
@@ -45,7 +46,7 @@ class _Asks:
         return self.get("/v1/model", Model.of)
 
     def post(self, path: str, body: Any, read: Callable[[Any], T]) -> Exchange[T]:
-        return exchange(Send("POST", path, body), self._patience, read)
+        return exchange(posting(path, body), self._patience, read)
 
     def get(self, path: str, read: Callable[[Any], T]) -> Exchange[T]:
         return exchange(Send("GET", path), self._patience, read)
@@ -54,8 +55,8 @@ class _Asks:
 class Client:
     """Asks the service, and waits. Use it in a `with` block: its connections stay until the end of it.
 
-    `key` is the API key, that of `FRAUD_API_KEY` if not given; it is sent and never shown. Every method raises the
-    `ServiceError` that the answer is.
+    `key` is the API key, that of `FRAUD_API_KEY` if not given; it is sent and never shown. Raises `SettingsError` for
+    an address or a key that nothing can be sent with; every method raises the `ServiceError` that the answer is.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Client:
 
     def prediction(self, prediction_id: str) -> dict[str, Any]:
         """Return an answer as the record has it; the key needs the scope `admin`."""
-        return self._run(self._asks.get(f"/v1/predictions/{quote(prediction_id, safe='')}", dict))
+        return self._run(self._asks.get(f"/v1/predictions/{quote(prediction_id, safe='', errors='replace')}", dict))
 
     def ready(self) -> dict[str, Any]:
         """Return what the service says of itself."""
@@ -126,8 +127,8 @@ class Client:
                 came = None
                 continue
             try:
-                came = self._http.request(step.method, step.path, json=step.body)
-            except httpx.TransportError as error:
+                came = self._http.request(step.method, step.path, content=step.content, headers=step.headers)
+            except httpx.RequestError as error:
                 came = error
 
 
@@ -179,7 +180,9 @@ class AsyncClient:
 
     async def prediction(self, prediction_id: str) -> dict[str, Any]:
         """Return an answer as the record has it; the key needs the scope `admin`."""
-        return await self._run(self._asks.get(f"/v1/predictions/{quote(prediction_id, safe='')}", dict))
+        return await self._run(
+            self._asks.get(f"/v1/predictions/{quote(prediction_id, safe='', errors='replace')}", dict)
+        )
 
     async def ready(self) -> dict[str, Any]:
         """Return what the service says of itself."""
@@ -202,8 +205,8 @@ class AsyncClient:
                 came = None
                 continue
             try:
-                came = await self._http.request(step.method, step.path, json=step.body)
-            except httpx.TransportError as error:
+                came = await self._http.request(step.method, step.path, content=step.content, headers=step.headers)
+            except httpx.RequestError as error:
                 came = error
 
 
@@ -212,13 +215,30 @@ def _headers(key: str | None) -> dict[str, str]:
         from mlflow_fraud.environment import load_environment  # a program that gives its key needs none of it
 
         key = load_environment().api_key.get_secret_value()
+    if not (key.isascii() and key.isprintable()):
+        raise SettingsError(
+            "the API key has letters that no header takes; expected it as `mlflow-fraud keys add` gave it"
+        )
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _goes_out(url: str) -> bool:
-    """Return whether the environment's proxies may be asked: not for this machine itself."""
-    return httpx.URL(url).host not in ("localhost", "127.0.0.1", "::1")
+    """Return whether the environment's proxies may be asked: not for this machine itself.
+
+    Raises `SettingsError` for what is no address.
+    """
+    try:
+        found = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        found = httpx.URL()
+    if found.scheme not in ("http", "https") or not found.host:
+        raise SettingsError("the client's url is no address of a service; expected one such as http://127.0.0.1:8000")
+    return found.host not in ("localhost", "127.0.0.1", "::1")
 
 
-def _scored_or_refused(told: Mapping[str, Any]) -> Scored | Refused:
-    return Scored.of(told) if "probability" in told else Refused.of(told)
+def _each_of(transactions: Sequence[Row], told: Sequence[Mapping[str, Any]]) -> list[Scored | Refused]:
+    """Return an answer to each; raise `ValueError` where there are more or fewer."""
+    return [
+        Scored.of(each) if "probability" in each else Refused.of(each)
+        for _, each in zip(transactions, told, strict=True)
+    ]

@@ -6,14 +6,17 @@ label or a correction that is known adds nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
 
 from mlflow_fraud.client.answers import Refused
-from mlflow_fraud.client.errors import TRY_AGAIN, ServiceError, Unavailable, error_of
+from mlflow_fraud.client.errors import TRY_AGAIN, Invalid, ServiceError, Unavailable, error_of
 
 T = TypeVar("T")
 
@@ -37,7 +40,23 @@ class Send:
 
     method: str
     path: str
-    body: Any = None
+    content: bytes | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is said of the content."""
+        return {} if self.content is None else {"Content-Type": "application/json"}
+
+
+def posting(path: str, body: Any) -> Send:
+    """Return a request with a body; raise `Invalid` where that is nothing that JSON has."""
+    try:
+        return Send("POST", path, json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
+    except (TypeError, ValueError, RecursionError) as error:  # its words may hold what is sent
+        raise Invalid(
+            f"what is sent to POST {path} is no JSON ({type(error).__name__}); expected texts, finite numbers, true, "
+            "false and null. Write a time, a day or a decimal number as the contract's format has it"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -47,7 +66,7 @@ class Wait:
     seconds: float
 
 
-Came = httpx.Response | httpx.TransportError | None
+Came = httpx.Response | httpx.RequestError | None
 """What came of a step: an answer, what broke off, or nothing after a wait."""
 
 Exchange = Generator[Send | Wait, Came, T]
@@ -67,6 +86,8 @@ def exchange(send: Send, patience: Patience, read: Callable[[Any], T]) -> Exchan
             if last or came.status_code not in TRY_AGAIN:
                 raise error_of(_problem(came))
             yield Wait(_pause(patience, attempt, came.headers.get("Retry-After", "")))
+        elif isinstance(came, httpx.DecodingError):
+            raise _not_ours(send, came) from came
         else:
             if last:
                 kind = type(came).__name__
@@ -80,15 +101,33 @@ def _read(answer: httpx.Response, send: Send, read: Callable[[Any], T]) -> T:
     try:
         return read(answer.json())
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ServiceError(
-            f"the answer to {send.method} {send.path} is none of this service ({type(error).__name__}); expected JSON "
-            "as its /openapi.json says. Look at the URL and at what stands between"
-        ) from error
+        raise _not_ours(send, error) from error
+
+
+def _not_ours(send: Send, error: Exception) -> ServiceError:
+    return ServiceError(
+        f"the answer to {send.method} {send.path} is none of this service ({type(error).__name__}); expected JSON "
+        "as its /openapi.json says. Look at the URL and at what stands between"
+    )
 
 
 def _pause(patience: Patience, attempt: int, asked: str = "") -> float:
     own = patience.pause * 2.0 ** (attempt - 1)
-    return min(max(own, float(asked) if asked.isdecimal() else 0.0), patience.longest)
+    return min(max(own, _seconds(asked)), patience.longest)
+
+
+def _seconds(asked: str) -> float:
+    """Return how long a service asks to wait: it says seconds, what stands between may say a date (RFC 9110, 10.2.3).
+
+    >>> _seconds("3"), _seconds("soon"), _seconds("Wed, 21 Oct 2015 07:28:00 GMT") < 0
+    (3.0, 0.0, True)
+    """
+    if asked.isdecimal():
+        return float(asked)
+    try:
+        return (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _problem(answer: httpx.Response) -> Refused:

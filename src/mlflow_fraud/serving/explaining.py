@@ -70,20 +70,19 @@ class Explaining:
         self._record, self._at_most, self._wait = record, at_most, wait
         self._lock = Lock()
         self._newest: dict[str, Given] = {}
+        self._without: dict[str, NoReasons] = {}
         self._closed = False
         self._pool = ThreadPoolExecutor(1, "reasons", step_back)
 
     def ask(self, live: LiveRelease, asked: Asked) -> Given | NoReasons:
         """Have an answer explained, or say why it is not; never waits."""
         explanation = live.explanation
-        if isinstance(explanation, NoReasons):
-            return explanation
-        if asked.release != live.manifest.version:
-            return NoReasons(ANOTHER.format(asked.release))
         with self._lock:
-            known = self._newest.get(asked.prediction)
+            known = self._newest.get(asked.prediction) or self.without(live, asked.release)
             if known is not None:
                 return known
+            if isinstance(explanation, NoReasons) or asked.release != live.manifest.version:
+                return NoReasons(ANOTHER.format(asked.release))
             if self._closed or self.waiting >= self._at_most:
                 self.dropped += 1
                 return NoReasons(TOO_MANY)
@@ -93,6 +92,16 @@ class Explaining:
             if len(self._newest) > KEPT + self._at_most:
                 del self._newest[next(iter(self._newest))]
         return given
+
+    def without(self, live: LiveRelease, release: str) -> NoReasons | None:
+        """Return why a release gives no reasons whatever is asked of it; None where it does, or was not live here."""
+        if release == live.manifest.version and isinstance(live.explanation, NoReasons):
+            self._without[release] = live.explanation
+        return self._without.get(release)
+
+    def awaits(self, prediction: str) -> bool:
+        """Return whether an answer's reasons were asked for a short while ago, and are there by now or follow."""
+        return prediction in self._newest
 
     async def told(self, live: LiveRelease, asked: Sequence[Asked]) -> list[Outlook]:
         """Return the reasons of answers after a short wait for all of them at most, None where they follow."""

@@ -63,11 +63,14 @@ class Prediction(BaseModel):
 
 
 async def kept_reasons(told: Told, explaining: Explaining, live: LiveRelease | None) -> ReasonsTold | None:
-    """Return the reasons of an answer as the record has them; what it lacks of what is flagged is worked out."""
+    """Return the reasons of an answer as the record has them; what it lacks of what is flagged is worked out.
+
+    Of another payment they follow where they were asked for, which this process knows of the newest.
+    """
     payment = told.payment
     if payment["reasons"]:
         return reasons_told(Reasons.model_validate_json(payment["reasons"]))
-    if not payment["flagged"]:
+    if not payment["flagged"] and not explaining.awaits(payment["prediction"]):
         return None
     if live is None:
         return reasons_told(NoReasons(ANOTHER.format(payment["release"])))

@@ -72,9 +72,13 @@ async def explained(
 def followed(explaining: Explaining, live: LiveRelease, payment: Payment) -> ReasonsTold | None:
     """Have a payment explained after its answer where it is flagged, and return what is said of that until then.
 
-    That is the same whatever becomes of it, since a payment that is sent again gets the answer that it got.
+    That is the same whatever becomes of it, since a payment that is sent again gets the answer that it got; of a
+    release that gives no reasons it is why.
     """
     if payment.answer is None or not payment.answer.flagged:
         return None
+    why_none = explaining.without(live, payment.answer.release)
+    if why_none:
+        return reasons_told(why_none)
     explaining.ask(live, asked_of(payment))
     return FOLLOW

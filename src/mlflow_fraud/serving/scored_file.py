@@ -56,7 +56,8 @@ PATIENCE = 60.0
 class Summary(NamedTuple):
     """What became of a file: how many rows got a score and how many of these are flagged, how many were refused.
 
-    `refused_in` is the file that says which those are and why, None where there are none.
+    `refused_in` is the file that says which those are and why, None where there are none. `known` rows have the answer
+    that the record has of another release.
     """
 
     scored: int
@@ -65,10 +66,13 @@ class Summary(NamedTuple):
     version: str
     out: Path
     refused_in: Path | None
+    known: int = 0
 
     def __str__(self) -> str:
         """Say it in a sentence."""
-        said = f"{counted(self.scored, 'row')} scored by {self.version}, {self.flagged:,} flagged: {self.out}"
+        scored = counted(self.scored - self.known, "row")
+        known = f", {self.known:,} as another release had answered them before" if self.known else ""
+        said = f"{scored} scored by {self.version}{known}, {self.flagged:,} flagged: {self.out}"
         if not self.refused:
             return said
         return f"{said}; {counted(self.refused, 'row')} refused, each with its number and the reason: {self.refused_in}"
@@ -113,6 +117,11 @@ def score_file(
             summary = asyncio.run(_written(live, record, rows, target, columns, late, progress))
         if late.count:
             progress(f"note: {late}")
+        if summary.known:
+            progress(
+                f"note: the record has {counted(summary.known, 'row')} with the answer of another release, which they "
+                "get; `model_version` says whose. --without-record has them scored anew, without the record's past"
+            )
         return summary
 
 
@@ -120,7 +129,7 @@ def release_named(place: Place, version: str) -> Release:
     """Return the release of a version, the live one where it is empty; raise `SettingsError` where none is live."""
     store = open_store(place.release_store, endpoint_url=place.s3_endpoint_url)
     if version:
-        return store.fetch(version)
+        return store.named(version)
     pointer = store.latest()
     if pointer is None:
         raise SettingsError(f"nothing is live in {store}; `mlflow-fraud promote` a release, or name one by --release")
@@ -156,7 +165,7 @@ async def _written(
     progress: Progress,
 ) -> Summary:
     """Write the answers and what is refused, each file whole or not at all."""
-    contract, scored, flagged, refused = live.schema.contract, 0, 0, 0
+    contract, scored, flagged, refused, known = live.schema.contract, 0, 0, 0, 0
     beside = refused_beside(target)
     with replacing(target) as pending, replacing(beside) as pending_refused:
         with pending.open("w", newline="") as answers, pending_refused.open("w", newline="") as problems:
@@ -169,6 +178,7 @@ async def _written(
                     flagged += _write(good, sent, outcome, reasons)
                     late.look_at(outcome.payment)
                     scored += 1
+                    known += _release_of(outcome) != live.manifest.version
                 else:
                     bad.writerow([sent.row, *_problem(outcome)])
                     refused += 1
@@ -181,7 +191,7 @@ async def _written(
             as_parquet(pending, _id_column(contract), column.dtype, reasons.numeric)
     if not refused:
         beside.unlink()
-    return Summary(scored, flagged, refused, live.manifest.version, target, beside if refused else None)
+    return Summary(scored, flagged, refused, live.manifest.version, target, beside if refused else None, known)
 
 
 async def _answered(
@@ -209,6 +219,11 @@ def _write(good: _Writer, sent: Sent, told: Told, reasons: ReasonColumns) -> boo
     numbers = (answer.probability, decision, answer.threshold, answer.release, "true" if review else "false")
     good.writerow([sent.row, told.payment.transaction["event_id"], *numbers, *reasons.of(told.payment)])
     return answer.flagged
+
+
+def _release_of(told: Told) -> str:
+    assert told.payment.answer is not None  # or it is a problem
+    return told.payment.answer.release
 
 
 def _problem(document: bytes) -> tuple[int, str]:

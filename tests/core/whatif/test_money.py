@@ -83,6 +83,15 @@ def test_a_change_is_the_difference_of_the_figures_whichever_side_is_better() ->
     assert [each.value for each in found.live.slices] == [each.value for each in found.instead.slices] == ["a", "b"]
 
 
+def test_no_share_changes_by_more_than_all_of_it() -> None:
+    """The formula of a bound that is further out than all draws does not know where a share ends."""
+    period = make_period([1, 0, 0, 0] * 10, cards=list(range(40)))
+    found = outcome_of(period, flagging(0.78), flagging(0.0), {}, COSTS, RULE)
+    recall = found.changes["recall"]
+    assert recall is not None
+    assert (found.live.metrics["recall"], found.instead.metrics["recall"], recall.upper) == (0.1, 1.0, 1.0)
+
+
 def test_a_row_that_stands_for_several_counts_so_often() -> None:
     labels, amounts, flags = [1, 1, 0], [10_000, 5_000, 700], np.array([True, False, True])
     plain = make_period(labels, amounts=amounts)

@@ -19,6 +19,7 @@ from mlflow_fraud.core.errors import DataError, NoRecord, ReleaseRejected, Setti
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.core.measuring.cost import CostRule
 from mlflow_fraud.core.release.release import Release, entry, version_of
+from mlflow_fraud.operations.monitoring.figures import budget
 from mlflow_fraud.operations.record.seed import seed
 from mlflow_fraud.operations.whatif.asked import Asked
 from mlflow_fraud.operations.whatif.what_if import FILE, PAGE, what_if
@@ -195,6 +196,9 @@ def test_a_release_with_other_features_has_them_made_of_the_record_or_says_what_
             Asked(policy="max-f1", alerts_per_day=3), "--alerts-per-day belongs to --policy alert-budget", id="budget"
         ),
         pytest.param(Asked(threshold=0.3, policy="max-f1"), "a threshold or a policy", id="both"),
+        pytest.param(Asked(alerts_per_day=0), "--alerts-per-day 0 is no budget; expected a number over 0", id="0"),
+        pytest.param(Asked(alerts_per_day=float("nan")), "--alerts-per-day nan is no budget", id="nan alerts"),
+        pytest.param(Asked(policy="expected-loss", alerts_per_day=-1), "-1 is no budget", id="less than none"),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence(asked: Asked, message: str) -> None:
@@ -208,6 +212,19 @@ def test_half_an_alert_is_no_budget_within_which_a_loss_could_be_settled() -> No
     asked = Asked(policy="expected-loss", alerts_per_day=3)
     asked.check(COSTS)
     assert asked.costs(COSTS).alerts_per_day == 3
+
+
+def test_where_neither_the_release_nor_validation_says_a_budget_the_way_to_one_is_told(
+    served: ReleaseStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    manifest = live(served).manifest
+    early = manifest.model_copy(update={"metrics": {**manifest.metrics, "validation": {}}})
+    derived = CostRule(alert=5.0, missed_share=1.0, burst_gap_days=7)
+    assert budget(early, derived).derived
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=f"{manifest.version} does not say how many .* state costs.alerts_per_day"):
+        budget(early, derived)
+    assert budget(early, derived.model_copy(update={"alerts_per_day": 3})).alerts_per_day == 3
 
 
 def test_a_release_that_is_not_in_the_store_is_named_with_the_nearest(served: ReleaseStore) -> None:

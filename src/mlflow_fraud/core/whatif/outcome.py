@@ -28,6 +28,9 @@ FIGURES: Mapping[str, Make] = {
 }
 """What is told of both sides and of their difference, in the order in which it is shown."""
 
+SHARES = ("recall", "precision", "f1")
+"""The figures from 0 to 1, whose difference is at most 1: the formula of a bound knows nothing of that."""
+
 
 class Flagging(NamedTuple):
     """A way to flag: what it is called, in words from what on it flags, and scores and thresholds of each row."""
@@ -129,5 +132,7 @@ def _change(name: str, found: Difference | None, tail: float) -> Change | None:
     estimate, lower, upper = (getattr(found.interval(tail), each) for each in ("estimate", "lower", "upper"))
     if name in LOWER_IS_BETTER:
         estimate, lower, upper = -estimate, -upper, -lower
+    if name in SHARES:
+        lower, upper = max(lower, -1.0), min(upper, 1.0)
     bounds = {"estimate": estimate, "lower": lower, "upper": upper}
     return Change(**rounded_figures({key: float(np.add(value, 0.0)) for key, value in bounds.items()}))  # no -0.0

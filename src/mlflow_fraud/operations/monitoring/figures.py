@@ -14,6 +14,7 @@ import polars as pl
 
 from mlflow_fraud.adapters.release_files import schema_of
 from mlflow_fraud.core.contract.contract import Contract
+from mlflow_fraud.core.errors import SettingsError
 from mlflow_fraud.core.features.define import CLOCK_FEATURES
 from mlflow_fraud.core.features.definitions import Row
 from mlflow_fraud.core.features.schema import FeatureSchema
@@ -157,13 +158,22 @@ def for_the_rule(entry: Mapping[str, Any]) -> Window:
 
 
 def budget(manifest: Manifest, costs: CostRule) -> AlertBudget:
-    """Return the stated budget, or else the one that the release was judged with; an early release has none."""
+    """Return the stated budget, or else the one that the release was judged with.
+
+    That of an early release, which has none, is of validation; raises `SettingsError` where that is not here.
+    """
     if costs.alerts_per_day is not None:
         return AlertBudget(alerts_per_day=costs.alerts_per_day, derived=False)
     recorded = defined(manifest.metrics.get("validation", {}).get("alert_budget"))
     if recorded is not None:
         return AlertBudget(alerts_per_day=int(recorded), derived=True)
-    return budget_of(costs, read_period(pl.read_parquet(part_file("validation"))))
+    validation = part_file("validation")
+    if not validation.exists():
+        raise SettingsError(
+            f"release {manifest.version} does not say how many alerts a day it was judged with, and {validation} is "
+            "not here to say it; state costs.alerts_per_day in params.yaml, or type `dvc repro preprocess`"
+        )
+    return budget_of(costs, read_period(pl.read_parquet(validation)))
 
 
 def promised_of(watched: Watched) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import get_args
 
 from mlflow_fraud.core.errors import SettingsError, nearest
@@ -61,6 +62,8 @@ class Asked:
 
     def _check_numbers(self) -> None:
         """Raise `SettingsError` where a policy lacks its number, or a number has no policy, in the options' names."""
+        if self.alerts_per_day is not None and not 0 < self.alerts_per_day < inf:  # so that NaN is refused
+            raise SettingsError(f"--alerts-per-day {self.alerts_per_day:g} is no budget; expected a number over 0")
         if self.precision is not None and self._policy != "min-precision":
             raise SettingsError("--precision belongs to --policy min-precision; take it out, or say that policy")
         if self.precision is None and self._policy == "min-precision":

@@ -7,7 +7,6 @@ from dataclasses import replace
 from mlflow_fraud.adapters.files import write_json, write_text
 from mlflow_fraud.adapters.release_store import ReleaseStore
 from mlflow_fraud.adapters.what_if_page import markdown_of, render_what_if
-from mlflow_fraud.core.errors import ReleaseRejected, SettingsError, nearest
 from mlflow_fraud.core.learning.training import settle_cutoff
 from mlflow_fraud.core.measuring.cutoff import Cutoff
 from mlflow_fraud.core.measuring.period import Period
@@ -35,7 +34,7 @@ def what_if(store: ReleaseStore, asked: Asked, progress: Progress = lambda line:
     params = load_params()
     asked.check(params.costs)
     live = live_release(store, "to hold anything against")
-    other = _release(store, asked.release, live) if asked.release else live
+    other = store.named(asked.release) if asked.release not in ("", live.manifest.version) else live
     with_policy = asked.rule is not None
     replay = (
         replay_test(live, other, with_policy=with_policy)
@@ -77,18 +76,3 @@ def _instead(replay: Replay, asked: Asked, params: Params) -> Flagging:
 def _by(other: Flagging, cutoff: Cutoff, period: Period, policy: str) -> Flagging:
     thresholds = cutoff.of_rows(period.amounts, decimals=period.decimals)
     return other._replace(cutoff=f"{policy}{cutoff}", thresholds=thresholds)
-
-
-def _release(store: ReleaseStore, version: str, live: Release) -> Release:
-    """Return a release of the store; raise `SettingsError` with the nearest name where none there has that one."""
-    if version == live.manifest.version:
-        return live
-    known = {each.to_version for each in store.ledger()}
-    try:
-        return store.fetch(version)
-    except ReleaseRejected:
-        if version in known:
-            raise
-        raise SettingsError(
-            f"no release that can be read is called {version} in {store}, {nearest(version, known)}"
-        ) from None
