@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -162,6 +163,17 @@ def go_live(store: ReleaseStore, release: Release) -> Pointer:
     at = "2026-01-01T00:00:00+00:00"
     version = release.manifest.version
     return store.promote(version, action="promote", who="ann", at=at, reasons=["better"], expected=expected)
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file of this process grow, as on a full disk."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -37,7 +36,7 @@ from mlflow_fraud.serving.warm_start import warm_history
 from stack.place import free_ports
 from tests.postgres_server import Postgres
 from tests.record_databases import MakeDatabase
-from tests.serving.conftest import PATIENCE, MakeRelease, Raw, fill, go_live, service
+from tests.serving.conftest import PATIENCE, MakeRelease, Raw, fill, full_disk, go_live, service
 from tests.serving.service_process import Place, running_service, until
 
 Row = dict[str, Any]
@@ -88,13 +87,9 @@ def locked(record: Record) -> Iterator[None]:
 
 @contextmanager
 def no_room(_: Record) -> Iterator[None]:
-    """Let no file of this process grow, as on a full disk."""
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
-    try:
+    """Let no file of this process grow."""
+    with full_disk():
         yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
 @contextmanager

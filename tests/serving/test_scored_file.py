@@ -20,14 +20,14 @@ from mlflow_fraud.adapters.prediction_log.entries import Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.release_store import ReleaseStore, open_store
 from mlflow_fraud.core.contract.contract import Contract
-from mlflow_fraud.core.errors import DataError, FraudError, SettingsError
+from mlflow_fraud.core.errors import DataError, FraudError, RecordUnavailable, SettingsError
 from mlflow_fraud.core.features.schema import FeatureSchema
 from mlflow_fraud.serving import loading
 from mlflow_fraud.serving.app import create_app
 from mlflow_fraud.serving.clock import TOLERANCE
 from mlflow_fraud.serving.late_rows import LateRows
 from mlflow_fraud.serving.scored_file import NUMBER, score_file
-from tests.serving.conftest import MakeRelease, fill, go_live, kept_in
+from tests.serving.conftest import MakeRelease, fill, full_disk, go_live, kept_in
 
 ANSWERED = ["probability", "decision", "threshold", "model_version", "review"]
 BAD = {"amt": "much", "trans_date_trans_time": "2020-02-30 10:00:00", "category": "gambling"}
@@ -298,6 +298,15 @@ def test_a_release_without_reasons_writes_none_and_says_why_at_once(
             score_file(here, file, said.append, reasons=3)
     assert said == []  # the past, which may be long, was not read for it
     assert not list(here.folder.glob("*scores*"))
+
+
+def test_where_there_is_no_room_for_what_is_scored_the_way_to_another_disk_is_told(
+    here: Here, rows: list[dict[str, Any]]
+) -> None:
+    file = as_file(rows[:2], here.folder / "june.csv")
+    with full_disk(), pytest.raises(RecordUnavailable, match=r"nothing was written: make room, or write to .* --out"):
+        score_file(here, file, quiet, without_record=True)
+    assert not list(here.folder.glob("*scor*"))
 
 
 def test_a_release_that_is_not_there_is_named_with_the_nearest(here: Here, rows: list[dict[str, Any]]) -> None:

@@ -53,6 +53,12 @@ PATIENCE = 60.0
 """So many seconds a disk may take."""
 
 
+_NO_ROOM = (
+    "what was scored cannot be kept beside the file ({}); nothing was written: make room, or write to another disk by "
+    "--out"
+)
+
+
 class Summary(NamedTuple):
     """What became of a file: how many rows got a score and how many of these are flagged, how many were refused.
 
@@ -140,7 +146,10 @@ def release_named(place: Place, version: str) -> Release:
 def _record_of(place: Place, folder: Path, without_record: bool) -> Iterator[Record]:
     """Give a record that begins with what the real one holds, and whose own part ends with the block."""
     with TemporaryDirectory(dir=folder, prefix=".scoring-") as aside:
-        own = PredictionLog(f"sqlite:///{Path(aside) / 'record.db'}")
+        try:
+            own = PredictionLog(f"sqlite:///{Path(aside) / 'record.db'}")
+        except RecordUnavailable:
+            raise RecordUnavailable(_NO_ROOM.format(f"{folder} takes no file of it")) from None
         try:
             log = own if without_record else PredictionLog(place.prediction_log, make=False)
         except NoRecord as error:
@@ -202,10 +211,7 @@ async def _answered(
         outcomes = await Piece(live, together, 0, seconds=inf).answered([each.body for each in sent])
         tickets = [each.ticket for each in outcomes if isinstance(each, Told)]
         if tickets and not await record.writer.written(tickets[-1]):
-            raise RecordUnavailable(
-                f"what was scored cannot be kept beside the file ({record.writer.trouble}); nothing was written: "
-                "make room, or write to another disk by --out"
-            )
+            raise RecordUnavailable(_NO_ROOM.format(record.writer.trouble))
         for each, outcome in zip(sent, outcomes, strict=True):
             yield each, outcome
 
