@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -17,6 +16,7 @@ import httpx
 
 from mlflow_fraud.client.answers import Refused
 from mlflow_fraud.client.errors import TRY_AGAIN, Invalid, ServiceError, Unavailable, error_of
+from mlflow_fraud.wall import utc
 
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ def _seconds(asked: str) -> float:
     if asked.isdecimal():
         return float(asked)
     try:
-        return (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+        return (parsedate_to_datetime(asked) - utc()).total_seconds()
     except (ValueError, TypeError):
         return 0.0
 
