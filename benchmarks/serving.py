@@ -169,8 +169,7 @@ def _given(place: Place) -> Line:
 
 @contextmanager
 def _ours(place: Place, name: str = OURS) -> Iterator[Side]:
-    limits = {"FRAUD_RATE_LIMIT": "1000000", "FRAUD_RATE_BURST": "1000000", "FRAUD_CLOCK": "stream"}
-    served = Served(str(place.releases), "", dict(os.environ) | limits)
+    served = Served(str(place.releases), "", dict(os.environ) | {"FRAUD_CLOCK": "stream"})
     with started(running_service(served, place.record.parent, poll_seconds=POLL)) as service:
         yield Side(name, service.process.pid, service.port, "/v1/score", place.payments, again=False)
 

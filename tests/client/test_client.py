@@ -204,6 +204,15 @@ def test_a_batch_with_another_number_of_answers_is_none_of_the_service(told: lis
         client.score_batch([{"id": "a"}, {"id": "b"}])
 
 
+def test_labels_with_another_number_of_outcomes_are_none_of_the_service() -> None:
+    service = Played([httpx.Response(200, json=[{"status": "noted"}])])
+    with (
+        Client("http://service", key="", transport=httpx.MockTransport(service)) as client,
+        pytest.raises(ServiceError, match="none of this service"),
+    ):
+        client.tell_labels([{"id": "a"}, {"id": "b"}])
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("1.5"), datetime(2020, 1, 1), "\ud800", {1}])
 def test_what_json_does_not_have_is_refused_before_it_is_sent_and_not_repeated(value: Any) -> None:
     service = Played([])

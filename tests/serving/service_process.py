@@ -103,8 +103,8 @@ def running_service(
     """
     (port,) = free_ports(1)
     environment = {
-        **UNLIMITED,
         **place.environment,
+        **UNLIMITED,
         "FRAUD_RELEASE_STORE": place.location,
         "FRAUD_S3_ENDPOINT_URL": place.endpoint_url,
         "FRAUD_PREDICTION_LOG": record or f"sqlite:///{folder / 'record.db'}",

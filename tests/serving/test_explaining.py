@@ -108,11 +108,17 @@ class Held:
         return self._then.contributions(row)  # type: ignore[no-any-return]
 
 
+def hold(client: TestClient) -> Held:
+    """Let no reasons be worked out until they may."""
+    held = Held(client)
+    explain_by(client, held)
+    return held
+
+
 def test_no_answer_waits_for_reasons_and_more_than_may_wait_are_left_out_and_counted(
     answering: TestClient, rows: list[Sent]
 ) -> None:
-    held, state = Held(answering), answering.app.state  # type: ignore[attr-defined]
-    explain_by(answering, held)
+    held, state = hold(answering), answering.app.state  # type: ignore[attr-defined]
     state.explaining._at_most = 1
     first, *others = [answer for row in rows if (answer := score(answering, row))["decision"] == "flag"]
     assert [answer["reasons"] for answer in (first, *others)] == [FOLLOW] * (1 + len(others)) != [FOLLOW]
@@ -146,8 +152,7 @@ def test_what_was_left_out_is_worked_out_when_it_is_asked_for_or_the_way_to_it_i
 def test_of_what_is_not_flagged_reasons_that_were_asked_for_follow_until_they_are_there(
     answering: TestClient, rows: list[Sent]
 ) -> None:
-    held, state = Held(answering), answering.app.state  # type: ignore[attr-defined]
-    explain_by(answering, held)
+    held, state = hold(answering), answering.app.state  # type: ignore[attr-defined]
     state.explaining._wait = 0.01
     asked = next(answer for row in rows if (answer := score(answering, row, 5))["decision"] == "pass")
     assert asked["reasons"] == FOLLOW
@@ -225,8 +230,7 @@ def test_a_batch_that_asks_for_reasons_has_those_of_its_rows_sent_alone(
 def test_a_batch_waits_once_for_its_reasons_and_is_told_what_follows_and_what_was_left_out(
     answering: TestClient, rows: list[Sent]
 ) -> None:
-    held, state = Held(answering), answering.app.state  # type: ignore[attr-defined]
-    explain_by(answering, held)
+    held, state = hold(answering), answering.app.state  # type: ignore[attr-defined]
     state.explaining._at_most, state.explaining._wait = 4, 0.05
     began = perf_counter()
     told = [each["reasons"] for each in answering.post("/v1/score/batch", json=rows[:40], params={"reasons": 3}).json()]

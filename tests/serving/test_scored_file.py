@@ -314,6 +314,9 @@ def test_a_release_that_is_not_there_is_named_with_the_nearest(here: Here, rows:
     assert live is not None
     with pytest.raises(SettingsError, match=rf"is called {live.version}x in .*, did you mean {live.version}\?"):
         score_file(here, as_file(rows[:2], here.folder / "june.csv"), quiet, release=f"{live.version}x")
+    empty = replace(here, folder=here.folder / "empty")
+    with pytest.raises(SettingsError, match=r"is called x in .*empty.*, where none was ever live"):
+        score_file(empty, here.folder / "june.csv", quiet, release="x")
 
 
 def test_the_answer_of_another_release_is_not_explained_by_this_one(

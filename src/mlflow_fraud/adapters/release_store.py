@@ -80,7 +80,8 @@ class ReleaseStore:
             known = {each.to_version for each in self.ledger()}
             if version in known:
                 raise
-        raise SettingsError(f"no release that can be read is called {version} in {self}, {nearest(version, known)}")
+        hint = nearest(version, known) if known else "where none was ever live"
+        raise SettingsError(f"no release that can be read is called {version} in {self}, {hint}")
 
     def manifest(self, version: str) -> Manifest:
         """Return what a release says of itself; its files are not read. Raises `ReleaseRejected` where it cannot be."""

@@ -37,13 +37,16 @@ class _Asks:
 
     def label(self, labels: Row | Sequence[Row]) -> Exchange[list[str]]:
         said = [labels] if isinstance(labels, Mapping) else [*labels]
-        return self.post("/v1/labels", said, lambda told: [each["status"] for each in told])
+        return self.post("/v1/labels", said, lambda told: [each["status"] for _, each in zip(said, told, strict=True)])
 
     def correct(self, correction: Row) -> Exchange[str]:
         return self.post("/v1/corrections", correction, lambda told: str(told["status"]))
 
     def model(self) -> Exchange[Model]:
         return self.get("/v1/model", Model.of)
+
+    def prediction(self, prediction_id: str) -> Exchange[dict[str, Any]]:
+        return self.get(f"/v1/predictions/{quote(prediction_id, safe='', errors='replace')}", dict)
 
     def post(self, path: str, body: Any, read: Callable[[Any], T]) -> Exchange[T]:
         return exchange(posting(path, body), self._patience, read)
@@ -68,9 +71,14 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        address = _address(url)
         self.url, self._asks, self._sleep = url, _Asks(patience), sleep
         self._http = httpx.Client(
-            base_url=url, headers=_headers(key), timeout=patience.timeout, transport=transport, trust_env=_goes_out(url)
+            base_url=address,
+            headers=_headers(key),
+            timeout=patience.timeout,
+            transport=transport,
+            trust_env=_goes_out(address),
         )
 
     def __enter__(self) -> Self:
@@ -104,7 +112,7 @@ class Client:
 
     def prediction(self, prediction_id: str) -> dict[str, Any]:
         """Return an answer as the record has it; the key needs the scope `admin`."""
-        return self._run(self._asks.get(f"/v1/predictions/{quote(prediction_id, safe='', errors='replace')}", dict))
+        return self._run(self._asks.prediction(prediction_id))
 
     def ready(self) -> dict[str, Any]:
         """Return what the service says of itself."""
@@ -144,9 +152,14 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        address = _address(url)
         self.url, self._asks, self._sleep = url, _Asks(patience), sleep
         self._http = httpx.AsyncClient(
-            base_url=url, headers=_headers(key), timeout=patience.timeout, transport=transport, trust_env=_goes_out(url)
+            base_url=address,
+            headers=_headers(key),
+            timeout=patience.timeout,
+            transport=transport,
+            trust_env=_goes_out(address),
         )
 
     async def __aenter__(self) -> Self:
@@ -180,9 +193,7 @@ class AsyncClient:
 
     async def prediction(self, prediction_id: str) -> dict[str, Any]:
         """Return an answer as the record has it; the key needs the scope `admin`."""
-        return await self._run(
-            self._asks.get(f"/v1/predictions/{quote(prediction_id, safe='', errors='replace')}", dict)
-        )
+        return await self._run(self._asks.prediction(prediction_id))
 
     async def ready(self) -> dict[str, Any]:
         """Return what the service says of itself."""
@@ -222,18 +233,20 @@ def _headers(key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _goes_out(url: str) -> bool:
-    """Return whether the environment's proxies may be asked: not for this machine itself.
-
-    Raises `SettingsError` for what is no address.
-    """
+def _address(url: str) -> httpx.URL:
+    """Return where the service is; raise `SettingsError` for what is no address."""
     try:
         found = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         found = httpx.URL()
     if found.scheme not in ("http", "https") or not found.host:
         raise SettingsError("the client's url is no address of a service; expected one such as http://127.0.0.1:8000")
-    return found.host not in ("localhost", "127.0.0.1", "::1")
+    return found
+
+
+def _goes_out(address: httpx.URL) -> bool:
+    """Return whether the environment's proxies may be asked: not for this machine itself."""
+    return address.host not in ("localhost", "127.0.0.1", "::1")
 
 
 def _each_of(transactions: Sequence[Row], told: Sequence[Mapping[str, Any]]) -> list[Scored | Refused]:

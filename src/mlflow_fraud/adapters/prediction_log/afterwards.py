@@ -11,10 +11,10 @@ import polars as pl
 from sqlalchemy import Column, Table, select
 
 from mlflow_fraud.adapters.prediction_log.by_time import of_contract
-from mlflow_fraud.adapters.prediction_log.content import BESIDE, id_of, in_content, reader_of
+from mlflow_fraud.adapters.prediction_log.content import BESIDE, id_reader_of, in_content, reader_of
 from mlflow_fraud.adapters.prediction_log.entries import Corrected, Correction, Label, Learned, Payment, Source
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
-from mlflow_fraud.adapters.prediction_log.rows import payments_of
+from mlflow_fraud.adapters.prediction_log.rows import read_payments
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
 
@@ -108,13 +108,13 @@ def learned_after(log: PredictionLog, contract: Contract, number: int) -> list[L
     """Return the labels that were told after one, with their payments."""
     rows = _after(log, LABEL, contract, number)
     ids = {row.event_id for row in rows}
-    payments, told = _payments(log, contract, ids), defaultdict(list)
+    payments, told, id_of = _payments(log, contract, ids), defaultdict(list), id_reader_of(contract)
     for row in _of(log, LABEL, contract, ids):
         told[row.event_id].append(row)
     return [
         Learned(
             row.number,
-            (contract.name, id_of(row.event_id, contract)),
+            (contract.name, id_of(row.event_id)),
             payments.get(row.event_id),
             row.label,
             row.arrived,
@@ -141,7 +141,7 @@ def as_table(corrections: Sequence[Corrected], contract: Contract) -> pl.DataFra
 
 
 def _payments(log: PredictionLog, contract: Contract, ids: Collection[str]) -> dict[str, Payment]:
-    found = payments_of(_of(log, PAYMENT, contract, ids), contract)
+    found = read_payments(_of(log, PAYMENT, contract, ids), contract)
     return {str(payment.key[1]): payment for payment in found}
 
 

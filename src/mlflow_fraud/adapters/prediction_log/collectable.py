@@ -11,7 +11,7 @@ import polars as pl
 from sqlalchemy import Connection, select
 
 from mlflow_fraud.adapters.prediction_log.by_time import of_contract
-from mlflow_fraud.adapters.prediction_log.content import id_of, in_content, transactions_of
+from mlflow_fraud.adapters.prediction_log.content import id_reader_of, in_content, transactions_of
 from mlflow_fraud.adapters.prediction_log.days import RecordedDays
 from mlflow_fraud.adapters.prediction_log.quarantine import not_quarantined, spans
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
@@ -40,8 +40,9 @@ def seen(connection: Connection, contract: Contract, until: date) -> Iterator[Se
         PAYMENT.c.event_time < datetime.combine(until, time()),
         *out,
     )
+    id_of = id_reader_of(contract)
     for event_id, event_time in connection.execute(chosen):
-        yield Seen(id_of(event_id, contract), event_time.date())
+        yield Seen(id_of(event_id), event_time.date())
 
 
 def payments_of(
@@ -73,10 +74,11 @@ def newest_labels(connection: Connection, contract: Contract, as_of: datetime) -
     told = select(LABEL.c.event_id, LABEL.c.label, LABEL.c.arrived, LABEL.c.source)
     told = told.where(LABEL.c.contract == contract.name, LABEL.c.arrived <= as_of)
     rows = connection.execute(told.order_by(LABEL.c.arrived, LABEL.c.number))
+    id_of = id_reader_of(contract)
     newest = {event_id: (label, arrived, source) for event_id, label, arrived, source in rows}
     return pl.DataFrame(
         [
-            (id_of(event_id, contract), "label", str(label), arrived)
+            (id_of(event_id), "label", str(label), arrived)
             for event_id, (label, arrived, source) in newest.items()
             if source != HISTORY
         ],
@@ -98,9 +100,9 @@ def newest_versions(connection: Connection, contract: Contract, as_of: datetime)
         newest[event_id] = event_id, observed, content
         if content is None:
             reversed_once.add(event_id)
-    form, parts = form_of(contract), []
+    form, parts, id_of = form_of(contract), [], id_reader_of(contract)
     gone = [
-        (id_of(each, contract), REVERSED, None if newest[each][2] is None else STANDS, newest[each][1])
+        (id_of(each), REVERSED, None if newest[each][2] is None else STANDS, newest[each][1])
         for each in newest
         if each in reversed_once
     ]

@@ -43,12 +43,12 @@ def json_of(values: Mapping[str, Any]) -> str:
 
 def reader_of(contract: Contract) -> Callable[[str, datetime, str], dict[str, Any]]:
     """Return what reads the transaction that a row holds; a column that the contract did not have by then is blank."""
-    whole_ids = _id_column(contract).type == "integer"
+    id_of = id_reader_of(contract)
     columns = [(column.name, _READERS.get(column.type)) for column in in_content(contract)]
 
     def read(event_id: str, event_time: datetime, content: str) -> dict[str, Any]:
         found = json.loads(content)
-        transaction: dict[str, Any] = {"event_id": int(event_id) if whole_ids else event_id, "event_time": event_time}
+        transaction: dict[str, Any] = {"event_id": id_of(event_id), "event_time": event_time}
         for name, moment_of in columns:
             value = found.get(name)
             if moment_of is not None and isinstance(value, str):
@@ -100,9 +100,9 @@ def in_content(contract: Contract) -> list[Column]:
     return [c for c in contract.kept if c.name not in BESIDE and c.role not in ("label", "label_time")]
 
 
-def id_of(text: str, contract: Contract) -> Any:
-    """Return a transaction's id as the contract has it: a text or a whole number."""
-    return int(text) if _id_column(contract).type == "integer" else text
+def id_reader_of(contract: Contract) -> Callable[[str], str | int]:
+    """Return what reads a transaction's id as the contract has it: a text or a whole number."""
+    return int if _id_column(contract).type == "integer" else str
 
 
 def _id_column(contract: Contract) -> Column:

@@ -27,7 +27,7 @@ from mlflow_fraud.adapters.prediction_log.entries import (
 )
 from mlflow_fraud.adapters.prediction_log.hot_insert import HotInsert
 from mlflow_fraud.adapters.prediction_log.prediction_ids import place_of
-from mlflow_fraud.adapters.prediction_log.rows import PaymentRows, insert_into, payments_of
+from mlflow_fraud.adapters.prediction_log.rows import PaymentRows, insert_into, read_payments
 from mlflow_fraud.adapters.prediction_log.tables import (
     CORRECTION,
     EARLIER_IDS,
@@ -182,7 +182,7 @@ class PredictionLog:
         """Return the payment with this id, with its answer, or None."""
         chosen = select(PAYMENT).where(PAYMENT.c.contract == contract.name, PAYMENT.c.event_id == str(event_id))
         with self.reading() as connection:
-            found = payments_of(connection.execute(chosen), contract)
+            found = read_payments(connection.execute(chosen), contract)
         return found[0] if found else None
 
     def by_prediction(self, prediction: str) -> Told | None:

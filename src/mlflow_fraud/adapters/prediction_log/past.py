@@ -15,7 +15,7 @@ from mlflow_fraud.adapters.prediction_log.entries import Corrected, Payment
 from mlflow_fraud.adapters.prediction_log.log import PredictionLog
 from mlflow_fraud.adapters.prediction_log.member import member
 from mlflow_fraud.adapters.prediction_log.quarantine import Spans, lies_in, not_quarantined, spans
-from mlflow_fraud.adapters.prediction_log.rows import payments_of
+from mlflow_fraud.adapters.prediction_log.rows import read_payments
 from mlflow_fraud.adapters.prediction_log.tables import CORRECTION, LABEL, PAYMENT
 from mlflow_fraud.core.contract.contract import Contract
 from mlflow_fraud.core.features.definitions import ARRIVAL, Entities
@@ -117,7 +117,7 @@ class RecordedPast:
         """Return the payments behind a place, in the order in which they came."""
         chosen = select(PAYMENT).where(*self._by_then, PAYMENT.c.place > place).order_by(PAYMENT.c.place)
         with self._log.reading() as connection:
-            return payments_of(connection.execute(chosen), self._contract)
+            return read_payments(connection.execute(chosen), self._contract)
 
     def known_since(self, moment: datetime | None) -> pl.DataFrame:
         """Return what became known from a moment on, as `number`, `label` and `arrived` beside the transactions.
@@ -164,7 +164,7 @@ class RecordedPast:
                 None if row.instead is None else transaction_of(row.event_id, row.event_time, row.instead),
                 row.observed,
             )
-            for row, payment in zip(rows, payments_of(rows, self._contract), strict=True)
+            for row, payment in zip(rows, read_payments(rows, self._contract), strict=True)
         ]
 
     def _transactions(

@@ -61,7 +61,7 @@ def insert_into(dialect: Dialect) -> Any:
     return sqlite.insert if dialect.name == "sqlite" else postgresql.insert
 
 
-def payments_of(rows: Iterable[Any], contract: Contract) -> list[Payment]:
+def read_payments(rows: Iterable[Any], contract: Contract) -> list[Payment]:
     """Return the payments that rows of the table are."""
     transaction_of = reader_of(contract)
     return [
